@@ -1,0 +1,1 @@
+"""Where fields come from: simulations, cosmologies, gridding and the Box that holds them."""

@@ -1,0 +1,25 @@
+"""The one family of errors that halopaint raises for what a user can put right."""
+
+
+class HalopaintError(Exception):
+    """A problem with the user's input, told in one sentence that names the remedy."""
+
+
+class BoxError(HalopaintError):
+    """A box file, density or halo catalogue that cannot be used."""
+
+
+class ParamsError(HalopaintError):
+    """Training parameters that are unknown, duplicated, out of range or at odds."""
+
+
+class ModelError(HalopaintError):
+    """A saved painter that cannot be loaded, or does not fit the input."""
+
+
+class RunError(HalopaintError):
+    """A training run that cannot start, go on or be found."""
+
+
+class OutputError(HalopaintError):
+    """A file or folder that cannot be written."""

@@ -1,0 +1,1 @@
+"""How good the paint is: scorecards and figures."""

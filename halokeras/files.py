@@ -1,0 +1,70 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from halokeras.errors import OutputError
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target` that takes its name once the block succeeds.
+
+    The temporary file is synced to disk before the rename, so a reader, or a crash at any
+    moment, sees the old file or the new one, never a part. On any exception the temporary
+    file is removed and `target` is left as it was.
+
+    Parameters
+    ----------
+    target
+        The file to write; missing parent folders are made.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written, or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".part"
+        )
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        _sync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"cannot write {target}: {reason}; choose a folder that is writable and has space"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` to `target` whole, or raise `OutputError` and leave it as it was."""
+    with whole_file(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""What is learned: the painter, the critic and the layers they are made of."""

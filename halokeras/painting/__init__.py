@@ -1,0 +1,1 @@
+"""How a trained painter is used: tiles, and a box of any size."""

@@ -1,0 +1,1 @@
+"""Estimators of plain arrays that every room may use."""

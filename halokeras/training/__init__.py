@@ -1,0 +1,1 @@
+"""How it is learned: crops, the adversarial training step, checkpoints and runs."""
