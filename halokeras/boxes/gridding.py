@@ -1,0 +1,87 @@
+"""Particles to density and halos to counts, in the one voxel convention.
+
+Voxel i covers [i, i + 1) x voxel_size and has its centre at (i + 0.5) x voxel_size. Density is
+cloud-in-cell about the centres, so a particle at x lies at grid coordinate x / voxel_size - 0.5;
+a halo is counted in voxel floor(x / voxel_size). Everything is periodic.
+"""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, int, int]
+
+
+def cloud_in_cell(
+    position: NDArray[np.floating], shape: Shape, voxel_size: float
+) -> NDArray[np.float32]:
+    """Deposit equal particles on a grid by cloud-in-cell about voxel centres.
+
+    Parameters
+    ----------
+    position
+        (N, 3) positions [Mpc/h]; any real values, wrapped into the box.
+    shape
+        Voxels along x, y, z.
+    voxel_size
+        Side of a voxel [Mpc/h].
+
+    Returns
+    -------
+    NDArray
+        Density over its mean, float32, of `shape`, with mean 1. The sum over particles runs in
+        float64 and in their order, so the result does not depend on the number of threads.
+    """
+    density = np.zeros(shape, dtype=np.float64)
+    _deposit(position, density, 1 / voxel_size, 0.5)
+    density *= density.size / len(position)
+    return density.astype(np.float32)
+
+
+def count(position: NDArray[np.floating], shape: Shape, voxel_size: float) -> NDArray[np.float32]:
+    """Count the points in each voxel.
+
+    Parameters
+    ----------
+    position
+        (N, 3) positions [Mpc/h] in [0, shape x voxel_size).
+    shape
+        Voxels along x, y, z.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    """
+    sides = np.array(shape)
+    # Rounding can put a position just below the upper face into the voxel above it.
+    voxel = np.floor(np.asarray(position, dtype=np.float64) / voxel_size).astype(np.int64) % sides
+    flat = np.ravel_multi_index((voxel[:, 0], voxel[:, 1], voxel[:, 2]), shape)
+    counts = np.bincount(flat, minlength=sides.prod())
+    return counts.reshape(shape).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
+    nx, ny, nz = grid.shape
+    for p in range(position.shape[0]):
+        x = position[p, 0] * per_voxel - offset
+        y = position[p, 1] * per_voxel - offset
+        z = position[p, 2] * per_voxel - offset
+        floor_x = np.floor(x)
+        floor_y = np.floor(y)
+        floor_z = np.floor(z)
+        wx = x - floor_x
+        wy = y - floor_y
+        wz = z - floor_z
+        i0 = int(floor_x) % nx
+        j0 = int(floor_y) % ny
+        k0 = int(floor_z) % nz
+        i1 = (i0 + 1) % nx
+        j1 = (j0 + 1) % ny
+        k1 = (k0 + 1) % nz
+        grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz)
+        grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz
+        grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz)
+        grid[i0, j1, k1] += (1 - wx) * wy * wz
+        grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz)
+        grid[i1, j0, k1] += wx * (1 - wy) * wz
+        grid[i1, j1, k0] += wx * wy * (1 - wz)
+        grid[i1, j1, k1] += wx * wy * wz
