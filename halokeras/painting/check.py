@@ -1,0 +1,88 @@
+"""Whether a density is what a painter was trained on."""
+
+from dataclasses import asdict
+
+from halokeras.boxes.box import Box
+from halokeras.errors import ModelError
+from halokeras.training.provenance import Provenance, differences, fingerprint
+
+# Below these a difference is rounding of a header, not another simulation.
+_SAME_VOXEL_SIZE = 1e-3  # relative
+_SAME_REDSHIFT = 0.005
+_SAME_COSMOLOGY = 1e-3  # relative
+
+
+def check_input(provenance: Provenance, box: Box, force: bool = False) -> list[str]:
+    """Compare a box's density with what the painter learned from.
+
+    Parameters
+    ----------
+    provenance
+        The painter's.
+    box
+        The box to paint, with a density.
+    force
+        Warn of what is otherwise refused.
+
+    Returns
+    -------
+    list of str
+        Warnings, one sentence each, that say what to expect; empty if all is as in training.
+
+    Raises
+    ------
+    ModelError
+        If the voxel size, or the known scheme of the density, is another and `force` is off.
+    """
+    if box.density is None:
+        raise ModelError("the box holds no density to paint on; give a box or file with one")
+    misfits = _misfits(provenance, box)
+    if misfits and not force:
+        raise ModelError(f"{misfits[0]}; use one that fits, or --force to paint all the same")
+    warnings = [f"{misfit}: the counts may mean nothing" for misfit in misfits]
+    if abs(box.redshift - provenance.redshift) > _SAME_REDSHIFT:
+        warnings.append(
+            f"the painter learned redshift {provenance.redshift:g} and the box has "
+            f"{box.redshift:g}: expect the mean counts and the bias to be off"
+        )
+    warnings += _other_cosmology(provenance, box)
+    warnings += [
+        f"{difference}: expect the painter to extrapolate there"
+        for difference in differences(
+            provenance.fingerprint, fingerprint(box.density, box.voxel_size)
+        )
+    ]
+    return warnings
+
+
+def _misfits(provenance: Provenance, box: Box) -> list[str]:
+    found = []
+    if abs(box.voxel_size / provenance.voxel_size - 1) > _SAME_VOXEL_SIZE:
+        found.append(
+            f"the painter learned voxels of {provenance.voxel_size:g} Mpc/h and the box has "
+            f"{box.voxel_size:g} Mpc/h"
+        )
+    scheme = str(box.provenance.get("density_scheme", "unknown"))
+    if "unknown" not in (scheme, provenance.density_scheme) and scheme != provenance.density_scheme:
+        found.append(
+            f"the painter learned {provenance.density_scheme} densities and the box has a "
+            f"{scheme} one"
+        )
+    return found
+
+
+def _other_cosmology(provenance: Provenance, box: Box) -> list[str]:
+    if box.cosmology is None or provenance.cosmology is None:
+        return []
+    trained = provenance.cosmology
+    others = [
+        f"{name} {value:g} instead of {trained[name]:g}"
+        for name, value in asdict(box.cosmology).items()
+        if name in trained and abs(value - trained[name]) > _SAME_COSMOLOGY * abs(trained[name])
+    ]
+    if not others:
+        return []
+    return [
+        f"the box is of another cosmology ({', '.join(others)}): expect the mean counts to be "
+        "off by what the halo mass function changes"
+    ]
