@@ -1,0 +1,67 @@
+"""A painter and a box small enough for any test: random weights, random density."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.box import Box, Halos, box_hash
+from halokeras.boxes.cosmology import ABACUS_COSMOS
+
+
+@pytest.fixture
+def tiny_painter():
+    import keras
+    from halokeras.networks.painter import Painter
+
+    keras.utils.set_random_seed(3)
+    painter = Painter(
+        blocks=2, filters=3, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
+    )
+    side = 2 * painter.margin + 1
+    painter.build((None, side, side, side, 1))
+    return painter
+
+
+@pytest.fixture
+def tiny_box():
+    rng = np.random.default_rng(5)
+    density = rng.lognormal(sigma=0.8, size=(16, 16, 16)).astype(np.float32)
+    density /= density.mean()
+    halos = Halos(
+        position=rng.uniform(0, 63.9, (400, 3)).astype(np.float32),
+        mass=(10 ** rng.uniform(12.3, 14, 400)).astype(np.float32),
+    )
+    return Box(
+        voxel_size=4.0,
+        redshift=0.3,
+        cosmology=ABACUS_COSMOS["00"],
+        density=density,
+        halos=halos,
+        provenance={"box_id": "00", "seed": 7, "density_scheme": "2lpt", "halo_finder": "fof"},
+    )
+
+
+@pytest.fixture
+def tiny_provenance(tiny_box):
+    from halokeras.training.provenance import fingerprint
+
+    return {
+        "voxel_size": 4.0,
+        "redshift": 0.3,
+        "cosmology": asdict(ABACUS_COSMOS["00"]),
+        "density_scheme": "2lpt",
+        "selection": {"mass_min": 2e12, "mass_max": None},
+        "training_boxes": {"box00_seed1.h5": box_hash(tiny_box)},
+        "fingerprint": fingerprint(tiny_box.density, 4.0).model_dump(),
+        "note": "kept as it is",
+    }
+
+
+@pytest.fixture
+def tiny_model(tmp_path, tiny_painter, tiny_provenance):
+    from halokeras.training.model_store import save_painter
+
+    folder = tmp_path / "models" / "tiny"
+    save_painter(tiny_painter, tiny_provenance, folder)
+    return folder

@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.cosmology import ABACUS_COSMOS
+from halokeras.errors import ModelError
+from halokeras.painting.check import check_input
+from halokeras.training.provenance import read_provenance
+
+
+@pytest.fixture
+def provenance(tiny_provenance):
+    return read_provenance(tiny_provenance, "test")
+
+
+def test_the_training_box_itself_is_fine(provenance, tiny_box):
+    assert check_input(provenance, tiny_box) == []
+
+
+def test_a_shifted_copy_of_the_training_box_is_fine(provenance, tiny_box):
+    moved = replace(tiny_box, density=np.roll(tiny_box.density, (3, 5, 7), (0, 1, 2)))
+    assert check_input(provenance, moved) == []
+
+
+def test_another_voxel_size_is_refused_unless_forced(provenance, tiny_box):
+    finer = replace(tiny_box, voxel_size=2.0)
+    with pytest.raises(ModelError, match=r"4 Mpc/h .* 2 Mpc/h.*--force"):
+        check_input(provenance, finer)
+    assert "mean nothing" in check_input(provenance, finer, force=True)[0]
+
+
+def test_another_known_density_scheme_is_refused_unless_forced(provenance, tiny_box):
+    zeldovich = replace(tiny_box, provenance={"density_scheme": "zeldovich"})
+    with pytest.raises(ModelError, match="zeldovich"):
+        check_input(provenance, zeldovich)
+    assert len(check_input(provenance, zeldovich, force=True)) == 1
+    assert check_input(provenance, replace(tiny_box, provenance={})) == []
+
+
+def test_another_redshift_warns(provenance, tiny_box):
+    (warning,) = check_input(provenance, replace(tiny_box, redshift=0.5))
+    assert "0.3" in warning
+    assert "0.5" in warning
+
+
+@pytest.mark.parametrize("box_id", ["03", "04"])
+def test_another_cosmology_warns_and_names_what_differs(provenance, tiny_box, box_id):
+    other = replace(tiny_box, cosmology=ABACUS_COSMOS[box_id])
+    (warning,) = check_input(provenance, other)
+    assert f"H0 {ABACUS_COSMOS[box_id].H0:g} instead of 67.26" in warning
+
+
+def test_an_unstated_cosmology_does_not_warn(provenance, tiny_box):
+    assert check_input(provenance, replace(tiny_box, cosmology=None)) == []
+
+
+def test_a_smoother_density_warns(provenance, tiny_box):
+    smooth = (tiny_box.density + np.roll(tiny_box.density, 1, 0)) / 2
+    warnings = check_input(provenance, replace(tiny_box, density=smooth))
+    assert any("percentile" in warning for warning in warnings)
+    assert any("power" in warning for warning in warnings)
+
+
+def test_a_box_without_density_is_refused(provenance, tiny_box):
+    painted = replace(tiny_box, density=None, counts=tiny_box.density)
+    with pytest.raises(ModelError, match="no density"):
+        check_input(provenance, painted)

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from halokeras.boxes.box import box_hash, read_box, write_box
+from halokeras.errors import ModelError
+from halokeras.painting.paint import compiled, paint, paint_box
+from halokeras.painting.tiles import cover, read, write
+from halokeras.training.model_store import load_painter
+
+
+def random_density(shape, seed=11):
+    density = np.random.default_rng(seed).lognormal(sigma=0.8, size=shape).astype(np.float32)
+    return density / density.mean()
+
+
+def whole_box_pass(painter, density):
+    padded = np.pad(density, painter.margin, mode="wrap")
+    return np.asarray(painter(padded[np.newaxis, ..., np.newaxis]))[0, ..., 0]
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (20, 9, 13), (8, 8, 8), (3, 2, 5), (1, 1, 1)])
+def test_tiles_equal_one_whole_box_pass(tiny_painter, shape):
+    density = random_density(shape)
+    np.testing.assert_allclose(
+        paint(tiny_painter, density, side=8), whole_box_pass(tiny_painter, density), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("shift", [(8, 0, 0), (0, 8, 16), (3, -5, 1)])
+def test_painting_a_shifted_box_shifts_the_counts(tiny_painter, shift):
+    density = random_density((16, 12, 20))
+    axes = (0, 1, 2)
+    np.testing.assert_allclose(
+        paint(tiny_painter, np.roll(density, shift, axes), side=8),
+        np.roll(paint(tiny_painter, density, side=8), shift, axes),
+        rtol=1e-5,
+    )
+
+
+def test_the_order_of_the_tiles_does_not_matter_bitwise(tiny_painter):
+    density = random_density((20, 9, 13))
+    predict = compiled(tiny_painter, 8)
+    backwards = np.empty_like(density)
+    for tile in reversed(cover(density.shape, 8)):
+        write(backwards, tile, predict(read(density, tile, 8, tiny_painter.margin)))
+    np.testing.assert_array_equal(backwards, paint(tiny_painter, density, side=8))
+
+
+def test_progress_counts_every_voxel_once(tiny_painter):
+    written = []
+    paint(tiny_painter, random_density((20, 9, 13)), side=8, progress=written.append)
+    assert sum(written) == 20 * 9 * 13
+
+
+def test_a_painted_box_tells_where_it_comes_from(tiny_model, tiny_box, tmp_path):
+    saved = load_painter(tiny_model)
+    write_box(paint_box(tiny_box, saved, "tiny"), tmp_path / "painted.h5")
+    painted = read_box(tmp_path / "painted.h5")
+    np.testing.assert_array_equal(painted.counts, paint(saved.painter, tiny_box.density))
+    assert painted.counts.dtype == np.float32
+    assert painted.halos is None
+    assert (painted.redshift, painted.cosmology) == (tiny_box.redshift, tiny_box.cosmology)
+    assert painted.provenance["model"] == "tiny"
+    assert painted.provenance["model_hash"] == saved.hash
+    assert painted.provenance["source_box_hash"] == box_hash(tiny_box)
+
+
+def test_counts_that_are_not_finite_are_refused(tiny_model, tiny_box):
+    saved = load_painter(tiny_model)
+    saved.painter.weights[0].assign(np.nan * np.asarray(saved.painter.weights[0]))
+    with pytest.raises(ModelError, match="not finite"):
+        paint_box(tiny_box, saved, "tiny")

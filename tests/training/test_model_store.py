@@ -1,0 +1,263 @@
+import hashlib
+import io
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from halokeras.errors import ModelError, OutputError
+from halokeras.training import model_store
+from halokeras.training.model_store import load_painter, painter_hash, save_painter
+
+
+def reseal(folder):
+    """Write a manifest that fits the folder, as one who tampers with it would."""
+    names = ("architecture.json", "weights.npz", "provenance.json")
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / "manifest.json").write_text(json.dumps({"sha256": sums}))
+
+
+def edit_json(path, change):
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+    reseal(path.parent)
+
+
+def edit_weights(folder, change):
+    with np.load(folder / "weights.npz") as held:
+        weights = dict(held)
+    change(weights)
+    np.savez(folder / "weights.npz", **weights)
+    reseal(folder)
+
+
+def refused(folder, *words):
+    """Assert that the folder is refused in one sentence that holds `words`."""
+    with pytest.raises(ModelError) as caught:
+        load_painter(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    return message
+
+
+def test_a_loaded_painter_paints_bitwise_what_the_saved_one_did(tiny_model, tiny_painter, tiny_box):
+    density = tiny_box.density[np.newaxis, ..., np.newaxis]
+    loaded = load_painter(tiny_model)
+    np.testing.assert_array_equal(loaded.painter(density), tiny_painter(density))
+    assert loaded.hash == painter_hash(tiny_painter)
+    assert loaded.provenance.model_extra == {"note": "kept as it is"}
+    assert loaded.provenance.voxel_size == 4.0
+
+
+def test_the_hash_tells_weights_and_architecture_apart(tiny_painter, tiny_provenance, tmp_path):
+    before = painter_hash(tiny_painter)
+    variable = tiny_painter.weights[-1]
+    variable.assign(np.asarray(variable) + np.float32(1e-6))
+    assert painter_hash(tiny_painter) != before
+
+
+def test_saving_again_replaces_the_painter_and_leaves_nothing_beside(
+    tiny_model, tiny_painter, tiny_provenance
+):
+    before = load_painter(tiny_model).hash
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    save_painter(tiny_painter, tiny_provenance, tiny_model)
+    assert load_painter(tiny_model).hash == painter_hash(tiny_painter) != before
+    assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
+
+
+def test_saving_where_folders_cannot_be_exchanged(
+    tiny_model, tiny_painter, tiny_provenance, monkeypatch
+):
+    monkeypatch.setattr(model_store, "_exchange", lambda one, other: False)
+    save_painter(tiny_painter, tiny_provenance | {"note": "second"}, tiny_model)
+    assert load_painter(tiny_model).provenance.model_extra == {"note": "second"}
+    assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
+
+
+def test_a_failed_save_leaves_the_old_painter(
+    tiny_model, tiny_painter, tiny_provenance, monkeypatch
+):
+    before = load_painter(tiny_model).hash
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model_store, "_sync", full)
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    with pytest.raises(OutputError, match="No space left"):
+        save_painter(tiny_painter, tiny_provenance, tiny_model)
+    assert load_painter(tiny_model).hash == before
+    assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
+
+
+def test_a_folder_of_something_else_is_not_replaced(tiny_painter, tiny_provenance, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match="choose another folder"):
+        save_painter(tiny_painter, tiny_provenance, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_weights_that_are_not_finite_are_not_saved(tiny_painter, tiny_provenance, tmp_path):
+    tiny_painter.weights[0].assign(np.nan * np.asarray(tiny_painter.weights[0]))
+    with pytest.raises(ModelError, match="not finite"):
+        save_painter(tiny_painter, tiny_provenance, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("field", ["voxel_size", "cosmology", "fingerprint", "training_boxes"])
+def test_a_provenance_that_lacks_a_field_is_not_saved(
+    tiny_painter, tiny_provenance, tmp_path, field
+):
+    del tiny_provenance[field]
+    with pytest.raises(ModelError, match=field):
+        save_painter(tiny_painter, tiny_provenance, tmp_path / "new")
+
+
+def test_no_such_folder(tmp_path):
+    refused(tmp_path / "nowhere", "nowhere")
+
+
+def test_a_folder_that_is_no_painter(tmp_path):
+    refused(tmp_path, "not a saved painter")
+
+
+@pytest.mark.parametrize(
+    "name", ["architecture.json", "weights.npz", "provenance.json", "manifest.json"]
+)
+def test_a_missing_file_is_named(tiny_model, name):
+    (tiny_model / name).unlink()
+    refused(tiny_model, name)
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "provenance.json"])
+def test_a_flipped_bit_is_noticed_and_the_file_named(tiny_model, name):
+    content = bytearray((tiny_model / name).read_bytes())
+    place = content.rindex(b"as it is") if name == "provenance.json" else len(content) // 2
+    content[place] ^= 1
+    (tiny_model / name).write_bytes(content)
+    refused(tiny_model, name, "checksum")
+
+
+@pytest.mark.parametrize("name", ["architecture.json", "provenance.json", "manifest.json"])
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 1, "a": 2}', '{"a": NaN}', "[" * 100_000])
+def test_malformed_json_is_named(tiny_model, name, content):
+    (tiny_model / name).write_text(content)
+    refused(tiny_model, name)
+
+
+def test_another_format_version(tiny_model):
+    edit_json(tiny_model / "architecture.json", lambda fields: fields.update(format_version=99))
+    refused(tiny_model, "99", "install")
+
+
+def test_another_format(tiny_model):
+    edit_json(tiny_model / "architecture.json", lambda fields: fields.update(format="cake"))
+    refused(tiny_model, "not a saved painter")
+
+
+def test_an_unknown_architecture_field_is_named(tiny_model):
+    edit_json(tiny_model / "architecture.json", lambda fields: fields["painter"].update(magic=1))
+    refused(tiny_model, "magic")
+
+
+@pytest.mark.parametrize("value", ["many", -1, 1.5, None])
+def test_an_architecture_of_the_wrong_type(tiny_model, value):
+    edit_json(
+        tiny_model / "architecture.json", lambda fields: fields["painter"].update(blocks=value)
+    )
+    refused(tiny_model, "architecture.json")
+
+
+@pytest.mark.parametrize("field", ["blocks", "filters", "head_layers", "head_filters"])
+def test_an_absurd_size_is_refused_before_it_is_allocated(tiny_model, field):
+    edit_json(
+        tiny_model / "architecture.json", lambda fields: fields["painter"].update({field: 10**9})
+    )
+    refused(tiny_model, "more than any painter has")
+
+
+def test_weights_of_another_shape(tiny_model):
+    first = "000.kernel"
+    edit_weights(tiny_model, lambda weights: weights.update({first: np.zeros((1, 1), "f4")}))
+    refused(tiny_model, first)
+
+
+def test_weights_of_another_type(tiny_model):
+    edit_weights(
+        tiny_model,
+        lambda weights: weights.update({name: weights[name].astype("f8") for name in weights}),
+    )
+    refused(tiny_model, "float64")
+
+
+def test_a_lacking_weight(tiny_model):
+    edit_weights(tiny_model, lambda weights: weights.pop("000.kernel"))
+    refused(tiny_model, "lacks weight 000.kernel")
+
+
+def test_an_unknown_weight(tiny_model):
+    edit_weights(tiny_model, lambda weights: weights.update(extra=np.zeros(3, "f4")))
+    refused(tiny_model, "unknown weight extra")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_not_finite(tiny_model, bad):
+    edit_weights(tiny_model, lambda weights: weights["000.kernel"].fill(bad))
+    refused(tiny_model, "000.kernel", "NaN")
+
+
+def test_truncated_weights(tiny_model):
+    path = tiny_model / "weights.npz"
+    path.write_bytes(path.read_bytes()[:-40])
+    reseal(tiny_model)
+    refused(tiny_model, "weights.npz")
+
+
+class Bomb:
+    """Tells whether anything unpickled it."""
+
+    went_off = False
+
+    def __reduce__(self):
+        return setattr, (Bomb, "went_off", True)
+
+
+def test_a_pickle_in_the_weights_is_never_opened(tiny_model):
+    hostile = np.empty((), dtype=object)
+    hostile[()] = Bomb()
+    edit_weights(tiny_model, lambda weights: weights.update({"000.kernel": hostile}))
+    refused(tiny_model, "000.kernel")
+    assert not Bomb.went_off
+
+
+def test_a_pickle_instead_of_the_weights_is_never_opened(tiny_model):
+    (tiny_model / "weights.npz").write_bytes(pickle.dumps(Bomb()))
+    reseal(tiny_model)
+    refused(tiny_model, "weights.npz")
+    assert not Bomb.went_off
+
+
+def test_a_header_that_promises_more_than_it_holds_allocates_nothing(tiny_model):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (10**12,)}
+    )
+    with np.load(tiny_model / "weights.npz") as held:
+        names = held.files
+    with zipfile.ZipFile(tiny_model / "weights.npz", "w") as archive:
+        for name in names:
+            archive.writestr(f"{name}.npy", header.getvalue())
+    reseal(tiny_model)
+    refused(tiny_model, "1000000000000")
+
+
+@pytest.mark.parametrize("spoil", [{"voxel_size": "four"}, {"redshift": -1}, {"fingerprint": {}}])
+def test_a_provenance_of_the_wrong_type_names_the_field(tiny_model, spoil):
+    edit_json(tiny_model / "provenance.json", lambda fields: fields.update(spoil))
+    refused(tiny_model, "provenance.json", next(iter(spoil)))
