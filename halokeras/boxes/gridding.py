@@ -33,7 +33,7 @@ def cloud_in_cell(
         float64 and in their order, so the result does not depend on the number of threads.
     """
     density = np.zeros(shape, dtype=np.float64)
-    _deposit(position, density, 1 / voxel_size, 0.5)
+    deposit(position, density, 1 / voxel_size, 0.5)
     density *= density.size / len(position)
     return density.astype(np.float32)
 
@@ -59,7 +59,8 @@ def count(position: NDArray[np.floating], shape: Shape, voxel_size: float) -> ND
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
+def deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
+    """Add each particle to the eight corners around position * per_voxel - offset."""
     nx, ny, nz = grid.shape
     for p in range(position.shape[0]):
         x = position[p, 0] * per_voxel - offset
