@@ -1,0 +1,112 @@
+"""Whether a density and its halo counts lie on the same voxels.
+
+A slip of half a voxel, as between codes that put grid points at corners and at centres, halves
+the correlation that a painter can learn from; half a box, as between codes that count from the
+centre and from the corner, leaves none.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from halokeras.errors import BoxError
+
+_USED = 0.75
+_LEAST_COHERENCE = 0.1
+_DEVIATIONS = 5.0
+
+
+def check_alignment(
+    density: NDArray[np.floating], counts: NDArray[np.floating], voxel_size: float
+) -> None:
+    """Refuse counts that follow the density only after a shift, or not at all.
+
+    The coherence of a shift is the mean cosine of the phase between the two fields, over the
+    modes below 0.75 of the Nyquist frequency, once the shift is undone: 1 for equal phases, 0
+    for unrelated fields. No shift by half or whole voxels may be better than none.
+
+    Parameters
+    ----------
+    density, counts
+        Periodic grids of equal shape.
+    voxel_size
+        Side of a voxel [Mpc/h].
+
+    Raises
+    ------
+    BoxError
+        With the shift that restores the alignment, where there is one.
+    """
+    if density.shape != counts.shape:
+        raise BoxError(
+            f"density has shape {density.shape} and counts {counts.shape}; "
+            "both must cover the same voxels"
+        )
+    if not counts.any():
+        raise BoxError("counts are all zero; lower mass_min or give a box with halos")
+    phases, modes = _phases(density, counts)
+    noise = 1 / np.sqrt(modes)
+    shift, best = _best_shift(phases, density.shape)
+    best /= modes
+    unmoved = _coherence(phases, density.shape, (np.zeros(1),) * 3).item() / modes
+    if best < max(_LEAST_COHERENCE, _DEVIATIONS * noise):
+        raise BoxError(
+            f"counts do not follow the density (coherence {unmoved:.2f}) and no shift makes them; "
+            "check that both are of the same simulation, axes in the same order"
+        )
+    if unmoved < best - _DEVIATIONS * noise:
+        voxels = ", ".join(f"{step:+g}" for step in shift)
+        length = ", ".join(f"{step * voxel_size:+g}" for step in shift)
+        raise BoxError(
+            f"counts lie ({voxels}) voxels from the density (coherence {unmoved:.2f}, and "
+            f"{best:.2f} once moved back); subtract ({length}) Mpc/h from the halo positions, or "
+            "deposit the density about voxel centres"
+        )
+
+
+def _phases(
+    density: NDArray[np.floating], counts: NDArray[np.floating]
+) -> tuple[NDArray[np.complex64], int]:
+    """Unit cross-spectrum of the modes that are used, and their number in the full spectrum."""
+    cross = fft.rfftn(density.astype(np.float32)).conj() * fft.rfftn(counts.astype(np.float32))
+    nx, ny, nz = density.shape
+    square = (
+        fft.fftfreq(nx)[:, None, None] ** 2 + fft.fftfreq(ny)[:, None] ** 2 + fft.rfftfreq(nz) ** 2
+    )
+    size = np.abs(cross)
+    used = (square < (_USED / 2) ** 2) & (square > 0) & (size > 0)
+    phases = np.zeros_like(cross)
+    phases[used] = cross[used] / size[used]
+    modes = int(2 * np.count_nonzero(used) - np.count_nonzero(used[..., 0]))
+    return phases, max(modes, 1)
+
+
+def _best_shift(phases: NDArray[np.complex64], shape: tuple[int, ...]) -> tuple[list[float], float]:
+    """The shift in half voxels whose summed coherence is largest, in [-n / 2, n / 2)."""
+    whole = fft.irfftn(phases, s=shape, norm="forward")
+    peak = np.unravel_index(np.argmax(whole), shape)
+    around = np.array([-0.5, 0.0, 0.5])
+    tried = tuple(int(start) + around for start in peak)
+    coherence = _coherence(phases, shape, tried)
+    finest = np.unravel_index(np.argmax(coherence), coherence.shape)
+    steps = [float(line[i]) for line, i in zip(tried, finest, strict=True)]
+    wrapped = [(step + n / 2) % n - n / 2 for step, n in zip(steps, shape, strict=True)]
+    return wrapped, float(coherence.max())
+
+
+def _coherence(
+    phases: NDArray[np.complex64],
+    shape: tuple[int, ...],
+    shifts: tuple[NDArray[np.float64], ...],
+) -> NDArray[np.float64]:
+    """Summed coherence of every combination of `shifts` along x, y and z, in voxels."""
+    nx, ny, nz = shape
+    along_x = np.exp(2j * np.pi * np.outer(shifts[0], fft.fftfreq(nx)))
+    along_y = np.exp(2j * np.pi * np.outer(shifts[1], fft.fftfreq(ny)))
+    # Modes with k_z > 0 stand for their conjugates too.
+    weight = np.where(np.arange(nz // 2 + 1) > 0, 2.0, 1.0)
+    along_z = weight * np.exp(2j * np.pi * np.outer(shifts[2], fft.rfftfreq(nz)))
+    summed: NDArray[np.complex128] = np.einsum(
+        "ai,bj,ck,ijk->abc", along_x, along_y, along_z, phases, optimize=True
+    )
+    return summed.real
