@@ -19,7 +19,7 @@ def tiny_painter():
         blocks=2, filters=3, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
     )
     side = 2 * painter.margin + 1
-    painter.build((None, side, side, side, 1))
+    painter(np.ones((1, side, side, side, 1), dtype=np.float32))
     return painter
 
 

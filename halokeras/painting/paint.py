@@ -13,7 +13,8 @@ from halokeras.networks.painter import Painter
 from halokeras.painting.tiles import cover, read, write
 from halokeras.training.model_store import SavedPainter
 
-SIDE = 64  # voxels
+SIDE = 32
+"""Side of the tiles [voxels]: on a CPU as fast as 64, and wastes less where a box ends."""
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -22,7 +23,7 @@ def paint(
     painter: Painter,
     density: NDArray[np.float32],
     side: int = SIDE,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> NDArray[np.float32]:
     """Paint the halo counts of a periodic density.
 
@@ -36,7 +37,7 @@ def paint(
         Side of the tiles [voxels]. Memory grows with its cube; the counts do not depend on it
         beyond rounding.
     progress
-        Called after every tile with the number of voxels it wrote.
+        Called after every tile with the fraction of the tiles that are painted.
 
     Returns
     -------
@@ -46,10 +47,10 @@ def paint(
     predict = compiled(painter, side)
     counts = np.empty(density.shape, dtype=np.float32)
     x, y, z = density.shape
-    for tile in cover((x, y, z), side):
+    tiles = cover((x, y, z), side)
+    for done, tile in enumerate(tiles, start=1):
         write(counts, tile, predict(read(density, tile, side, painter.margin)))
-        if progress is not None:
-            progress(int(np.prod(tile.kept)))
+        progress(done / len(tiles))
     return counts
 
 
@@ -60,6 +61,7 @@ def compiled(painter: Painter, side: int) -> Predict:
     counts, (side, side, side).
     """
     length = side + 2 * painter.margin
+    # Not through XLA: on a CPU it takes a second more to compile and twice as long to run.
     signature = [tf.TensorSpec((1, length, length, length, 1), tf.float32)]
     function = tf.function(lambda density: painter(density), input_signature=signature)
 
@@ -74,7 +76,7 @@ def paint_box(
     box: Box,
     saved: SavedPainter,
     model: str,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> Box:
     """Paint a box's density and give a box of the counts that tells where they come from.
 
@@ -110,6 +112,7 @@ def paint_box(
             "model": model,
             "model_hash": saved.hash,
             "source_box_hash": box_hash(box),
-            "software": f"halopaint {halokeras.__version__}",
+            "software": "halopaint",
+            "software_version": halokeras.__version__,
         },
     )

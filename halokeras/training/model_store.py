@@ -223,7 +223,7 @@ def _build(path: Path, header: dict[str, Any]) -> Painter:
         raise ModelError(f"{path} describes about {weights:.1g} weights, more than any painter has")
     painter = Painter(**params.model_dump())
     side = 2 * painter.margin + 1
-    painter.build((None, side, side, side, 1))
+    painter(np.ones((1, side, side, side, 1), dtype=np.float32))  # makes the weights
     return painter
 
 
