@@ -12,8 +12,14 @@ from scipy import fft
 from halokeras.errors import BoxError
 
 _USED = 0.75
+"""Modes that are compared lie below this fraction of the Nyquist frequency."""
+
 _LEAST_COHERENCE = 0.1
-_DEVIATIONS = 5.0
+_LEAST_DEVIATIONS = 5.0
+"""Coherence of related fields, at least, and the same in deviations of unrelated fields'."""
+
+_GAIN_DEVIATIONS = 2.0
+"""Deviations by which a shift must gain on none before it is believed."""
 
 
 def check_alignment(
@@ -49,12 +55,12 @@ def check_alignment(
     shift, best = _best_shift(phases, density.shape)
     best /= modes
     unmoved = _coherence(phases, density.shape, (np.zeros(1),) * 3).item() / modes
-    if best < max(_LEAST_COHERENCE, _DEVIATIONS * noise):
+    if best < max(_LEAST_COHERENCE, _LEAST_DEVIATIONS * noise):
         raise BoxError(
             f"counts do not follow the density (coherence {unmoved:.2f}) and no shift makes them; "
             "check that both are of the same simulation, axes in the same order"
         )
-    if unmoved < best - _DEVIATIONS * noise:
+    if unmoved < best - _GAIN_DEVIATIONS * noise:
         voxels = ", ".join(f"{step:+g}" for step in shift)
         length = ", ".join(f"{step * voxel_size:+g}" for step in shift)
         raise BoxError(

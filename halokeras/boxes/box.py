@@ -281,13 +281,17 @@ def find_box(id: str, seed: int | None = None) -> Path:
 def _arrays(box: Box) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     if box.density is not None:
-        arrays["density"] = box.density.astype(np.float32, copy=False)
+        arrays["density"] = _single(box.density)
     if box.halos is not None:
-        arrays["halos/position"] = box.halos.position.astype(np.float32, copy=False)
-        arrays["halos/mass"] = box.halos.mass.astype(np.float32, copy=False)
+        arrays["halos/position"] = _single(box.halos.position)
+        arrays["halos/mass"] = _single(box.halos.mass)
     if box.counts is not None:
         arrays["counts"] = box.counts
     return arrays
+
+
+def _single(array: NDArray[Any]) -> NDArray[np.float32]:
+    return array.astype(np.float32, copy=False)
 
 
 def _check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
@@ -301,7 +305,8 @@ def _check_halos(halos: Halos, box_size: tuple[float, float, float], source: str
         raise BoxError(f"{source}: halos/position holds NaN or infinite values; drop those halos")
     if not (np.isfinite(mass).all() and (mass > 0).all()):
         raise BoxError(f"{source}: halos/mass must be positive and finite; drop the other halos")
-    outside = ((position < 0) | (position >= np.array(box_size))).any(axis=1)
+    stored = _single(position)
+    outside = ((stored < 0) | (stored >= np.array(box_size))).any(axis=1)
     if outside.any():
         raise BoxError(
             f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
@@ -326,9 +331,13 @@ def _read_open(file: h5py.File, path: Path) -> Box:
     redshift = _number(attributes, "redshift", path)
     cosmology = None
     if any(name in attributes for name in _COSMOLOGY):
-        cosmology = Cosmology(**{name: _number(attributes, name, path) for name in _COSMOLOGY})
+        parameters = {name: _number(attributes, name, path) for name in _COSMOLOGY}
+        try:
+            cosmology = Cosmology(**parameters)
+        except BoxError as error:
+            raise BoxError(f"box file {path}: {error}") from None
     density = _dataset(file, "density", path, "f")
-    counts = _dataset(file, "counts", path, "fu")
+    counts = _dataset(file, "counts", path, "fiu")
     position = _dataset(file, "halos/position", path, "f")
     mass = _dataset(file, "halos/mass", path, "f")
     if (position is None) != (mass is None):
@@ -340,8 +349,8 @@ def _read_open(file: h5py.File, path: Path) -> Box:
         voxel_size=voxel_size,
         redshift=redshift,
         cosmology=cosmology,
-        density=None if density is None else density.astype(np.float32, copy=False),
-        halos=None if position is None or mass is None else Halos(position, mass),
+        density=None if density is None else _single(density),
+        halos=None if position is None or mass is None else Halos(_single(position), _single(mass)),
         counts=counts,
         provenance={name: value for name, value in attributes.items() if name not in known},
     )
@@ -360,7 +369,9 @@ def _plain(value: Any, name: str, path: Path) -> Any:
         return value.decode("utf-8", "replace")
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype.kind in "fiu"):
+    if isinstance(value, str):
+        return value
+    if name == "box_size" and isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
         return value
     raise BoxError(f"box file {path}: attribute {name} is neither text nor number; remove it")
 
@@ -376,6 +387,8 @@ def _dataset(file: h5py.File, name: str, path: Path, kinds: str) -> NDArray[Any]
     """Read a dataset of real numbers that lies in this very file and fits in memory."""
     group = file
     for part in name.split("/"):
+        if not isinstance(group, h5py.Group):
+            raise BoxError(f"box file {path}: {name} is missing, its group is a dataset")
         link = group.get(part, getlink=True)
         if link is None:
             return None

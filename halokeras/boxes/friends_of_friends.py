@@ -4,6 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.gridding import wrap
 from halokeras.errors import BoxError
 
 
@@ -49,9 +50,7 @@ def find_groups(
     root = _link(placed, first, rows, float(box_size), float(linking_length))
     centre, members = _centres(placed, root, float(box_size), least)
     order = np.argsort(-members, kind="stable")
-    inside = centre[order].astype(np.float32)
-    inside[inside >= np.float32(box_size)] = 0
-    return inside, members[order]
+    return wrap(centre[order], box_size), members[order]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -160,5 +159,5 @@ def _centres(placed, root, box_size, least):  # type: ignore[no-untyped-def]
             g = group[p]
             members[g] = size[p]
             for axis in range(3):
-                centre[g, axis] = (placed[p, axis] + offset[g, axis] / size[p]) % box_size
+                centre[g, axis] = placed[p, axis] + offset[g, axis] / size[p]
     return centre, members

@@ -58,6 +58,13 @@ def count(position: NDArray[np.floating], shape: Shape, voxel_size: float) -> ND
     return counts.reshape(shape).astype(np.float32)
 
 
+def wrap(position: NDArray[np.floating], box_size: float) -> NDArray[np.float32]:
+    """Bring positions [Mpc/h] into [0, box_size), in float32, whose rounding may reach the face."""
+    inside: NDArray[np.float32] = np.mod(position, box_size).astype(np.float32)
+    inside[inside >= box_size] = 0
+    return inside
+
+
 @numba.njit(cache=True, nogil=True)
 def deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
     """Add each particle to the eight corners around position * per_voxel - offset."""

@@ -20,12 +20,11 @@ Modes = NDArray[np.complex64]
 Table = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def linear_modes(seed: int, lattice: int, box_size: float, power: Table, workers: int = 1) -> Modes:
+def linear_modes(seed: int, lattice: int, box_size: float, power: Table) -> Modes:
     """Draw the modes of a Gaussian overdensity.
 
     The phase and amplitude of a mode are a pure function of `seed` and its integer wavevector: a
-    finer lattice in the same box adds small scales and keeps the large ones, and the number of
-    threads changes nothing.
+    finer lattice in the same box adds small scales and keeps the large ones.
 
     Parameters
     ----------
@@ -37,8 +36,6 @@ def linear_modes(seed: int, lattice: int, box_size: float, power: Table, workers
         Side of the box [Mpc/h].
     power
         Wavenumbers [h/Mpc], logarithmically spaced and ascending, and power [(Mpc/h)^3] there.
-    workers
-        Threads.
 
     Returns
     -------
