@@ -1,0 +1,267 @@
+"""The `halopaint` command: parse, call, print.
+
+Commands import what they use, so that `halopaint --help` answers at once.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from halokeras.errors import BoxError, HalopaintError, OutputError
+
+if TYPE_CHECKING:
+    from halokeras.boxes.box import Box
+
+# The realisation that no shipped painter was trained or validated on.
+HELD_OUT_SEED = 100
+SHIPPED_PAINTER = Path("saved_models/gen")
+
+
+class Commands(TyperGroup):
+    """The commands, with every problem told in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a HalopaintError exits 1 and Ctrl-C 130, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except HalopaintError as error:
+            _tell("Error", str(error), "red")
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt:
+            _tell("Interrupted", "nothing was left half-written", "yellow")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Paint dark-matter halos onto a 2LPT density with a trained neural network.",
+)
+
+BoxOption = Annotated[
+    str | None,
+    typer.Option("--box", metavar="ID|FILE", help="A box id, 00 to 04, or a box file."),
+]
+ModelOption = Annotated[
+    Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
+]
+RunOption = Annotated[
+    Path | None, typer.Option("--run", metavar="DIR", help="The run's folder.", show_default=False)
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import halokeras
+
+        typer.echo(f"halopaint {halokeras.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@app.command()
+def simulate(
+    box: Annotated[str | None, typer.Option(metavar="ID", help="Cosmology, 00 to 04.")] = None,
+    params: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Make the missing ones of the boxes this file names."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Realisation.")] = 1,
+    size: Annotated[float, typer.Option(min=0, help="Side of the box [Mpc/h].")] = 256,
+    particles: Annotated[int, typer.Option(min=2, help="Particles along a side.")] = 256,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Box file. [default: boxes/box<ID>_seed<SEED>.h5]"),
+    ] = None,
+) -> None:
+    """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
+    if (box is None) == (params is None):
+        raise typer.BadParameter("give either --box or --params")
+    from halokeras.boxes.box import box_name
+    from halokeras.params import load_params
+
+    if box is not None:
+        target = output or Path("boxes") / box_name(box, seed)
+        if target.exists():
+            raise OutputError(f"{target} exists; remove it, or choose another --output")
+        _simulate(target, box_id=box, seed=seed, size=size, particles=particles)
+    if params is not None:
+        wanted = load_params(_or_shipped(params, "params")).box
+        for named in (*wanted.train, *wanted.validate_on):
+            if (
+                named.id is not None
+                and named.seed is not None
+                and _is_missing(named.id, named.seed)
+            ):
+                _simulate(
+                    Path("boxes") / box_name(named.id, named.seed),
+                    box_id=named.id,
+                    seed=named.seed,
+                    size=wanted.size,
+                    particles=wanted.particles,
+                    redshift=wanted.redshift,
+                )
+
+
+def _is_missing(box_id: str, seed: int) -> bool:
+    from halokeras.boxes.box import find_box
+
+    try:
+        typer.echo(f"{find_box(box_id, seed)} is there")
+    except BoxError:
+        return True
+    return False
+
+
+def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
+    """Say what the simulation will take, run it with a progress bar and write the box."""
+    from halokeras.boxes.box import write_box
+    from halokeras.boxes.simulate import estimate, simulate
+
+    expected = estimate(particles)
+    _tell(
+        "Simulating",
+        f"{target} with {particles}^3 particles: about {expected.memory / 2**30:.1f} GiB of memory "
+        f"and {max(1, round(expected.seconds / 60))} min on one core",
+    )
+    with _progress("initial conditions") as show:
+        box = simulate(
+            particles=particles,
+            workers=os.cpu_count() or 1,
+            progress=lambda stage, fraction: show(fraction, stage),
+            **of_the_box,
+        )
+    write_box(box, target)
+    typer.echo(f"wrote {target}")
+
+
+@app.command()
+def train(
+    params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters.")],
+    run: RunOption = None,
+) -> None:
+    """Train a painter as a params file says."""
+
+
+@app.command()
+def resume(run: RunOption = None) -> None:
+    """Go on with a run, by default the newest unfinished one."""
+
+
+@app.command()
+def paint(
+    box: BoxOption = None,
+    density: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A density grid, .npy or HDF5, instead.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
+    voxel_size: Annotated[float | None, typer.Option(help="Its voxel size [Mpc/h].")] = None,
+    redshift: Annotated[float | None, typer.Option(help="Its redshift.")] = None,
+    model: ModelOption = SHIPPED_PAINTER,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Box file to write. [default: painted/<name>.h5]"),
+    ] = None,
+    figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
+    force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
+) -> None:
+    """Paint halo counts onto a density, by default a shipped box that was never trained on."""
+    if box is not None and density is not None:
+        raise typer.BadParameter("give --box or --density, not both")
+    if density is None and not (dataset is None and voxel_size is None and redshift is None):
+        raise typer.BadParameter("--dataset, --voxel-size and --redshift go with --density")
+    if output is not None and output.suffix != ".h5":
+        raise typer.BadParameter("--output is a box file and ends in .h5")
+    from halokeras.boxes.box import read_box, write_box
+    from halokeras.painting.check import check_input
+    from halokeras.painting.inputs import read_density
+    from halokeras.painting.paint import paint_box
+    from halokeras.training.model_store import load_painter
+
+    source = density or _box_path(box or "00")
+    given = (
+        read_box(source)
+        if density is None
+        else read_density(density, dataset, voxel_size, redshift)
+    )
+    output = output or Path("painted") / f"{source.stem}.h5"
+    if output.exists() and output.samefile(source):
+        raise typer.BadParameter("--output is the input itself")
+    saved = load_painter(_or_shipped(model, "saved_models"))
+    for warning in check_input(saved.provenance, given, force):
+        _tell("Warning", warning, "yellow")
+    start = time.perf_counter()
+    with _progress("painting") as show:
+        painted = paint_box(given, saved, model.name, show)
+    seconds = time.perf_counter() - start
+    write_box(painted, output)
+
+
+def _box_path(name: str) -> Path:
+    """Give the box file `name`, or of box id `name` the realisation that was held out."""
+    from halokeras.boxes.box import find_box
+
+    path = Path(name)
+    return path if path.suffix or path.exists() else find_box(name, HELD_OUT_SEED)
+
+
+def _or_shipped(path: Path, kind: Literal["params", "saved_models"]) -> Path:
+    """Give `path`, or where there is none the file or folder of that name that ships."""
+    from halokeras.resources import shipped
+
+    beside = shipped(kind) / path.name
+    return beside if not path.exists() and beside.exists() else path
+
+
+class Show(Protocol):
+    """Moves a progress bar to the fraction `done`, under another `task` if one is named."""
+
+    def __call__(self, done: float, task: str | None = None) -> None: ...  # noqa: D102
+
+
+@contextmanager
+def _progress(task: str) -> Iterator[Show]:
+    """Show a progress bar on stderr while the block runs, if that is a terminal."""
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        identity = bar.add_task(task, total=1)
+
+        def show(done: float, task: str | None = None) -> None:
+            bar.update(identity, completed=done, description=task)
+
+        yield show
+
+
+def _tell(what: str, message: str, color: str = "none") -> None:
+    """Print one line to stderr, however long, without reading markup in it."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{what}: {' '.join(message.split())}", style=color, markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Training parameters: one JSON file per experiment, every field validated.
+
+Each field has a default and one meaning, documented here and in ``params/README.md``. Unknown,
+duplicate and out-of-range fields are errors that name their dotted path.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from halokeras.errors import ParamsError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class BoxName(_Section):
+    """One box: a cosmology `id` and a realisation `seed`, or a box file's `path`."""
+
+    id: str | None = None
+    seed: Seed | None = None
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_name_it(self) -> Self:
+        if self.path is None and (self.id is None or self.seed is None):
+            raise ValueError("name a box by id and seed, or by path")
+        if self.path is not None and (self.id is not None or self.seed is not None):
+            raise ValueError("name a box by id and seed or by path, not both")
+        return self
+
+
+class Selection(_Section):
+    """The halos that are counted: masses in [mass_min, mass_max), in Msun/h."""
+
+    mass_min: NotNegative = 0.0
+    mass_max: Positive | None = None
+
+    @model_validator(mode="after")
+    def _a_range(self) -> Self:
+        if self.mass_max is not None and self.mass_max <= self.mass_min:
+            raise ValueError("mass_max must be above mass_min")
+        return self
+
+
+class BoxParams(_Section):
+    """Which boxes train and validate, and how `halopaint simulate` makes the missing ones."""
+
+    train: Annotated[tuple[BoxName, ...], Field(min_length=1, strict=False)] = (
+        BoxName(id="00", seed=1),
+    )
+    validate_on: Annotated[tuple[BoxName, ...], Field(min_length=1, strict=False)] = (
+        BoxName(id="00", seed=50),
+    )
+    selection: Selection = Selection()
+    size: Positive = 256.0
+    particles: Count = 256
+    redshift: NotNegative = 0.3
+
+    @model_validator(mode="after")
+    def _validation_is_held_out(self) -> Self:
+        both = [box for box in self.validate_on if box in self.train]
+        if both:
+            raise ValueError("validate_on names a box that train names too")
+        return self
+
+
+class PainterParams(_Section):
+    """The painter's architecture: the arguments of `halokeras.networks.painter.Painter`."""
+
+    density_transform: Literal["none", "log"] = "log"
+    blocks: Count = 2
+    filters: Count = 10
+    kernel_sizes: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (5, 3, 1)
+    head_layers: Annotated[int, Field(ge=0)] = 4
+    head_filters: Count = 10
+    negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    output: Literal["relu", "softplus"] = "relu"
+
+    @model_validator(mode="after")
+    def _odd_kernels(self) -> Self:
+        if any(size % 2 == 0 for size in self.kernel_sizes):
+            raise ValueError("kernel_sizes must be odd, so that each output has a centre")
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Voxels of density the painter needs beyond each face of what it paints."""
+        return self.blocks * (max(self.kernel_sizes) // 2)
+
+
+class CriticParams(_Section):
+    """The critic's architecture: the arguments of `halokeras.networks.critic.Critic`."""
+
+    filters: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (8, 16, 32, 64)
+    kernel_sizes: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (7, 5, 3, 1)
+    strides: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (2, 1, 2, 1)
+    negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    sees_density: bool = False
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> Self:
+        if not len(self.filters) == len(self.kernel_sizes) == len(self.strides):
+            raise ValueError("filters, kernel_sizes and strides must be of equal length")
+        return self
+
+    def output_size(self, crop_size: int) -> int:
+        """Side of the last feature map for a crop of `crop_size` voxels; below 1 if it dies out."""
+        side = crop_size
+        for kernel, stride in zip(self.kernel_sizes, self.strides, strict=True):
+            side = (side - kernel) // stride + 1
+        return side
+
+
+class OptimizerParams(_Section):
+    """Adam: its learning rate, moment decays, and the final rate of a linear decay."""
+
+    learning_rate: Positive = 1e-4
+    final_learning_rate: NotNegative | None = None
+    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+class WarmStartParams(_Section):
+    """The Poisson-likelihood stage before the adversarial one; 0 steps switches it off."""
+
+    steps: Annotated[int, Field(ge=0)] = 0
+    crop_size: Count = 24
+    batch_size: Count = 4
+    learning_rate: Positive = 3e-3
+
+
+class TrainingParams(_Section):
+    """How the painter is trained."""
+
+    seed: Seed = 0
+    crop_size: Count = 50
+    batch_size: Count = 1
+    n_critic: Count = 5
+    gradient_penalty: Positive = 10.0
+    steps: Annotated[int, Field(ge=0)] = 10_000
+    critic_warm_steps: Annotated[int, Field(ge=0)] = 0
+    critic_optimizer: OptimizerParams = OptimizerParams()
+    painter_optimizer: OptimizerParams = OptimizerParams()
+    warm_start: WarmStartParams = WarmStartParams()
+    likelihood_weight: NotNegative = 0.0
+    spectral_weight: NotNegative = 0.0
+    moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class RunParams(_Section):
+    """Where the run lives and how often it saves, logs and validates."""
+
+    directory: str = "runs"
+    name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")] = "paper"
+    checkpoint_every: Count = 100
+    log_every: Count = 10
+    validate_every: Count = 100
+
+
+class Params(_Section):
+    """Everything `halopaint train` reads from its JSON file."""
+
+    box: BoxParams = BoxParams()
+    painter: PainterParams = PainterParams()
+    critic: CriticParams = CriticParams()
+    training: TrainingParams = TrainingParams()
+    run: RunParams = RunParams()
+
+    @model_validator(mode="after")
+    def _sections_fit_together(self) -> Self:
+        training = self.training
+        if training.steps == 0 and training.warm_start.steps == 0:
+            raise ValueError("training.steps and training.warm_start.steps are both 0")
+        if training.steps and self.critic.output_size(training.crop_size) < 1:
+            raise ValueError(
+                f"training.crop_size {training.crop_size} is too small for the critic's layers"
+            )
+        return self
+
+
+def load_params(path: Path) -> Params:
+    """Read and validate a params file.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing or not JSON, or a field is unknown, duplicated or out of range;
+        the message names the file and the field's dotted path.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ParamsError(
+            f"params file {path} does not exist; give --params an existing JSON file"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"params file {path} cannot be read as text: {error}") from error
+    return parse_params(text, str(path))
+
+
+def parse_params(text: str, source: str) -> Params:
+    """Validate the JSON `text` of a params file that errors will call `source`.
+
+    Raises
+    ------
+    ParamsError
+        As `load_params`.
+    """
+    try:
+        fields = json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        raise ParamsError(f"{source} is not valid JSON: {error}") from error
+    except ParamsError as error:
+        raise ParamsError(f"{source}: {error}") from None
+    try:
+        return Params.model_validate(fields)
+    except ValidationError as error:
+        raise ParamsError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ParamsError(f"field '{name}' is given twice; keep one of them")
+        fields[name] = value
+    return fields
+
+
+def _explain(error: Any) -> str:
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown field '{path}'; params/README.md lists the known ones"
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"field '{path}': {reason}" if path else reason

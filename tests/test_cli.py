@@ -1,0 +1,246 @@
+import json
+import re
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from halokeras.boxes.box import read_box, write_box
+from halokeras.resources import shipped
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
+
+
+@pytest.fixture
+def box_file(tiny_box, tmp_path):
+    path = tmp_path / "input" / "tiny_box.h5"
+    write_box(tiny_box, path)
+    return path
+
+
+def files(folder):
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def fails(result, *words, code=1):
+    """Assert one line on stderr that holds `words`, nothing on stdout, and the exit code."""
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy():
+    code = (
+        "import sys, time; start = time.perf_counter(); import cli\n"
+        "from typer.testing import CliRunner\n"
+        "result = CliRunner().invoke(cli.app, ['--help'])\n"
+        "assert result.exit_code == 0 and 'paint' in result.output\n"
+        "heavy = {'tensorflow', 'keras', 'numba', 'numpy', 'h5py', 'matplotlib', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    start = time.perf_counter()
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    assert time.perf_counter() - start < 5  # half a second on an idle machine
+
+
+@pytest.mark.parametrize("command", ["simulate", "train", "resume", "paint", "evaluate"])
+def test_every_command_has_help(run, command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_version(run):
+    assert re.fullmatch(r"halopaint \S+\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pain"],
+        ["paint", "--nonsense"],
+        ["paint", "--box", "00", "--density", "d.npy"],
+        ["paint", "--voxel-size", "4"],
+        ["paint", "--output", "painted.png"],
+        ["train"],
+        ["simulate"],
+        ["simulate", "--box", "00", "--params", "p.json"],
+        ["simulate", "--box", "00", "--particles", "0"],
+        ["evaluate"],
+        ["evaluate", "--box", "00", "--painted", "p.h5", "--model", "m"],
+    ],
+)
+def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
+    result = run("paint", "--box", box_file, "--model", tiny_model)
+    assert result.exit_code == 0, result.output
+    painted = read_box(tmp_path / "painted" / "tiny_box.h5")
+    assert painted.shape == (16, 16, 16)
+    assert painted.provenance["model"] == "tiny"
+    assert (tmp_path / "painted" / "tiny_box.png").read_bytes().startswith(b"\x89PNG")
+    assert "painted/tiny_box.h5" in result.stdout
+    assert "painted/tiny_box.png" in result.stdout
+    assert "reference" in result.stdout
+    assert "\x1b" not in result.output
+
+
+def test_paint_without_a_figure(run, box_file, tiny_model, tmp_path):
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--no-figure")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "painted").iterdir()] == ["tiny_box.h5"]
+
+
+def test_paint_a_density_of_ones_own(run, tiny_box, tiny_model, tmp_path):
+    np.save(
+        tmp_path / "mine.npy", tiny_box.density[:, :12, :9] / tiny_box.density[:, :12, :9].mean()
+    )
+    words = ["--density", "mine.npy", "--voxel-size", 4, "--redshift", 0.3]
+    result = run("paint", *words, "--model", tiny_model, "--output", "out/mine.h5")
+    assert result.exit_code == 0, result.output
+    assert read_box(tmp_path / "out" / "mine.h5").shape == (16, 12, 9)
+
+
+def test_painting_twice_gives_equal_counts(run, box_file, tiny_model, tmp_path):
+    for name in ("one.h5", "two.h5"):
+        run("paint", "--box", box_file, "--model", tiny_model, "--no-figure", "--output", name)
+    one, two = read_box(tmp_path / "one.h5"), read_box(tmp_path / "two.h5")
+    np.testing.assert_array_equal(one.counts, two.counts)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--box", "07"], ["07", "00"]),
+        (["--box", "nowhere.h5"], ["nowhere.h5"]),
+        (["--box", "text.h5"], ["text.h5"]),
+        (["--model", "saved_models/none"], ["saved_models/none"]),
+        (["--model", "."], ["not a saved painter"]),
+        (["--density", "none.npy", "--voxel-size", "4", "--redshift", "0"], ["none.npy"]),
+        (["--density", "delta.npy", "--voxel-size", "4", "--redshift", "0"], ["add 1"]),
+        (["--density", "delta.npy", "--redshift", "0"], ["--voxel-size"]),
+        (["--density", "delta.npy", "--voxel-size", "4"], ["--redshift"]),
+        (["--density", "text.h5", "--voxel-size", "4", "--redshift", "0"], ["text.h5"]),
+    ],
+)
+def test_bad_input_to_paint_is_one_line_and_overwrites_nothing(
+    run, box_file, tiny_model, tiny_box, tmp_path, words, told
+):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    np.save(tmp_path / "delta.npy", tiny_box.density - 1)
+    (tmp_path / "out.h5").write_text("precious")
+    before = files(tmp_path)
+    defaults = [] if "--model" in words else ["--model", tiny_model]
+    defaults += [] if {"--box", "--density"} & set(words) else ["--box", box_file]
+    fails(run("paint", *words, *defaults, "--output", "out.h5"), *told)
+    assert (tmp_path / "out.h5").read_text() == "precious"
+    assert files(tmp_path) == before
+
+
+def test_paint_refuses_another_voxel_size_unless_forced(run, tiny_box, tiny_model, tmp_path):
+    np.save(tmp_path / "fine.npy", tiny_box.density)
+    words = ["paint", "--density", "fine.npy", "--voxel-size", 2, "--redshift", 0.3]
+    words += ["--model", tiny_model, "--no-figure"]
+    fails(run(*words), "2 Mpc/h", "--force")
+    forced = run(*words, "--force")
+    assert forced.exit_code == 0, forced.output
+    assert "Warning: " in forced.stderr
+
+
+def test_paint_never_overwrites_its_input(run, box_file, tiny_model):
+    before = box_file.read_bytes()
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--output", box_file)
+    assert result.exit_code == 2
+    assert box_file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(run, box_file, tiny_model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", "file/out.h5"]
+    fails(run(*words), "file/out.h5")
+
+
+def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("halokeras.painting.paint.paint_box", interrupted)
+    result = run("paint", "--box", box_file, "--model", tiny_model)
+    assert result.exit_code == 130
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "painted").exists()
+
+
+def test_evaluate_scores_a_box(run, tiny_box, tiny_model, tmp_path):
+    rolled = np.roll(tiny_box.halos.position, 1, axis=1)
+    other = type(tiny_box)(
+        **{**vars(tiny_box), "halos": type(tiny_box.halos)(rolled, tiny_box.halos.mass)}
+    )
+    write_box(other, tmp_path / "other.h5")
+    result = run("evaluate", "--box", "other.h5", "--model", tiny_model)
+    assert result.exit_code == 0, result.output
+    scores = json.loads((tmp_path / "evaluation" / "other" / "scorecard.json").read_text())
+    assert scores
+
+
+def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_model, tmp_path):
+    words = ["evaluate", "--box", box_file, "--model", tiny_model]
+    fails(run(*words), "trained", "--allow-training-box")
+    assert not (tmp_path / "evaluation").exists()
+    assert run(*words, "--allow-training-box").exit_code == 0
+
+
+def test_evaluate_needs_halos(run, box_file, tiny_model, tmp_path):
+    with h5py.File(box_file, "a") as file:
+        del file["halos"]
+    fails(run("evaluate", "--box", box_file, "--model", tiny_model), "halo")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("{", "not valid JSON"), ('{"trainin": {}}', "trainin"), ('{"run": {}, "run": {}}', "run")],
+)
+@pytest.mark.parametrize("command", ["train", "simulate"])
+def test_bad_params_are_one_line(run, tmp_path, command, content, told):
+    (tmp_path / "params.json").write_text(content)
+    fails(run(command, "--params", "params.json"), "params.json", told)
+
+
+def test_missing_params_are_named(run):
+    fails(run("train", "--params", "nowhere.json"), "nowhere.json")
+
+
+def test_nothing_to_resume(run, tmp_path):
+    fails(run("resume"))
+    fails(run("resume", "--run", "runs/none"), "runs/none")
+
+
+@pytest.mark.skipif(
+    not (shipped("saved_models") / "gen" / "architecture.json").exists(),
+    reason="the shipped painter is not in this checkout",
+)
+def test_the_shipped_painter_paints_the_shipped_box(run, tmp_path):
+    result = run("paint")
+    assert result.exit_code == 0, result.output
+    painted = read_box(tmp_path / "painted" / "box00_seed100.h5")
+    assert painted.provenance["model"] == "gen"
+    assert painted.counts.sum() > 0
