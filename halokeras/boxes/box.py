@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.cosmology import ABACUS_COSMOS, Cosmology
 from halokeras.boxes.gridding import Shape, count
-from halokeras.boxes.memory import available_memory
+from halokeras.boxes.hdf5 import dataset, number, plain
 from halokeras.errors import BoxError
 from halokeras.files import whole_file
 from halokeras.resources import shipped
@@ -315,7 +315,7 @@ def _check_halos(halos: Halos, box_size: tuple[float, float, float], source: str
 
 
 def _read_open(file: h5py.File, path: Path) -> Box:
-    attributes = {name: _plain(value, name, path) for name, value in file.attrs.items()}
+    attributes = {name: plain(value, name, path) for name, value in file.attrs.items()}
     if attributes.get("format") != FORMAT:
         raise BoxError(
             f"{path} is HDF5 but not a halopaint box (no format attribute); "
@@ -327,19 +327,19 @@ def _read_open(file: h5py.File, path: Path) -> Box:
             f"box file {path} has format_version {version}, this halopaint reads "
             f"{FORMAT_VERSION}; update halopaint"
         )
-    voxel_size = _number(attributes, "voxel_size", path)
-    redshift = _number(attributes, "redshift", path)
+    voxel_size = number(attributes, "voxel_size", path)
+    redshift = number(attributes, "redshift", path)
     cosmology = None
     if any(name in attributes for name in _COSMOLOGY):
-        parameters = {name: _number(attributes, name, path) for name in _COSMOLOGY}
+        parameters = {name: number(attributes, name, path) for name in _COSMOLOGY}
         try:
             cosmology = Cosmology(**parameters)
         except BoxError as error:
             raise BoxError(f"box file {path}: {error}") from None
-    density = _dataset(file, "density", path, "f")
-    counts = _dataset(file, "counts", path, "fiu")
-    position = _dataset(file, "halos/position", path, "f")
-    mass = _dataset(file, "halos/mass", path, "f")
+    density = dataset(file, "density", path, "f")
+    counts = dataset(file, "counts", path, "fiu")
+    position = dataset(file, "halos/position", path, "f")
+    mass = dataset(file, "halos/mass", path, "f")
     if (position is None) != (mass is None):
         raise BoxError(
             f"box file {path} has only one of halos/position and halos/mass; it needs both"
@@ -362,53 +362,6 @@ def _read_open(file: h5py.File, path: Path) -> Box:
             f"{voxel_size} Mpc/h; correct the attributes"
         )
     return box
-
-
-def _plain(value: Any, name: str, path: Path) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, str):
-        return value
-    if name == "box_size" and isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-        return value
-    raise BoxError(f"box file {path}: attribute {name} is neither text nor number; remove it")
-
-
-def _number(attributes: Mapping[str, Any], name: str, path: Path) -> float:
-    value = attributes.get(name)
-    if not isinstance(value, int | float):
-        raise BoxError(f"box file {path}: attribute {name} is missing or not a number; add it")
-    return float(value)
-
-
-def _dataset(file: h5py.File, name: str, path: Path, kinds: str) -> NDArray[Any] | None:
-    """Read a dataset of real numbers that lies in this very file and fits in memory."""
-    group = file
-    for part in name.split("/"):
-        if not isinstance(group, h5py.Group):
-            raise BoxError(f"box file {path}: {name} is missing, its group is a dataset")
-        link = group.get(part, getlink=True)
-        if link is None:
-            return None
-        if not isinstance(link, h5py.HardLink):
-            raise BoxError(f"box file {path}: {name} is a link; copy the data into the file")
-        group = group[part]
-    dataset = group
-    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
-        raise BoxError(f"box file {path}: {name} is not a dataset stored in the file itself")
-    if dataset.dtype.kind not in kinds:
-        raise BoxError(
-            f"box file {path}: {name} has type {dataset.dtype}; it must hold real numbers"
-        )
-    available = available_memory()
-    if available is not None and dataset.nbytes > available:
-        raise BoxError(
-            f"box file {path}: {name} of shape {dataset.shape} needs {dataset.nbytes / 2**30:.1f} "
-            f"GiB of the {available / 2**30:.1f} GiB free; use a smaller box or a larger machine"
-        )
-    return np.asarray(dataset[()])
 
 
 def _first_line(error: Exception) -> str:
