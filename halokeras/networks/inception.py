@@ -81,9 +81,11 @@ def _compose(branch: list[Conv3D]) -> tuple[tf.Tensor, tf.Tensor]:
     bias = tf.convert_to_tensor(branch[0].bias)
     for layer in branch[1:]:
         later = tf.convert_to_tensor(layer.kernel)
-        kernel = tf.einsum("xyzio,xyzop->xyzip", tf.broadcast_to(
-            kernel, (*later.shape[:3], *kernel.shape[3:])
-        ), later)
+        kernel = tf.einsum(
+            "xyzio,xyzop->xyzip",
+            tf.broadcast_to(kernel, (*later.shape[:3], *kernel.shape[3:])),
+            later,
+        )
         bias = tf.einsum("o,xyzop->p", bias, later) + layer.bias
     return kernel, bias
 

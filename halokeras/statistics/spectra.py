@@ -88,7 +88,7 @@ def measure(
     inside = np.searchsorted(edges * (1 + 1e-9), wavenumber.ravel(), side="left") - 1
     use = (inside >= 0) & (inside < len(edges) - 1) & (wavenumber.ravel() > 0)
     bins, weights = inside[use], weight.ravel()[use]
-    count = np.bincount(bins, weights, minlength=len(edges) - 1)
+    count: Array = np.bincount(bins, weights, minlength=len(edges) - 1).astype(np.float64)
     filled = count > 0
     scale = voxel_size**3 / first.size
 

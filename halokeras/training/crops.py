@@ -1,0 +1,94 @@
+"""Crops of training boxes as a tf.data stream, each a pure function of (seed, crop index)."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+Fields = npt.NDArray[np.float32]
+
+_PERMUTATIONS = np.array(list(itertools.permutations(range(3))), dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class CropStream:
+    """What to cut: periodic boxes of one shape, and the geometry of a crop.
+
+    Parameters
+    ----------
+    density, counts
+        (boxes, n, n, n), rho/mean and halos per voxel on the same voxels.
+    crop_size
+        Side of the counts crop in voxels; the density crop is 2 margin wider.
+    margin
+        Voxels of density that the painter needs beyond each face.
+    """
+
+    density: Fields
+    counts: Fields
+    crop_size: int
+    margin: int
+
+    def steps(
+        self, start: int, stop: int, batches: int, batch_size: int, seed: tuple[int, int]
+    ) -> tf.data.Dataset:
+        """Stream the crops of steps `start` to `stop`.
+
+        Parameters
+        ----------
+        batches, batch_size
+            Batches of one step (critic updates plus the painter's), and crops in each.
+        seed
+            Two integers that, with the crop's index, fix its box, place and orientation.
+
+        Returns
+        -------
+        tf.data.Dataset
+            Of (density, counts): (batches, batch_size, side, side, side, 1) float32 each.
+            Holds no state: a stream that starts at a step equals the rest of one that came there.
+        """
+        density = tf.constant(self.density)
+        counts = tf.constant(self.counts)
+        per_step = batches * batch_size
+        wide = self.crop_size + 2 * self.margin
+
+        def crops_of_step(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            pairs = [self._cut(density, counts, step * per_step + i, seed) for i in range(per_step)]
+            shape = (batches, batch_size)
+            densities = tf.reshape(tf.stack([p[0] for p in pairs]), (*shape, wide, wide, wide, 1))
+            side = self.crop_size
+            painted = tf.reshape(tf.stack([p[1] for p in pairs]), (*shape, side, side, side, 1))
+            return densities, painted
+
+        stream = tf.data.Dataset.range(start, stop)
+        return stream.map(crops_of_step, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+    def _cut(
+        self, density: tf.Tensor, counts: tf.Tensor, index: tf.Tensor, seed: tuple[int, int]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        key = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int64), index)
+        box, permutation, *place = tf.unstack(
+            tf.random.stateless_uniform((8,), key, maxval=2**31 - 1, dtype=tf.int32)
+        )
+        box %= self.density.shape[0]
+        order = tf.constant(_PERMUTATIONS)[permutation % len(_PERMUTATIONS)]
+        corner, flips = place[:3], [draw % 2 == 0 for draw in place[3:]]
+        cut_density = self._gather(density[box], corner, flips, -self.margin, self.margin)
+        cut_counts = self._gather(counts[box], corner, flips, 0, 0)
+        return tf.transpose(cut_density, order), tf.transpose(cut_counts, order)
+
+    def _gather(
+        self,
+        field: tf.Tensor,
+        corner: list[tf.Tensor],
+        flips: list[tf.Tensor],
+        first: int,
+        beyond: int,
+    ) -> tf.Tensor:
+        for axis, (origin, flip) in enumerate(zip(corner, flips, strict=True)):
+            along = origin % self.density.shape[axis + 1] + tf.range(first, self.crop_size + beyond)
+            along = tf.where(flip, along[::-1], along) % self.density.shape[axis + 1]
+            field = tf.gather(field, along, axis=axis)
+        return field

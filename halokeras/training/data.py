@@ -1,0 +1,125 @@
+"""The boxes that a run trains and validates on, found, checked and put side by side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.alignment import check_alignment
+from halokeras.boxes.box import Box, box_hash, find_box, halo_counts, read_box
+from halokeras.errors import BoxError, RunError
+from halokeras.params import BoxName, Params, Selection
+from halokeras.training.provenance import fingerprint
+from halokeras.training.validation import HeldOut
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them."""
+
+    density: NDArray[np.float32]
+    counts: NDArray[np.float32]
+    held_out: tuple[HeldOut, ...]
+    provenance: dict[str, Any]
+
+
+def load_data(params: Params) -> TrainingData:
+    """Read every box that `params` names.
+
+    Raises
+    ------
+    BoxError
+        If a box cannot be read, or is misaligned.
+    RunError
+        If boxes are missing (all are named, with the command that makes them), do not share
+        one shape, voxel size and redshift, or are smaller than a crop with its margin.
+    """
+    paths = _find_all(params)
+    boxes = {path: read_box(path) for path in paths.values()}
+    selection = params.box.selection
+    counts = {path: _checked_counts(box, selection, path) for path, box in boxes.items()}
+    trained = [paths[name] for name in params.box.train]
+    held = [paths[name] for name in params.box.validate_on]
+    first = boxes[trained[0]]
+    for path, box in boxes.items():
+        _check_like(first, box, path)
+    _check_crops(params, first)
+    return TrainingData(
+        density=np.stack([_density(boxes[path]) for path in trained]),
+        counts=np.stack([counts[path] for path in trained]),
+        held_out=tuple(
+            HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size) for path in held
+        ),
+        provenance={
+            "voxel_size": first.voxel_size,
+            "redshift": first.redshift,
+            "cosmology": None if first.cosmology is None else dict(vars(first.cosmology)),
+            "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
+            "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
+            "selection": selection.model_dump(),
+            "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
+            "validation_boxes": {path.name: box_hash(boxes[path]) for path in held},
+            "fingerprint": fingerprint(_density(first), first.voxel_size).model_dump(),
+        },
+    )
+
+
+def _find_all(params: Params) -> dict[BoxName, Path]:
+    found, missing = {}, []
+    for name in (*params.box.train, *params.box.validate_on):
+        if name.path is not None:
+            found[name] = Path(name.path)
+            continue
+        try:
+            found[name] = find_box(str(name.id), name.seed)
+        except BoxError:
+            missing.append(f"{name.id} seed {name.seed}")
+    if missing:
+        raise RunError(
+            f"missing boxes: {', '.join(missing)}; make them with "
+            "`halopaint simulate --params FILE`, FILE being these params"
+        )
+    return found
+
+
+def _density(box: Box) -> NDArray[np.float32]:
+    if box.density is None:
+        raise BoxError("a box without a density, such as a painted one, cannot train a painter")
+    return box.density
+
+
+def _checked_counts(box: Box, selection: Selection, path: Path) -> NDArray[np.float32]:
+    counts = halo_counts(box, selection.mass_min, selection.mass_max)
+    if not counts.any():
+        raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
+    check_alignment(_density(box), counts, box.voxel_size)
+    return counts
+
+
+def _check_like(first: Box, box: Box, path: Path) -> None:
+    if box.shape != first.shape or not np.isclose(box.voxel_size, first.voxel_size, rtol=1e-6):
+        raise RunError(
+            f"{path} has {box.shape} voxels of {box.voxel_size:g} Mpc/h, the first training box "
+            f"{first.shape} of {first.voxel_size:g}; give boxes of one shape and voxel size"
+        )
+    if abs(box.redshift - first.redshift) > 1e-3:
+        raise RunError(
+            f"{path} is at redshift {box.redshift:g}, the first training box at "
+            f"{first.redshift:g}; give boxes of one redshift"
+        )
+
+
+def _check_crops(params: Params, box: Box) -> None:
+    training, margin = params.training, params.painter.margin
+    fields = {"training.crop_size": training.crop_size if training.steps else 0}
+    if training.warm_start.steps:
+        fields["training.warm_start.crop_size"] = training.warm_start.crop_size
+    for field, size in fields.items():
+        if size + 2 * margin > min(box.shape):
+            raise RunError(
+                f"{field} {size} with the painter's margin of {margin} voxels on each side does "
+                f"not fit the boxes' {min(box.shape)} voxels; choose at most "
+                f"{min(box.shape) - 2 * margin}"
+            )

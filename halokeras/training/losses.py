@@ -1,0 +1,92 @@
+"""What training minimises: plain functions of fields (batch, x, y, z, channels)."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+_TINY = 1e-6
+
+
+def poisson_likelihood(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """Mean negative log-likelihood of `counts` drawn from a Poisson law of mean `painted`.
+
+    The constant log(counts!) is left out.
+    """
+    return tf.reduce_mean(painted - counts * tf.math.log(painted + _TINY))
+
+
+def gradient_penalty(
+    critic: Callable[[tf.Tensor], tf.Tensor],
+    real: tf.Tensor,
+    painted: tf.Tensor,
+    weight: tf.Tensor,
+) -> tf.Tensor:
+    """Mean of (|gradient of the critic| - 1)^2 between real and painted crops.
+
+    Parameters
+    ----------
+    weight
+        (batch, 1, 1, 1, 1), in [0, 1]: where on the line between the two each sample lies.
+
+    Notes
+    -----
+    Gulrajani et al. 2017 (arXiv:1704.00028), equation 3, without its factor lambda. The
+    epsilon under the root keeps its gradient finite where the critic is flat.
+    """
+    between = weight * real + (1.0 - weight) * painted
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        score = critic(between)
+    slope = tape.gradient(score, between)
+    norm = tf.sqrt(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3, 4]) + 1e-12)
+    return tf.reduce_mean(tf.square(norm - 1.0))
+
+
+def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """How far painted crops are from the reference in power, phase and mean; 0 when equal.
+
+    The mean over shells of wavenumber of (ln T)^2 + (1 - r), plus the squared log of the ratio
+    of means, where T^2 is the ratio of powers and r the cross-correlation, both summed over
+    the batch. Both fields see the same crop window, so it cancels from T and r to the leading
+    order. The two parts do not compete: r is blind to an isotropic filter, T is not.
+    """
+    side = counts.shape[1]
+    weights = tf.constant(_shell_weights(side))
+    mean_painted, mean_counts = tf.reduce_mean(painted), tf.reduce_mean(counts)
+    modes_painted = _modes(painted - mean_painted)
+    modes_counts = _modes(counts - mean_counts)
+    power_painted = _shells(tf.square(tf.abs(modes_painted)), weights)
+    power_counts = _shells(tf.square(tf.abs(modes_counts)), weights)
+    shared = _shells(tf.math.real(modes_painted * tf.math.conj(modes_counts)), weights)
+    log_ratio = tf.math.log((power_painted + _TINY) / (power_counts + _TINY))
+    correlation = shared / tf.sqrt(power_painted * power_counts + _TINY)
+    offset = tf.math.log((mean_painted + _TINY) / (mean_counts + _TINY))
+    return (
+        tf.reduce_mean(tf.square(0.5 * log_ratio))
+        + tf.reduce_mean(1.0 - correlation)
+        + tf.square(offset)
+    )
+
+
+def _modes(fields: tf.Tensor) -> tf.Tensor:
+    # the full transform: TensorFlow has no gradient of the real one in three dimensions
+    return tf.signal.fft3d(tf.cast(fields[..., 0], tf.complex64))
+
+
+def _shells(modes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    per_mode = tf.reshape(tf.reduce_sum(modes, axis=0), (1, -1))
+    return tf.matmul(per_mode, weights)[0]
+
+
+def _shell_weights(side: int) -> NDArray[np.float32]:
+    """(modes, shells): averages over shells one fundamental wide, up to the Nyquist frequency."""
+    axis = np.fft.fftfreq(side) * side
+    squares = axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2
+    shell = np.rint(np.sqrt(squares)).astype(int).ravel()
+    inside = (shell >= 1) & (shell <= side // 2)
+    weights = np.zeros((shell.size, side // 2 + 1), np.float32)
+    weights[np.flatnonzero(inside), shell[inside]] = 1.0
+    averages: NDArray[np.float32] = weights[:, 1:] / weights[:, 1:].sum(axis=0)
+    return averages

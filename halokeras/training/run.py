@@ -1,0 +1,325 @@
+"""A training run: its folder, its stages, and going on where it stopped."""
+
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from halokeras import __version__
+from halokeras.errors import RunError
+from halokeras.files import write_text
+from halokeras.networks.critic import Critic
+from halokeras.networks.painter import Painter
+from halokeras.params import OptimizerParams, Params, load_params
+from halokeras.randomness import fold_in
+from halokeras.training.checkpoints import Checkpoints
+from halokeras.training.crops import CropStream
+from halokeras.training.data import TrainingData, load_data
+from halokeras.training.history import History
+from halokeras.training.model_store import save_painter
+from halokeras.training.validation import Validation, validate
+from halokeras.training.wgan import HaloPaintingGAN
+
+_PARAMS, _HISTORY, _FINISHED, _CHECKPOINTS, _BEST = (
+    "params.json",
+    "history.csv",
+    "finished",
+    "checkpoints",
+    "best",
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Steps `start` to `stop` of a run, all of one kind."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells of itself while it goes."""
+
+    stage: Stage
+    step: int
+    total: int
+    losses: dict[str, float] = field(default_factory=dict)
+    validation: Validation | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+class Interrupted(RunError):
+    """Ctrl-C: the run was saved and can go on."""
+
+
+def train(params: Params, folder: Path | None, report: Report) -> Path:
+    """Start a run in a new folder, train to its end, and give the folder of its best painter.
+
+    Raises
+    ------
+    RunError
+        If the folder holds a run already, boxes are missing or unfit, or a loss is not finite.
+    Interrupted
+        After Ctrl-C, once the run is saved.
+    """
+    folder = folder or Path(params.run.directory) / params.run.name
+    if (folder / _PARAMS).exists():
+        raise RunError(
+            f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
+            "or choose another --run folder"
+        )
+    data = load_data(params)
+    write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
+    return _Run(params, folder, data).go_on(report)
+
+
+def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Path:
+    """Go on with a run, by default the newest unfinished one of the folder `runs`.
+
+    The weights become those that an uninterrupted run has, bit for bit, on the same machine.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, or as `train`.
+    """
+    folder = folder or newest_unfinished(runs)
+    if not (folder / _PARAMS).is_file():
+        raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
+    if (folder / _FINISHED).exists():
+        raise RunError(f"the run in {folder} is finished; its painter is {folder / _BEST}")
+    params = load_params(folder / _PARAMS)
+    return _Run(params, folder, load_data(params)).go_on(report)
+
+
+def newest_unfinished(runs: Path) -> Path:
+    """Find the unfinished run that was written last, or raise `RunError`."""
+    unfinished = [
+        path.parent for path in runs.glob(f"*/{_PARAMS}") if not (path.parent / _FINISHED).exists()
+    ]
+    if not unfinished:
+        raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
+    return max(unfinished, key=_last_written)
+
+
+def _last_written(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in folder.rglob("*") if path.is_file())
+
+
+class _Run:
+    def __init__(self, params: Params, folder: Path, data: TrainingData) -> None:
+        self.params, self.folder, self.data = params, folder, data
+        self.gan = build_gan(params)
+        self.checkpoints = Checkpoints(self.gan, folder / _CHECKPOINTS)
+        self.checkpoints.restore()
+        self.history = History(folder / _HISTORY)
+        self.history.forget_after(int(self.gan.step))
+        self.started = time.monotonic() - self.history.seconds
+        self.stages = stages(params)
+        self.total = self.stages[-1].stop
+
+    def go_on(self, report: Report) -> Path:
+        try:
+            for stage in self.stages:
+                if int(self.gan.step) < stage.stop:
+                    self._train_stage(stage, report)
+        except KeyboardInterrupt:
+            self.checkpoints.save()
+            raise Interrupted(
+                f"stopped and saved at step {int(self.gan.step)} of {self.total}; "
+                f"`halopaint resume --run {self.folder}` goes on"
+            ) from None
+        except tf.errors.OpError as error:
+            raise RunError(
+                f"training stopped at step {int(self.gan.step)}: {str(error).splitlines()[0]}; "
+                f"`halopaint resume --run {self.folder}` goes on from the last checkpoint"
+            ) from error
+        write_text(self.folder / _FINISHED, f"{self.total} steps\n")
+        return self.folder / _BEST
+
+    def _train_stage(self, stage: Stage, report: Report) -> None:
+        run = self.params.run
+        update = tf.function(self._update(stage))
+        first = int(self.gan.step)
+        report(Progress(stage, first, self.total))
+        for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
+            self._set_learning_rates(stage, number)
+            logs = update(batch)
+            done = number + 1
+            last = done == stage.stop
+            losses: dict[str, float] = {}
+            if last or any(done % n == 0 for n in (run.log_every, run.checkpoint_every)):
+                losses = self._finite(logs, done)
+            validation = None
+            if last or done % run.validate_every == 0:
+                validation = self._validate(done)
+            if losses or validation:
+                seconds = time.monotonic() - self.started
+                self.history.write(done, stage.name, seconds, losses, validation)
+                report(Progress(stage, done, self.total, losses, validation))
+            if last or done % run.checkpoint_every == 0:
+                self.checkpoints.save()
+
+    def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:
+        return {
+            "warm start": self.gan.warm_start_step,
+            "critic warm-up": self.gan.warm_critic_step,
+            "adversarial": self.gan.train_step,
+        }[stage.name]
+
+    def _crops(self, stage: Stage, first: int) -> Iterator[Any]:
+        training = self.params.training
+        warm = training.warm_start
+        is_warm = stage.name == "warm start"
+        stream = CropStream(
+            self.data.density,
+            self.data.counts,
+            warm.crop_size if is_warm else training.crop_size,
+            self.params.painter.margin,
+        )
+        batches = {"warm start": 1, "critic warm-up": training.n_critic}
+        return iter(
+            stream.steps(
+                first,
+                stage.stop,
+                batches.get(stage.name, training.n_critic + 1),
+                warm.batch_size if is_warm else training.batch_size,
+                tensor_seed(training.seed, f"crops, {stage.name}"),
+            )
+        )
+
+    def _set_learning_rates(self, stage: Stage, step: int) -> None:
+        training, gan = self.params.training, self.gan
+        done = (step - stage.start) / (stage.stop - stage.start)
+        if stage.name == "warm start":
+            gan.warm_optimizer.learning_rate.assign(training.warm_start.learning_rate * (1 - done))
+            return
+        done = done if stage.name == "adversarial" else 0.0
+        gan.painter_optimizer.learning_rate.assign(_decayed(training.painter_optimizer, done))
+        gan.critic_optimizer.learning_rate.assign(_decayed(training.critic_optimizer, done))
+
+    def _finite(self, logs: dict[str, tf.Tensor], step: int) -> dict[str, float]:
+        losses = {name: float(value) for name, value in logs.items()}
+        bad = [name for name, value in losses.items() if not math.isfinite(value)]
+        if bad:
+            raise RunError(
+                f"{bad[0]} is not finite at step {step}; the last good checkpoint is kept in "
+                f"{self.folder / _CHECKPOINTS}: lower the learning rate and start again"
+            )
+        return losses
+
+    def _validate(self, step: int) -> Validation:
+        validation = validate(self.gan.averaged_painter, self.data.held_out)
+        if validation.score < float(self.checkpoints.best_score):
+            self.checkpoints.best_score.assign(validation.score)
+            save_painter(
+                self.gan.averaged_painter, self._provenance(step, validation), self.folder / _BEST
+            )
+        return validation
+
+    def _provenance(self, step: int, validation: Validation) -> dict[str, Any]:
+        return {
+            **self.data.provenance,
+            "params": self.params.model_dump(mode="json"),
+            "step": step,
+            "training_seconds": round(time.monotonic() - self.started, 1),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "software": {
+                "halopaint": __version__,
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "validation": {
+                name: np.round(value, 5).tolist() for name, value in vars(validation).items()
+            },
+        }
+
+
+def stages(params: Params) -> list[Stage]:
+    """List the stages of a run in order, without the empty ones."""
+    training = params.training
+    lengths = {
+        "warm start": training.warm_start.steps,
+        "critic warm-up": training.critic_warm_steps if training.steps else 0,
+        "adversarial": training.steps,
+    }
+    found, start = [], 0
+    for name, length in lengths.items():
+        if length:
+            found.append(Stage(name, start, start + length))
+        start += length
+    return found
+
+
+def build_gan(params: Params) -> HaloPaintingGAN:
+    """Build the networks with the weights that the seed gives them, and compile."""
+    training = params.training
+    painter = Painter(**params.painter.model_dump())
+    painter(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
+    critic = Critic(**params.critic.model_dump())
+    channels = 2 if params.critic.sees_density else 1
+    critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
+    _draw_weights(painter, fold_in(training.seed, "painter weights"))
+    _draw_weights(critic, fold_in(training.seed, "critic weights"))
+    if params.painter.output == "relu":
+        # a ReLU that starts below zero everywhere has no gradient to come back by
+        painter.last.bias.assign([0.1])
+    gan = HaloPaintingGAN(
+        painter,
+        critic,
+        n_critic=training.n_critic,
+        penalty_weight=training.gradient_penalty,
+        likelihood_weight=training.likelihood_weight,
+        spectral_weight=training.spectral_weight,
+        moving_average=training.moving_average,
+        seed=tensor_seed(training.seed, "gradient penalty"),
+    )
+    gan.compile(
+        painter_optimizer=_adam(training.painter_optimizer),
+        critic_optimizer=_adam(training.critic_optimizer),
+        warm_optimizer=keras.optimizers.Adam(training.warm_start.learning_rate),
+    )
+    return gan
+
+
+def tensor_seed(seed: int, purpose: str) -> tuple[int, int]:
+    """Give TensorFlow's stateless functions the two integers of `purpose` under `seed`."""
+    first, second = fold_in(seed, purpose).integers(2**31, size=2)
+    return int(first), int(second)
+
+
+def _draw_weights(model: keras.Model, generator: np.random.Generator) -> None:
+    for variable in model.trainable_variables:
+        shape = tuple(variable.shape)
+        if len(shape) == 1:
+            variable.assign(np.zeros(shape, np.float32))
+            continue
+        receptive = int(np.prod(shape[:-2]))
+        limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))  # Glorot & Bengio 2010
+        variable.assign(generator.uniform(-limit, limit, shape).astype(np.float32))
+
+
+def _adam(optimizer: OptimizerParams) -> keras.optimizers.Adam:
+    return keras.optimizers.Adam(
+        optimizer.learning_rate, beta_1=optimizer.beta_1, beta_2=optimizer.beta_2
+    )
+
+
+def _decayed(optimizer: OptimizerParams, done: float) -> float:
+    if optimizer.final_learning_rate is None:
+        return optimizer.learning_rate
+    start, end = optimizer.learning_rate, optimizer.final_learning_rate
+    return start + (end - start) * done

@@ -1,0 +1,182 @@
+"""The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from halokeras.networks.critic import Critic
+from halokeras.networks.inception import crop
+from halokeras.networks.painter import LOG_OFFSET, Painter
+from halokeras.training.losses import gradient_penalty, poisson_likelihood, spectral_distance
+
+Logs = dict[str, tf.Tensor]
+
+
+class HaloPaintingGAN(keras.Model):
+    """A painter and its critic, trained together (arXiv:1903.10524, section III).
+
+    Parameters
+    ----------
+    painter, critic
+        Built networks.
+    n_critic
+        Critic updates before each painter update.
+    penalty_weight
+        Of the critic's gradient penalty.
+    likelihood_weight, spectral_weight
+        Of a Poisson likelihood and of a spectral distance beside the critic's verdict in the
+        painter's loss; 0 is the published loss.
+    moving_average
+        Decay of the running mean of the painter's weights, `averaged_painter`; 0 follows them.
+    seed
+        Two integers that, with the step, fix the interpolation of the gradient penalty.
+    """
+
+    def __init__(
+        self,
+        painter: Painter,
+        critic: Critic,
+        *,
+        n_critic: int = 5,
+        penalty_weight: float = 10.0,
+        likelihood_weight: float = 0.0,
+        spectral_weight: float = 0.0,
+        moving_average: float = 0.0,
+        seed: tuple[int, int] = (0, 0),
+    ) -> None:
+        super().__init__()
+        self.painter = painter
+        self.critic = critic
+        self.n_critic = n_critic
+        self.penalty_weight = penalty_weight
+        self.likelihood_weight = likelihood_weight
+        self.spectral_weight = spectral_weight
+        self.moving_average = moving_average
+        self.seed = seed
+        self.averaged_painter = Painter(**painter.get_config())
+        self.averaged_painter(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
+        self.averaged_painter.set_weights(painter.get_weights())
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def compile(
+        self,
+        painter_optimizer: keras.optimizers.Optimizer,
+        critic_optimizer: keras.optimizers.Optimizer,
+        warm_optimizer: keras.optimizers.Optimizer,
+    ) -> None:
+        """Take the optimizers, and build them so that checkpoints hold their state.
+
+        `warm_optimizer` updates the painter in the warm start, `painter_optimizer` after it.
+        """
+        super().compile(optimizer=None)
+        self.painter_optimizer = painter_optimizer
+        self.critic_optimizer = critic_optimizer
+        self.warm_optimizer = warm_optimizer
+        warm_optimizer.build(self.painter.trainable_variables)
+        painter_optimizer.build(self.painter.trainable_variables)
+        critic_optimizer.build(self.critic.trainable_variables)
+
+    def call(self, density: tf.Tensor) -> tf.Tensor:
+        """Paint with the painter as it stands."""
+        painted: tf.Tensor = self.painter(density)
+        return painted
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+        """Update the critic on each of `n_critic` batches, then the painter on the last.
+
+        Parameters
+        ----------
+        data
+            Density (n_critic + 1, batch, side + 2 margin, ..., 1) and the counts of its inner
+            voxels (n_critic + 1, batch, side, ..., 1).
+        """
+        density, counts = data
+        logs = self.critic_updates(density[:-1], counts[:-1])
+        painter_logs = self._painter_gradients(density[-1], counts[-1])
+        self.painter_optimizer.apply(
+            painter_logs.pop("gradients"), self.painter.trainable_variables
+        )
+        self._finish_step()
+        return {**logs, **painter_logs}
+
+    def critic_updates(self, density: tf.Tensor, counts: tf.Tensor) -> Logs:
+        """Update the critic once for each leading index; the painter stands still."""
+        logs: Logs = {}
+        for i in range(density.shape[0]):
+            logs = self._critic_gradients(density[i], counts[i], self._interpolation(counts[i], i))
+            self.critic_optimizer.apply(logs.pop("gradients"), self.critic.trainable_variables)
+        return logs
+
+    def warm_critic_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+        """Update only the critic, so that it judges well before the painter listens to it."""
+        logs = self.critic_updates(data[0], data[1])
+        self.step.assign_add(1)
+        return logs
+
+    def warm_start_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+        """Update the painter by the Poisson likelihood of the counts alone."""
+        logs: Logs = self._likelihood_gradients(data[0][0], data[1][0])
+        self.warm_optimizer.apply(logs.pop("gradients"), self.painter.trainable_variables)
+        self._finish_step()
+        return logs
+
+    def judged(self, counts: tf.Tensor, density: tf.Tensor) -> tf.Tensor:
+        """Give the critic's input: counts, with the inner density beside them if it sees it."""
+        if not self.critic.sees_density:
+            return counts
+        inner = crop(density, self.painter.margin)
+        return tf.concat([counts, tf.math.log(inner + LOG_OFFSET)], axis=-1)
+
+    @tf.function(jit_compile=True)
+    def _critic_gradients(
+        self, density: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor
+    ) -> dict[str, Any]:
+        real = self.judged(counts, density)
+        painted = self.judged(self.painter(density), density)
+        with tf.GradientTape() as tape:
+            distance = tf.reduce_mean(self.critic(real)) - tf.reduce_mean(self.critic(painted))
+            penalty = gradient_penalty(self.critic, real, painted, weight)
+            loss = -distance + self.penalty_weight * penalty
+        gradients = tape.gradient(loss, self.critic.trainable_variables)
+        return {
+            "gradients": gradients,
+            "critic_loss": loss,
+            "wasserstein": distance,
+            "penalty": penalty,
+        }
+
+    @tf.function(jit_compile=True)
+    def _painter_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            painted = self.painter(density)
+            loss = -tf.reduce_mean(self.critic(self.judged(painted, density)))
+            if self.likelihood_weight:
+                loss += self.likelihood_weight * poisson_likelihood(painted, counts)
+            if self.spectral_weight:
+                loss += self.spectral_weight * spectral_distance(painted, counts)
+        gradients = tape.gradient(loss, self.painter.trainable_variables)
+        return {"gradients": gradients, "painter_loss": loss}
+
+    @tf.function(jit_compile=True)
+    def _likelihood_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            loss = poisson_likelihood(self.painter(density), counts)
+        gradients = tape.gradient(loss, self.painter.trainable_variables)
+        return {"gradients": gradients, "painter_loss": loss}
+
+    def _interpolation(self, counts: tf.Tensor, update: int) -> tf.Tensor:
+        key = tf.random.experimental.stateless_fold_in(
+            tf.constant(self.seed, tf.int64), self.step * self.n_critic + update
+        )
+        return tf.random.stateless_uniform((counts.shape[0], 1, 1, 1, 1), key)
+
+    def _finish_step(self) -> None:
+        """Move the averaged weights, faster at first so that the start is soon forgotten."""
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.moving_average, (1.0 + step) / (10.0 + step))
+        for average, weight in zip(
+            self.averaged_painter.trainable_variables, self.painter.trainable_variables, strict=True
+        ):
+            average.assign(decay * average + (1.0 - decay) * weight)
+        self.step.assign_add(1)
