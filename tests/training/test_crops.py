@@ -1,0 +1,51 @@
+import numpy as np
+
+from halokeras.training.crops import CropStream
+
+
+def stream(crop_size=4, margin=2):
+    """Boxes whose voxels all differ, and counts that are the density's negative."""
+    density = np.arange(2 * 8**3, dtype=np.float32).reshape(2, 8, 8, 8) + 1
+    return CropStream(density, -density, crop_size, margin)
+
+
+def crops(start, stop, **kwargs):
+    return [(d.numpy(), c.numpy()) for d, c in stream(**kwargs).steps(start, stop, 2, 3, (5, 6))]
+
+
+def test_counts_lie_on_the_inner_voxels_of_their_density():
+    for density, counts in crops(0, 4):
+        assert density.shape == (2, 3, 8, 8, 8, 1)
+        assert counts.shape == (2, 3, 4, 4, 4, 1)
+        np.testing.assert_array_equal(counts, -density[:, :, 2:-2, 2:-2, 2:-2])
+
+
+def test_a_stream_that_starts_later_equals_the_rest_of_one_that_came_there():
+    for (density, counts), (later_density, later_counts) in zip(
+        crops(0, 5)[3:], crops(3, 5), strict=True
+    ):
+        np.testing.assert_array_equal(density, later_density)
+        np.testing.assert_array_equal(counts, later_counts)
+
+
+def test_crops_use_every_box_and_all_48_orientations_and_wrap():
+    boxes, orientations, places = set(), set(), set()
+    for density, _ in crops(0, 200, crop_size=2, margin=0):
+        for crop in density.reshape(-1, 2, 2, 2):
+            steps = [crop[1, 0, 0] - crop[0, 0, 0], crop[0, 1, 0] - crop[0, 0, 0]]
+            steps.append(crop[0, 0, 1] - crop[0, 0, 0])
+            boxes.add(int(crop.flat[0] > 512))
+            places.add(crop.min())
+            if all(abs(step) in (1, 8, 64) for step in steps):  # not across the wrap
+                orientations.add(tuple(steps))
+    assert boxes == {0, 1}
+    assert len(orientations) == 48
+    assert len(places) > 400
+
+
+def test_a_crop_across_the_edge_comes_from_the_other_side():
+    wide = stream(crop_size=8, margin=2)
+    density, _ = next(iter(wide.steps(0, 1, 1, 1, (1, 1))))
+    field = density.numpy()[0, 0, ..., 0]
+    np.testing.assert_array_equal(field[:4], field[8:])
+    np.testing.assert_array_equal(field[:, :4], field[:, 8:])

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from halokeras.training.losses import gradient_penalty, poisson_likelihood, spectral_distance
+
+
+def field(seed=0, size=8):
+    return tf.constant(
+        np.random.default_rng(seed).gamma(2.0, 0.2, (3, size, size, size, 1)), tf.float32
+    )
+
+
+def test_poisson_likelihood_is_least_at_the_mean():
+    counts = tf.constant([0.0, 1.0, 0.0, 3.0])
+    losses = [float(poisson_likelihood(tf.fill(4, m), counts)) for m in (0.9, 1.0, 1.1)]
+    assert losses[1] < min(losses[0], losses[2])
+    assert losses[1] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_penalty_of_a_linear_critic_is_its_known_slope():
+    real, painted, weight = field(1), field(2), tf.fill((3, 1, 1, 1, 1), 0.3)
+
+    def critic(crops):
+        return 0.25 * tf.reduce_sum(crops, axis=[1, 2, 3])
+
+    slope = 0.25 * np.sqrt(8**3)
+    penalty = gradient_penalty(critic, real, painted, weight)
+    assert float(penalty) == pytest.approx((slope - 1) ** 2, rel=1e-4)
+
+
+def test_spectral_distance_of_a_field_with_itself_is_zero():
+    assert float(spectral_distance(field(), field())) == pytest.approx(0, abs=1e-5)
+
+
+def test_spectral_distance_of_a_scaled_field_is_its_amplitude_and_mean():
+    expected = 2 * np.log(2) ** 2
+    assert float(spectral_distance(2 * field(), field())) == pytest.approx(expected, rel=1e-3)
+
+
+def test_spectral_distance_of_an_unrelated_field_counts_the_lost_correlation():
+    distance = float(spectral_distance(field(1, 16), field(2, 16)))
+    assert distance == pytest.approx(1.0, abs=0.15)
+
+
+def test_spectral_distance_has_a_gradient():
+    painted = field(1)
+    with tf.GradientTape() as tape:
+        tape.watch(painted)
+        loss = spectral_distance(painted, field(2))
+    gradient = tape.gradient(loss, painted)
+    moved = spectral_distance(painted - 1e-2 * gradient / tf.norm(gradient), field(2))
+    assert float(moved) < float(loss)
