@@ -5,8 +5,11 @@ Convention, everywhere in halopaint: a periodic field of volume V on voxels of s
 <|delta_k|^2> / V in (Mpc/h)^3 and wavenumbers k = 2 pi m / L in h/Mpc, to the Nyquist frequency
 pi / voxel_size. A field enters as what it is, rho/mean or counts, and is divided by its mean to
 become an overdensity. A real field's modes come in conjugate pairs of which half are stored:
-planes that hold both members count once, the others twice. No window is deconvolved and no
-shot noise subtracted.
+planes that hold both members (k_z = 0 and, for an even number of voxels, the Nyquist plane) count
+once, the others twice, so all modes together hold the variance exactly. Bins run from their lower
+edge, which is outside, to their upper edge, which is inside; k, P and every product are means over
+the modes of a bin; k = 0 is in none, and bins without modes are left out. No window is
+deconvolved and no shot noise subtracted.
 """
 
 from dataclasses import dataclass
@@ -24,6 +27,22 @@ def default_edges(voxel_size: float) -> Array:
     """Edges in k [h/Mpc] of the bins that scorecards use, the last at the Nyquist frequency."""
     nyquist = np.pi / voxel_size
     return np.array([0.0, *(edge for edge in _EDGES if edge < 0.95 * nyquist), nyquist])
+
+
+def fine_edges(shape: tuple[int, ...], voxel_size: float, bins: int = 32) -> Array:
+    """Edges in k [h/Mpc] of equal bins for figures, from 0 to the Nyquist frequency.
+
+    Parameters
+    ----------
+    shape
+        Voxels along x, y, z.
+    voxel_size
+        [Mpc/h].
+    bins
+        At most; fewer where that would make them narrower than the fundamental frequency
+        2 pi / L of the shortest side, and so empty.
+    """
+    return np.linspace(0, np.pi / voxel_size, 1 + max(1, min(bins, min(shape) // 2)))
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,15 @@ class Spectra:
         np.divide(self.first, self.second, out=ratio, where=self.second > 0)
         return np.sqrt(ratio)
 
+    @property
+    def stochastic_power(self) -> Array:
+        """P_second (1 - r^2) [(Mpc/h)^3]: what no linear filter of the first field explains.
+
+        Where the second field is a Poisson sample of a filtered first one, this is its shot noise
+        1 / nbar; more of it is scatter beyond Poisson.
+        """
+        return self.second * (1 - self.cross_correlation**2)
+
 
 def measure(
     first: NDArray[np.floating],
@@ -78,7 +106,12 @@ def measure(
     voxel_size
         [Mpc/h].
     edges
-        Of the bins in k [h/Mpc], lower inclusive; `default_edges` if not given.
+        Of the bins in k [h/Mpc], upper edge inclusive; `default_edges` if not given. Modes outside
+        of them enter no bin.
+
+    Notes
+    -----
+    One Fourier transform per field, in float64; a field given as both is transformed once.
     """
     edges = default_edges(voxel_size) if edges is None else edges
     wavenumber, weight = _wavenumbers(first.shape, voxel_size)
