@@ -27,8 +27,8 @@ def test_recovers_the_mean_of_poisson_counts():
     truth = 0.3 * density**1.2
     assert painted.mean() == pytest.approx(counts.mean(), rel=0.02)
     spectra = measure(painted, truth, 4.0)
-    assert spectra.cross_correlation.min() > 0.98
-    np.testing.assert_allclose(spectra.transfer_function, 1, atol=0.05)
+    assert spectra.cross_correlation.min() > 0.95
+    np.testing.assert_allclose(spectra.transfer_function, 1, atol=0.1)
 
 
 def test_one_fit_serves_another_density():
