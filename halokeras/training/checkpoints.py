@@ -25,15 +25,20 @@ class Checkpoints:
 
     def __init__(self, gan: HaloPaintingGAN, folder: Path) -> None:
         self.best_score = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+        # variables by name of their owner: TensorFlow does not look into the lists of layers that
+        # Keras models keep, and would leave those weights out without a word
+        owners = {
+            "painter": gan.painter,
+            "critic": gan.critic,
+            "averaged_painter": gan.averaged_painter,
+            "painter_optimizer": gan.painter_optimizer,
+            "critic_optimizer": gan.critic_optimizer,
+            "warm_optimizer": gan.warm_optimizer,
+        }
         self._checkpoint = tf.train.Checkpoint(
-            painter=gan.painter,
-            critic=gan.critic,
-            averaged_painter=gan.averaged_painter,
-            painter_optimizer=gan.painter_optimizer,
-            critic_optimizer=gan.critic_optimizer,
-            warm_optimizer=gan.warm_optimizer,
             step=gan.step,
             best_score=self.best_score,
+            **{name: [v.value for v in owner.variables] for name, owner in owners.items()},
         )
         self._gan = gan
         self._folder = folder

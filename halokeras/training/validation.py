@@ -67,10 +67,5 @@ def _mean(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def _whole_box(painter: Painter, density: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(density, painter.margin, mode="wrap")
-    painted: NDArray[np.float32] = _paint(painter, tf.constant(padded[None, ..., None])).numpy()
+    painted: NDArray[np.float32] = painter(tf.constant(padded[None, ..., None])).numpy()
     return painted[0, ..., 0]
-
-
-@tf.function(reduce_retracing=True)
-def _paint(painter: Painter, density: tf.Tensor) -> tf.Tensor:
-    return painter(density)

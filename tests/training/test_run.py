@@ -1,0 +1,244 @@
+"""Runs on tiny boxes: resuming after a kill is bit-exact, and bad input is told in a sentence."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from halokeras.boxes.box import Box, write_box
+from halokeras.errors import BoxError, ParamsError, RunError
+from halokeras.params import parse_params
+from halokeras.training import run as run_module
+from halokeras.training.model_store import load_painter
+from halokeras.training.run import Interrupted, build_gan, resume, train
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def write_tiny_box(path, seed, voxels=16):
+    """Counts drawn from a density of white noise smoothed by neither: enough to align and learn."""
+    generator = np.random.default_rng(seed)
+    density = generator.gamma(0.5, 2.0, (voxels,) * 3).astype(np.float32)
+    density /= density.mean()
+    counts = generator.poisson(density * 0.5).astype(np.float32)
+    box = Box(
+        voxel_size=4.0,
+        redshift=0.3,
+        cosmology=None,
+        density=density,
+        counts=counts,
+        provenance={"density_scheme": "2lpt"},
+    )
+    write_box(box, path)
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("boxes")
+    for name, seed in (("train", 1), ("held_out", 2)):
+        write_tiny_box(folder / f"{name}.h5", seed)
+    return folder
+
+
+def tiny_params(boxes, **training):
+    fields = {
+        "box": {
+            "train": [{"path": str(boxes / "train.h5")}],
+            "validate_on": [{"path": str(boxes / "held_out.h5")}],
+        },
+        "painter": {"filters": 2, "blocks": 1, "kernel_sizes": [3, 1], "head_layers": 1},
+        "critic": {"filters": [2], "kernel_sizes": [3], "strides": [2], "sees_density": True},
+        "training": {
+            "seed": 3,
+            "crop_size": 6,
+            "batch_size": 2,
+            "n_critic": 2,
+            "steps": 12,
+            "critic_warm_steps": 2,
+            "warm_start": {"steps": 8, "crop_size": 6, "batch_size": 2},
+            "spectral_weight": 1.0,
+            "moving_average": 0.9,
+            **training,
+        },
+        "run": {"name": "tiny", "checkpoint_every": 3, "log_every": 2, "validate_every": 5},
+    }
+    return parse_params(json.dumps(fields), "tiny")
+
+
+def final_weights(folder, params):
+    """All the state of a run's last checkpoint but its best score."""
+    gan = build_gan(params)
+    checkpoints = run_module.Checkpoints(gan, folder / "checkpoints")
+    assert checkpoints.restore()
+    return [np.asarray(v) for v in (*gan.variables, *gan.painter_optimizer.variables)]
+
+
+def ignore(progress):
+    del progress
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(boxes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    params = tiny_params(boxes)
+    train(params, folder, ignore)
+    return folder, params
+
+
+def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupted):
+    folder, params = uninterrupted
+    with (folder / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stage"] for row in rows][-1] == "adversarial"
+    assert int(rows[-1]["step"]) == 22
+    assert any(row["wasserstein"] for row in rows)
+    saved = load_painter(folder / "best")
+    assert set(saved.provenance.training_boxes) == {"train.h5"}
+    assert params == run_module.load_params(folder / "params.json")
+
+
+@pytest.mark.parametrize("stop_at", [4, 16])
+def test_interrupted_and_resumed_equals_uninterrupted(uninterrupted, boxes, tmp_path, stop_at):
+    whole, params = uninterrupted
+
+    def stop(progress):
+        if progress.step == stop_at and progress.losses:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="halopaint resume"):
+        train(params, tmp_path / "run", stop)
+    resume(tmp_path / "run", ignore)
+    for ours, theirs in zip(
+        final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert history(tmp_path / "run") == history(whole)
+
+
+def history(folder):
+    with (folder / "history.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+KILLED_RUN = """
+import sys
+from pathlib import Path
+from halokeras.params import load_params
+from halokeras.training.run import train
+def report(progress):
+    print(progress.step, flush=True)
+train(load_params(Path(sys.argv[1])), Path(sys.argv[2]), report)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill_at", [5, 15])
+def test_killed_in_another_process_and_resumed_equals_uninterrupted(
+    uninterrupted, tmp_path, kill_at
+):
+    whole, params = uninterrupted
+    (tmp_path / "params.json").write_text(params.model_dump_json())
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_RUN, tmp_path / "params.json", tmp_path / "run"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    with process:
+        for line in process.stdout:
+            if int(line) >= kill_at:
+                time.sleep(0.05 * (kill_at % 3))  # not always just after a report
+                process.send_signal(signal.SIGKILL)
+                break
+    assert not (tmp_path / "run" / "finished").exists()
+    resume(tmp_path / "run", ignore)
+    for ours, theirs in zip(
+        final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
+    boxes, tmp_path, monkeypatch
+):
+    params = tiny_params(boxes)
+    good = run_module.HaloPaintingGAN.warm_start_step
+
+    def poisoned(self, data):
+        logs = good(self, data)
+        # the loss turns bad only after the first checkpoint at step 3
+        bad = tf.where(self.step > 3, float("nan"), 1.0)
+        return {"painter_loss": logs["painter_loss"] * bad}
+
+    monkeypatch.setattr(run_module.HaloPaintingGAN, "warm_start_step", poisoned)
+    with pytest.raises(RunError, match="not finite at step 4"):
+        train(params, tmp_path / "run", ignore)
+    gan = build_gan(params)
+    assert run_module.Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
+    assert int(gan.step) == 3
+
+
+def test_training_lowers_the_likelihood(boxes, tmp_path):
+    params = tiny_params(boxes, steps=0, warm_start={"steps": 150, "crop_size": 8, "batch_size": 4})
+    train(params, tmp_path / "run", ignore)
+    losses = [float(r["painter_loss"]) for r in history(tmp_path / "run") if r["painter_loss"]]
+    assert np.mean(losses[-10:]) < np.mean(losses[:3]) - 0.05
+
+
+def test_a_second_run_in_the_same_folder_is_refused(uninterrupted):
+    folder, params = uninterrupted
+    before = (folder / "history.csv").read_bytes()
+    with pytest.raises(RunError, match="holds a run already"):
+        train(params, folder, ignore)
+    with pytest.raises(RunError, match="finished"):
+        resume(folder, ignore)
+    assert (folder / "history.csv").read_bytes() == before
+
+
+def test_resume_finds_the_newest_unfinished_run(boxes, tmp_path):
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "params.json").write_text("{}")
+    os.utime(tmp_path / "old" / "params.json", (1, 1))
+    assert run_module.newest_unfinished(tmp_path) == tmp_path / "new"
+    with pytest.raises(RunError, match="no unfinished run"):
+        run_module.newest_unfinished(tmp_path / "nowhere")
+
+
+def test_missing_boxes_are_all_named_with_the_remedy(tmp_path):
+    fields = {"box": {"train": [{"id": "00", "seed": 900}, {"id": "03", "seed": 901}]}}
+    params = parse_params(json.dumps(fields), "params")
+    with pytest.raises(RunError, match=r"00 seed 900, 03 seed 901.*halopaint simulate"):
+        train(params, tmp_path / "run", ignore)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_crop_larger_than_the_box_is_refused(boxes, tmp_path):
+    with pytest.raises(RunError, match=r"training.crop_size 15 .* at most 14"):
+        train(tiny_params(boxes, crop_size=15), tmp_path / "run", ignore)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_truncated_box_is_refused(boxes, tmp_path):
+    short = tmp_path / "short.h5"
+    short.write_bytes((boxes / "train.h5").read_bytes()[:3000])
+    fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
+    fields["box"]["train"] = [{"path": str(short)}]
+    with pytest.raises(BoxError, match="short.h5"):
+        train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
+
+
+def test_held_out_boxes_may_not_train():
+    fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [{"id": "00", "seed": 1}]}}
+    with pytest.raises(ParamsError, match="validate_on"):
+        parse_params(json.dumps(fields), "params")
