@@ -4,9 +4,8 @@ Commands import what they use, so that `halopaint --help` answers at once.
 """
 
 import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
@@ -18,7 +17,12 @@ from typer.core import TyperGroup
 from halokeras.errors import BoxError, HalopaintError, OutputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from halokeras.boxes.box import Box
+    from halokeras.params import Selection
+    from halokeras.training.run import Report
+    from halokeras.training.validation import Validation
 
 # The realisation that no shipped painter was trained or validated on.
 HELD_OUT_SEED = 100
@@ -45,7 +49,6 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Paint dark-matter halos onto a 2LPT density with a trained neural network.",
 )
 
 BoxOption = Annotated[
@@ -79,7 +82,7 @@ def _before(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Paint dark-matter halos onto a 2LPT density with a trained neural network."""
 
 
 @app.command()
@@ -160,15 +163,57 @@ def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
 
 @app.command()
 def train(
-    params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters.")],
+    params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters, JSON.")],
     run: RunOption = None,
 ) -> None:
     """Train a painter as a params file says."""
+    from halokeras.params import load_params
+
+    checked = load_params(_or_shipped(params, "params"))
+    _load_tensorflow()
+    from halokeras.training.run import train
+
+    _train(lambda report: train(checked, run, report))
 
 
 @app.command()
 def resume(run: RunOption = None) -> None:
     """Go on with a run, by default the newest unfinished one."""
+    _load_tensorflow()
+    from halokeras.training.run import resume
+
+    _train(lambda report: resume(run, report))
+
+
+def _train(start: "Callable[[Report], Path]") -> None:
+    """Train under a progress bar, say how every validation went, and name the painter."""
+    from halokeras.training.run import Interrupted, Progress
+
+    try:
+        with _progress("reading boxes") as show:
+
+            def report(progress: Progress) -> None:
+                losses = ", ".join(f"{name} {loss:.3g}" for name, loss in progress.losses.items())
+                task = f"{progress.stage.name}, step {progress.step} of {progress.total}"
+                show(progress.step / progress.total, f"{task}: {losses}" if losses else None)
+                if progress.validation is not None:
+                    _tell(f"Step {progress.step}", _describe(progress.validation))
+
+            painter = start(report)
+    except Interrupted as error:
+        _tell("Interrupted", str(error), "yellow")
+        raise typer.Exit(130) from error
+    typer.echo(f"wrote {painter}")
+
+
+def _describe(validation: "Validation") -> str:
+    if not len(validation.k):
+        return "the painter paints nothing yet"
+    return (
+        f"{validation.mean_ratio:.3f} of the halos, T {validation.transfer_function.min():.3f} to "
+        f"{validation.transfer_function.max():.3f}, r {validation.cross_correlation.mean():.3f} on "
+        f"average, score {validation.score:.4f}"
+    )
 
 
 @app.command()
@@ -196,6 +241,8 @@ def paint(
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
     from halokeras.boxes.box import read_box, write_box
+
+    _load_tensorflow()
     from halokeras.painting.check import check_input
     from halokeras.painting.inputs import read_density
     from halokeras.painting.paint import paint_box
@@ -218,6 +265,48 @@ def paint(
         painted = paint_box(given, saved, model.name, show)
     seconds = time.perf_counter() - start
     write_box(painted, output)
+    Console().print(*_summary(given, painted, saved.provenance.selection, seconds), sep="\n")
+    typer.echo(f"wrote {output}")
+    if figure:
+        pass
+
+
+def _summary(
+    given: "Box", painted: "Box", selection: "Selection", seconds: float
+) -> "list[Table]":
+    """Give what was painted and, where the box has halos of its own, how the two compare."""
+    from rich.table import Table
+
+    from halokeras.boxes.box import halo_counts
+    from halokeras.statistics.spectra import measure
+
+    counts = halo_counts(painted)
+    voxels = " x ".join(str(side) for side in counts.shape)
+    table = Table(show_header=False)
+    table.add_row("box", f"{voxels} voxels of {given.voxel_size:g} Mpc/h")
+    table.add_row("painter", f"{painted.provenance['model']}")
+    table.add_row("halos painted", f"{counts.sum(dtype=float):,.0f}")
+    table.add_row("per voxel", f"{counts.mean(dtype=float):.4f}")
+    table.add_row("speed", f"{counts.size / seconds:,.0f} voxels/s")
+    if given.density is None or (given.halos is None and given.counts is None):
+        return [table]
+    reference = halo_counts(given, selection.mass_min, selection.mass_max)
+    table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
+    table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
+    if not (counts.any() and reference.any()):
+        return [table]
+    spectra = measure(counts, reference, given.voxel_size)
+    density = measure(given.density, reference, given.voxel_size)
+    scores = Table("k up to (h/Mpc)", "r, 2LPT density", "r, painted", "T, painted")
+    for upper, *values in zip(
+        spectra.upper,
+        density.cross_correlation,
+        spectra.cross_correlation,
+        spectra.transfer_function,
+        strict=True,
+    ):
+        scores.add_row(f"{upper:.2f}", *(f"{value:.3f}" for value in values))
+    return [table, scores]
 
 
 def _box_path(name: str) -> Path:
@@ -225,7 +314,7 @@ def _box_path(name: str) -> Path:
     from halokeras.boxes.box import find_box
 
     path = Path(name)
-    return path if path.suffix or path.exists() else find_box(name, HELD_OUT_SEED)
+    return path if path.suffix or path.is_file() else find_box(name, HELD_OUT_SEED)
 
 
 def _or_shipped(path: Path, kind: Literal["params", "saved_models"]) -> Path:
@@ -255,6 +344,19 @@ def _progress(task: str) -> Iterator[Show]:
             bar.update(identity, completed=done, description=task)
 
         yield show
+
+
+def _load_tensorflow() -> None:
+    """Import TensorFlow without what it says on stderr, which no setting of its own silences."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def _tell(what: str, message: str, color: str = "none") -> None:

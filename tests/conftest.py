@@ -1,4 +1,4 @@
-"""A painter and a box small enough for any test: random weights, random density."""
+"""A painter and a box small enough for any test, with halos where the density is high."""
 
 from dataclasses import asdict
 
@@ -20,6 +20,8 @@ def tiny_painter():
     )
     side = 2 * painter.margin + 1
     painter(np.ones((1, side, side, side, 1), dtype=np.float32))
+    for variable in painter.weights:  # more density, more halos
+        variable.assign(0.3 * np.abs(variable))
     return painter
 
 
@@ -28,9 +30,10 @@ def tiny_box():
     rng = np.random.default_rng(5)
     density = rng.lognormal(sigma=0.8, size=(16, 16, 16)).astype(np.float32)
     density /= density.mean()
+    voxels = np.argwhere(rng.poisson(0.3 * density) > 0)
     halos = Halos(
-        position=rng.uniform(0, 63.9, (400, 3)).astype(np.float32),
-        mass=(10 ** rng.uniform(12.3, 14, 400)).astype(np.float32),
+        position=(4 * (voxels + rng.uniform(0, 0.99, voxels.shape))).astype(np.float32),
+        mass=(10 ** rng.uniform(12.31, 14, len(voxels))).astype(np.float32),
     )
     return Box(
         voxel_size=4.0,
