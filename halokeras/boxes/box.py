@@ -255,7 +255,8 @@ def find_box(id: str, seed: int | None = None) -> Path:
     id
         Cosmology, ``00`` to ``04``.
     seed
-        Realisation; by default the lowest seed there is.
+        Realisation; by default the highest seed that ships, or else that lies in ./boxes. The
+        shipped params train on low seeds, so that this is a box they never saw.
 
     Raises
     ------
@@ -265,13 +266,14 @@ def find_box(id: str, seed: int | None = None) -> Path:
     if id not in ABACUS_COSMOS:
         raise BoxError(f"box id '{id}' is unknown; choose one of {', '.join(ABACUS_COSMOS)}")
     wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
-    found: dict[int, Path] = {}
     for folder in (shipped("boxes"), Path("boxes")):
-        for path in folder.glob(f"box{id}_seed*.h5"):
-            if name := wanted.fullmatch(path.name):
-                found[int(name[1])] = path
-    if found and (seed is None or seed in found):
-        return found[min(found) if seed is None else seed]
+        found = {
+            int(name[1]): path
+            for path in folder.glob(f"box{id}_seed*.h5")
+            if (name := wanted.fullmatch(path.name))
+        }
+        if found and (seed is None or seed in found):
+            return found[max(found) if seed is None else seed]
     raise BoxError(
         f"there is no box {id}" + ("" if seed is None else f" with seed {seed}") + "; make it with "
         f"`halopaint simulate --box {id} --seed {1 if seed is None else seed}`"

@@ -244,6 +244,7 @@ def test_a_box_is_found_by_id_and_seed(tmp_path, monkeypatch):
         write_box(a_box(), tmp_path / "boxes" / f"box01_seed{seed}.h5")
     assert find_box("01", 900_009).name == "box01_seed900009.h5"
     assert read_box(find_box("01", 900_010)).shape == (4, 4, 4)
+    assert find_box("01").name == "box01_seed900010.h5"
 
 
 def test_a_box_that_is_not_there_names_the_command_that_makes_it(tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def write_tiny_box(path, seed, voxels=16):
-    """Counts drawn from a density of white noise smoothed by neither: enough to align and learn."""
+    """Counts drawn from a density of white noise: enough to align and to learn."""
     generator = np.random.default_rng(seed)
     density = generator.gamma(0.5, 2.0, (voxels,) * 3).astype(np.float32)
     density /= density.mean()
@@ -234,7 +234,7 @@ def test_a_truncated_box_is_refused(boxes, tmp_path):
     short.write_bytes((boxes / "train.h5").read_bytes()[:3000])
     fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
     fields["box"]["train"] = [{"path": str(short)}]
-    with pytest.raises(BoxError, match="short.h5"):
+    with pytest.raises(BoxError, match=r"short\.h5"):
         train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
 
 

@@ -1,0 +1,76 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from halokeras.errors import ParamsError
+from halokeras.params import Params, load_params, parse_params
+
+FOLDER = Path(__file__).parents[1] / "params"
+
+
+def dotted_fields(section=Params, prefix=""):
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from dotted_fields(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.name)
+def test_shipped_params_are_valid(path):
+    assert load_params(path).run.name == path.stem
+
+
+def test_defaults_are_the_published_setting():
+    assert load_params(FOLDER / "paper.json") == Params()
+
+
+def test_every_field_is_documented_once_and_no_other():
+    text = (FOLDER / "README.md").read_text()
+    documented = re.findall(r"^\| `([a-z_0-9.]+)` \| `", text, re.M)
+    assert sorted(documented) == sorted(dotted_fields())
+
+
+def test_documented_defaults_are_the_defaults():
+    text = (FOLDER / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z_0-9.]+)` \| `([^`]*)` \|", text, re.M))
+    defaults = json.loads(Params().model_dump_json())
+    for path in dotted_fields():
+        value = defaults
+        for name in path.split("."):
+            value = value[name]
+        if path in ("box.train", "box.validate_on"):
+            value = [{k: v for k, v in box.items() if v is not None} for box in value]
+        assert json.loads(rows[path]) == value, path
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"training": {"n_critics": 5}}', "unknown field 'training.n_critics'"),
+        ('{"training": {"n_critic": 0}}', "'training.n_critic'"),
+        ('{"training": {"n_critic": 1, "n_critic": 2}}', "'n_critic' is given twice"),
+        ('{"training": {"n_critic": 2.5}}', "'training.n_critic'"),
+        ('{"training": {"gradient_penalty": NaN}}', "'training.gradient_penalty'"),
+        ('{"training": {"crop_size": 8}}', "training.crop_size 8 is too small"),
+        ('{"painter": {"kernel_sizes": [4]}}', "kernel_sizes must be odd"),
+        ('{"box": {"selection": {"mass_min": 2, "mass_max": 1}}}', "mass_max must be above"),
+        ('{"box": {"train": [{"id": "00"}]}}', "'box.train.0'"),
+        ("{", "not valid JSON"),
+        ("[]", "params"),
+    ],
+)
+def test_bad_fields_are_named(text, told):
+    with pytest.raises(ParamsError, match=re.escape(told)) as error:
+        parse_params(text, "params")
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith("params")
+
+
+def test_a_missing_file_is_told_in_one_sentence(tmp_path):
+    with pytest.raises(ParamsError, match="does not exist"):
+        load_params(tmp_path / "none.json")
