@@ -27,7 +27,7 @@ def test_recovers_the_mean_of_poisson_counts():
     painted = fit_local_bias(density, counts).paint(density)
     assert painted.mean() == pytest.approx(counts.mean(), rel=0.02)
     spectra = measure(painted, truth, 4.0)
-    assert spectra.cross_correlation.min() > 0.99
+    assert spectra.cross_correlation.min() > 0.98
     np.testing.assert_allclose(spectra.transfer_function, 1, atol=0.02)
 
 

@@ -1,0 +1,76 @@
+"""A scorecard as a table for the terminal."""
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from halokeras.evaluation.scorecard import Distribution, Scorecard
+
+
+def scorecard_table(card: Scorecard) -> Group:
+    """Give the scorecard's spectra, counts and targets as what rich prints."""
+    return Group(_spectra(card), _counts(card), _targets(card))
+
+
+def _spectra(card: Scorecard) -> Table:
+    table = Table(title="Clustering against the reference halos", title_justify="left")
+    table.add_column("k up to\n[h/Mpc]", justify="right")
+    table.add_column("\nmodes", justify="right")
+    for heading in (
+        "P reference\n[(Mpc/h)^3]",
+        "T\npainted",
+        "T\nlocal bias",
+        "r\npainted",
+        "r\nlocal bias",
+        "r\ndensity",
+        "P (1 - r^2)\n/ shot noise",
+    ):
+        table.add_column(heading, justify="right")
+    for i, upper in enumerate(card.k_upper):
+        table.add_row(
+            f"{upper:.3f}",
+            f"{card.modes[i]}",
+            f"{card.reference_power[i]:.4g}",
+            f"{card.painted.transfer_function[i]:.3f}",
+            f"{card.local_bias.transfer_function[i]:.3f}",
+            f"{card.painted.cross_correlation[i]:.3f}",
+            f"{card.local_bias.cross_correlation[i]:.3f}",
+            f"{card.density.cross_correlation[i]:.3f}",
+            f"{card.painted.stochastic_power[i] / card.shot_noise:.2f}",
+        )
+    return table
+
+
+def _counts(card: Scorecard) -> Table:
+    table = Table(title="Halos per voxel", title_justify="left")
+    for heading in ("", "reference", "painted"):
+        table.add_column(heading, justify="right" if heading else "left")
+    both = (card.reference_counts, card.painted_counts)
+
+    def row(name: str, values: list[str]) -> None:
+        table.add_row(name, *values)
+
+    row("mean", [f"{counts.mean:.4f}" for counts in both])
+    row("variance", [f"{counts.variance:.4f}" for counts in both])
+    row("empty voxels", [f"{counts.void_fraction:.4f}" for counts in both])
+    row("fullest voxel", [f"{len(counts.histogram) - 1}" for counts in both])
+    for side in card.reference_counts.cell_variance:
+        row(f"variance in {side:g} Mpc/h", [_cell(counts, side) for counts in both])
+    return table
+
+
+def _cell(counts: Distribution, side: float) -> str:
+    variance = counts.cell_variance[side]
+    return "-" if variance is None else f"{variance:.4f}"
+
+
+def _targets(card: Scorecard) -> Table:
+    table = Table(title="Targets", title_justify="left")
+    table.add_column("target")
+    table.add_column("worst", justify="right")
+    table.add_column("")
+    for target in card.targets:
+        worst = "-" if target.worst is None else f"{target.worst:+.4f}"
+        verdict = Text("met", "green") if target.passed else Text("missed", "red")
+        table.add_row(target.name, worst, verdict)
+    return table
