@@ -83,15 +83,15 @@ _LABELS = {
 }
 
 
-def _validation_table(validation: Validation) -> Table:
+def _validation_table(validation: Validation) -> RenderableType:
     title = f"held-out boxes: mean {validation.mean_ratio:.4f}, score {validation.score:.4f}"
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("k [h/Mpc]")
     for k in validation.k:
         table.add_column(f"{k:.2f}", justify="right")
     table.add_row("T", *(f"{value:.3f}" for value in validation.transfer_function))
     table.add_row("r", *(f"{value:.3f}" for value in validation.cross_correlation))
-    return table
+    return Group(Text(title), table)
 
 
 def _duration(seconds: float) -> str:
