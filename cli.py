@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from halokeras.boxes.box import Box
     from halokeras.params import Selection
     from halokeras.training.run import Report
-    from halokeras.training.validation import Validation
 
-# The realisation that no shipped painter was trained or validated on.
-HELD_OUT_SEED = 100
 SHIPPED_PAINTER = Path("saved_models/gen")
 
 
@@ -186,34 +183,17 @@ def resume(run: RunOption = None) -> None:
 
 
 def _train(start: "Callable[[Report], Path]") -> None:
-    """Train under a progress bar, say how every validation went, and name the painter."""
-    from halokeras.training.run import Interrupted, Progress
+    """Train under a live display, and name the painter."""
+    from halokeras.training.display import TrainingDisplay
+    from halokeras.training.run import Interrupted
 
     try:
-        with _progress("reading boxes") as show:
-
-            def report(progress: Progress) -> None:
-                losses = ", ".join(f"{name} {loss:.3g}" for name, loss in progress.losses.items())
-                task = f"{progress.stage.name}, step {progress.step} of {progress.total}"
-                show(progress.step / progress.total, f"{task}: {losses}" if losses else None)
-                if progress.validation is not None:
-                    _tell(f"Step {progress.step}", _describe(progress.validation))
-
-            painter = start(report)
+        with TrainingDisplay(Console(stderr=True)) as display:
+            painter = start(display.report)
     except Interrupted as error:
         _tell("Interrupted", str(error), "yellow")
         raise typer.Exit(130) from error
-    typer.echo(f"wrote {painter}")
-
-
-def _describe(validation: "Validation") -> str:
-    if not len(validation.k):
-        return "the painter paints nothing yet"
-    return (
-        f"{validation.mean_ratio:.3f} of the halos, T {validation.transfer_function.min():.3f} to "
-        f"{validation.transfer_function.max():.3f}, r {validation.cross_correlation.mean():.3f} on "
-        f"average, score {validation.score:.4f}"
-    )
+    typer.echo(f"wrote {painter}; `halopaint evaluate --box 00 --model {painter}` scores it")
 
 
 @app.command()
@@ -271,9 +251,7 @@ def paint(
         pass
 
 
-def _summary(
-    given: "Box", painted: "Box", selection: "Selection", seconds: float
-) -> "list[Table]":
+def _summary(given: "Box", painted: "Box", selection: "Selection", seconds: float) -> "list[Table]":
     """Give what was painted and, where the box has halos of its own, how the two compare."""
     from rich.table import Table
 
@@ -314,7 +292,7 @@ def _box_path(name: str) -> Path:
     from halokeras.boxes.box import find_box
 
     path = Path(name)
-    return path if path.suffix or path.is_file() else find_box(name, HELD_OUT_SEED)
+    return path if path.suffix or path.is_file() else find_box(name)
 
 
 def _or_shipped(path: Path, kind: Literal["params", "saved_models"]) -> Path:

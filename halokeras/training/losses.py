@@ -72,7 +72,7 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
 
 def _modes(fields: tf.Tensor) -> tf.Tensor:
     # the full transform: TensorFlow has no gradient of the real one in three dimensions
-    return tf.signal.fft3d(tf.cast(fields[..., 0], tf.complex64))
+    return tf.signal.fft3d(tf.complex(fields[..., 0], tf.zeros_like(fields[..., 0])))
 
 
 def _shells(modes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
