@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from halokeras.evaluation.baselines import fit_local_bias
@@ -149,8 +149,17 @@ def _slices(
             axes.set_xlabel("x [Mpc/h]")
         if axes.get_subplotspec().is_first_col():
             axes.set_ylabel("y [Mpc/h]")
-        figure.colorbar(drawn, ax=axes, label=label, extend="neither", shrink=0.9)
+        bar = figure.colorbar(drawn, ax=axes, label=label, shrink=0.9, pad=0.01)
+        if isinstance(drawn.norm, LogNorm):
+            _plain_ticks(bar.ax.yaxis)
     return figure
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis 0.2, 0.5, 1, 2, ..."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _brightest(columns: Field) -> float:
@@ -164,19 +173,21 @@ def _spectra(
     edges = fine_edges(density.shape, voxel_size)
     local_bias = fit_local_bias(density, counts).paint(density)
     of_painted = measure(painted, counts, voxel_size, edges)
+    of_density = measure(density, counts, voxel_size, edges)
+    of_local_bias = measure(local_bias, counts, voxel_size, edges)
     lines = [
-        ("2LPT density", _DENSITY, measure(density, counts, voxel_size, edges)),
-        ("local bias, fitted here", _LOCAL_BIAS, measure(local_bias, counts, voxel_size, edges)),
-        ("painted", _PAINTED, of_painted),
+        ("2LPT density", "-", _DENSITY, of_density),
+        ("painted", "-", _PAINTED, of_painted),
+        ("local bias, fitted on this box", "--", _LOCAL_BIAS, of_local_bias),
     ]
     figure = _figure(7, 9)
     power, transfer, correlation = figure.subplots(3, 1, sharex=True, height_ratios=[1.3, 1, 1])
     power.plot(of_painted.k, of_painted.second, color=_REFERENCE, lw=2, label="reference halos")
-    power.axhline(scorecard.shot_noise, color="grey", ls="--", lw=1, label="shot noise of those")
-    for label, colour, spectra in lines:
-        power.plot(spectra.k, spectra.first, color=colour, label=label)
-        transfer.plot(spectra.k, spectra.transfer_function, color=colour)
-        correlation.plot(spectra.k, spectra.cross_correlation, color=colour)
+    power.axhline(scorecard.shot_noise, color="grey", ls="--", lw=1, label="their shot noise")
+    for label, style, colour, spectra in lines:
+        power.plot(spectra.k, spectra.first, style, color=colour, label=label)
+        transfer.plot(spectra.k, spectra.transfer_function, style, color=colour)
+        correlation.plot(spectra.k, spectra.cross_correlation, style, color=colour)
     for axes, values in (
         (power, scorecard.painted.power),
         (transfer, scorecard.painted.transfer_function),
@@ -198,34 +209,30 @@ def _spectra(
     transfer.set(ylim=(0, _highest(of_painted)), ylabel=r"$T(k)$")
     transfer.legend(frameon=False, fontsize=9, loc="lower left")
     correlation.axhline(1, color=_REFERENCE, lw=0.8)
-    correlation.set(ylim=(min(0, correlation.get_ylim()[0]), 1.05), ylabel=r"$r(k)$")
+    correlation.set(ylim=(correlation.get_ylim()[0], 1.02), ylabel=r"$r(k)$")
     correlation.set(xscale="log", xlabel=r"$k$ [h/Mpc]")
-    correlation.xaxis.set_major_formatter(FuncFormatter(lambda k, _: f"{k:g}"))
+    _plain_ticks(correlation.xaxis)
+    nyquist = np.pi / voxel_size
     for axes in (power, transfer, correlation):
-        _mark_nyquist(axes, voxel_size)
+        axes.axvline(nyquist, color="grey", ls=":", lw=1)
+    power.annotate(
+        "Nyquist",
+        (nyquist, 0.97),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3, 0),
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        va="top",
+        color="grey",
+        fontsize=8,
+    )
     return figure
 
 
 def _highest(painted: Spectra) -> float:
     """Top of the axis of T: above the painted one, unless that is beyond reason."""
     return float(np.clip(1.15 * painted.transfer_function.max(), 1.4, 3))
-
-
-def _mark_nyquist(axes: Axes, voxel_size: float) -> None:
-    nyquist = np.pi / voxel_size
-    axes.axvline(nyquist, color="grey", ls=":", lw=1)
-    axes.annotate(
-        "Nyquist",
-        (nyquist, 0.03),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3, 0),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        va="bottom",
-        color="grey",
-        fontsize=8,
-    )
 
 
 def _histogram(scorecard: Scorecard) -> Figure:
