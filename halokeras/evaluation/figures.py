@@ -149,7 +149,10 @@ def _slices(
             axes.set_xlabel("x [Mpc/h]")
         if axes.get_subplotspec().is_first_col():
             axes.set_ylabel("y [Mpc/h]")
-        bar = figure.colorbar(drawn, ax=axes, label=label, shrink=0.9, pad=0.01)
+        low, high = drawn.get_clim()
+        beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
+        extend = beyond.get((bool(image.min() < low), bool(image.max() > high)), "neither")
+        bar = figure.colorbar(drawn, ax=axes, label=label, extend=extend, shrink=0.9, pad=0.01)
         if isinstance(drawn.norm, LogNorm):
             _plain_ticks(bar.ax.yaxis)
     return figure

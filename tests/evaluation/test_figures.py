@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy.ndimage import gaussian_filter
+
+from halokeras.boxes.box import Box
+from halokeras.errors import OutputError
+from halokeras.evaluation.figures import painted_slices, scorecard_figures
+from halokeras.evaluation.scorecard import score
+
+VOXEL = 4.0
+
+
+def fields(shape):
+    smooth = gaussian_filter(np.random.default_rng(1).normal(size=shape), 1.2, mode="wrap")
+    density = np.exp(smooth / smooth.std())
+    density = (density / density.mean()).astype(np.float32)
+    return density, np.random.default_rng(2).poisson(0.5 * density).astype(np.float32)
+
+
+def draw(shape, folder):
+    density, counts = fields(shape)
+    painted = 0.5 * density
+    box = Box(voxel_size=VOXEL, redshift=0.3, cosmology=None, density=density, counts=counts)
+    card = score(box, replace(box, density=None, counts=painted))
+    return scorecard_figures(density, counts, painted, card, VOXEL, folder)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (12, 32, 3), (32, 12, 20)])
+def test_every_figure_is_a_whole_picture(shape, tmp_path):
+    folder = tmp_path / "not" / "there"
+    written = draw(shape, folder)
+    assert [path.name for path in written] == ["slices.png", "spectra.png", "histogram.png"]
+    assert sorted(folder.iterdir()) == sorted(written)
+    for path in written:
+        picture = imread(path)
+        assert min(picture.shape[:2]) > 200
+        assert picture.std() > 0.05
+
+
+def test_the_same_fields_draw_the_same_picture(tmp_path):
+    first, second = (draw((16, 16, 16), tmp_path / name) for name in "ab")
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(imread(one), imread(other))
+
+
+def test_a_painted_box_needs_no_reference(tmp_path):
+    density, counts = fields((16, 12, 10))
+    painted_slices(density, counts, VOXEL, tmp_path / "paint.png")
+    wide = imread(tmp_path / "paint.png").shape
+    assert wide[1] > wide[0]
+
+
+def test_empty_counts_and_an_even_density_can_be_drawn(tmp_path):
+    painted_slices(np.ones((8, 8, 8)), np.zeros((8, 8, 8)), VOXEL, tmp_path / "empty.png")
+    assert imread(tmp_path / "empty.png").std() > 0.05
+
+
+def test_only_the_slab_in_the_middle_is_drawn(tmp_path):
+    density, counts = fields((12, 12, 12))
+    inside, outside = counts.copy(), counts.copy()
+    inside[:, :, 5] += 1 + np.arange(12)
+    outside[:, :, 0] += 1 + np.arange(12)
+    pictures = []
+    for number, field in enumerate((counts, outside, inside)):
+        path = tmp_path / f"{number}.png"
+        painted_slices(density, field, VOXEL, path)
+        pictures.append(imread(path))
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert pictures[0].shape != pictures[2].shape or (pictures[0] != pictures[2]).any()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    density, counts = fields((8, 8, 8))
+    with pytest.raises(OutputError, match="cannot write"):
+        painted_slices(density, counts, VOXEL, tmp_path / "file" / "paint.png")
