@@ -39,10 +39,10 @@ def fine_edges(shape: tuple[int, ...], voxel_size: float, bins: int = 32) -> Arr
     voxel_size
         [Mpc/h].
     bins
-        At most; fewer where that would make them narrower than the fundamental frequency
-        2 pi / L of the shortest side, and so empty.
+        At most; fewer where they would be narrower than the fundamental frequency 2 pi / L of the
+        longest side, whose modes leave no bin empty.
     """
-    return np.linspace(0, np.pi / voxel_size, 1 + max(1, min(bins, min(shape) // 2)))
+    return np.linspace(0, np.pi / voxel_size, 1 + max(1, min(bins, max(shape) // 2)))
 
 
 @dataclass(frozen=True)
