@@ -1,5 +1,6 @@
 """A scorecard as a table for the terminal."""
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -9,30 +10,38 @@ from halokeras.evaluation.scorecard import Distribution, Scorecard
 
 def scorecard_table(card: Scorecard) -> Group:
     """Give the scorecard's spectra, counts and targets as what rich prints."""
-    return Group(_spectra(card), _counts(card), _targets(card))
+    return Group(_spectra(card), "", _counts(card), "", _targets(card))
 
 
 def _spectra(card: Scorecard) -> Table:
-    table = Table(title="Clustering against the reference halos", title_justify="left")
-    table.add_column("k up to\n[h/Mpc]", justify="right")
-    table.add_column("\nmodes", justify="right")
+    table = _table("Clustering against the reference halos")
+    table.caption = (
+        "k in h/Mpc, P in (Mpc/h)^3; bias: a local bias fitted on this very box; 2LPT: the "
+        f"density; error: P ref. (1 - r^2) over the shot noise, {card.shot_noise:.0f} (Mpc/h)^3"
+    )
     for heading in (
-        "P reference\n[(Mpc/h)^3]",
-        "T\npainted",
-        "T\nlocal bias",
-        "r\npainted",
-        "r\nlocal bias",
-        "r\ndensity",
-        "P (1 - r^2)\n/ shot noise",
+        "\nk to",
+        "\nmodes",
+        "P\nref.",
+        "P\npaint",
+        "T\npaint",
+        "T\nbias",
+        "T\n2LPT",
+        "r\npaint",
+        "r\nbias",
+        "r\n2LPT",
+        "\nerror",
     ):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for i, upper in enumerate(card.k_upper):
         table.add_row(
             f"{upper:.3f}",
             f"{card.modes[i]}",
-            f"{card.reference_power[i]:.4g}",
+            f"{card.reference_power[i]:.0f}",
+            f"{card.painted.power[i]:.0f}",
             f"{card.painted.transfer_function[i]:.3f}",
             f"{card.local_bias.transfer_function[i]:.3f}",
+            f"{card.density.transfer_function[i]:.3f}",
             f"{card.painted.cross_correlation[i]:.3f}",
             f"{card.local_bias.cross_correlation[i]:.3f}",
             f"{card.density.cross_correlation[i]:.3f}",
@@ -42,7 +51,7 @@ def _spectra(card: Scorecard) -> Table:
 
 
 def _counts(card: Scorecard) -> Table:
-    table = Table(title="Halos per voxel", title_justify="left")
+    table = _table("Halos per voxel")
     for heading in ("", "reference", "painted"):
         table.add_column(heading, justify="right" if heading else "left")
     both = (card.reference_counts, card.painted_counts)
@@ -59,13 +68,26 @@ def _counts(card: Scorecard) -> Table:
     return table
 
 
+def _table(title: str) -> Table:
+    """Begin a table that fits a terminal of 80 columns."""
+    return Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
 def _cell(counts: Distribution, side: float) -> str:
     variance = counts.cell_variance[side]
     return "-" if variance is None else f"{variance:.4f}"
 
 
 def _targets(card: Scorecard) -> Table:
-    table = Table(title="Targets", title_justify="left")
+    table = _table("Targets")
     table.add_column("target")
     table.add_column("worst", justify="right")
     table.add_column("")
