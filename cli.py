@@ -14,13 +14,15 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from halokeras.errors import BoxError, HalopaintError, OutputError
+from halokeras.errors import BoxError, HalopaintError, ModelError, OutputError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from halokeras.boxes.box import Box
     from halokeras.params import Selection
+    from halokeras.training.model_store import SavedPainter
     from halokeras.training.run import Report
 
 SHIPPED_PAINTER = Path("saved_models/gen")
@@ -183,7 +185,7 @@ def resume(run: RunOption = None) -> None:
 
 
 def _train(start: "Callable[[Report], Path]") -> None:
-    """Train under a live display, and name the painter."""
+    """Show a run while it trains, and name the painter it made."""
     from halokeras.training.display import TrainingDisplay
     from halokeras.training.run import Interrupted
 
@@ -193,7 +195,7 @@ def _train(start: "Callable[[Report], Path]") -> None:
     except Interrupted as error:
         _tell("Interrupted", str(error), "yellow")
         raise typer.Exit(130) from error
-    typer.echo(f"wrote {painter}; `halopaint evaluate --box 00 --model {painter}` scores it")
+    typer.echo(f"wrote {painter}")
 
 
 @app.command()
@@ -220,13 +222,8 @@ def paint(
         raise typer.BadParameter("--dataset, --voxel-size and --redshift go with --density")
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
-    from halokeras.boxes.box import read_box, write_box
-
-    _load_tensorflow()
-    from halokeras.painting.check import check_input
+    from halokeras.boxes.box import halo_counts, read_box, write_box
     from halokeras.painting.inputs import read_density
-    from halokeras.painting.paint import paint_box
-    from halokeras.training.model_store import load_painter
 
     source = density or _box_path(box or "00")
     given = (
@@ -237,18 +234,93 @@ def paint(
     output = output or Path("painted") / f"{source.stem}.h5"
     if output.exists() and output.samefile(source):
         raise typer.BadParameter("--output is the input itself")
-    saved = load_painter(_or_shipped(model, "saved_models"))
-    for warning in check_input(saved.provenance, given, force):
-        _tell("Warning", warning, "yellow")
+    saved = _load(model)
     start = time.perf_counter()
-    with _progress("painting") as show:
-        painted = paint_box(given, saved, model.name, show)
+    painted = _paint(given, saved, model.name, force)
     seconds = time.perf_counter() - start
     write_box(painted, output)
-    Console().print(*_summary(given, painted, saved.provenance.selection, seconds), sep="\n")
+    _print(*_summary(given, painted, saved.provenance.selection, seconds))
     typer.echo(f"wrote {output}")
-    if figure:
-        pass
+    if figure and given.density is not None:
+        from halokeras.evaluation.figures import painted_slices
+
+        drawn = output.with_suffix(".png")
+        painted_slices(given.density, halo_counts(painted), given.voxel_size, drawn)
+        typer.echo(f"wrote {drawn}")
+
+
+@app.command()
+def evaluate(
+    box: Annotated[
+        str, typer.Option(metavar="ID|FILE", help="A box id, 00 to 04, or a box file, with halos.")
+    ],
+    model: ModelOption = SHIPPED_PAINTER,
+    painted: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What the painter painted on it. [default: paint now]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to write. [default: evaluation/<box>]"),
+    ] = None,
+    allow_training_box: Annotated[
+        bool, typer.Option("--allow-training-box", help="Score on a box it was trained on.")
+    ] = False,
+) -> None:
+    """Score painted halos against those of the box itself."""
+    import json
+
+    from halokeras.boxes.box import box_hash, halo_counts, read_box
+    from halokeras.evaluation.figures import scorecard_figures
+    from halokeras.evaluation.scorecard import score
+    from halokeras.evaluation.table import scorecard_table
+    from halokeras.files import write_text
+
+    source = _box_path(box)
+    reference = read_box(source)
+    saved = _load(model)
+    if box_hash(reference) in saved.provenance.training_boxes.values() and not allow_training_box:
+        raise ModelError(
+            f"{model} was trained on {source}, which proves nothing; choose another --box, "
+            "or --allow-training-box"
+        )
+    found = _paint(reference, saved, model.name) if painted is None else read_box(painted)
+    if found.provenance.get("model_hash", saved.hash) != saved.hash:
+        raise ModelError(f"{painted} was painted by another painter; name that one with --model")
+    selection = saved.provenance.selection
+    card = score(reference, found, selection.mass_min, selection.mass_max)
+    assert reference.density is not None  # or it would have no score
+    folder = output or Path("evaluation") / source.stem
+    write_text(folder / "scorecard.json", json.dumps(card.to_json(), indent=2) + "\n")
+    figures = scorecard_figures(
+        reference.density,
+        halo_counts(reference, selection.mass_min, selection.mass_max),
+        halo_counts(found),
+        card,
+        reference.voxel_size,
+        folder,
+    )
+    _print(scorecard_table(card))
+    for path in (folder / "scorecard.json", *figures):
+        typer.echo(f"wrote {path}")
+
+
+def _load(model: Path) -> "SavedPainter":
+    _load_tensorflow()
+    from halokeras.training.model_store import load_painter
+
+    return load_painter(_or_shipped(model, "saved_models"))
+
+
+def _paint(given: "Box", saved: "SavedPainter", model: str, force: bool = False) -> "Box":
+    """Paint under a progress bar, after saying how the input differs from the training."""
+    from halokeras.painting.check import check_input
+    from halokeras.painting.paint import paint_box
+
+    for warning in check_input(saved.provenance, given, force):
+        _tell("Warning", warning, "yellow")
+    with _progress("painting") as show:
+        return paint_box(given, saved, model, show)
 
 
 def _summary(given: "Box", painted: "Box", selection: "Selection", seconds: float) -> "list[Table]":
@@ -335,6 +407,14 @@ def _load_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _print(*tables: "RenderableType") -> None:
+    """Print tables to stdout, as wide as the terminal, or in a file as wide as they need."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(*tables, sep="\n")
 
 
 def _tell(what: str, message: str, color: str = "none") -> None:

@@ -12,6 +12,7 @@ from halokeras.boxes.cosmology import ABACUS_COSMOS
 @pytest.fixture
 def tiny_painter():
     import keras
+
     from halokeras.networks.painter import Painter
 
     keras.utils.set_random_seed(3)

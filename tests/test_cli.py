@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import cli
 from halokeras.boxes.box import read_box, write_box
 from halokeras.resources import shipped
+from halokeras.training.model_store import save_painter
 
 
 @pytest.fixture
@@ -81,7 +83,6 @@ def test_version(run):
         ["simulate", "--box", "00", "--params", "p.json"],
         ["simulate", "--box", "00", "--particles", "0"],
         ["evaluate"],
-        ["evaluate", "--box", "00", "--painted", "p.h5", "--model", "m"],
     ],
 )
 def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
@@ -190,16 +191,49 @@ def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, m
     assert not (tmp_path / "painted").exists()
 
 
-def test_evaluate_scores_a_box(run, tiny_box, tiny_model, tmp_path):
-    rolled = np.roll(tiny_box.halos.position, 1, axis=1)
-    other = type(tiny_box)(
-        **{**vars(tiny_box), "halos": type(tiny_box.halos)(rolled, tiny_box.halos.mass)}
+@pytest.fixture
+def other_box(tiny_box, tmp_path):
+    """Another realisation: the same fields, seen in a mirror."""
+    position = tiny_box.halos.position[:, ::-1]
+    write_box(
+        replace(
+            tiny_box,
+            density=np.ascontiguousarray(tiny_box.density.T),
+            halos=replace(tiny_box.halos, position=np.ascontiguousarray(position)),
+        ),
+        tmp_path / "other.h5",
     )
-    write_box(other, tmp_path / "other.h5")
-    result = run("evaluate", "--box", "other.h5", "--model", tiny_model)
+    return tmp_path / "other.h5"
+
+
+def test_evaluate_writes_a_scorecard_and_figures(run, other_box, tiny_model, tmp_path):
+    result = run("evaluate", "--box", other_box, "--model", tiny_model)
     assert result.exit_code == 0, result.output
-    scores = json.loads((tmp_path / "evaluation" / "other" / "scorecard.json").read_text())
-    assert scores
+    folder = tmp_path / "evaluation" / "other"
+    card = json.loads((folder / "scorecard.json").read_text())
+    assert card["mass_min"] == 2e12
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".png"}
+    for path in folder.iterdir():
+        assert f"evaluation/other/{path.name}" in result.stdout
+
+
+def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp_path):
+    run("paint", "--box", other_box, "--model", tiny_model, "--output", "p.h5")
+    words = ["evaluate", "--box", other_box, "--model", tiny_model]
+    run(*words, "--output", "fresh")
+    assert run(*words, "--painted", "p.h5", "--output", "kept").exit_code == 0
+    kept, fresh = (tmp_path / name / "scorecard.json" for name in ("kept", "fresh"))
+    assert kept.read_text() == fresh.read_text()
+
+
+def test_evaluate_refuses_what_another_painter_painted(
+    run, other_box, tiny_model, tiny_painter, tiny_provenance, tmp_path
+):
+    run("paint", "--box", other_box, "--model", tiny_model, "--output", "p.h5")
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    save_painter(tiny_painter, tiny_provenance, tmp_path / "second")
+    words = ["evaluate", "--box", other_box, "--model", "second", "--painted", "p.h5"]
+    fails(run(*words), "p.h5", "another painter")
 
 
 def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_model, tmp_path):
