@@ -84,11 +84,11 @@ def painted_slices(density: Field, counts: Field, voxel_size: float, path: Path)
 
 def _save(figure: Figure, path: Path) -> None:
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+        figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight")
 
 
 def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="compressed")
     FigureCanvasAgg(figure)
     return figure
 
@@ -133,7 +133,7 @@ def _slices(
         )
     rows = len(images) // 2
     aspect = density.shape[1] / density.shape[0]
-    figure = _figure(10, rows * min(max(0.4 + 4.2 * aspect, 2.0), 12.0))
+    figure = _figure(10, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
     figure.suptitle(
         f"{start * voxel_size:g} < z < {(start + depth) * voxel_size:g} Mpc/h", fontsize=11
     )
