@@ -85,7 +85,7 @@ _LABELS = {
 
 def _validation_table(validation: Validation) -> RenderableType:
     title = f"held-out boxes: mean {validation.mean_ratio:.4f}, score {validation.score:.4f}"
-    table = Table()
+    table = Table(box=None, padding=(0, 1, 0, 0))  # ten bins fit 80 columns
     table.add_column("k [h/Mpc]")
     for k in validation.k:
         table.add_column(f"{k:.2f}", justify="right")
