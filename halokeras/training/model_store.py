@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from halokeras.errors import ModelError, OutputError
+from halokeras.files import sync
 from halokeras.networks.painter import Painter
 from halokeras.params import PainterParams
 from halokeras.training.provenance import Provenance, read_provenance
@@ -271,9 +272,9 @@ def _whole_folder(target: Path) -> Iterator[Path]:
         temporary.chmod(0o755)
         yield temporary
         for path in [*temporary.iterdir(), temporary]:
-            _sync(path)
+            sync(path)
         _swap(temporary, target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise OutputError(
             f"cannot write {target}: {error.strerror or error}; "
@@ -309,11 +310,3 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def _is_empty(target: Path) -> bool:
     return target.is_dir() and not any(target.iterdir())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
