@@ -88,7 +88,7 @@ def test_a_failed_save_leaves_the_old_painter(
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model_store, "_sync", full)
+    monkeypatch.setattr(model_store, "sync", full)
     tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
     with pytest.raises(OutputError, match="No space left"):
         save_painter(tiny_painter, tiny_provenance, tiny_model)
