@@ -24,6 +24,7 @@ from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.history import History
+from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import save_painter
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
@@ -61,7 +62,7 @@ Report = Callable[[Progress], None]
 
 
 class Interrupted(RunError):
-    """Ctrl-C: the run was saved and can go on."""
+    """Ctrl-C or SIGTERM: the run was saved and can go on."""
 
 
 def train(params: Params, folder: Path | None, report: Report) -> Path:
@@ -132,9 +133,10 @@ class _Run:
 
     def go_on(self, report: Report) -> Path:
         try:
-            for stage in self.stages:
-                if int(self.gan.step) < stage.stop:
-                    self._train_stage(stage, report)
+            with Interrupts() as interrupts:
+                for stage in self.stages:
+                    if int(self.gan.step) < stage.stop:
+                        self._train_stage(stage, report, interrupts)
         except KeyboardInterrupt:
             self.checkpoints.save()
             raise Interrupted(
@@ -149,7 +151,7 @@ class _Run:
         write_text(self.folder / _FINISHED, f"{self.total} steps\n")
         return self.folder / _BEST
 
-    def _train_stage(self, stage: Stage, report: Report) -> None:
+    def _train_stage(self, stage: Stage, report: Report, interrupts: Interrupts) -> None:
         run = self.params.run
         update = tf.function(self._update(stage))
         first = int(self.gan.step)
@@ -171,6 +173,7 @@ class _Run:
                 report(Progress(stage, done, self.total, losses, validation))
             if last or done % run.checkpoint_every == 0:
                 self.checkpoints.save()
+            interrupts.check()
 
     def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:
         return {
