@@ -103,9 +103,11 @@ def simulate(
     if (box is None) == (params is None):
         raise typer.BadParameter("give either --box or --params")
     from halokeras.boxes.box import box_name
+    from halokeras.boxes.cosmology import box_cosmology
     from halokeras.params import load_params
 
     if box is not None:
+        box_cosmology(box)  # an unknown id is told before any estimate
         target = output or Path("boxes") / box_name(box, seed)
         if target.exists():
             raise OutputError(f"{target} exists; remove it, or choose another --output")
