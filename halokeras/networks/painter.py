@@ -79,12 +79,18 @@ class Painter(keras.Model):
         tf.Tensor
             (batch, x - 2 margin, y - 2 margin, z - 2 margin, 1), halos per voxel.
         """
+        painted: tf.Tensor = self.activation(self.raw_counts(density))
+        return painted
+
+    def raw_counts(self, density: tf.Tensor) -> tf.Tensor:
+        """Give what the output activation is applied to, of the shape of the counts."""
         fields = tf.math.log(density + LOG_OFFSET) if self.density_transform == "log" else density
         for block in self.inception_blocks:
             fields = block(fields)
         for layer in self.head:
             fields = tf.nn.leaky_relu(layer(fields), self.negative_slope)
-        return self.activation(self.last(fields))
+        raw: tf.Tensor = self.last(fields)
+        return raw
 
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's keyword arguments, which are the whole configuration."""

@@ -20,6 +20,7 @@ from halokeras.networks.critic import Critic
 from halokeras.networks.painter import Painter
 from halokeras.params import OptimizerParams, Params, load_params
 from halokeras.randomness import fold_in
+from halokeras.training.calibration import calibrate_mean
 from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
@@ -224,12 +225,11 @@ class _Run:
         return losses
 
     def _validate(self, step: int) -> Validation:
-        validation = validate(self.gan.averaged_painter, self.data.held_out)
+        painter = calibrate_mean(self.gan.averaged_painter, self.data.density, self.data.counts)
+        validation = validate(painter, self.data.held_out)
         if validation.score < float(self.checkpoints.best_score):
             self.checkpoints.best_score.assign(validation.score)
-            save_painter(
-                self.gan.averaged_painter, self._provenance(step, validation), self.folder / _BEST
-            )
+            save_painter(painter, self._provenance(step, validation), self.folder / _BEST)
         return validation
 
     def _provenance(self, step: int, validation: Validation) -> dict[str, Any]:
