@@ -275,6 +275,6 @@ def test_nothing_to_resume(run, tmp_path):
 def test_the_shipped_painter_paints_the_shipped_box(run, tmp_path):
     result = run("paint")
     assert result.exit_code == 0, result.output
-    painted = read_box(tmp_path / "painted" / "box00_seed100.h5")
+    painted = read_box(tmp_path / "painted" / "box00_seed101.h5")
     assert painted.provenance["model"] == "gen"
     assert painted.counts.sum() > 0
