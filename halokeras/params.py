@@ -216,7 +216,7 @@ def parse_params(text: str, source: str) -> Params:
         As `load_params`.
     """
     try:
-        fields = json.loads(text, object_pairs_hook=_without_duplicates)
+        fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
     except json.JSONDecodeError as error:
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
     except ParamsError as error:
@@ -227,13 +227,21 @@ def parse_params(text: str, source: str) -> Params:
         raise ParamsError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise ParamsError(f"field '{name}' is given twice; keep one of them")
-        fields[name] = value
-    return fields
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it stands in the file, duplicates and all."""
+
+
+def _without_duplicates(value: Any, path: str = "") -> Any:
+    if isinstance(value, _Pairs):
+        fields: dict[str, Any] = {}
+        for name, inner in value:
+            if name in fields:
+                raise ParamsError(f"field '{path}{name}' is given twice; keep one of them")
+            fields[name] = _without_duplicates(inner, f"{path}{name}.")
+        return fields
+    if isinstance(value, list):
+        return [_without_duplicates(inner, f"{path}{i}.") for i, inner in enumerate(value)]
+    return value
 
 
 def _explain(error: Any) -> str:

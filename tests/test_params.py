@@ -53,7 +53,8 @@ def test_documented_defaults_are_the_defaults():
     [
         ('{"training": {"n_critics": 5}}', "unknown field 'training.n_critics'"),
         ('{"training": {"n_critic": 0}}', "'training.n_critic'"),
-        ('{"training": {"n_critic": 1, "n_critic": 2}}', "'n_critic' is given twice"),
+        ('{"training": {"n_critic": 1, "n_critic": 2}}', "'training.n_critic' is given twice"),
+        ('{"box": {"train": [{"id": "00", "id": "01"}]}}', "'box.train.0.id' is given twice"),
         ('{"training": {"n_critic": 2.5}}', "'training.n_critic'"),
         ('{"training": {"gradient_penalty": NaN}}', "'training.gradient_penalty'"),
         ('{"training": {"crop_size": 8}}', "training.crop_size 8 is too small"),
