@@ -144,7 +144,9 @@ def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
     """Say what the simulation will take, run it with a progress bar and write the box."""
     from halokeras.boxes.box import write_box
     from halokeras.boxes.simulate import estimate, simulate
+    from halokeras.files import check_writable
 
+    check_writable(target)
     expected = estimate(particles)
     _tell(
         "Simulating",

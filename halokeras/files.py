@@ -41,19 +41,33 @@ def whole_file(target: Path) -> Iterator[Path]:
         temporary.replace(target)
         sync(target.parent)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"cannot write {target}: {reason}; choose a folder that is writable and has space"
-        ) from error
+        raise _unwritable(target, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(target: Path) -> None:
+    """Raise `OutputError` now if `target` could not be written after hours of work."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(target, error) from error
 
 
 def write_text(target: Path, text: str) -> None:
     """Write `text` to `target` whole, or raise `OutputError` and leave it as it was."""
     with whole_file(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _unwritable(target: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(
+        f"cannot write {target}: {reason}; choose a folder that is writable and has space"
+    )
 
 
 def sync(path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from halokeras.errors import OutputError
-from halokeras.files import whole_file, write_text
+from halokeras.files import check_writable, whole_file, write_text
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):
@@ -25,6 +25,13 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose a folder that is writable"):
         write_text(tmp_path / "file" / "inside.txt", "")
+    with pytest.raises(OutputError, match="choose a folder that is writable"):
+        check_writable(tmp_path / "file" / "inside.txt")
+
+
+def test_asking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "new" / "box.h5")
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_a_written_file_is_as_readable_as_any_other(tmp_path):
