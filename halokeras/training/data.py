@@ -94,7 +94,10 @@ def _checked_counts(box: Box, selection: Selection, path: Path) -> NDArray[np.fl
     counts = halo_counts(box, selection.mass_min, selection.mass_max)
     if not counts.any():
         raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
-    check_alignment(_density(box), counts, box.voxel_size)
+    try:
+        check_alignment(_density(box), counts, box.voxel_size)
+    except BoxError as error:
+        raise BoxError(f"{path}: {error}") from error
     return counts
 
 

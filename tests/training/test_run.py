@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from halokeras.boxes.box import Box, write_box
+from halokeras.boxes.box import Box, read_box, write_box
 from halokeras.errors import BoxError, ParamsError, RunError
 from halokeras.params import parse_params
 from halokeras.training import run as run_module
@@ -236,6 +237,15 @@ def test_a_truncated_box_is_refused(boxes, tmp_path):
     fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
     fields["box"]["train"] = [{"path": str(short)}]
     with pytest.raises(BoxError, match=r"short\.h5"):
+        train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
+
+
+def test_a_box_whose_counts_lie_off_its_density_is_refused_by_name(boxes, tmp_path):
+    box = read_box(boxes / "train.h5")
+    write_box(replace(box, counts=np.roll(box.counts, 3, axis=1)), tmp_path / "slipped.h5")
+    fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
+    fields["box"]["train"] = [{"path": str(tmp_path / "slipped.h5")}]
+    with pytest.raises(BoxError, match=r"slipped\.h5: .*3"):
         train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
 
 
