@@ -41,7 +41,7 @@ def whole_file(target: Path) -> Iterator[Path]:
         temporary.replace(target)
         sync(target.parent)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def check_writable(target: Path) -> None:
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise unwritable(target, error) from error
 
 
 def write_text(target: Path, text: str) -> None:
@@ -63,7 +63,8 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _unwritable(target: Path, error: OSError) -> OutputError:
+def unwritable(target: Path, error: OSError) -> OutputError:
+    """Give the error that says why `target` cannot be written, and what to do."""
     reason = error.strerror or str(error)
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.cosmology import ABACUS_COSMOS, Cosmology
+from halokeras.boxes.cosmology import Cosmology, box_cosmology
 from halokeras.boxes.gridding import Shape, count
 from halokeras.boxes.hdf5 import dataset, number, plain
 from halokeras.errors import BoxError
@@ -263,8 +263,7 @@ def find_box(id: str, seed: int | None = None) -> Path:
     BoxError
         If there is none; the message says how to make it.
     """
-    if id not in ABACUS_COSMOS:
-        raise BoxError(f"box id '{id}' is unknown; choose one of {', '.join(ABACUS_COSMOS)}")
+    box_cosmology(id)  # refuses an unknown one
     wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
     for folder in (shipped("boxes"), Path("boxes")):
         found = {

@@ -1,10 +1,12 @@
 """The painter: a local network from a density patch to the halo counts of its inner voxels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from halokeras.networks.conv import Conv3D
 from halokeras.networks.inception import ResidualInceptionBlock
@@ -92,6 +94,41 @@ class Painter(keras.Model):
         raw: tf.Tensor = self.last(fields)
         return raw
 
+    def twin(self) -> "Painter":
+        """Give another painter of the same configuration and weights."""
+        other = built_painter(**self.get_config())
+        other.set_weights(self.get_weights())
+        return other
+
     def get_config(self) -> dict[str, Any]:
         """Give the constructor's keyword arguments, which are the whole configuration."""
         return dict(self.configuration)
+
+
+def built_painter(**configuration: Any) -> Painter:
+    """Make a painter with its weights, which Keras otherwise makes at the first call."""
+    painter = Painter(**configuration)
+    painter(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
+    return painter
+
+
+def whole_box(
+    local: Callable[[tf.Tensor], tf.Tensor], density: NDArray[np.float32], margin: int
+) -> NDArray[np.float32]:
+    """Apply a painter, or a part of one, to a periodic density in one pass.
+
+    Parameters
+    ----------
+    local
+        From (1, x, y, z, 1) to the values of the voxels `margin` inside.
+    density
+        rho/mean, (nx, ny, nz).
+
+    Returns
+    -------
+    ndarray
+        (nx, ny, nz) float32.
+    """
+    padded = np.pad(density, margin, mode="wrap")
+    values: NDArray[np.float32] = local(tf.constant(padded[None, ..., None])).numpy()
+    return values[0, ..., 0]

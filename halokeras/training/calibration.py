@@ -2,10 +2,9 @@
 
 import numpy as np
 import scipy.optimize
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from halokeras.networks.painter import Painter
+from halokeras.networks.painter import Painter, whole_box
 
 _WIDEST_SHIFT = 2.0
 
@@ -31,10 +30,8 @@ def calibrate_mean(
     Painter
         As it was where no shift reaches the mean, as for a painter that paints nothing yet.
     """
-    copy = Painter(**painter.get_config())
-    copy(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
-    copy.set_weights(painter.get_weights())
-    raw = np.stack([_raw_counts(painter, box) for box in density])
+    copy = painter.twin()
+    raw = np.stack([whole_box(painter.raw_counts, box, painter.margin) for box in density])
     wanted = float(counts.mean(dtype=np.float64))
 
     def excess(shift: float) -> float:
@@ -45,9 +42,3 @@ def calibrate_mean(
         shift = scipy.optimize.brentq(excess, -_WIDEST_SHIFT, _WIDEST_SHIFT, xtol=1e-6)
         copy.last.bias.assign(copy.last.bias + np.float32(shift))
     return copy
-
-
-def _raw_counts(painter: Painter, density: NDArray[np.float32]) -> NDArray[np.float32]:
-    padded = np.pad(density, painter.margin, mode="wrap")
-    raw: NDArray[np.float32] = painter.raw_counts(tf.constant(padded[None, ..., None])).numpy()
-    return raw[0, ..., 0]

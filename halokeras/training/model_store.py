@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from halokeras.errors import ModelError, OutputError
-from halokeras.files import sync
-from halokeras.networks.painter import Painter
+from halokeras.files import sync, unwritable
+from halokeras.networks.painter import Painter, built_painter
 from halokeras.params import PainterParams
 from halokeras.training.provenance import Provenance, read_provenance
 
@@ -222,10 +222,7 @@ def _build(path: Path, header: dict[str, Any]) -> Painter:
     weights += params.head_layers * params.head_filters**2 + params.filters * params.head_filters
     if 4 * weights > _LARGEST_WEIGHTS:
         raise ModelError(f"{path} describes about {weights:.1g} weights, more than any painter has")
-    painter = Painter(**params.model_dump())
-    side = 2 * painter.margin + 1
-    painter(np.ones((1, side, side, side, 1), dtype=np.float32))  # makes the weights
-    return painter
+    return built_painter(**params.model_dump())
 
 
 def _unpack(
@@ -276,10 +273,7 @@ def _whole_folder(target: Path) -> Iterator[Path]:
         _swap(temporary, target)
         sync(target.parent)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; "
-            "choose a folder that is writable and has space"
-        ) from error
+        raise unwritable(target, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -17,7 +17,7 @@ from halokeras import __version__
 from halokeras.errors import RunError
 from halokeras.files import write_text
 from halokeras.networks.critic import Critic
-from halokeras.networks.painter import Painter
+from halokeras.networks.painter import built_painter
 from halokeras.params import OptimizerParams, Params, load_params
 from halokeras.randomness import fold_in
 from halokeras.training.calibration import calibrate_mean
@@ -270,8 +270,7 @@ def stages(params: Params) -> list[Stage]:
 def build_gan(params: Params) -> HaloPaintingGAN:
     """Build the networks with the weights that the seed gives them, and compile."""
     training = params.training
-    painter = Painter(**params.painter.model_dump())
-    painter(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
+    painter = built_painter(**params.painter.model_dump())
     critic = Critic(**params.critic.model_dump())
     channels = 2 if params.critic.sees_density else 1
     critic(tf.ones((1, *(training.crop_size,) * 3, channels)))

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from halokeras.networks.painter import Painter
-from halokeras.statistics.spectra import Spectra, measure
+from halokeras.networks.painter import Painter, whole_box
+from halokeras.statistics.spectra import measure
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Validation:
 
 def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
     """Paint each held-out box in one pass and compare it with its reference."""
-    painted = [_whole_box(painter, box.density) for box in boxes]
+    painted = [whole_box(painter, box.density, painter.margin) for box in boxes]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
     spectra = [
@@ -54,18 +53,8 @@ def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
     correlation = _mean([s.cross_correlation for s in spectra])
     mean_ratio = float(sum(map(np.sum, painted)) / sum(box.counts.sum() for box in boxes))
     score = float(np.mean(np.abs(np.log(transfer)) + 1 - correlation) + abs(np.log(mean_ratio)))
-    return Validation(_k(spectra), transfer, correlation, mean_ratio, score)
-
-
-def _k(spectra: list[Spectra]) -> NDArray[np.float64]:
-    return spectra[0].k
+    return Validation(spectra[0].k, transfer, correlation, mean_ratio, score)
 
 
 def _mean(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.asarray(np.mean(values, axis=0))
-
-
-def _whole_box(painter: Painter, density: NDArray[np.float32]) -> NDArray[np.float32]:
-    padded = np.pad(density, painter.margin, mode="wrap")
-    painted: NDArray[np.float32] = painter(tf.constant(padded[None, ..., None])).numpy()
-    return painted[0, ..., 0]

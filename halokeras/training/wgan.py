@@ -54,9 +54,7 @@ class HaloPaintingGAN(keras.Model):
         self.spectral_weight = spectral_weight
         self.moving_average = moving_average
         self.seed = seed
-        self.averaged_painter = Painter(**painter.get_config())
-        self.averaged_painter(tf.ones((1, *(2 * painter.margin + 1,) * 3, 1)))
-        self.averaged_painter.set_weights(painter.get_weights())
+        self.averaged_painter = painter.twin()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def compile(
