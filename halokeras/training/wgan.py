@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from halokeras.networks.conv import has_fast_conv3d
 from halokeras.networks.critic import Critic
 from halokeras.networks.inception import crop
 from halokeras.networks.painter import LOG_OFFSET, Painter
@@ -68,6 +69,11 @@ class HaloPaintingGAN(keras.Model):
         `warm_optimizer` updates the painter in the warm start, `painter_optimizer` after it.
         """
         super().compile(optimizer=None)
+        # XLA fuses the stacked convolutions, and does not know oneDNN's or cuDNN's
+        through_xla = not has_fast_conv3d()
+        self._critic_gradients = tf.function(self.critic_gradients, jit_compile=through_xla)
+        self._painter_gradients = tf.function(self.painter_gradients, jit_compile=through_xla)
+        self._likelihood_gradients = tf.function(self.likelihood_gradients, jit_compile=through_xla)
         self.painter_optimizer = painter_optimizer
         self.critic_optimizer = critic_optimizer
         self.warm_optimizer = warm_optimizer
@@ -126,10 +132,10 @@ class HaloPaintingGAN(keras.Model):
         inner = crop(density, self.painter.margin)
         return tf.concat([counts, tf.math.log(inner + LOG_OFFSET)], axis=-1)
 
-    @tf.function(jit_compile=True)
-    def _critic_gradients(
+    def critic_gradients(
         self, density: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor
     ) -> dict[str, Any]:
+        """Give the critic's losses on one batch and their ``gradients`` in its weights."""
         real = self.judged(counts, density)
         painted = self.judged(self.painter(density), density)
         with tf.GradientTape() as tape:
@@ -144,8 +150,8 @@ class HaloPaintingGAN(keras.Model):
             "penalty": penalty,
         }
 
-    @tf.function(jit_compile=True)
-    def _painter_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+    def painter_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+        """Give the painter's loss on one batch and its ``gradients`` in the painter's weights."""
         with tf.GradientTape() as tape:
             painted = self.painter(density)
             loss = -tf.reduce_mean(self.critic(self.judged(painted, density)))
@@ -156,8 +162,8 @@ class HaloPaintingGAN(keras.Model):
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
-    @tf.function(jit_compile=True)
-    def _likelihood_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+    def likelihood_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+        """Give the warm start's loss on one batch and its ``gradients``."""
         with tf.GradientTape() as tape:
             loss = poisson_likelihood(self.painter(density), counts)
         gradients = tape.gradient(loss, self.painter.trainable_variables)
