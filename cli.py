@@ -18,10 +18,9 @@ from halokeras.errors import BoxError, HalopaintError, ModelError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from halokeras.boxes.box import Box
-    from halokeras.params import Selection
+    from halokeras.painting.inputs import Density
     from halokeras.training.model_store import SavedPainter
     from halokeras.training.run import Report
 
@@ -102,7 +101,7 @@ def simulate(
     """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
     if (box is None) == (params is None):
         raise typer.BadParameter("give either --box or --params")
-    from halokeras.boxes.box import box_name
+    from halokeras.boxes.box_file import box_name
     from halokeras.boxes.cosmology import box_cosmology
     from halokeras.params import load_params
 
@@ -131,7 +130,7 @@ def simulate(
 
 
 def _is_missing(box_id: str, seed: int) -> bool:
-    from halokeras.boxes.box import find_box
+    from halokeras.boxes.box_file import find_box
 
     try:
         typer.echo(f"{find_box(box_id, seed)} is there")
@@ -142,7 +141,7 @@ def _is_missing(box_id: str, seed: int) -> bool:
 
 def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
     """Say what the simulation will take, run it with a progress bar and write the box."""
-    from halokeras.boxes.box import write_box
+    from halokeras.boxes.box_file import write_box
     from halokeras.boxes.simulate import estimate, simulate
     from halokeras.files import check_writable
 
@@ -226,31 +225,33 @@ def paint(
         raise typer.BadParameter("--dataset, --voxel-size and --redshift go with --density")
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
-    from halokeras.boxes.box import halo_counts, read_box, write_box
-    from halokeras.painting.inputs import read_density
+    from halokeras.painting.inputs import open_box_density, open_density
 
     source = density or _box_path(box or "00")
-    given = (
-        read_box(source)
-        if density is None
-        else read_density(density, dataset, voxel_size, redshift)
-    )
     output = output or Path("painted") / f"{source.stem}.h5"
-    if output.exists() and output.samefile(source):
+    if output.exists() and source.exists() and output.samefile(source):
         raise typer.BadParameter("--output is the input itself")
-    saved = _load(model)
-    start = time.perf_counter()
-    painted = _paint(given, saved, model.name, force)
-    seconds = time.perf_counter() - start
-    write_box(painted, output)
-    _print(*_summary(given, painted, saved.provenance.selection, seconds))
-    typer.echo(f"wrote {output}")
-    if figure and given.density is not None:
-        from halokeras.evaluation.figures import painted_slices
+    with (
+        open_box_density(source)
+        if density is None
+        else open_density(density, dataset, voxel_size, redshift)
+    ) as given:
+        saved = _load(model)
+        start = time.perf_counter()
+        _paint_file(given, saved, model.name, output, force)
+        seconds = time.perf_counter() - start
+        from halokeras.evaluation.summary import summarize
 
-        drawn = output.with_suffix(".png")
-        painted_slices(given.density, halo_counts(painted), given.voxel_size, drawn)
-        typer.echo(f"wrote {drawn}")
+        _print(*summarize(given, output, source if density is None else None, saved, seconds))
+        typer.echo(f"wrote {output}")
+        if figure:
+            from halokeras.boxes.box_file import open_box_file
+            from halokeras.evaluation.figures import painted_slices
+
+            drawn = output.with_suffix(".png")
+            with open_box_file(output) as (header, fields):
+                painted_slices(given.grid, fields["counts"], header.voxel_size, drawn)
+            typer.echo(f"wrote {drawn}")
 
 
 @app.command()
@@ -274,7 +275,8 @@ def evaluate(
     """Score painted halos against those of the box itself."""
     import json
 
-    from halokeras.boxes.box import box_hash, halo_counts, read_box
+    from halokeras.boxes.box import box_hash, halo_counts
+    from halokeras.boxes.box_file import read_box
     from halokeras.evaluation.figures import scorecard_figures
     from halokeras.evaluation.scorecard import score
     from halokeras.evaluation.table import scorecard_table
@@ -288,7 +290,7 @@ def evaluate(
             f"{model} was trained on {source}, which proves nothing; choose another --box, "
             "or --allow-training-box"
         )
-    found = _paint(reference, saved, model.name) if painted is None else read_box(painted)
+    found = _paint_box(reference, saved, model.name) if painted is None else read_box(painted)
     if found.provenance.get("model_hash", saved.hash) != saved.hash:
         raise ModelError(f"{painted} was painted by another painter; name that one with --model")
     selection = saved.provenance.selection
@@ -316,56 +318,34 @@ def _load(model: Path) -> "SavedPainter":
     return load_painter(_or_shipped(model, "saved_models"))
 
 
-def _paint(given: "Box", saved: "SavedPainter", model: str, force: bool = False) -> "Box":
+def _paint_file(
+    given: "Density", saved: "SavedPainter", model: str, output: Path, force: bool
+) -> None:
     """Paint under a progress bar, after saying how the input differs from the training."""
     from halokeras.painting.check import check_input
-    from halokeras.painting.paint import paint_box
+    from halokeras.painting.paint import paint_file
 
     for warning in check_input(saved.provenance, given, force):
+        _tell("Warning", warning, "yellow")
+    with _progress("painting") as show:
+        paint_file(given, saved, model, output, show)
+
+
+def _paint_box(given: "Box", saved: "SavedPainter", model: str) -> "Box":
+    """Paint as `_paint_file`, in memory."""
+    from halokeras.painting.check import check_input
+    from halokeras.painting.inputs import density_of
+    from halokeras.painting.paint import paint_box
+
+    for warning in check_input(saved.provenance, density_of(given)):
         _tell("Warning", warning, "yellow")
     with _progress("painting") as show:
         return paint_box(given, saved, model, show)
 
 
-def _summary(given: "Box", painted: "Box", selection: "Selection", seconds: float) -> "list[Table]":
-    """Give what was painted and, where the box has halos of its own, how the two compare."""
-    from rich.table import Table
-
-    from halokeras.boxes.box import halo_counts
-    from halokeras.statistics.spectra import measure
-
-    counts = halo_counts(painted)
-    voxels = " x ".join(str(side) for side in counts.shape)
-    table = Table(show_header=False)
-    table.add_row("box", f"{voxels} voxels of {given.voxel_size:g} Mpc/h")
-    table.add_row("painter", f"{painted.provenance['model']}")
-    table.add_row("halos painted", f"{counts.sum(dtype=float):,.0f}")
-    table.add_row("per voxel", f"{counts.mean(dtype=float):.4f}")
-    table.add_row("speed", f"{counts.size / seconds:,.0f} voxels/s")
-    if given.density is None or (given.halos is None and given.counts is None):
-        return [table]
-    reference = halo_counts(given, selection.mass_min, selection.mass_max)
-    table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
-    table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
-    if not (counts.any() and reference.any()):
-        return [table]
-    spectra = measure(counts, reference, given.voxel_size)
-    density = measure(given.density, reference, given.voxel_size)
-    scores = Table("k up to (h/Mpc)", "r, 2LPT density", "r, painted", "T, painted")
-    for upper, *values in zip(
-        spectra.upper,
-        density.cross_correlation,
-        spectra.cross_correlation,
-        spectra.transfer_function,
-        strict=True,
-    ):
-        scores.add_row(f"{upper:.2f}", *(f"{value:.3f}" for value in values))
-    return [table, scores]
-
-
 def _box_path(name: str) -> Path:
     """Give the box file `name`, or of box id `name` the realisation that was held out."""
-    from halokeras.boxes.box import find_box
+    from halokeras.boxes.box_file import find_box
 
     path = Path(name)
     return path if path.suffix or path.is_file() else find_box(name)

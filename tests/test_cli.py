@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from halokeras.boxes.box import read_box, write_box
+from halokeras.boxes.box_file import read_box, write_box
 from halokeras.resources import shipped
 from halokeras.training.model_store import save_painter
 
@@ -184,7 +184,7 @@ def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, m
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("halokeras.painting.paint.paint_box", interrupted)
+    monkeypatch.setattr("halokeras.painting.paint.paint_file", interrupted)
     result = run("paint", "--box", box_file, "--model", tiny_model)
     assert result.exit_code == 130
     assert len(result.stderr.splitlines()) == 1

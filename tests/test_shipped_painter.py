@@ -2,7 +2,8 @@
 
 import pytest
 
-from halokeras.boxes.box import box_hash, find_box, read_box
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import find_box, read_box
 from halokeras.evaluation.scorecard import score
 from halokeras.painting.paint import paint_box
 from halokeras.params import load_params

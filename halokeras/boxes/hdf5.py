@@ -39,8 +39,8 @@ def number(attributes: Mapping[str, Any], name: str, path: Path) -> float:
     return float(value)
 
 
-def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> NDArray[Any] | None:
-    """Read a dataset of real numbers, or None where there is none of that name.
+def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> h5py.Dataset | None:
+    """Give a dataset of real numbers, not yet read, or None where there is none of that name.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> NDArray[Any] 
     Raises
     ------
     BoxError
-        If it is a link, lies outside the file, is of another kind or does not fit in memory.
+        If it is a link, lies outside the file or is of another kind.
     """
     stored = file
     for part in name.split("/"):
@@ -72,10 +72,16 @@ def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> NDArray[Any] 
         raise BoxError(
             f"box file {path}: {name} has type {stored.dtype}; it must hold real numbers"
         )
+    return stored
+
+
+def load(stored: h5py.Dataset, path: Path) -> NDArray[Any]:
+    """Read a dataset whole, or raise `BoxError` if it does not fit in memory."""
     available = available_memory()
     if available is not None and stored.nbytes > available:
         raise BoxError(
-            f"box file {path}: {name} of shape {stored.shape} needs {stored.nbytes / 2**30:.1f} "
-            f"GiB of the {available / 2**30:.1f} GiB free; use a smaller box or a larger machine"
+            f"box file {path}: {stored.name.lstrip('/')} of shape {stored.shape} needs "
+            f"{stored.nbytes / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
+            "smaller box or a larger machine"
         )
     return np.asarray(stored[()])

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from halokeras.boxes.grid import Grid
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.scorecard import TRANSFER_TOLERANCE, TRANSFER_UP_TO, Scorecard
 from halokeras.files import whole_file
@@ -71,7 +72,7 @@ def scorecard_figures(
     return [folder / name for name in figures]
 
 
-def painted_slices(density: Field, counts: Field, voxel_size: float, path: Path) -> None:
+def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -> None:
     """Draw a slice of a density (rho/mean) beside the counts painted on it, as PNG.
 
     Raises
@@ -94,7 +95,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _slices(
-    density: Field, painted: Field, voxel_size: float, reference: Field | None = None
+    density: Grid, painted: Grid, voxel_size: float, reference: Grid | None = None
 ) -> Figure:
     """Project a slab about the middle of z: density, counts, and counts less the reference."""
     depth = min(max(1, round(_THICKNESS / voxel_size)), density.shape[2])

@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import Header
 from halokeras.errors import ModelError
+from halokeras.painting.inputs import Density
 from halokeras.training.provenance import Provenance, differences, fingerprint
 
 # Below these a difference is rounding of a header, not another simulation.
@@ -12,15 +13,15 @@ _SAME_REDSHIFT = 0.005
 _SAME_COSMOLOGY = 1e-3  # relative
 
 
-def check_input(provenance: Provenance, box: Box, force: bool = False) -> list[str]:
-    """Compare a box's density with what the painter learned from.
+def check_input(provenance: Provenance, given: Density, force: bool = False) -> list[str]:
+    """Compare a density with what the painter learned from.
 
     Parameters
     ----------
     provenance
         The painter's.
-    box
-        The box to paint, with a density.
+    given
+        The density to paint on.
     force
         Warn of what is otherwise refused.
 
@@ -34,8 +35,7 @@ def check_input(provenance: Provenance, box: Box, force: bool = False) -> list[s
     ModelError
         If the voxel size, or the known scheme of the density, is another and `force` is off.
     """
-    if box.density is None:
-        raise ModelError("the box holds no density to paint on; give a box or file with one")
+    box = given.header
     misfits = _misfits(provenance, box)
     if misfits and not force:
         raise ModelError(f"{misfits[0]}; use one that fits, or --force to paint all the same")
@@ -49,13 +49,13 @@ def check_input(provenance: Provenance, box: Box, force: bool = False) -> list[s
     warnings += [
         f"{difference}: expect the painter to extrapolate there"
         for difference in differences(
-            provenance.fingerprint, fingerprint(box.density, box.voxel_size)
+            provenance.fingerprint, fingerprint(given.sample(), box.voxel_size)
         )
     ]
     return warnings
 
 
-def _misfits(provenance: Provenance, box: Box) -> list[str]:
+def _misfits(provenance: Provenance, box: Header) -> list[str]:
     found = []
     if abs(box.voxel_size / provenance.voxel_size - 1) > _SAME_VOXEL_SIZE:
         found.append(
@@ -71,7 +71,7 @@ def _misfits(provenance: Provenance, box: Box) -> list[str]:
     return found
 
 
-def _other_cosmology(provenance: Provenance, box: Box) -> list[str]:
+def _other_cosmology(provenance: Provenance, box: Header) -> list[str]:
     if box.cosmology is None or provenance.cosmology is None:
         return []
     trained = provenance.cosmology

@@ -1,5 +1,8 @@
-"""A user's own density grid, from a .npy or HDF5 file, checked and made into a box."""
+"""What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +10,89 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, check_box
-from halokeras.errors import BoxError
+from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
+from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.grid import Grid
+from halokeras.errors import BoxError, ModelError
 
-_OVERDENSITY_MEAN = 0.01  # an overdensity has mean 0 up to rounding
+_SAMPLE = 128
+"""Voxels a side of the corner that stands for a large density when its look is compared."""
+_WHOLE = 256**3
+"""Voxels of the largest density that is looked at whole for that."""
+_DENSEST = 1100
+"""Bytes that a byte of a compressed HDF5 file can hold at most."""
 
 
-def read_density(
+@dataclass(frozen=True)
+class Density:
+    """A periodic density, in memory or in an open file, with what is known of it.
+
+    Parameters
+    ----------
+    grid
+        rho/mean, (nx, ny, nz) real numbers.
+    header
+        Voxel size, redshift, cosmology and provenance.
+    hash
+        `box_hash` of the box that it is the density of.
+    """
+
+    grid: Grid
+    header: Header
+    hash: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along x, y, z."""
+        x, y, z = self.grid.shape
+        return x, y, z
+
+    def sample(self) -> NDArray[np.float32]:
+        """Give the density, or of a large one a corner scaled to mean 1."""
+        if np.prod(self.shape, dtype=np.int64) <= _WHOLE:
+            return np.asarray(self.grid[:, :, :], dtype=np.float32)
+        corner = np.asarray(self.grid[:_SAMPLE, :_SAMPLE, :_SAMPLE], dtype=np.float32)
+        scaled: NDArray[np.float32] = corner / corner.mean(dtype=np.float64).astype(np.float32)
+        return scaled
+
+
+def density_of(box: Box) -> Density:
+    """Give the density of a box in memory, or raise `ModelError` if it has none."""
+    if box.density is None:
+        raise ModelError("the box holds no density to paint on; give a box or file with one")
+    header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
+    return Density(box.density, header, box_hash(box))
+
+
+@contextmanager
+def open_box_density(path: Path) -> Iterator[Density]:
+    """Open the density of a box file; its halos or counts, if it has any, are not looked at.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be read or breaks the contract of a box.
+    ModelError
+        If the box has no density.
+    """
+    with open_box_file(path) as (header, fields):
+        if "density" not in fields:
+            raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
+        source = f"box file {path}"
+        check_scale(header.voxel_size, header.redshift, source)
+        _check_stored(fields["density"], source)
+        check_grid(fields["density"], "density", source)
+        hashed = hash_fields(
+            header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
+        )
+        yield Density(fields["density"], header, hashed)
+
+
+@contextmanager
+def open_density(
     path: Path, dataset: str | None, voxel_size: float | None, redshift: float | None
-) -> Box:
-    """Read a density grid that comes without a description, as a box of unstated cosmology.
+) -> Iterator[Density]:
+    """Open a density grid that comes without a description; its cosmology is unstated.
 
     Parameters
     ----------
@@ -41,27 +117,19 @@ def read_density(
         raise BoxError(f"{path} does not tell its redshift; give it with --redshift")
     if not path.is_file():
         raise BoxError(f"no density file {path}; check the path")
-    array = _read_npy(path, dataset) if path.suffix == ".npy" else _read_hdf5(path, dataset)
-    with np.errstate(invalid="ignore", over="ignore"):  # check_box tells of what is not finite
-        mean = float(array.mean(dtype=np.float64))
-        density = np.ascontiguousarray(array, dtype=np.float32)
-    if density.min() < 0 and abs(mean) < _OVERDENSITY_MEAN:
-        raise BoxError(
-            f"{path} has mean {mean:.2g} and negative values, so it looks like an overdensity; "
-            "add 1 to make it a density in units of the mean"
-        )
-    box = Box(
-        voxel_size=voxel_size,
-        redshift=redshift,
-        cosmology=None,
-        density=density,
-        provenance={"density_file": path.name, "density_scheme": "unknown"},
-    )
-    check_box(box, f"density file {path}")
-    return box
+    opened = _open_npy if path.suffix == ".npy" else _open_hdf5
+    provenance = {"density_file": path.name, "density_scheme": "unknown"}
+    header = Header(voxel_size, redshift, None, provenance)
+    source = f"density file {path}"
+    with opened(path, dataset) as grid:
+        check_scale(voxel_size, redshift, source)
+        check_grid(grid, "density", source)
+        hashed = hash_fields(voxel_size, redshift, None, provenance, {"density": grid})
+        yield Density(grid, header, hashed)
 
 
-def _read_npy(path: Path, dataset: str | None) -> NDArray[Any]:
+@contextmanager
+def _open_npy(path: Path, dataset: str | None) -> Iterator[Grid]:
     if dataset is not None:
         raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave --dataset out")
     try:
@@ -69,11 +137,12 @@ def _read_npy(path: Path, dataset: str | None) -> NDArray[Any]:
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise BoxError(f"{path} is not a plain numeric .npy array: {_line(error)}") from error
-    _check_grid(array, str(path))
-    return array
+    _check_numbers(array, str(path))
+    yield array
 
 
-def _read_hdf5(path: Path, dataset: str | None) -> NDArray[Any]:
+@contextmanager
+def _open_hdf5(path: Path, dataset: str | None) -> Iterator[Grid]:
     try:
         with h5py.File(path, "r") as file:
             names = _datasets(file)
@@ -82,8 +151,9 @@ def _read_hdf5(path: Path, dataset: str | None) -> NDArray[Any]:
             entry = file.get(dataset)
             if not isinstance(entry, h5py.Dataset):
                 raise BoxError(f"{path} has no dataset {dataset!r}; choose with --dataset{names}")
-            _check_grid(entry, f"{dataset} in {path}")
-            return np.asarray(entry[...])
+            _check_numbers(entry, f"{dataset} in {path}")
+            _check_stored(entry, f"{dataset} in {path}")
+            yield entry
     except (OSError, KeyError, RuntimeError) as error:
         raise BoxError(
             f"{path} is not a readable .npy or HDF5 file: {_line(error)}; check or re-make it"
@@ -100,12 +170,21 @@ def _datasets(file: Any) -> str:
     return f" (it holds {', '.join(names[:8])})" if names else " (it holds no 3D dataset)"
 
 
-def _check_grid(array: Any, name: str) -> None:
+def _check_numbers(array: Any, name: str) -> None:
     """Refuse an array or dataset that is not a grid of numbers, before it is read."""
     if array.dtype.kind not in "fiu" or array.ndim != 3 or 0 in array.shape:
         raise BoxError(
             f"{name} is {array.dtype} of shape {array.shape}; a density is a grid of numbers "
             "(nx, ny, nz)"
+        )
+
+
+def _check_stored(stored: h5py.Dataset, name: str) -> None:
+    """Refuse a dataset that promises more than its file can hold: reading it would not end."""
+    if not stored.is_virtual and stored.nbytes > _DENSEST * stored.id.get_storage_size():
+        raise BoxError(
+            f"{name}: a density of shape {stored.shape} is promised and "
+            f"{stored.id.get_storage_size():,} bytes are stored; write it again"
         )
 
 

@@ -1,31 +1,39 @@
 """Paint halo counts onto a density of any size, tile by tile, in bounded memory."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 import halokeras
-from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import Header, write_header
+from halokeras.boxes.grid import Grid
 from halokeras.errors import ModelError
+from halokeras.files import whole_file
 from halokeras.networks.painter import Painter
-from halokeras.painting.tiles import cover, read, write
+from halokeras.painting.inputs import Density, density_of
+from halokeras.painting.tiles import WritableGrid, cover, read_row, tiles, write_row
 from halokeras.training.model_store import SavedPainter
 
 SIDE = 32
 """Side of the tiles [voxels]: on a CPU as fast as 64, and wastes less where a box ends."""
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Progress = Callable[[float], None]
 
 
 def paint(
     painter: Painter,
-    density: NDArray[np.float32],
+    density: Grid,
     side: int = SIDE,
-    progress: Callable[[float], None] = lambda fraction: None,
+    progress: Progress = lambda fraction: None,
 ) -> NDArray[np.float32]:
-    """Paint the halo counts of a periodic density.
+    """Paint the halo counts of a periodic density, in memory.
 
     Parameters
     ----------
@@ -37,21 +45,48 @@ def paint(
         Side of the tiles [voxels]. Memory grows with its cube; the counts do not depend on it
         beyond rounding.
     progress
-        Called after every tile with the fraction of the tiles that are painted.
+        Called with the fraction that is painted, as it grows.
 
     Returns
     -------
     ndarray
         Mean counts per voxel, (nx, ny, nz) float32.
     """
-    predict = compiled(painter, side)
     counts = np.empty(density.shape, dtype=np.float32)
-    x, y, z = density.shape
-    tiles = cover((x, y, z), side)
-    for done, tile in enumerate(tiles, start=1):
-        write(counts, tile, predict(read(density, tile, side, painter.margin)))
-        progress(done / len(tiles))
+    paint_into(counts, painter, density, side, progress)
     return counts
+
+
+def paint_into(
+    counts: WritableGrid,
+    painter: Painter,
+    density: Grid,
+    side: int = SIDE,
+    progress: Progress = lambda fraction: None,
+) -> None:
+    """Paint as `paint`, into `counts`, with a row of tiles in memory at a time.
+
+    Parameters
+    ----------
+    counts
+        (nx, ny, nz), an array or a dataset that can be written.
+
+    Raises
+    ------
+    ModelError
+        If the painter gives counts that are not finite.
+    """
+    predict = compiled(painter, side)
+    x, y, z = density.shape
+    rows = cover((x, y, z), side)
+    for done, row in enumerate(rows, start=1):
+        margin = painter.margin
+        wide = read_row(density, row, side, margin)
+        painted = [predict(tile) for tile in tiles(wide, side, margin)]
+        if not all(np.isfinite(tile).all() for tile in painted):
+            raise ModelError("the painter gives counts that are not finite; use another --model")
+        write_row(counts, row, painted)
+        progress(done / len(rows))
 
 
 def compiled(painter: Painter, side: int) -> Predict:
@@ -73,10 +108,7 @@ def compiled(painter: Painter, side: int) -> Predict:
 
 
 def paint_box(
-    box: Box,
-    saved: SavedPainter,
-    model: str,
-    progress: Callable[[float], None] = lambda fraction: None,
+    box: Box, saved: SavedPainter, model: str, progress: Progress = lambda fraction: None
 ) -> Box:
     """Paint a box's density and give a box of the counts that tells where they come from.
 
@@ -96,23 +128,50 @@ def paint_box(
     ModelError
         If the box has no density or the painter gives counts that are not finite.
     """
-    if box.density is None:
-        raise ModelError("the box holds no density to paint on; give a box or file with one")
-    counts = paint(saved.painter, box.density, progress=progress)
-    if not np.isfinite(counts).all():
-        raise ModelError(f"{model} painted counts that are not finite; train or choose another")
+    given = density_of(box)
+    counts = paint(saved.painter, given.grid, progress=progress)
     return Box(
         voxel_size=box.voxel_size,
         redshift=box.redshift,
         cosmology=box.cosmology,
-        density=None,
         counts=counts,
-        provenance={
-            **box.provenance,
-            "model": model,
-            "model_hash": saved.hash,
-            "source_box_hash": box_hash(box),
-            "software": "halopaint",
-            "software_version": halokeras.__version__,
-        },
+        provenance=_provenance(given, saved, model),
     )
+
+
+def paint_file(
+    given: Density,
+    saved: SavedPainter,
+    model: str,
+    output: Path,
+    progress: Progress = lambda fraction: None,
+) -> None:
+    """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
+
+    Raises
+    ------
+    ModelError
+        If the painter gives counts that are not finite.
+    OutputError
+        If the file cannot be written.
+    """
+    header = given.header
+    told = Header(
+        header.voxel_size, header.redshift, header.cosmology, _provenance(given, saved, model)
+    )
+    with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
+        write_header(file, told, given.shape)
+        chunks = tuple(min(SIDE, length) for length in given.shape)
+        counts = file.create_dataset("counts", given.shape, np.float32, chunks=chunks)
+        paint_into(counts, saved.painter, given.grid, progress=progress)
+
+
+def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:
+    return {
+        **given.header.provenance,
+        "model": model,
+        "model_hash": saved.hash,
+        "source_box_hash": given.hash,
+        "software": "halopaint",
+        "software_version": halokeras.__version__,
+    }

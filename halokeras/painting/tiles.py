@@ -1,62 +1,85 @@
-"""A periodic box cut into tiles of one shape, each read with the margin a painter consumes."""
+"""A periodic box cut into tiles of one shape, each read with the margin a painter consumes.
 
+Tiles start at the multiples of their side. The last one along an axis may reach past the box,
+where it reads the periodic continuation and keeps only what lies inside. So every voxel is
+written exactly once, by a tile of the same shape as all others, and the order in which the tiles
+are painted cannot matter. Tiles of one x and y make a row, which is read and written at once.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.grid import Grid
+
 Shape = tuple[int, int, int]
 
 
+class WritableGrid(Grid, Protocol):
+    """What a numpy array and an HDF5 dataset that can be written have in common."""
+
+    def __setitem__(self, place: Any, values: Any, /) -> None: ...
+
+
 @dataclass(frozen=True)
-class Tile:
-    """One tile: the voxels that it, and no other tile, writes.
+class Row:
+    """The tiles along z that begin at the voxel column `x`, `y`."""
 
-    Parameters
-    ----------
-    origin
-        Its first voxel in the box.
-    kept
-        How many voxels it writes along x, y and z: the side of the tile, or less where the box
-        ends before the tile does.
+    x: int
+    y: int
+
+
+def cover(shape: Shape, side: int) -> list[Row]:
+    """Cut a box of `shape` voxels into rows of cubic tiles of `side` voxels."""
+    columns = product(range(0, shape[0], side), range(0, shape[1], side))
+    return [Row(x, y) for x, y in columns]
+
+
+def read_row(density: Grid, row: Row, side: int, margin: int) -> NDArray[np.float32]:
+    """Give a row's density with `margin` voxels around it, wrapped at the box's faces.
+
+    Returns
+    -------
+    ndarray
+        (side + 2 margin, side + 2 margin, n + 2 margin) float32, n being the voxels along z up
+        to a multiple of `side`. A box smaller than that is repeated.
     """
-
-    origin: Shape
-    kept: Shape
-
-
-def cover(shape: Shape, side: int) -> list[Tile]:
-    """Cut a box of `shape` voxels into cubic tiles of `side` voxels.
-
-    Tiles start at the multiples of `side`. The last one along an axis may reach past the box,
-    where it reads the periodic continuation and keeps only what lies inside. So every voxel is
-    written exactly once, by a tile of the same shape as all others, and the order in which the
-    tiles are painted cannot matter.
-    """
-    x, y, z = (range(0, length, side) for length in shape)
-    return [Tile(origin, _kept(origin, shape, side)) for origin in product(x, y, z)]
+    wide = side + 2 * margin
+    length = density.shape[2]
+    read = np.empty((wide, wide, length), dtype=np.float32)
+    for to_x, from_x in _runs(row.x - margin, wide, density.shape[0]):
+        for to_y, from_y in _runs(row.y - margin, wide, density.shape[1]):
+            read[to_x, to_y] = density[from_x, from_y, :]
+    along_z = np.arange(-margin, -(-length // side) * side + margin) % length
+    return read[:, :, along_z]
 
 
-def read(density: NDArray[np.float32], tile: Tile, side: int, margin: int) -> NDArray[np.float32]:
-    """Give the tile's density with `margin` voxels around it, wrapped at the box's faces.
+def tiles(row: NDArray[np.float32], side: int, margin: int) -> Iterator[NDArray[np.float32]]:
+    """Give the tiles of a row that `read_row` gave, (side + 2 margin)^3 each."""
+    for start in range(0, row.shape[2] - 2 * margin, side):
+        yield row[:, :, start : start + side + 2 * margin]
 
-    The result has ``side + 2 * margin`` voxels along every axis whatever the shape of the box:
-    a box smaller than that is repeated.
-    """
-    x, y, z = (
-        np.arange(start - margin, start + side + margin) % length
-        for start, length in zip(tile.origin, density.shape, strict=True)
+
+def write_row(counts: WritableGrid, row: Row, painted: list[NDArray[np.float32]]) -> None:
+    """Put what was painted on the tiles of a row, (side, side, side) each, in its place."""
+    whole = np.concatenate(painted, axis=2)
+    columns = tuple(
+        slice(start, min(start + side, length))
+        for start, side, length in zip((row.x, row.y), whole.shape, counts.shape, strict=False)
     )
-    return density[np.ix_(x, y, z)]
+    x, y = columns
+    counts[x, y, :] = whole[: x.stop - x.start, : y.stop - y.start, : counts.shape[2]]
 
 
-def write(counts: NDArray[np.float32], tile: Tile, painted: NDArray[np.float32]) -> None:
-    """Put the kept part of `painted` (side, side, side) in its place in `counts`, in place."""
-    place = tuple(slice(start, start + n) for start, n in zip(tile.origin, tile.kept, strict=True))
-    counts[place] = painted[tuple(slice(n) for n in tile.kept)]
-
-
-def _kept(origin: Shape, shape: Shape, side: int) -> Shape:
-    x, y, z = (min(side, length - start) for start, length in zip(origin, shape, strict=True))
-    return x, y, z
+def _runs(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:
+    """Cut `count` voxels from `start` on, wrapped at `length`, into runs that do not wrap."""
+    done = 0
+    while done < count:
+        origin = (start + done) % length
+        run = min(count - done, length - origin)
+        yield slice(done, done + run), slice(origin, origin + run)
+        done += run

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.alignment import check_alignment
-from halokeras.boxes.box import Box, box_hash, find_box, halo_counts, read_box
+from halokeras.boxes.box import Box, box_hash, halo_counts
+from halokeras.boxes.box_file import find_box, read_box
 from halokeras.errors import BoxError, RunError
 from halokeras.params import BoxName, Params, Selection
 from halokeras.training.provenance import fingerprint

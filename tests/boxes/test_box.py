@@ -4,15 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes.box import (
-    Box,
-    Halos,
-    box_hash,
-    find_box,
-    halo_counts,
-    read_box,
-    write_box,
-)
+from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
+from halokeras.boxes.box_file import find_box, read_box, write_box
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 
@@ -190,8 +183,9 @@ TAMPERED = {
         "must hold real numbers",
     ),
     "absurd": (
-        lambda f: replace_dataset(
-            f, "density", shape=(100_000,) * 3, dtype="f4", chunks=(10, 10, 10)
+        lambda f: (
+            replace_dataset(f, "density", shape=(100_000,) * 3, dtype="f4", chunks=(10, 10, 10)),
+            f.attrs.modify("box_size", 400_000.0),
         ),
         "GiB free",
     ),

@@ -3,7 +3,8 @@ import pytest
 
 from halokeras.boxes import simulate as module
 from halokeras.boxes.alignment import check_alignment
-from halokeras.boxes.box import box_hash, halo_counts, read_box, write_box
+from halokeras.boxes.box import box_hash, halo_counts
+from halokeras.boxes.box_file import read_box, write_box
 from halokeras.boxes.simulate import estimate, simulate
 from halokeras.errors import BoxError
 

@@ -5,8 +5,13 @@ import pytest
 
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.errors import ModelError
-from halokeras.painting.check import check_input
+from halokeras.painting import check
+from halokeras.painting.inputs import density_of
 from halokeras.training.provenance import read_provenance
+
+
+def check_input(provenance, box, force=False):
+    return check.check_input(provenance, density_of(box), force)
 
 
 @pytest.fixture

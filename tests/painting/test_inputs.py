@@ -2,8 +2,10 @@ import h5py
 import numpy as np
 import pytest
 
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import Header, write_box
 from halokeras.errors import BoxError
-from halokeras.painting.inputs import read_density
+from halokeras.painting.inputs import Density, open_box_density, open_density
 
 
 @pytest.fixture
@@ -22,32 +24,36 @@ def save(path, array):
 
 
 def refused(path, *words, dataset=None, voxel_size=4.0, redshift=0.3):
-    with pytest.raises(BoxError) as caught:
-        read_density(path, dataset, voxel_size, redshift)
+    with (
+        pytest.raises(BoxError) as caught,
+        open_density(path, dataset, voxel_size, redshift),
+    ):
+        pass
     assert "\n" not in str(caught.value)
     for word in words:
         assert word in str(caught.value)
 
 
 def test_a_npy_density(tmp_path, unit):
-    box = read_density(save(tmp_path / "d.npy", unit), None, 4.0, 0.3)
-    np.testing.assert_array_equal(box.density, unit.astype(np.float32))
-    assert (box.voxel_size, box.redshift, box.cosmology) == (4.0, 0.3, None)
-    assert box.provenance["density_scheme"] == "unknown"
+    with open_density(save(tmp_path / "d.npy", unit), None, 4.0, 0.3) as given:
+        np.testing.assert_array_equal(given.sample(), unit.astype(np.float32))
+    header = given.header
+    assert (header.voxel_size, header.redshift, header.cosmology) == (4.0, 0.3, None)
+    assert header.provenance["density_scheme"] == "unknown"
 
 
 @pytest.mark.parametrize("layout", ["C", "F"])
 def test_axes_keep_their_order_whatever_the_layout(tmp_path, unit, layout):
     array = np.asarray(unit, order=layout)
-    box = read_density(save(tmp_path / "d.npy", array), None, 4.0, 0.3)
-    assert box.density[3, 1, 2] == np.float32(unit[3, 1, 2])
+    with open_density(save(tmp_path / "d.npy", array), None, 4.0, 0.3) as given:
+        assert given.sample()[3, 1, 2] == np.float32(unit[3, 1, 2])
 
 
 def test_a_hdf5_density(tmp_path, unit):
     with h5py.File(tmp_path / "d.h5", "w") as file:
         file["fields/density"] = unit
-    box = read_density(tmp_path / "d.h5", "fields/density", 4.0, 0.3)
-    np.testing.assert_array_equal(box.density, unit.astype(np.float32))
+    with open_density(tmp_path / "d.h5", "fields/density", 4.0, 0.3) as given:
+        np.testing.assert_array_equal(given.sample(), unit.astype(np.float32))
 
 
 def test_an_unnamed_or_unknown_dataset_lists_the_known_ones(tmp_path, unit):
@@ -114,3 +120,25 @@ def test_files_that_are_no_arrays(tmp_path, unit):
     (tmp_path / "cut.npy").write_bytes(whole[:-100])
     refused(tmp_path / "cut.npy", "cut.npy")
     refused(tmp_path / "d.npy", "--dataset", dataset="density")
+
+
+def test_a_dataset_that_promises_more_than_its_file_holds_is_refused(tmp_path):
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file.create_dataset("density", (100_000,) * 3, "f4", chunks=(10, 10, 10))
+    refused(tmp_path / "d.h5", "promised", "write it again", dataset="density")
+
+
+def test_the_density_of_a_box_file_stays_in_it(tiny_box, tmp_path):
+    write_box(tiny_box, tmp_path / "box.h5")
+    with open_box_density(tmp_path / "box.h5") as given:
+        assert isinstance(given.grid, h5py.Dataset)
+        np.testing.assert_array_equal(given.sample(), tiny_box.density)
+        assert given.hash == box_hash(tiny_box)
+        assert given.header.cosmology == tiny_box.cosmology
+
+
+def test_a_large_density_is_sampled_by_a_corner_of_mean_one():
+    grid = np.broadcast_to(np.float32(2.0), (257, 257, 257))
+    sample = Density(grid, Header(4.0, 0.3, None), "").sample()
+    assert sample.shape == (128, 128, 128)
+    np.testing.assert_allclose(sample, 1.0)

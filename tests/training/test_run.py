@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from halokeras.boxes.box import Box, read_box, write_box
+from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ParamsError, RunError
 from halokeras.params import parse_params
 from halokeras.training import run as run_module

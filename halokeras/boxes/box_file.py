@@ -1,0 +1,219 @@
+"""The HDF5 file of a Box: written whole, read with suspicion, found by id and seed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
+from halokeras.boxes.cosmology import Cosmology, box_cosmology
+from halokeras.boxes.gridding import Shape
+from halokeras.boxes.hdf5 import dataset, load, number, plain
+from halokeras.errors import BoxError
+from halokeras.files import whole_file
+from halokeras.resources import shipped
+
+FORMAT = "halopaint box"
+FORMAT_VERSION = 1
+
+_COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
+_GRID = ("format", "format_version", "box_size", "voxel_size", "redshift")
+_FIELDS = {"density": "f", "halos/position": "f", "halos/mass": "f", "counts": "fiu"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a box file tells of its grids: the attributes of `Box`."""
+
+    voxel_size: float
+    redshift: float
+    cosmology: Cosmology | None
+    provenance: Provenance = field(default_factory=dict)
+
+
+def read_box(path: Path) -> Box:
+    """Read and check a box file.
+
+    Raises
+    ------
+    BoxError
+        If the file is missing, truncated, not HDF5 or not a box, or if a field is not what the
+        format says: shapes that do not fit the box, NaN, negative density, a mean density far
+        from 1, positions outside the box, links to other files, more data than memory.
+    """
+    with open_box_file(path) as (header, fields):
+        arrays = {name: load(stored, path) for name, stored in fields.items()}
+    position, mass = (_single(arrays.get(name)) for name in ("halos/position", "halos/mass"))
+    box = Box(
+        voxel_size=header.voxel_size,
+        redshift=header.redshift,
+        cosmology=header.cosmology,
+        density=_single(arrays.get("density")),
+        halos=None if position is None or mass is None else Halos(position, mass),
+        counts=arrays.get("counts"),
+        provenance=header.provenance,
+    )
+    check_box(box, f"box file {path}")
+    return box
+
+
+@contextmanager
+def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, h5py.Dataset]]]:
+    """Open a box file and give its header and its datasets by name, values not yet read.
+
+    Raises
+    ------
+    BoxError
+        As `read_box` but for what only the values tell; also for errors of HDF5 in the block.
+    """
+    if not path.is_file():
+        raise BoxError(f"box file {path} does not exist; make one with `halopaint simulate`")
+    try:
+        with h5py.File(path, "r") as file:
+            yield _read_header(file, path), _fields(file, path)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise BoxError(
+            f"box file {path} cannot be read as HDF5 ({_first_line(error)}); it may be truncated "
+            "or of another kind: fetch or simulate it again"
+        ) from error
+
+
+def write_box(box: Box, path: Path) -> None:
+    """Check `box` and write it to `path`, whole, chunked and compressed.
+
+    Raises
+    ------
+    BoxError
+        If the box would not be read back.
+    OutputError
+        If the file cannot be written.
+    """
+    check_box(box, f"box for {path}")
+    header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        write_header(file, header, box.shape)
+        for name, array in box_arrays(box).items():
+            # A file without halos still has the two empty datasets, which cannot be chunked.
+            packed = {"compression": "gzip", "shuffle": True} if array.size else {}
+            file.create_dataset(name, data=array, **packed)
+
+
+def write_header(file: h5py.File, header: Header, shape: Shape) -> None:
+    """Write the attributes of a box of `shape` voxels, or raise `BoxError` if two would clash."""
+    reserved = {*_GRID, *_COSMOLOGY} & set(header.provenance)
+    if reserved:
+        raise BoxError(f"box provenance may not name {sorted(reserved)}")
+    sides = [length * header.voxel_size for length in shape]
+    file.attrs["format"] = FORMAT
+    file.attrs["format_version"] = FORMAT_VERSION
+    file.attrs["box_size"] = sides[0] if len(set(shape)) == 1 else sides
+    file.attrs["voxel_size"] = float(header.voxel_size)
+    file.attrs["redshift"] = float(header.redshift)
+    if header.cosmology is not None:
+        for name in _COSMOLOGY:
+            file.attrs[name] = float(getattr(header.cosmology, name))
+    for name, value in header.provenance.items():
+        file.attrs[name] = value
+
+
+def box_name(box_id: str, seed: int) -> str:
+    """File name of realisation `seed` of box `box_id`."""
+    return f"box{box_id}_seed{seed}.h5"
+
+
+def find_box(id: str, seed: int | None = None) -> Path:
+    """Find the box file of a cosmology and realisation, in ./boxes or among the shipped ones.
+
+    Parameters
+    ----------
+    id
+        Cosmology, ``00`` to ``04``.
+    seed
+        Realisation; by default the highest seed that ships, or else that lies in ./boxes. The
+        shipped params train on low seeds, so that this is a box they never saw.
+
+    Raises
+    ------
+    BoxError
+        If there is none; the message says how to make it.
+    """
+    box_cosmology(id)  # refuses an unknown one
+    wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
+    for folder in (shipped("boxes"), Path("boxes")):
+        found = {
+            int(name[1]): path
+            for path in folder.glob(f"box{id}_seed*.h5")
+            if (name := wanted.fullmatch(path.name))
+        }
+        if found and (seed is None or seed in found):
+            return found[max(found) if seed is None else seed]
+    raise BoxError(
+        f"there is no box {id}" + ("" if seed is None else f" with seed {seed}") + "; make it with "
+        f"`halopaint simulate --box {id} --seed {1 if seed is None else seed}`"
+    )
+
+
+def _read_header(file: h5py.File, path: Path) -> Header:
+    attributes = {name: plain(value, name, path) for name, value in file.attrs.items()}
+    if attributes.get("format") != FORMAT:
+        raise BoxError(
+            f"{path} is HDF5 but not a halopaint box (no format attribute); "
+            "convert it with `halopaint prepare`"
+        )
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
+        raise BoxError(
+            f"box file {path} has format_version {version}, this halopaint reads "
+            f"{FORMAT_VERSION}; update halopaint"
+        )
+    voxel_size = number(attributes, "voxel_size", path)
+    redshift = number(attributes, "redshift", path)
+    cosmology = None
+    if any(name in attributes for name in _COSMOLOGY):
+        parameters = {name: number(attributes, name, path) for name in _COSMOLOGY}
+        try:
+            cosmology = Cosmology(**parameters)
+        except BoxError as error:
+            raise BoxError(f"box file {path}: {error}") from None
+    known = {*_GRID, *_COSMOLOGY}
+    provenance = {name: value for name, value in attributes.items() if name not in known}
+    _check_size(file, attributes.get("box_size", np.nan), voxel_size, path)
+    return Header(voxel_size, redshift, cosmology, provenance)
+
+
+def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
+    found = {name: dataset(file, name, path, kinds) for name, kinds in _FIELDS.items()}
+    fields = {name: stored for name, stored in found.items() if stored is not None}
+    if ("halos/position" in fields) != ("halos/mass" in fields):
+        raise BoxError(
+            f"box file {path} has only one of halos/position and halos/mass; it needs both"
+        )
+    return fields
+
+
+def _check_size(file: h5py.File, stated: Any, voxel_size: float, path: Path) -> None:
+    for name in ("density", "counts"):
+        grid = dataset(file, name, path, _FIELDS[name])
+        if grid is None:
+            continue
+        box_size = np.asarray(stated, dtype=np.float64)
+        if not np.allclose(box_size, np.array(grid.shape) * voxel_size, rtol=1e-5):
+            raise BoxError(
+                f"box file {path}: box_size {box_size.tolist()} is not shape {grid.shape} x "
+                f"voxel_size {voxel_size} Mpc/h; correct the attributes"
+            )
+        return
+
+
+def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:
+    return None if array is None else array.astype(np.float32, copy=False)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

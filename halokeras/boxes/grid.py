@@ -1,0 +1,45 @@
+"""Grids that may be larger than memory: looked at slab by slab, in memory or in a file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SLAB = 2**24  # voxels, 64 MiB of float32
+
+
+class Grid(Protocol):
+    """What a numpy array and an HDF5 dataset have in common."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The least value and the mean of a grid; neither is finite if a value is not."""
+
+    minimum: float
+    mean: float
+
+
+def slabs(grid: Grid) -> Iterator[NDArray[Any]]:
+    """Give `grid`, of any number of axes, in order as arrays of at most 64 MiB, or one layer."""
+    layer = int(np.prod(grid.shape[1:], dtype=np.int64))
+    depth = max(1, _SLAB // max(layer, 1))
+    for start in range(0, grid.shape[0], depth):
+        yield np.asarray(grid[start : start + depth])
+
+
+def survey(grid: Grid) -> Survey:
+    """Look at every value of a grid that is not empty."""
+    minimum, total = np.inf, 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for slab in slabs(grid):
+            minimum = float(np.minimum(minimum, slab.min()))  # keeps a NaN
+            total += float(slab.sum(dtype=np.float64))
+    return Survey(minimum, total / float(np.prod(grid.shape, dtype=np.float64)))

@@ -1,0 +1,81 @@
+"""What to tell of a painted box in a few lines, right after it was painted."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from halokeras.boxes.box import Box, halo_counts
+from halokeras.boxes.box_file import open_box_file, read_box
+from halokeras.boxes.grid import survey
+from halokeras.painting.inputs import Density
+from halokeras.params import Selection
+from halokeras.statistics.spectra import measure
+from halokeras.training.model_store import SavedPainter
+
+_LARGEST = 256**3
+"""Voxels of the largest box that is read whole for a comparison."""
+
+
+def summarize(
+    given: Density, painted: Path, source: Path | None, saved: SavedPainter, seconds: float
+) -> list[Table]:
+    """Tell what was painted and, where the box has halos of its own, how the two compare.
+
+    Parameters
+    ----------
+    given
+        The density that was painted on.
+    painted
+        The box file of the counts.
+    source
+        The box file that the density is of, if it is of one.
+    saved
+        The painter.
+    seconds
+        That the painting took.
+
+    Returns
+    -------
+    list of Table
+        For a terminal.
+    """
+    voxels = int(np.prod(given.shape, dtype=np.int64))
+    with open_box_file(painted) as (header, fields):
+        mean = survey(fields["counts"]).mean
+    table = Table(show_header=False)
+    sides = " x ".join(str(side) for side in given.shape)
+    table.add_row("box", f"{sides} voxels of {header.voxel_size:g} Mpc/h")
+    table.add_row("painter", f"{header.provenance['model']}")
+    table.add_row("halos painted", f"{mean * voxels:,.0f}")
+    table.add_row("per voxel", f"{mean:.4f}")
+    table.add_row("speed", f"{voxels / seconds:,.0f} voxels/s")
+    if source is None or voxels > _LARGEST:
+        return [table]
+    box = read_box(source)
+    if box.halos is None and box.counts is None:
+        return [table]
+    scores = _compare(table, box, read_box(painted), saved.provenance.selection)
+    return [table] if scores is None else [table, scores]
+
+
+def _compare(table: Table, box: Box, painted: Box, selection: Selection) -> Table | None:
+    """Add the halos of `box` to `table`, and give the spectra if both have any halo."""
+    counts = halo_counts(painted)
+    reference = halo_counts(box, selection.mass_min, selection.mass_max)
+    table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
+    table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
+    if box.density is None or not (counts.any() and reference.any()):
+        return None
+    spectra = measure(counts, reference, box.voxel_size)
+    density = measure(box.density, reference, box.voxel_size)
+    scores = Table("k up to (h/Mpc)", "r, 2LPT density", "r, painted", "T, painted")
+    for upper, *values in zip(
+        spectra.upper,
+        density.cross_correlation,
+        spectra.cross_correlation,
+        spectra.transfer_function,
+        strict=True,
+    ):
+        scores.add_row(f"{upper:.2f}", *(f"{value:.3f}" for value in values))
+    return scores
