@@ -16,9 +16,7 @@ from halokeras.boxes.grid import Grid
 from halokeras.errors import BoxError, ModelError
 
 _SAMPLE = 128
-"""Voxels a side of the corner that stands for a large density when its look is compared."""
-_WHOLE = 256**3
-"""Voxels of the largest density that is looked at whole for that."""
+"""Voxels a side of the corner that stands for a larger density when its look is compared."""
 _DENSEST = 1100
 """Bytes that a byte of a compressed HDF5 file can hold at most."""
 
@@ -49,7 +47,7 @@ class Density:
 
     def sample(self) -> NDArray[np.float32]:
         """Give the density, or of a large one a corner scaled to mean 1."""
-        if np.prod(self.shape, dtype=np.int64) <= _WHOLE:
+        if np.prod(self.shape, dtype=np.int64) <= _SAMPLE**3:
             return np.asarray(self.grid[:, :, :], dtype=np.float32)
         corner = np.asarray(self.grid[:_SAMPLE, :_SAMPLE, :_SAMPLE], dtype=np.float32)
         scaled: NDArray[np.float32] = corner / corner.mean(dtype=np.float64).astype(np.float32)

@@ -1,6 +1,6 @@
 """A periodic box cut into tiles of one shape, each read with the margin a painter consumes.
 
-Tiles start at the multiples of their side. The last one along an axis may reach past the box,
+Tiles start at the multiples of their sides. The last one along an axis may reach past the box,
 where it reads the periodic continuation and keeps only what lies inside. So every voxel is
 written exactly once, by a tile of the same shape as all others, and the order in which the tiles
 are painted cannot matter. Tiles of one x and y make a row, which is read and written at once.
@@ -33,45 +33,48 @@ class Row:
     y: int
 
 
-def cover(shape: Shape, side: int) -> list[Row]:
-    """Cut a box of `shape` voxels into rows of cubic tiles of `side` voxels."""
-    columns = product(range(0, shape[0], side), range(0, shape[1], side))
+def tile_shape(shape: Shape, largest: int) -> Shape:
+    """Give the sides of the equal tiles, `largest` voxels at most, that cover a box best."""
+    x, y, z = (-(-length // -(-length // largest)) for length in shape)
+    return x, y, z
+
+
+def cover(shape: Shape, tile: Shape) -> list[Row]:
+    """Cut a box of `shape` voxels into rows of tiles of the shape `tile`."""
+    columns = product(range(0, shape[0], tile[0]), range(0, shape[1], tile[1]))
     return [Row(x, y) for x, y in columns]
 
 
-def read_row(density: Grid, row: Row, side: int, margin: int) -> NDArray[np.float32]:
+def read_row(density: Grid, row: Row, tile: Shape, margin: int) -> NDArray[np.float32]:
     """Give a row's density with `margin` voxels around it, wrapped at the box's faces.
 
     Returns
     -------
     ndarray
-        (side + 2 margin, side + 2 margin, n + 2 margin) float32, n being the voxels along z up
-        to a multiple of `side`. A box smaller than that is repeated.
+        float32, `margin` wider on all sides than the tile along x and y and than the box, in
+        whole tiles, along z. A box smaller than that is repeated.
     """
-    wide = side + 2 * margin
+    wide_x, wide_y = (side + 2 * margin for side in tile[:2])
     length = density.shape[2]
-    read = np.empty((wide, wide, length), dtype=np.float32)
-    for to_x, from_x in _runs(row.x - margin, wide, density.shape[0]):
-        for to_y, from_y in _runs(row.y - margin, wide, density.shape[1]):
+    read = np.empty((wide_x, wide_y, length), dtype=np.float32)
+    for to_x, from_x in _runs(row.x - margin, wide_x, density.shape[0]):
+        for to_y, from_y in _runs(row.y - margin, wide_y, density.shape[1]):
             read[to_x, to_y] = density[from_x, from_y, :]
-    along_z = np.arange(-margin, -(-length // side) * side + margin) % length
+    along_z = np.arange(-margin, -(-length // tile[2]) * tile[2] + margin) % length
     return read[:, :, along_z]
 
 
-def tiles(row: NDArray[np.float32], side: int, margin: int) -> Iterator[NDArray[np.float32]]:
-    """Give the tiles of a row that `read_row` gave, (side + 2 margin)^3 each."""
-    for start in range(0, row.shape[2] - 2 * margin, side):
-        yield row[:, :, start : start + side + 2 * margin]
+def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArray[np.float32]]:
+    """Give the tiles of a row that `read_row` gave, each with its margin."""
+    for start in range(0, row.shape[2] - 2 * margin, tile[2]):
+        yield row[:, :, start : start + tile[2] + 2 * margin]
 
 
 def write_row(counts: WritableGrid, row: Row, painted: list[NDArray[np.float32]]) -> None:
-    """Put what was painted on the tiles of a row, (side, side, side) each, in its place."""
+    """Put what was painted on the tiles of a row in its place."""
     whole = np.concatenate(painted, axis=2)
-    columns = tuple(
-        slice(start, min(start + side, length))
-        for start, side, length in zip((row.x, row.y), whole.shape, counts.shape, strict=False)
-    )
-    x, y = columns
+    x = slice(row.x, min(row.x + whole.shape[0], counts.shape[0]))
+    y = slice(row.y, min(row.y + whole.shape[1], counts.shape[1]))
     counts[x, y, :] = whole[: x.stop - x.start, : y.stop - y.start, : counts.shape[2]]
 
 

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from halokeras.networks.conv import Conv3D, convolve_stacked
+from halokeras.networks.inception import crop
 
 
 def gradients(convolve, fields, kernel):
@@ -42,3 +43,21 @@ def test_layer_takes_the_weights_of_keras_conv3d():
     stock(fields), ours(fields)
     ours.set_weights(stock.get_weights())
     np.testing.assert_allclose(ours(fields), stock(fields), atol=1e-5)
+
+
+def test_the_gradient_of_a_crop_is_that_of_a_slice():
+    fields = tf.random.stateless_normal((2, 7, 8, 9, 3), (1, 2))
+
+    def slope(cut):
+        with tf.GradientTape() as outer:
+            outer.watch(fields)
+            with tf.GradientTape() as inner:
+                inner.watch(fields)
+                loss = tf.reduce_sum(cut(fields) ** 3)
+            first = inner.gradient(loss, fields)
+            penalty = tf.reduce_sum(first**2)
+        return first, outer.gradient(penalty, fields)
+
+    sliced = slope(lambda field: field[:, 2:-2, 2:-2, 2:-2])
+    for ours, theirs in zip(slope(lambda field: crop(field, 2)), sliced, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)

@@ -6,7 +6,7 @@ from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box
 from halokeras.errors import ModelError
 from halokeras.painting.inputs import Density, density_of
-from halokeras.painting.paint import compiled, paint, paint_box, paint_file
+from halokeras.painting.paint import TilePainter, paint, paint_box, paint_file
 from halokeras.painting.tiles import cover, read_row, tiles, write_row
 from halokeras.training.model_store import load_painter
 
@@ -25,7 +25,9 @@ def whole_box_pass(painter, density):
 def test_tiles_equal_one_whole_box_pass(tiny_painter, shape):
     density = random_density(shape)
     np.testing.assert_allclose(
-        paint(tiny_painter, density, side=8), whole_box_pass(tiny_painter, density), rtol=1e-5
+        paint(tiny_painter, density, largest_tile=8),
+        whole_box_pass(tiny_painter, density),
+        rtol=1e-5,
     )
 
 
@@ -34,26 +36,25 @@ def test_painting_a_shifted_box_shifts_the_counts(tiny_painter, shift):
     density = random_density((16, 12, 20))
     axes = (0, 1, 2)
     np.testing.assert_allclose(
-        paint(tiny_painter, np.roll(density, shift, axes), side=8),
-        np.roll(paint(tiny_painter, density, side=8), shift, axes),
+        paint(tiny_painter, np.roll(density, shift, axes), largest_tile=8),
+        np.roll(paint(tiny_painter, density, largest_tile=8), shift, axes),
         rtol=1e-5,
     )
 
 
 def test_the_order_of_the_tiles_does_not_matter_bitwise(tiny_painter):
     density = random_density((20, 9, 13))
-    predict = compiled(tiny_painter, 8)
+    painter = TilePainter(tiny_painter, (7, 5, 7))
     backwards = np.empty_like(density)
-    margin = tiny_painter.margin
-    for row in reversed(cover(density.shape, 8)):
-        cut = tiles(read_row(density, row, 8, margin), 8, margin)
-        write_row(backwards, row, [predict(tile) for tile in cut])
-    np.testing.assert_array_equal(backwards, paint(tiny_painter, density, side=8))
+    for row in reversed(cover(density.shape, painter.tile)):
+        cut = tiles(read_row(density, row, painter.tile, painter.margin), (7, 5, 7), painter.margin)
+        write_row(backwards, row, [painter(tile) for tile in cut])
+    np.testing.assert_array_equal(backwards, paint(tiny_painter, density, largest_tile=8))
 
 
 def test_progress_ends_at_one(tiny_painter):
     told = []
-    paint(tiny_painter, random_density((20, 9, 13)), side=8, progress=told.append)
+    paint(tiny_painter, random_density((20, 9, 13)), largest_tile=8, progress=told.append)
     assert told == pytest.approx(np.arange(1, 7) / 6)
 
 

@@ -1,0 +1,1 @@
+"""How fast halopaint is, beside the same networks written the obvious way."""

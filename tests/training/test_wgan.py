@@ -1,0 +1,22 @@
+import numpy as np
+import tensorflow as tf
+
+from halokeras.params import Params
+from halokeras.training.run import build_gan
+
+
+def gradients():
+    gan = build_gan(Params.model_validate({"training": {"crop_size": 24, "n_critic": 1}}))
+    density = tf.exp(tf.random.stateless_normal((1, 32, 32, 32, 1), (5, 6)))
+    counts = tf.cast(tf.random.stateless_poisson((1, 24, 24, 24, 1), (7, 8), 0.2), tf.float32)
+    weight = tf.fill((1, 1, 1, 1, 1), 0.3)
+    critic = gan._critic_gradients(density, counts, weight)["gradients"]
+    return [*critic, *gan._painter_gradients(density, counts)["gradients"]]
+
+
+def test_gradients_are_the_same_without_the_fast_convolutions(monkeypatch):
+    fast = gradients()
+    for module in ("networks.conv", "training.wgan"):
+        monkeypatch.setattr(f"halokeras.{module}.has_fast_conv3d", lambda: False)
+    for ours, theirs in zip(gradients(), fast, strict=True):
+        assert np.linalg.norm(ours - theirs) < 1e-4 * max(np.linalg.norm(theirs), 1e-3)
