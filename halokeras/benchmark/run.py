@@ -98,7 +98,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     memory.text(voxels[0], rows[0]["loaded_memory"] / 2**30, "libraries alone", va="bottom")
     for axes, label in ((time, "time per voxel [ns]"), (memory, "peak memory [GiB]")):
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         axes.set_xlabel("voxels painted")
         axes.set_ylabel(label)
         axes.legend(frameon=False)
