@@ -215,6 +215,13 @@ def paint(
         Path | None,
         typer.Option(metavar="FILE", help="Box file to write. [default: painted/<name>.h5]"),
     ] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw whole halos instead of painting their mean.")
+    ] = False,
+    realizations: Annotated[
+        int, typer.Option(min=1, help="Draws to make, numbered in the names of the files.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
     force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
 ) -> None:
@@ -225,10 +232,13 @@ def paint(
         raise typer.BadParameter("--dataset, --voxel-size and --redshift go with --density")
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
+    if not draw and (realizations > 1 or seed):
+        raise typer.BadParameter("--realizations and --seed go with --draw")
     from halokeras.painting.inputs import open_box_density, open_density
 
     source = density or _box_path(box or "00")
-    output = output or Path("painted") / f"{source.stem}.h5"
+    default = f"{source.stem}_draw.h5" if draw else f"{source.stem}.h5"
+    output = output or Path("painted") / default
     if output.exists() and source.exists() and output.samefile(source):
         raise typer.BadParameter("--output is the input itself")
     with (
@@ -238,12 +248,15 @@ def paint(
     ) as given:
         saved = _load(model)
         start = time.perf_counter()
-        _paint_file(given, saved, model.name, output, force)
+        outputs = _numbered(output, realizations) if realizations > 1 else [output]
+        _paint_files(given, saved, model.name, outputs, seed if draw else None, force)
         seconds = time.perf_counter() - start
+        output = outputs[0]
         from halokeras.evaluation.summary import summarize
 
         _print(*summarize(given, output, source if density is None else None, saved, seconds))
-        typer.echo(f"wrote {output}")
+        for written in outputs:
+            typer.echo(f"wrote {written}")
         if figure:
             from halokeras.boxes.box_file import open_box_file
             from halokeras.evaluation.figures import painted_slices
@@ -356,17 +369,35 @@ def _load(model: Path) -> "SavedPainter":
     return load_painter(_or_shipped(model, "saved_models"))
 
 
-def _paint_file(
-    given: "Density", saved: "SavedPainter", model: str, output: Path, force: bool
+def _paint_files(
+    given: "Density",
+    saved: "SavedPainter",
+    model: str,
+    outputs: list[Path],
+    seed: int | None,
+    force: bool,
 ) -> None:
-    """Paint under a progress bar, after saying how the input differs from the training."""
+    """Paint, or draw if there is a seed, after saying how the input differs from the training."""
     from halokeras.painting.check import check_input
+    from halokeras.painting.draws import draw_files
     from halokeras.painting.paint import paint_file
 
     for warning in check_input(saved.provenance, given, force):
         _tell("Warning", warning, "yellow")
     with _progress("painting") as show:
-        paint_file(given, saved, model, output, show)
+        if seed is None:
+            paint_file(given, saved, model, outputs[0], show)
+        else:
+            draw_files(given, saved, model, outputs, seed, show)
+
+
+def _numbered(output: Path, count: int) -> list[Path]:
+    """Name the files of several draws after `output`: box_0.h5, box_1.h5, ..."""
+    width = len(str(count - 1))
+    return [
+        output.with_name(f"{output.stem}_{number:0{width}}{output.suffix}")
+        for number in range(count)
+    ]
 
 
 def _paint_box(given: "Box", saved: "SavedPainter", model: str) -> "Box":

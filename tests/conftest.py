@@ -69,3 +69,23 @@ def tiny_model(tmp_path, tiny_painter, tiny_provenance):
     folder = tmp_path / "models" / "tiny"
     save_painter(tiny_painter, tiny_provenance, folder)
     return folder
+
+
+@pytest.fixture
+def tiny_draws(tiny_painter, tiny_box):
+    from halokeras.boxes.box import halo_counts
+    from halokeras.networks.painter import whole_box
+    from halokeras.training.count_law import fit_count_law
+    from halokeras.training.model_store import DrawModel
+
+    expected = whole_box(tiny_painter, tiny_box.density, tiny_painter.margin)
+    return DrawModel(tiny_painter.twin(), fit_count_law(expected, halo_counts(tiny_box)))
+
+
+@pytest.fixture
+def drawing_model(tmp_path, tiny_painter, tiny_provenance, tiny_draws):
+    from halokeras.training.model_store import save_painter
+
+    folder = tmp_path / "models" / "drawing"
+    save_painter(tiny_painter, tiny_provenance, folder, tiny_draws)
+    return folder

@@ -275,6 +275,21 @@ def test_nothing_to_resume(run, tmp_path):
 def test_the_shipped_painter_paints_the_shipped_box(run, tmp_path):
     result = run("paint")
     assert result.exit_code == 0, result.output
-    painted = read_box(tmp_path / "painted" / "box00_seed101.h5")
+    painted = read_box(tmp_path / "painted" / "box00_seed103.h5")
     assert painted.provenance["model"] == "gen"
     assert painted.counts.sum() > 0
+
+
+def test_draws_are_numbered_files_of_whole_halos(run, box_file, drawing_model, tmp_path):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--seed", 4]
+    result = run(*words, "--realizations", 2, "--output", "mock.h5")
+    assert result.exit_code == 0, result.stderr
+    first, second = (read_box(tmp_path / f"mock_{number}.h5").counts for number in range(2))
+    assert first.dtype == np.uint16
+    assert (first != second).any()
+    run(*words, "--output", "again.h5")
+    np.testing.assert_array_equal(read_box(tmp_path / "again.h5").counts, first)
+
+
+def test_a_seed_without_a_draw_is_a_usage_error(run, box_file, tiny_model):
+    assert run("paint", "--box", box_file, "--model", tiny_model, "--seed", 4).exit_code == 2

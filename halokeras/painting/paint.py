@@ -1,6 +1,7 @@
 """Paint halo counts onto a density of any size, tile by tile, in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from halokeras.painting.tiles import (
     Shape,
     WritableGrid,
     cover,
+    joined,
     read_row,
     tile_shape,
     tiles,
-    write_row,
 )
 from halokeras.training.model_store import SavedPainter
 
@@ -34,6 +35,7 @@ _CHUNK = 32
 """Voxels a side of the chunks of a painted file."""
 
 Progress = Callable[[float], None]
+Place = tuple[slice, slice, slice]
 
 
 class TilePainter:
@@ -112,6 +114,20 @@ def paint_into(
     ModelError
         If the painter gives counts that are not finite.
     """
+    for place, painted in painted_rows(painter, density, progress):
+        counts[place] = painted
+
+
+def painted_rows(
+    painter: TilePainter, density: Grid, progress: Progress = lambda fraction: None
+) -> Iterator[tuple[Place, NDArray[np.float32]]]:
+    """Paint row by row; give the place in the box and the counts of each.
+
+    Raises
+    ------
+    ModelError
+        As `paint_into`.
+    """
     x, y, z = density.shape
     rows = cover((x, y, z), painter.tile)
     for done, row in enumerate(rows, start=1):
@@ -119,7 +135,7 @@ def paint_into(
         painted = [painter(tile) for tile in tiles(wide, painter.tile, painter.margin)]
         if not all(np.isfinite(tile).all() for tile in painted):
             raise ModelError("the painter gives counts that are not finite; use another --model")
-        write_row(counts, row, painted)
+        yield joined(painted, row, (x, y, z))
         progress(done / len(rows))
 
 
@@ -171,16 +187,36 @@ def paint_file(
     OutputError
         If the file cannot be written.
     """
-    header = given.header
-    told = Header(
-        header.voxel_size, header.redshift, header.cosmology, _provenance(given, saved, model)
-    )
-    with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
-        write_header(file, told, given.shape)
-        chunks = tuple(min(_CHUNK, length) for length in given.shape)
-        counts = file.create_dataset("counts", given.shape, np.float32, chunks=chunks)
+    with painted_file(given, saved, model, output, np.float32) as counts:
         painter = TilePainter(saved.painter, tile_shape(given.shape, LARGEST_TILE))
         paint_into(counts, painter, given.grid, progress)
+
+
+@contextmanager
+def painted_file(
+    given: Density,
+    saved: SavedPainter,
+    model: str,
+    output: Path,
+    dtype: type[np.generic],
+    **told: str | int | float,
+) -> Iterator[WritableGrid]:
+    """Give the empty counts of a box file that appears, whole, once the block has filled them.
+
+    `told` is added to its provenance.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    header = given.header
+    provenance = {**_provenance(given, saved, model), **told}
+    written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
+    with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
+        write_header(file, written, given.shape)
+        chunks = tuple(min(_CHUNK, length) for length in given.shape)
+        yield file.create_dataset("counts", given.shape, dtype, chunks=chunks)
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:

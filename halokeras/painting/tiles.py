@@ -70,12 +70,15 @@ def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArra
         yield row[:, :, start : start + tile[2] + 2 * margin]
 
 
-def write_row(counts: WritableGrid, row: Row, painted: list[NDArray[np.float32]]) -> None:
-    """Put what was painted on the tiles of a row in its place."""
+def joined(
+    painted: list[NDArray[np.float32]], row: Row, shape: Shape
+) -> tuple[tuple[slice, slice, slice], NDArray[np.float32]]:
+    """Give the place in a box of `shape` voxels of what was painted on a row's tiles, and that."""
     whole = np.concatenate(painted, axis=2)
-    x = slice(row.x, min(row.x + whole.shape[0], counts.shape[0]))
-    y = slice(row.y, min(row.y + whole.shape[1], counts.shape[1]))
-    counts[x, y, :] = whole[: x.stop - x.start, : y.stop - y.start, : counts.shape[2]]
+    x = slice(row.x, min(row.x + whole.shape[0], shape[0]))
+    y = slice(row.y, min(row.y + whole.shape[1], shape[1]))
+    kept = whole[: x.stop - x.start, : y.stop - y.start, : shape[2]]
+    return (x, y, slice(0, shape[2])), kept
 
 
 def _runs(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:

@@ -114,7 +114,7 @@ def measure(
     One Fourier transform per field, in float64; a field given as both is transformed once.
     """
     edges = default_edges(voxel_size) if edges is None else edges
-    wavenumber, weight = _wavenumbers(first.shape, voxel_size)
+    wavenumber, weight = wavenumbers(first.shape, voxel_size)
     modes_first = _modes(first)
     modes_second = modes_first if second is first else _modes(second)
     # a mode that sits on the last edge, the Nyquist frequency of an axis, belongs inside
@@ -146,7 +146,8 @@ def _modes(field: NDArray[np.floating]) -> NDArray[np.complex128]:
     return modes
 
 
-def _wavenumbers(shape: tuple[int, ...], voxel_size: float) -> tuple[Array, Array]:
+def wavenumbers(shape: tuple[int, ...], voxel_size: float) -> tuple[Array, Array]:
+    """Give |k| [h/Mpc] of the modes of a real transform, and how often each counts."""
     axes = [2 * np.pi * scipy.fft.fftfreq(n, voxel_size) for n in shape[:-1]]
     axes.append(2 * np.pi * scipy.fft.rfftfreq(shape[-1], voxel_size))
     grid = np.meshgrid(*axes, indexing="ij", sparse=True)

@@ -11,7 +11,7 @@ _KEPT = 2
 
 
 class Checkpoints:
-    """The checkpoints of one run: both networks, the average, both optimizers, step, best score.
+    """The checkpoints of one run: both networks, the averages, the optimizers, step, best score.
 
     All randomness is a function of the step, so there is no other state.
 
@@ -31,6 +31,7 @@ class Checkpoints:
             "painter": gan.painter,
             "critic": gan.critic,
             "averaged_painter": gan.averaged_painter,
+            "expected_painter": gan.expected_painter,
             "painter_optimizer": gan.painter_optimizer,
             "critic_optimizer": gan.critic_optimizer,
             "warm_optimizer": gan.warm_optimizer,

@@ -1,11 +1,16 @@
 """A painter saved as plain arrays and JSON, with where it comes from and what it was trained on.
 
-A saved painter is a folder of four files, none of which can run code::
+A saved painter is a folder of files, none of which can run code::
 
     architecture.json   format, format version and the painter's constructor arguments
     weights.npz         one float32 array per weight, named and shaped as the architecture says
     provenance.json     training boxes, voxel size, redshift, cosmology, params, scores, ...
-    manifest.json       SHA-256 of the other three, so that a damaged file is noticed and named
+    manifest.json       SHA-256 of the others, so that a damaged file is noticed and named
+
+and, where the training had a warm start, what integer counts are drawn from::
+
+    expected.npz        weights of the painter that paints expected counts, as weights.npz
+    count_law.json      probabilities of 0, 1, 2, ... halos at expected counts
 """
 
 import ctypes
@@ -20,25 +25,69 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from halokeras.errors import ModelError, OutputError
 from halokeras.files import sync, unwritable
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.params import PainterParams
+from halokeras.training.count_law import MOST_HALOS, CountLaw
 from halokeras.training.provenance import Provenance, read_provenance
 
 FORMAT = "halopaint painter"
 FORMAT_VERSION = 1
 _ARCHITECTURE, _WEIGHTS, _PROVENANCE = "architecture.json", "weights.npz", "provenance.json"
+_EXPECTED, _LAW = "expected.npz", "count_law.json"
 _MANIFEST = "manifest.json"
 _LARGEST_JSON = 16 * 2**20  # bytes
 _LARGEST_WEIGHTS = 512 * 2**20  # bytes
+_UNITY = 1e-6  # by which a sum of probabilities may miss 1
+
+Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class DrawModel:
+    """What integer counts are drawn from.
+
+    Parameters
+    ----------
+    painter
+        Paints the expected counts.
+    law
+        Of the counts at each expectation.
+    """
+
+    painter: Painter
+    law: CountLaw
+
+
+class _LawFields(BaseModel):
+    """What count_law.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    expected: Annotated[list[Expected], Field(min_length=1, max_length=4096)]
+    probabilities: list[Annotated[list[Probability], Field(max_length=MOST_HALOS + 1)]]
+
+    @model_validator(mode="after")
+    def _is_a_law(self) -> "_LawFields":
+        if any(below >= above for below, above in pairwise(self.expected)):
+            raise ValueError("expected counts do not ascend")
+        if len(self.probabilities) != len(self.expected):
+            raise ValueError("expected counts and rows of probabilities are not equally many")
+        if len({len(row) for row in self.probabilities}) != 1:
+            raise ValueError("rows of probabilities are not equally long")
+        if any(abs(sum(row) - 1) > _UNITY for row in self.probabilities):
+            raise ValueError("a row of probabilities does not sum to 1")
+        return self
 
 
 @dataclass(frozen=True)
@@ -52,15 +101,21 @@ class SavedPainter:
     provenance
         What the folder tells of its training.
     hash
-        SHA-256 of the architecture and the weights; it names the painter in painted boxes.
+        SHA-256 of the architecture, the weights and what draws are made from; it names the
+        painter in painted boxes.
+    draws
+        What integer counts are drawn from; None for a painter trained without a warm start.
     """
 
     painter: Painter
     provenance: Provenance
     hash: str
+    draws: DrawModel | None = None
 
 
-def save_painter(painter: Painter, provenance: dict[str, Any], folder: Path) -> None:
+def save_painter(
+    painter: Painter, provenance: dict[str, Any], folder: Path, draws: DrawModel | None = None
+) -> None:
     """Write `painter` as a folder that is afterwards the new one, or on failure the old, whole.
 
     Parameters
@@ -71,6 +126,8 @@ def save_painter(painter: Painter, provenance: dict[str, Any], folder: Path) -> 
         The fields of `Provenance` and whatever else should be known: plain JSON values.
     folder
         Where to put it; a painter that is there is replaced.
+    draws
+        What integer counts are drawn from, of the same architecture.
 
     Raises
     ------
@@ -80,18 +137,15 @@ def save_painter(painter: Painter, provenance: dict[str, Any], folder: Path) -> 
         If the folder cannot be written.
     """
     checked = read_provenance(provenance, _PROVENANCE)
-    weights = _weights(painter)
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **weights)
     files = {
         _ARCHITECTURE: _to_json(header, _ARCHITECTURE),
-        _WEIGHTS: packed.getvalue(),
+        _WEIGHTS: _pack(painter),
         _PROVENANCE: _to_json(checked.model_dump(), _PROVENANCE),
     }
+    if draws is not None:
+        files[_EXPECTED] = _pack(draws.painter)
+        files[_LAW] = _to_json(_law_fields(draws.law), _LAW)
     manifest = {"sha256": {name: _sha256(content) for name, content in files.items()}}
     files[_MANIFEST] = _to_json(manifest, _MANIFEST)
     with _whole_folder(folder) as temporary:
@@ -111,30 +165,66 @@ def load_painter(folder: Path) -> SavedPainter:
     if not folder.is_dir():
         raise ModelError(f"no saved painter {folder}; give the folder that training wrote")
     manifest = _parse(folder / _MANIFEST, _read(folder / _MANIFEST, _LARGEST_JSON))
-    files = {
-        _ARCHITECTURE: _read(folder / _ARCHITECTURE, _LARGEST_JSON),
-        _PROVENANCE: _read(folder / _PROVENANCE, _LARGEST_JSON),
-        _WEIGHTS: _read(folder / _WEIGHTS, _LARGEST_WEIGHTS),
-    }
+    names = {_ARCHITECTURE: _LARGEST_JSON, _PROVENANCE: _LARGEST_JSON, _WEIGHTS: _LARGEST_WEIGHTS}
+    if _LAW in _checksums(folder, manifest):
+        names |= {_EXPECTED: _LARGEST_WEIGHTS, _LAW: _LARGEST_JSON}
+    files = {name: _read(folder / name, largest) for name, largest in names.items()}
     header = _parse(folder / _ARCHITECTURE, files[_ARCHITECTURE])
     fields = _parse(folder / _PROVENANCE, files[_PROVENANCE])
     _check_format(folder, header)
     _check_manifest(folder, manifest, files)
     provenance = read_provenance(fields, str(folder / _PROVENANCE))
     painter = _build(folder / _ARCHITECTURE, header)
-    weights = _unpack(folder / _WEIGHTS, files[_WEIGHTS], _weights(painter))
+    _fill(painter, folder / _WEIGHTS, files[_WEIGHTS])
+    draws = None
+    if _LAW in files:
+        expected = painter.twin()
+        _fill(expected, folder / _EXPECTED, files[_EXPECTED])
+        draws = DrawModel(expected, _read_law(folder / _LAW, files[_LAW]))
+    return SavedPainter(painter, provenance, painter_hash(painter, draws), draws)
+
+
+def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
+    """Give the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
+    digest = hashlib.sha256(_to_json(painter.get_config(), _ARCHITECTURE))
+    parts = [painter] if draws is None else [painter, draws.painter]
+    for part in parts:
+        for name, values in _weights(part).items():
+            digest.update(f"{name} {values.shape}".encode())
+            digest.update(values.astype("<f4").tobytes())
+    if draws is not None:
+        digest.update(_to_json(_law_fields(draws.law), _LAW))
+    return digest.hexdigest()
+
+
+def _law_fields(law: CountLaw) -> dict[str, Any]:
+    return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
+
+
+def _read_law(path: Path, content: bytes) -> CountLaw:
+    try:
+        fields = _LawFields.model_validate(_parse(path, content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{path}: {where or 'law'}: {first['msg']}") from error
+    return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
+
+
+def _pack(painter: Painter) -> bytes:
+    weights = _weights(painter)
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **weights)
+    return packed.getvalue()
+
+
+def _fill(painter: Painter, path: Path, content: bytes) -> None:
+    weights = _unpack(path, content, _weights(painter))
     for variable, values in zip(painter.weights, weights.values(), strict=True):
         variable.assign(values)
-    return SavedPainter(painter, provenance, painter_hash(painter))
-
-
-def painter_hash(painter: Painter) -> str:
-    """Give the SHA-256 of the painter's configuration and weights, whatever file they are in."""
-    digest = hashlib.sha256(_to_json(painter.get_config(), _ARCHITECTURE))
-    for name, values in _weights(painter).items():
-        digest.update(f"{name} {values.shape}".encode())
-        digest.update(values.astype("<f4").tobytes())
-    return digest.hexdigest()
 
 
 def _weights(painter: Painter) -> dict[str, NDArray[np.float32]]:
@@ -199,10 +289,15 @@ def _check_format(folder: Path, header: dict[str, Any]) -> None:
         )
 
 
-def _check_manifest(folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
+def _checksums(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     checksums = manifest.get("sha256")
     if not isinstance(checksums, dict):
         raise ModelError(f"{folder / _MANIFEST} lists no checksums; copy the folder again")
+    return checksums
+
+
+def _check_manifest(folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
+    checksums = _checksums(folder, manifest)
     for name, content in files.items():
         if checksums.get(name) != _sha256(content):
             raise ModelError(

@@ -17,16 +17,17 @@ from halokeras import __version__
 from halokeras.errors import RunError
 from halokeras.files import write_text
 from halokeras.networks.critic import Critic
-from halokeras.networks.painter import built_painter
+from halokeras.networks.painter import built_painter, whole_box
 from halokeras.params import OptimizerParams, Params, load_params
 from halokeras.randomness import fold_in
 from halokeras.training.calibration import calibrate_mean
 from halokeras.training.checkpoints import Checkpoints
+from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.history import History
 from halokeras.training.interrupts import Interrupts
-from halokeras.training.model_store import save_painter
+from halokeras.training.model_store import DrawModel, save_painter
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
 
@@ -229,8 +230,17 @@ class _Run:
         validation = validate(painter, self.data.held_out)
         if validation.score < float(self.checkpoints.best_score):
             self.checkpoints.best_score.assign(validation.score)
-            save_painter(painter, self._provenance(step, validation), self.folder / _BEST)
+            provenance = self._provenance(step, validation)
+            save_painter(painter, provenance, self.folder / _BEST, self._draw_model())
         return validation
+
+    def _draw_model(self) -> DrawModel | None:
+        """Measure the law of counts on the training boxes, if a warm start tells what to expect."""
+        if not self.params.training.warm_start.steps:
+            return None
+        painter = self.gan.expected_painter.twin()
+        expected = [whole_box(painter, density, painter.margin) for density in self.data.density]
+        return DrawModel(painter, fit_count_law(np.stack(expected), self.data.counts))
 
     def _provenance(self, step: int, validation: Validation) -> dict[str, Any]:
         return {

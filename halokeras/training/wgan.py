@@ -30,6 +30,8 @@ class HaloPaintingGAN(keras.Model):
         painter's loss; 0 is the published loss.
     moving_average
         Decay of the running mean of the painter's weights, `averaged_painter`; 0 follows them.
+        `expected_painter` keeps the running mean that the warm start ends with: it paints the
+        expected counts, from which integers are drawn.
     seed
         Two integers that, with the step, fix the interpolation of the gradient penalty.
     """
@@ -56,6 +58,7 @@ class HaloPaintingGAN(keras.Model):
         self.moving_average = moving_average
         self.seed = seed
         self.averaged_painter = painter.twin()
+        self.expected_painter = painter.twin()
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def compile(
@@ -123,6 +126,12 @@ class HaloPaintingGAN(keras.Model):
         logs: Logs = self._likelihood_gradients(data[0][0], data[1][0])
         self.warm_optimizer.apply(logs.pop("gradients"), self.painter.trainable_variables)
         self._finish_step()
+        for expected, average in zip(
+            self.expected_painter.trainable_variables,
+            self.averaged_painter.trainable_variables,
+            strict=True,
+        ):
+            expected.assign(average)
         return logs
 
     def judged(self, counts: tf.Tensor, density: tf.Tensor) -> tf.Tensor:

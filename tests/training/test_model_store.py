@@ -14,7 +14,7 @@ from halokeras.training.model_store import load_painter, painter_hash, save_pain
 
 def reseal(folder):
     """Write a manifest that fits the folder, as one who tampers with it would."""
-    names = ("architecture.json", "weights.npz", "provenance.json")
+    names = {path.name for path in folder.iterdir()} - {"manifest.json"}
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
     (folder / "manifest.json").write_text(json.dumps({"sha256": sums}))
 
@@ -261,3 +261,36 @@ def test_a_header_that_promises_more_than_it_holds_allocates_nothing(tiny_model)
 def test_a_provenance_of_the_wrong_type_names_the_field(tiny_model, spoil):
     edit_json(tiny_model / "provenance.json", lambda fields: fields.update(spoil))
     refused(tiny_model, "provenance.json", next(iter(spoil)))
+
+
+def test_a_law_of_counts_comes_back(drawing_model, tiny_draws, tiny_painter):
+    loaded = load_painter(drawing_model)
+    np.testing.assert_array_equal(loaded.draws.law.expected, tiny_draws.law.expected)
+    np.testing.assert_array_equal(loaded.draws.law.probabilities, tiny_draws.law.probabilities)
+    for ours, saved in zip(loaded.draws.painter.weights, tiny_draws.painter.weights, strict=True):
+        np.testing.assert_array_equal(ours, saved)
+    assert loaded.hash == painter_hash(tiny_painter, tiny_draws) != painter_hash(tiny_painter)
+
+
+BROKEN_LAWS = {
+    "negative": (lambda law: law["probabilities"][0].__setitem__(0, -0.1), "probabilities.0.0"),
+    "not one": (lambda law: law["probabilities"][1].__setitem__(0, 0.0), "sum to 1"),
+    "descending": (lambda law: law["expected"].reverse(), "ascend"),
+    "ragged": (lambda law: law["probabilities"][0].append(0.0), "equally long"),
+    "too few": (lambda law: law["probabilities"].pop(), "equally many"),
+    "foreign": (lambda law: law.update(code="import os"), "code"),
+}
+
+
+@pytest.mark.parametrize(("change", "word"), BROKEN_LAWS.values(), ids=BROKEN_LAWS)
+def test_a_malformed_law_is_refused(drawing_model, change, word):
+    edit_json(drawing_model / "count_law.json", change)
+    refused(drawing_model, "count_law.json", word)
+
+
+def test_a_damaged_or_missing_law_is_named(drawing_model):
+    path = drawing_model / "count_law.json"
+    path.write_text(path.read_text().replace("0", "1", 1))
+    refused(drawing_model, "count_law.json", "damaged")
+    path.unlink()
+    refused(drawing_model, "count_law.json")

@@ -1,0 +1,121 @@
+"""Integer counts drawn from a painter's expected counts, many realisations of one density."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.grid import Grid
+from halokeras.errors import ModelError
+from halokeras.painting.inputs import Density
+from halokeras.painting.paint import (
+    LARGEST_TILE,
+    Place,
+    Progress,
+    TilePainter,
+    painted_file,
+    painted_rows,
+)
+from halokeras.painting.tiles import Shape, WritableGrid, tile_shape
+from halokeras.randomness import uniform_at
+from halokeras.training.model_store import DrawModel, SavedPainter
+
+
+def draw(
+    draws: DrawModel,
+    density: Grid,
+    seed: int,
+    realization: int = 0,
+    largest_tile: int = LARGEST_TILE,
+) -> NDArray[np.uint16]:
+    """Draw the halo counts of a periodic density, in memory.
+
+    Parameters
+    ----------
+    draws
+        Of a saved painter.
+    density
+        rho/mean, (nx, ny, nz), of any shape, non-negative and finite.
+    seed, realization
+        With the index of a voxel in the box they fix the draw of its count, however the box is
+        cut into tiles.
+    largest_tile
+        As in `paint`.
+
+    Returns
+    -------
+    ndarray
+        Halos per voxel, (nx, ny, nz) uint16.
+    """
+    counts = np.empty(density.shape, dtype=np.uint16)
+    draw_into([counts], draws, density, seed, [realization], largest_tile)
+    return counts
+
+
+def draw_into(
+    counts: Sequence[WritableGrid],
+    draws: DrawModel,
+    density: Grid,
+    seed: int,
+    realizations: Sequence[int],
+    largest_tile: int = LARGEST_TILE,
+    progress: Progress = lambda fraction: None,
+) -> None:
+    """Draw as `draw` one or more realisations at once, into `counts`, a row of tiles at a time."""
+    x, y, z = density.shape
+    painter = TilePainter(draws.painter, tile_shape((x, y, z), largest_tile))
+    for place, expected in painted_rows(painter, density, progress):
+        index = _global_index(place, (x, y, z))
+        for grid, realization in zip(counts, realizations, strict=True):
+            uniform = uniform_at(seed, f"draw {realization}", index)
+            grid[place] = draws.law.draw(expected, uniform)
+
+
+def draw_files(
+    given: Density,
+    saved: SavedPainter,
+    model: str,
+    outputs: Sequence[Path],
+    seed: int,
+    progress: Progress = lambda fraction: None,
+) -> None:
+    """Draw realisations 0, 1, ... into as many box files, in bounded memory.
+
+    Raises
+    ------
+    ModelError
+        If the painter has no law of counts, or gives counts that are not finite.
+    OutputError
+        If a file cannot be written.
+    """
+    if saved.draws is None:
+        raise ModelError(
+            f"{model} has no law of counts to draw from: it was trained without a warm start, "
+            "or by an older halopaint; leave --draw out or train again"
+        )
+    realizations = range(len(outputs))
+    with ExitStack() as files:
+        counts = [
+            files.enter_context(
+                painted_file(
+                    given,
+                    saved,
+                    model,
+                    output,
+                    np.uint16,
+                    draw_seed=seed,
+                    draw_realization=realization,
+                )
+            )
+            for output, realization in zip(outputs, realizations, strict=True)
+        ]
+        draw_into(counts, saved.draws, given.grid, seed, realizations, progress=progress)
+
+
+def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:
+    x, y, z = (np.arange(part.start, part.stop, dtype=np.uint64) for part in place)
+    rows = x[:, None, None] * np.uint64(shape[1]) + y[None, :, None]
+    index: NDArray[np.uint64] = rows * np.uint64(shape[2]) + z
+    return index
