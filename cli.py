@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from halokeras.boxes.box import Box
+    from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painting.inputs import Density
     from halokeras.training.model_store import SavedPainter
     from halokeras.training.run import Report
@@ -281,32 +282,71 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Folder to write. [default: evaluation/<box>]"),
     ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Another painter to show beside it; may be repeated."),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of each box that are scored.")] = 4,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if a target is missed.")
+    ] = False,
     allow_training_box: Annotated[
-        bool, typer.Option("--allow-training-box", help="Score on a box it was trained on.")
+        bool, typer.Option("--allow-training-box", help="Score on boxes it was trained on too.")
     ] = False,
 ) -> None:
-    """Score painted halos against those of the box itself."""
+    """Score painted halos against those of a box: of an id, every realisation held out."""
     import json
 
-    from halokeras.boxes.box import box_hash, halo_counts
+    from halokeras.boxes.box_file import read_box
+    from halokeras.evaluation.held_out import held_out
+    from halokeras.evaluation.report import report
+    from halokeras.evaluation.table import report_table, scorecard_table
+    from halokeras.files import write_text
+
+    saved = _load(model)
+    sources = held_out(box, saved, str(model), allow_training_box)
+    if painted is not None:
+        found = read_box(painted)
+        if found.provenance.get("model_hash", saved.hash) != saved.hash:
+            raise ModelError(
+                f"{painted} was painted by another painter; name that one with --model"
+            )
+        card, written = _score(sources[-1], found, saved, output)
+        _print(scorecard_table(card))
+        passed = card.passed
+    else:
+        written = []
+        boxes = {path.stem: read_box(path) for path in sources}
+        for path in sources:
+            found = _paint_box(boxes[path.stem], saved, model.name)
+            folder = output and (output / path.stem if len(sources) > 1 else output)
+            card, files = _score(path, found, saved, folder)
+            written += files
+        whole = report(boxes, saved, {path.name: _load(path) for path in against or []}, draws)
+        folder = output or Path("evaluation") / (sources[0].stem if len(sources) == 1 else box)
+        write_text(folder / "report.json", json.dumps(whole.to_json(), indent=1) + "\n")
+        _print(*([scorecard_table(card)] if len(sources) == 1 else []), report_table(whole))
+        written.append(folder / "report.json")
+        passed = whole.passed
+    for file in written:
+        typer.echo(f"wrote {file}")
+    if strict and not passed:
+        raise typer.Exit(1)
+
+
+def _score(
+    source: Path, found: "Box", saved: "SavedPainter", output: Path | None
+) -> "tuple[Scorecard, list[Path]]":
+    """Score one painted box, and write its card and figures."""
+    import json
+
+    from halokeras.boxes.box import halo_counts
     from halokeras.boxes.box_file import read_box
     from halokeras.evaluation.figures import scorecard_figures
     from halokeras.evaluation.scorecard import score
-    from halokeras.evaluation.table import scorecard_table
     from halokeras.files import write_text
 
-    source = _box_path(box)
-    reference = read_box(source)
-    saved = _load(model)
-    if box_hash(reference) in saved.provenance.training_boxes.values() and not allow_training_box:
-        raise ModelError(
-            f"{model} was trained on {source}, which proves nothing; choose another --box, "
-            "or --allow-training-box"
-        )
-    found = _paint_box(reference, saved, model.name) if painted is None else read_box(painted)
-    if found.provenance.get("model_hash", saved.hash) != saved.hash:
-        raise ModelError(f"{painted} was painted by another painter; name that one with --model")
-    selection = saved.provenance.selection
+    reference, selection = read_box(source), saved.provenance.selection
     card = score(reference, found, selection.mass_min, selection.mass_max)
     assert reference.density is not None  # or it would have no score
     folder = output or Path("evaluation") / source.stem
@@ -319,9 +359,7 @@ def evaluate(
         reference.voxel_size,
         folder,
     )
-    _print(scorecard_table(card))
-    for path in (folder / "scorecard.json", *figures):
-        typer.echo(f"wrote {path}")
+    return card, [folder / "scorecard.json", *figures]
 
 
 @app.command()

@@ -243,6 +243,15 @@ def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_mode
     assert run(*words, "--allow-training-box").exit_code == 0
 
 
+def test_a_missed_target_fails_only_if_strict(run, other_box, drawing_model, tmp_path):
+    words = ["evaluate", "--box", other_box, "--model", drawing_model, "--draws", 2]
+    assert run(*words).exit_code == 0
+    assert run(*words, "--strict").exit_code == 1
+    found = json.loads((tmp_path / "evaluation" / "other" / "report.json").read_text())
+    assert found["passed"] is False
+    assert set(found["comparisons"]) >= {"painted field", "draws", "2LPT density"}
+
+
 def test_evaluate_needs_halos(run, box_file, tiny_model, tmp_path):
     with h5py.File(box_file, "a") as file:
         del file["halos"]

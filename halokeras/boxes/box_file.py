@@ -143,20 +143,41 @@ def find_box(id: str, seed: int | None = None) -> Path:
     BoxError
         If there is none; the message says how to make it.
     """
-    box_cosmology(id)  # refuses an unknown one
-    wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
-    for folder in (shipped("boxes"), Path("boxes")):
-        found = {
-            int(name[1]): path
-            for path in folder.glob(f"box{id}_seed*.h5")
-            if (name := wanted.fullmatch(path.name))
-        }
+    for found in _realisations(id):
         if found and (seed is None or seed in found):
             return found[max(found) if seed is None else seed]
     raise BoxError(
         f"there is no box {id}" + ("" if seed is None else f" with seed {seed}") + "; make it with "
         f"`halopaint simulate --box {id} --seed {1 if seed is None else seed}`"
     )
+
+
+def find_boxes(id: str) -> list[Path]:
+    """Find every realisation of a cosmology in ./boxes and among the shipped ones, by seed.
+
+    Raises
+    ------
+    BoxError
+        If the cosmology is unknown or there is none of it.
+    """
+    shipped_ones, own = _realisations(id)
+    found = {**own, **shipped_ones}
+    return [found[seed] for seed in sorted(found)] or [find_box(id)]
+
+
+def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
+    """Give the shipped box files of a cosmology by seed, and those in ./boxes."""
+    box_cosmology(id)  # refuses an unknown one
+    wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
+    shipped_ones, own = (
+        {
+            int(name[1]): path
+            for path in folder.glob(f"box{id}_seed*.h5")
+            if (name := wanted.fullmatch(path.name))
+        }
+        for folder in (shipped("boxes"), Path("boxes"))
+    )
+    return shipped_ones, own
 
 
 def _read_header(file: h5py.File, path: Path) -> Header:

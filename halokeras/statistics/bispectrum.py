@@ -43,9 +43,10 @@ class Triangles:
 
     @property
     def reduced(self) -> float:
-        """Q = B / (P1 P2 + P2 P3 + P3 P1); at tree level independent of the amplitude."""
+        """Q = B / (P1 P2 + P2 P3 + P3 P1), at tree level independent of the amplitude; or NaN."""
         first, second, third = self.power
-        return self.bispectrum / (first * second + second * third + third * first)
+        products = first * second + second * third + third * first
+        return self.bispectrum / products if products > 0 else np.nan
 
 
 class BispectrumEstimator:
@@ -140,7 +141,8 @@ def over_angle(
     -------
     tuple
         The angles [rad] between the two wavevectors, the third side being |k1 + k2|, from nearly
-        0 to nearly pi; and the triangles at each, in shells two fundamental modes wide.
+        0 to nearly pi; and the triangles at each, in shells two fundamental modes wide. Those
+        that would be aliased on coarse voxels are left out.
     """
     width = 2 * _fundamental(field, voxel_size)
     estimator = BispectrumEstimator(field, voxel_size)
@@ -149,7 +151,9 @@ def over_angle(
     shells = [
         [(k - width / 2, k + width / 2) for k in (first, second, float(side))] for side in third
     ]
-    return np.arccos(cosines), [estimator.measure(sides) for sides in shells]
+    fit = [sum(upper for _, upper in sides) < 2 * np.pi / voxel_size for sides in shells]
+    measured = [estimator.measure(sides) for sides, fits in zip(shells, fit, strict=True) if fits]
+    return np.arccos(cosines)[fit], measured
 
 
 def _fundamental(field: NDArray[np.floating], voxel_size: float) -> float:

@@ -1,0 +1,351 @@
+"""A painter on realisations it never saw, beside its cheap alternatives, target by target."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.box import Box, halo_counts
+from halokeras.boxes.cosmology import Cosmology
+from halokeras.evaluation.baselines import fit_local_bias
+from halokeras.painting.draws import draw
+from halokeras.painting.paint import paint
+from halokeras.randomness import fold_in
+from halokeras.statistics.bispectrum import equilateral, over_angle
+from halokeras.statistics.histograms import cell_variance, count_histogram
+from halokeras.statistics.spectra import measure
+from halokeras.training.model_store import SavedPainter
+
+Array = NDArray[np.float64]
+
+FIELD, DRAWS = "painted field", "draws"
+DENSITY, LOCAL_BIAS, WARM_START = "2LPT density", "local bias, Poisson", "warm start, Poisson"
+
+LINEAR, HIGHEST_COUNT = 0.4, 5
+"""Wavenumber [h/Mpc] and halos per voxel up to which the sharper targets hold."""
+
+_CELLS = (8.0, 16.0)
+_OF_COUNTS = ("mean", "histogram", "void_fraction")
+"""Attributes in which a density cannot be compared with counts."""
+_SAME_COSMOLOGY = 1e-3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One field against the halos of its box; ratios are over the same of the halos.
+
+    Attributes
+    ----------
+    transfer_function, cross_correlation
+        T and r in bins of k.
+    mean, void_fraction
+        Ratios.
+    histogram
+        Ratios of the voxels with 0 to 5 halos; NaN where the reference has none.
+    cell_variance
+        Ratios in cells of 8 and 16 Mpc/h; NaN where none fit.
+    reduced_bispectrum, reference_bispectrum
+        Q over the angle between sides of 0.1 and 0.2 h/Mpc, of the field and of the halos.
+    equilateral
+        Ratios of B over k.
+    """
+
+    transfer_function: Array
+    cross_correlation: Array
+    mean: float
+    void_fraction: float
+    histogram: Array
+    cell_variance: Array
+    reduced_bispectrum: Array
+    reference_bispectrum: Array
+    equilateral: Array
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statistic, its target, and how far each contender is from the halos at worst.
+
+    Attributes
+    ----------
+    worst
+        By contender: largest relative deviation, or smallest gain of r over the density's.
+    error
+        By contender: standard error of that figure over the realisations; NaN for a single one.
+    passed
+        By contender that the target is for.
+    """
+
+    statistic: str
+    target: str
+    worst: dict[str, float]
+    error: dict[str, float]
+    passed: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Means over realisations.
+
+    Attributes
+    ----------
+    k_upper
+        Upper edges of the bins in k [h/Mpc].
+    angles
+        Of the bispectrum's triangles [rad].
+    triangle_k
+        Of the equilateral triangles [h/Mpc].
+    boxes
+        Names of the realisations.
+    comparisons
+        By contender, one for each realisation; of several draws, their mean.
+    lines
+        What was asked and what was reached.
+    """
+
+    k_upper: Array
+    angles: Array
+    triangle_k: Array
+    boxes: tuple[str, ...]
+    comparisons: dict[str, list[Comparison]]
+    lines: tuple[Line, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every target is reached."""
+        return all(verdict for line in self.lines for verdict in line.passed.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it in types that JSON has."""
+        plain: dict[str, Any] = _plain({"passed": self.passed, **asdict(self)})
+        return plain
+
+
+def report(
+    boxes: dict[str, Box], saved: SavedPainter, others: dict[str, SavedPainter], draws: int
+) -> Report:
+    """Paint, draw and compare.
+
+    Parameters
+    ----------
+    boxes
+        With density and halos, by name; of one shape and cosmology.
+    saved
+        The painter.
+    others
+        Painters to show beside it, by name.
+    draws
+        Realisations drawn for each box, if the painter can.
+    """
+    selection = saved.provenance.selection
+    comparisons: dict[str, list[Comparison]] = {}
+    for box in boxes.values():
+        counts = halo_counts(box, selection.mass_min, selection.mass_max)
+        for name, fields in contenders(box, counts, saved, others, draws).items():
+            found = [compare(field, counts, box.voxel_size) for field in fields]
+            comparisons.setdefault(name, []).append(_mean(found))
+    some = next(iter(boxes.values()))
+    counts = halo_counts(some, selection.mass_min, selection.mass_max)
+    upper = measure(counts, counts, some.voxel_size).upper
+    known = _is_known(some.cosmology, saved)
+    return Report(
+        k_upper=upper,
+        angles=over_angle(counts, some.voxel_size)[0],
+        triangle_k=np.array([t.k[0] for t in equilateral(counts, some.voxel_size)]),
+        boxes=tuple(boxes),
+        comparisons=comparisons,
+        lines=tuple(_lines(comparisons, upper) if known else _other_lines(comparisons, upper)),
+    )
+
+
+def contenders(
+    box: Box,
+    counts: NDArray[np.float32],
+    saved: SavedPainter,
+    others: dict[str, SavedPainter],
+    draws: int,
+) -> dict[str, list[NDArray[Any]]]:
+    """Give the fields to compare with `counts`, by name; several where they are drawn."""
+    density = box.density
+    assert density is not None  # a box without one was refused
+    fields: dict[str, list[NDArray[Any]]] = {FIELD: [paint(saved.painter, density)]}
+    if saved.draws is not None:
+        numbers = range(draws)
+        fields[DRAWS] = [draw(saved.draws, density, 0, number) for number in numbers]
+        expected = paint(saved.draws.painter, density).astype(np.float64)
+        poisson = [fold_in(0, "warm start draw", number).poisson(expected) for number in numbers]
+        fields[WARM_START] = list(poisson)
+    local = fit_local_bias(density, counts).paint(density)
+    fields[LOCAL_BIAS] = [
+        fold_in(0, "local bias draw", number).poisson(local) for number in range(draws)
+    ]
+    fields[DENSITY] = [density]
+    for name, other in others.items():
+        fields[name] = [paint(other.painter, density)]
+    return fields
+
+
+def compare(field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float) -> Comparison:
+    """Compare one field with the halo counts of the same voxels."""
+    spectra = measure(field, counts, voxel_size)
+    wanted = np.zeros(HIGHEST_COUNT + 1)
+    found = np.zeros(HIGHEST_COUNT + 1)
+    for histogram, values in ((wanted, counts), (found, field)):
+        some = count_histogram(values)[: HIGHEST_COUNT + 1]
+        histogram[: some.size] = some
+    angle = [
+        np.array([triangles.reduced for triangles in over_angle(values, voxel_size)[1]])
+        for values in (field, counts)
+    ]
+    sides = [
+        np.array([triangles.bispectrum for triangles in equilateral(values, voxel_size)])
+        for values in (field, counts)
+    ]
+    return Comparison(
+        transfer_function=spectra.transfer_function,
+        cross_correlation=spectra.cross_correlation,
+        mean=float(field.sum(dtype=np.float64) / counts.sum(dtype=np.float64)),
+        void_fraction=float(found[0] / wanted[0]) if wanted[0] else np.nan,
+        histogram=np.divide(found, wanted, out=np.full_like(found, np.nan), where=wanted > 0),
+        cell_variance=np.array([_cell_ratio(field, counts, voxel_size, side) for side in _CELLS]),
+        reduced_bispectrum=angle[0],
+        reference_bispectrum=angle[1],
+        equilateral=sides[0] / sides[1],
+    )
+
+
+def average(comparisons: Sequence[Comparison], name: str) -> tuple[Array, Array]:
+    """Give the mean of one attribute over realisations and its standard error."""
+    values = np.array([getattr(comparison, name) for comparison in comparisons], dtype=np.float64)
+    if len(values) < 2:
+        return values.mean(axis=0), np.full_like(values[0], np.nan)
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+def _lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
+    both, field, draws = (FIELD, DRAWS), (FIELD,), (DRAWS,)
+    linear = upper <= LINEAR * (1 + 1e-9)
+    middle = linear & (upper > 0.1 * (1 + 1e-9))
+    return [
+        _within("mean counts", 0.005, found, "mean", both),
+        _within("T, k <= 0.4", 0.02, found, "transfer_function", both, linear),
+        _within("T, k > 0.4", 0.05, found, "transfer_function", both, ~linear),
+        _gain("r over the 2LPT density's", 0.0, found, field, np.full(upper.size, fill_value=True)),
+        _gain("r over it, 0.1 < k <= 0.4", 0.03, found, field, middle),
+        _bispectrum(0.10, found, both),
+        _within(f"voxels with n <= {HIGHEST_COUNT}", 0.05, found, "histogram", draws),
+        _within("empty voxels", 0.005, found, "void_fraction", draws),
+        _within("variance in cells", 0.03, found, "cell_variance", both),
+    ]
+
+
+def _other_lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
+    """Give the targets for a cosmology that the painter was not trained on."""
+    linear = upper <= LINEAR * (1 + 1e-9)
+    both = (FIELD, DRAWS)
+    return [
+        _within("mean counts", 0.05, found, "mean", both),
+        _within("T, k <= 0.4", 0.05, found, "transfer_function", both, linear),
+    ]
+
+
+def _within(
+    statistic: str,
+    tolerance: float,
+    found: dict[str, list[Comparison]],
+    name: str,
+    asked: Sequence[str],
+    bins: NDArray[np.bool_] | None = None,
+) -> Line:
+    worst, error = {}, {}
+    for contender, comparisons in found.items():
+        mean, scatter = (np.atleast_1d(values) for values in average(comparisons, name))
+        kept = np.isfinite(mean) & (np.ones(mean.size, dtype=bool) if bins is None else bins)
+        if not kept.any() or (contender == DENSITY and name in _OF_COUNTS):
+            worst[contender] = error[contender] = np.nan
+            continue
+        at = int(np.argmax(np.where(kept, np.abs(mean - 1), -1.0)))
+        worst[contender], error[contender] = float(mean[at] - 1), float(scatter[at])
+    passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
+    return Line(statistic, f"within {100 * tolerance:g} %", worst, error, passed)
+
+
+def _gain(
+    statistic: str,
+    least: float,
+    found: dict[str, list[Comparison]],
+    asked: Sequence[str],
+    bins: NDArray[np.bool_],
+) -> Line:
+    density = np.array([one.cross_correlation for one in found[DENSITY]])
+    worst, error = {}, {}
+    for contender, comparisons in found.items():
+        gains = np.array([one.cross_correlation for one in comparisons]) - density
+        if not bins.any():
+            worst[contender] = error[contender] = np.nan
+            continue
+        mean = np.where(bins, gains.mean(axis=0), np.inf)
+        at = int(np.argmin(mean))
+        worst[contender] = float(mean[at])
+        spread = gains[:, at].std(ddof=1) if len(gains) > 1 else np.nan
+        error[contender] = float(spread / np.sqrt(len(gains)))
+    passed = {name: worst[name] > least for name in asked if name in worst}
+    return Line(statistic, f"above {least:g}", worst, error, passed)
+
+
+def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Sequence[str]) -> Line:
+    worst, error = {}, {}
+    for contender, comparisons in found.items():
+        wanted = average(comparisons, "reference_bispectrum")[0]
+        ratios = np.array([one.reduced_bispectrum for one in comparisons]) / wanted
+        if not wanted.size:
+            worst[contender] = error[contender] = np.nan
+            continue
+        deviation = ratios.mean(axis=0) - 1
+        at = int(np.argmax(np.abs(deviation)))
+        worst[contender] = float(deviation[at])
+        # of the difference, realisation by realisation: both fields share their sample variance
+        own = np.array([one.reference_bispectrum for one in comparisons])[:, at] / wanted[at]
+        spread = (ratios[:, at] - own).std(ddof=1) if len(ratios) > 1 else np.nan
+        error[contender] = float(spread / np.sqrt(len(ratios)))
+    passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
+    return Line(
+        "Q over angle, k 0.1 and 0.2", f"within {100 * tolerance:g} %", worst, error, passed
+    )
+
+
+def _cell_ratio(
+    field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float, side: float
+) -> float:
+    found, wanted = (cell_variance(values, voxel_size, side) for values in (field, counts))
+    return np.nan if found is None or wanted is None else found / wanted
+
+
+def _mean(comparisons: list[Comparison]) -> Comparison:
+    """Give the mean of several draws of one realisation."""
+    means: dict[str, Any] = {name: average(comparisons, name)[0] for name in asdict(comparisons[0])}
+    return Comparison(**means)
+
+
+def _is_known(cosmology: Cosmology | None, saved: SavedPainter) -> bool:
+    trained = saved.provenance.cosmology
+    if cosmology is None or trained is None:
+        return True
+    return all(
+        abs(value - trained[name]) <= _SAME_COSMOLOGY * abs(trained[name])
+        for name, value in asdict(cosmology).items()
+        if name in trained
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
