@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
-from halokeras.boxes.box_file import find_box, read_box, write_box
+from halokeras.boxes.box_file import find_box, find_boxes, read_box, write_box
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 
@@ -247,3 +247,15 @@ def test_a_box_that_is_not_there_names_the_command_that_makes_it(tmp_path, monke
         find_box("00", 987654)
     with pytest.raises(BoxError, match=r"'\.\./00' is unknown"):
         find_box("../00")
+
+
+def test_every_realisation_of_a_cosmology_is_found_by_seed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "boxes").mkdir()
+    write_box(a_box(), tmp_path / "boxes" / "box00_seed7.h5")
+    names = [path.name for path in find_boxes("00")]
+    assert "box00_seed7.h5" in names
+    assert "box00_seed100.h5" in names
+    assert names.index("box00_seed7.h5") < names.index("box00_seed100.h5")
+    with pytest.raises(BoxError, match="simulate --box 02"):
+        find_boxes("02")

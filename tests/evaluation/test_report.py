@@ -1,0 +1,119 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.cosmology import ABACUS_COSMOS
+from halokeras.evaluation import report as report_module
+from halokeras.evaluation.report import (
+    DENSITY,
+    DRAWS,
+    FIELD,
+    LOCAL_BIAS,
+    WARM_START,
+    compare,
+    report,
+)
+from halokeras.evaluation.table import report_table
+from halokeras.training.model_store import load_painter
+
+
+def some_counts(seed=1, shape=(32, 32, 32)):
+    rng = np.random.default_rng(seed)
+    return rng.poisson(rng.gamma(0.3, 0.7, shape)).astype(np.float32)
+
+
+@pytest.fixture
+def of_the_truth(monkeypatch, tiny_box, drawing_model):
+    """A report in which the painted field and the draws are the halos themselves."""
+    honest = report_module.contenders
+
+    def contenders(box, counts, saved, others, draws):
+        truth = {FIELD: [counts], DRAWS: [counts]}
+        return {**honest(box, counts, saved, others, draws), **truth}
+
+    monkeypatch.setattr(report_module, "contenders", contenders)
+    mirrored = replace(
+        tiny_box,
+        density=tiny_box.density[::-1].copy(),
+        halos=replace(
+            tiny_box.halos, position=(63.99, 0, 0) + tiny_box.halos.position * (-1, 1, 1)
+        ),
+    )
+    return report({"one": tiny_box, "two": mirrored}, load_painter(drawing_model), {}, draws=2)
+
+
+def test_the_halos_themselves_compare_as_equal():
+    counts = some_counts()
+    found = compare(counts, counts, 4.0)
+    for name in ("transfer_function", "cross_correlation", "histogram", "cell_variance"):
+        np.testing.assert_allclose(getattr(found, name), 1)
+    np.testing.assert_allclose(found.equilateral, 1)
+    np.testing.assert_array_equal(found.reduced_bispectrum, found.reference_bispectrum)
+    assert found.mean == found.void_fraction == 1
+
+
+def test_what_differs_is_told_by_what_measures_it():
+    counts = some_counts()
+    found = compare(np.where(counts == 2, 3, counts), counts, 4.0)
+    assert found.mean > 1.02
+    assert found.void_fraction == 1
+    assert found.histogram[2] == 0
+    assert found.histogram[3] > 1.5
+    np.testing.assert_allclose(found.histogram[[0, 1, 4, 5]], 1)
+
+
+def test_the_truth_meets_every_target(of_the_truth):
+    assert of_the_truth.passed
+    assert {name for line in of_the_truth.lines for name in line.passed} == {FIELD, DRAWS}
+    assert set(of_the_truth.comparisons) == {FIELD, DRAWS, WARM_START, LOCAL_BIAS, DENSITY}
+    for line in of_the_truth.lines:
+        if "r over" not in line.statistic:
+            assert line.worst[FIELD] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_painter_that_knows_nothing_misses_targets(tiny_box, drawing_model):
+    found = report({"one": tiny_box}, load_painter(drawing_model), {}, draws=2)
+    assert not found.passed
+    misses = {line.statistic for line in found.lines if not line.passed.get(FIELD, True)}
+    assert {"T, k <= 0.4", "variance in cells"} <= misses
+
+
+def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
+    other = replace(tiny_box, cosmology=ABACUS_COSMOS["03"])
+    found = report({"one": other}, load_painter(drawing_model), {}, draws=1)
+    assert [line.target for line in found.lines] == ["within 5 %", "within 5 %"]
+
+
+def test_errors_are_those_of_the_mean_over_realisations(of_the_truth):
+    density = of_the_truth.comparisons[DENSITY]
+    values = np.array([one.transfer_function for one in density])
+    line = next(line for line in of_the_truth.lines if line.statistic == "T, k <= 0.4")
+    spread = values.std(axis=0, ddof=1) / np.sqrt(2)
+    assert line.error[DENSITY] in spread
+
+
+def test_a_painter_of_another_name_stands_beside_it(tiny_box, tiny_model):
+    saved = load_painter(tiny_model)
+    found = report({"one": tiny_box}, saved, {"twin": saved}, draws=1)
+    np.testing.assert_array_equal(
+        found.comparisons["twin"][0].transfer_function,
+        found.comparisons[FIELD][0].transfer_function,
+    )
+    assert DRAWS not in found.comparisons
+
+
+def test_json_has_no_nan(of_the_truth):
+    told = json.dumps(of_the_truth.to_json(), allow_nan=False)
+    assert json.loads(told)["boxes"] == ["one", "two"]
+
+
+def test_the_table_names_every_contender_and_target(of_the_truth, capsys):
+    from rich.console import Console
+
+    Console(width=240).print(report_table(of_the_truth))
+    shown = capsys.readouterr().out
+    for text in (FIELD, DRAWS, LOCAL_BIAS, DENSITY, "mean counts", "empty voxels", "0.50 pi"):
+        assert text in shown
+    assert "missed" not in shown
