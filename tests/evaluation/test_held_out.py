@@ -21,5 +21,5 @@ def test_realisations_that_trained_or_validated_are_left_out():
 def test_a_file_that_trained_is_refused_whatever_its_name(tiny_box, tiny_model, tmp_path):
     write_box(tiny_box, tmp_path / "renamed.h5")
     saved = load_painter(tiny_model)
-    with pytest.raises(ModelError, match="renamed.h5, which proves nothing"):
+    with pytest.raises(ModelError, match="which proves nothing"):
         held_out(str(tmp_path / "renamed.h5"), saved, "tiny", allow_training=False)
