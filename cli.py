@@ -250,7 +250,11 @@ def paint(
         saved = _load(model)
         start = time.perf_counter()
         outputs = _numbered(output, realizations) if realizations > 1 else [output]
-        _paint_files(given, saved, model.name, outputs, seed if draw else None, force)
+        try:
+            _paint_files(given, saved, model.name, outputs, seed if draw else None, force)
+        except KeyboardInterrupt:
+            _tell_how_to_go_on(outputs[0])
+            raise typer.Exit(130) from None
         seconds = time.perf_counter() - start
         output = outputs[0]
         from halokeras.evaluation.summary import summarize
@@ -427,6 +431,14 @@ def _paint_files(
             paint_file(given, saved, model, outputs[0], show)
         else:
             draw_files(given, saved, model, outputs, seed, show)
+
+
+def _tell_how_to_go_on(output: Path) -> None:
+    from halokeras.painting.partial import partial_paths
+
+    part, journal = partial_paths(output)
+    kept = f"what is painted is kept in {part}; the same command goes on with it"
+    _tell("Interrupted", kept if journal.exists() else "nothing was painted yet", "yellow")
 
 
 def _numbered(output: Path, count: int) -> list[Path]:

@@ -18,8 +18,9 @@ from halokeras.painting.paint import (
     painted_file,
     painted_rows,
 )
-from halokeras.painting.tiles import Shape, WritableGrid, tile_shape
+from halokeras.painting.tiles import Shape, tile_shape
 from halokeras.randomness import uniform_at
+from halokeras.training.count_law import CountLaw
 from halokeras.training.model_store import DrawModel, SavedPainter
 
 
@@ -49,28 +50,25 @@ def draw(
     ndarray
         Halos per voxel, (nx, ny, nz) uint16.
     """
-    counts = np.empty(density.shape, dtype=np.uint16)
-    draw_into([counts], draws, density, seed, [realization], largest_tile)
+    x, y, z = density.shape
+    painter = TilePainter(draws.painter, tile_shape((x, y, z), largest_tile))
+    counts = np.empty((x, y, z), dtype=np.uint16)
+    for place, expected in painted_rows(painter, density):
+        counts[place] = draw_row(draws.law, expected, place, (x, y, z), seed, realization)
     return counts
 
 
-def draw_into(
-    counts: Sequence[WritableGrid],
-    draws: DrawModel,
-    density: Grid,
+def draw_row(
+    law: CountLaw,
+    expected: NDArray[np.float32],
+    place: Place,
+    shape: Shape,
     seed: int,
-    realizations: Sequence[int],
-    largest_tile: int = LARGEST_TILE,
-    progress: Progress = lambda fraction: None,
-) -> None:
-    """Draw as `draw` one or more realisations at once, into `counts`, a row of tiles at a time."""
-    x, y, z = density.shape
-    painter = TilePainter(draws.painter, tile_shape((x, y, z), largest_tile))
-    for place, expected in painted_rows(painter, density, progress):
-        index = _global_index(place, (x, y, z))
-        for grid, realization in zip(counts, realizations, strict=True):
-            uniform = uniform_at(seed, f"draw {realization}", index)
-            grid[place] = draws.law.draw(expected, uniform)
+    realization: int,
+) -> NDArray[np.uint16]:
+    """Draw the counts of the voxels at `place` in a box of `shape` from their expected counts."""
+    uniform = uniform_at(seed, f"draw {realization}", _global_index(place, shape))
+    return law.draw(expected, uniform)
 
 
 def draw_files(
@@ -95,23 +93,24 @@ def draw_files(
             f"{model} has no law of counts to draw from: it was trained without a warm start, "
             "or by an older halopaint; leave --draw out or train again"
         )
-    realizations = range(len(outputs))
+    painter = TilePainter(saved.draws.painter, tile_shape(given.shape, LARGEST_TILE))
     with ExitStack() as files:
-        counts = [
+        partials = [
             files.enter_context(
                 painted_file(
-                    given,
-                    saved,
-                    model,
-                    output,
-                    np.uint16,
-                    draw_seed=seed,
-                    draw_realization=realization,
+                    given, saved, model, output, np.uint16, draw_seed=seed, draw_realization=number
                 )
             )
-            for output, realization in zip(outputs, realizations, strict=True)
+            for number, output in enumerate(outputs)
         ]
-        draw_into(counts, saved.draws, given.grid, seed, realizations, progress=progress)
+        first = min(partial.done for partial in partials)
+        rows = painted_rows(painter, given.grid, progress, first)
+        for done, (place, expected) in enumerate(rows, start=first + 1):
+            for number, partial in enumerate(partials):
+                partial.counts[place] = draw_row(
+                    saved.draws.law, expected, place, given.shape, seed, number
+                )
+                partial.commit(done)
 
 
 def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:

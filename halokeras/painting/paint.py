@@ -1,23 +1,23 @@
 """Paint halo counts onto a density of any size, tile by tile, in bounded memory."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 import halokeras
 from halokeras.boxes.box import Box
-from halokeras.boxes.box_file import Header, write_header
+from halokeras.boxes.box_file import Header
 from halokeras.boxes.grid import Grid
 from halokeras.errors import ModelError
-from halokeras.files import whole_file
 from halokeras.networks.painter import Painter
 from halokeras.painting.inputs import Density, density_of
+from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
     Shape,
     WritableGrid,
@@ -31,8 +31,6 @@ from halokeras.training.model_store import SavedPainter
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
-_CHUNK = 32
-"""Voxels a side of the chunks of a painted file."""
 
 Progress = Callable[[float], None]
 Place = tuple[slice, slice, slice]
@@ -119,9 +117,12 @@ def paint_into(
 
 
 def painted_rows(
-    painter: TilePainter, density: Grid, progress: Progress = lambda fraction: None
+    painter: TilePainter,
+    density: Grid,
+    progress: Progress = lambda fraction: None,
+    first: int = 0,
 ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Paint row by row; give the place in the box and the counts of each.
+    """Paint row by row, from row `first` on; give the place in the box and the counts of each.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def painted_rows(
     """
     x, y, z = density.shape
     rows = cover((x, y, z), painter.tile)
-    for done, row in enumerate(rows, start=1):
+    for done, row in enumerate(rows[first:], start=first + 1):
         wide = read_row(density, row, painter.tile, painter.margin)
         painted = [painter(tile) for tile in tiles(wide, painter.tile, painter.margin)]
         if not all(np.isfinite(tile).all() for tile in painted):
@@ -180,6 +181,8 @@ def paint_file(
 ) -> None:
     """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
 
+    Killed half-way, the same call goes on where it stopped and ends with the same bits.
+
     Raises
     ------
     ModelError
@@ -187,9 +190,12 @@ def paint_file(
     OutputError
         If the file cannot be written.
     """
-    with painted_file(given, saved, model, output, np.float32) as counts:
-        painter = TilePainter(saved.painter, tile_shape(given.shape, LARGEST_TILE))
-        paint_into(counts, painter, given.grid, progress)
+    painter = TilePainter(saved.painter, tile_shape(given.shape, LARGEST_TILE))
+    with painted_file(given, saved, model, output, np.float32) as partial:
+        rows = painted_rows(painter, given.grid, progress, partial.done)
+        for done, (place, painted) in enumerate(rows, start=partial.done + 1):
+            partial.counts[place] = painted
+            partial.commit(done)
 
 
 @contextmanager
@@ -200,23 +206,23 @@ def painted_file(
     output: Path,
     dtype: type[np.generic],
     **told: str | int | float,
-) -> Iterator[WritableGrid]:
-    """Give the empty counts of a box file that appears, whole, once the block has filled them.
+) -> Iterator[PartialCounts]:
+    """Give the counts of a box file that appears, whole, once the block has filled them.
 
     `told` is added to its provenance.
 
     Raises
     ------
     OutputError
-        If the file cannot be written.
+        If the file cannot be written, or a part of it is there that belongs to another painting.
     """
     header = given.header
     provenance = {**_provenance(given, saved, model), **told}
     written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
-    with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
-        write_header(file, written, given.shape)
-        chunks = tuple(min(_CHUNK, length) for length in given.shape)
-        yield file.create_dataset("counts", given.shape, dtype, chunks=chunks)
+    painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
+    identity = hashlib.sha256(repr(painting).encode()).hexdigest()
+    with partial_counts(output, written, given.shape, dtype, identity) as partial:
+        yield partial
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+import os
+import signal
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import Header, read_box, write_box
+from halokeras.errors import OutputError
+from halokeras.painting import paint as painting
+from halokeras.painting import partial
+from halokeras.painting.inputs import Density, open_box_density
+from halokeras.painting.paint import paint_file
+from halokeras.training.model_store import load_painter
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from halokeras.painting import partial
+from halokeras.painting import paint as painting
+from halokeras.painting.draws import draw_files
+from halokeras.painting.inputs import open_box_density
+from halokeras.training.model_store import load_painter
+
+partial._SECONDS_BETWEEN_COMMITS = 0.0
+painting.LARGEST_TILE = 8
+from halokeras.painting import draws
+draws.LARGEST_TILE = 8
+model, box, output, how = map(Path, sys.argv[1:])
+kill = lambda fraction: fraction > 0.6 and os.kill(os.getpid(), signal.SIGKILL)
+with open_box_density(box) as given:
+    if how.name == "draw":
+        draw_files(given, load_painter(model), "m", [output, output.with_name("two.h5")], 3, kill)
+    else:
+        painting.paint_file(given, load_painter(model), "m", output, kill)
+"""
+
+
+@pytest.fixture(autouse=True)
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
+    monkeypatch.setattr(painting, "LARGEST_TILE", 8)
+    monkeypatch.setattr("halokeras.painting.draws.LARGEST_TILE", 8)
+
+
+@pytest.fixture
+def saved(drawing_model):
+    return load_painter(drawing_model)
+
+
+@pytest.fixture
+def given(tiny_box):
+    header = Header(4.0, 0.3, tiny_box.cosmology, tiny_box.provenance)
+    return Density(tiny_box.density, header, box_hash(tiny_box))
+
+
+def stop_half_way(fraction):
+    if fraction > 0.5:
+        raise KeyboardInterrupt
+
+
+def begin(given, saved, target):
+    with pytest.raises(KeyboardInterrupt):
+        paint_file(given, saved, "m", target, stop_half_way)
+    assert not target.exists()
+
+
+def test_an_interrupted_painting_goes_on_and_leaves_no_litter(given, saved, tmp_path):
+    paint_file(given, saved, "m", tmp_path / "whole.h5")
+    target = tmp_path / "again" / "out.h5"
+    begin(given, saved, target)
+    fractions = []
+    paint_file(given, saved, "m", target, fractions.append)
+    assert 0 < len(fractions) < 4  # the box has four rows of tiles, and some were done
+    np.testing.assert_array_equal(read_box(target).counts, read_box(tmp_path / "whole.h5").counts)
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("how", ["paint", "draw"])
+def test_a_killed_painting_ends_with_the_same_bits(how, tiny_box, saved, drawing_model, tmp_path):
+    write_box(tiny_box, tmp_path / "box.h5")
+    command = [sys.executable, "-c", KILLED, drawing_model, tmp_path / "box.h5"]
+    done = subprocess.run([*command, tmp_path / "cut.h5", how], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert (tmp_path / ".cut.h5.part").exists()
+    assert not (tmp_path / "cut.h5").exists()
+    from halokeras.painting.draws import draw_files
+
+    with open_box_density(tmp_path / "box.h5") as given:
+        for name in ("cut.h5", "whole.h5"):
+            if how == "draw":
+                second = tmp_path / ("two.h5" if name == "cut.h5" else "second.h5")
+                draw_files(given, saved, "m", [tmp_path / name, second], 3)
+            else:
+                paint_file(given, saved, "m", tmp_path / name)
+    for cut, whole in (("cut.h5", "whole.h5"), *([("two.h5", "second.h5")] * (how == "draw"))):
+        np.testing.assert_array_equal(
+            read_box(tmp_path / cut).counts, read_box(tmp_path / whole).counts
+        )
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_another_input_or_painter_is_not_mixed_in(given, saved, tmp_path):
+    begin(given, saved, tmp_path / "out.h5")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob(".out.h5*")}
+    with pytest.raises(OutputError, match="another density"):
+        paint_file(Density(given.grid, given.header, "other"), saved, "m", tmp_path / "out.h5")
+    assert {path.name: path.read_bytes() for path in tmp_path.glob(".out.h5*")} == before
+
+
+def test_a_damaged_part_or_journal_is_told(given, saved, tmp_path):
+    begin(given, saved, tmp_path / "out.h5")
+    (tmp_path / ".out.h5.journal").write_text("{")
+    with pytest.raises(OutputError, match="remove it"):
+        paint_file(given, saved, "m", tmp_path / "out.h5")
+    begin(given, saved, tmp_path / "new.h5")
+    (tmp_path / ".new.h5.part").write_bytes(b"not HDF5")
+    with pytest.raises(OutputError, match=r"damaged; remove it"):
+        paint_file(given, saved, "m", tmp_path / "new.h5")
+
+
+@pytest.mark.skipif(
+    os.environ.get("HDF5_USE_FILE_LOCKING", "TRUE") == "FALSE", reason="HDF5 does not lock here"
+)
+def test_two_writers_of_one_file_do_not_mix(given, saved, tmp_path):
+    begin(given, saved, tmp_path / "out.h5")
+    code = "import h5py, sys, time; f = h5py.File(sys.argv[1], 'r+'); print(1); time.sleep(60)"
+    command = [sys.executable, "-uc", code, tmp_path / ".out.h5.part"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(OutputError, match="another process"):
+            paint_file(given, saved, "m", tmp_path / "out.h5")
+        other.kill()
+
+
+def test_no_row_before_its_commit_is_lost(given, saved, tmp_path):
+    begin(given, saved, tmp_path / "out.h5")
+    paint_file(given, saved, "m", tmp_path / "whole.h5")
+    with (
+        h5py.File(tmp_path / ".out.h5.part") as part,
+        h5py.File(tmp_path / "whole.h5") as whole,
+    ):
+        np.testing.assert_array_equal(part["counts"][:8, :8], whole["counts"][:8, :8])
