@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,16 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, h5py.Dataset]]
     """
     if not path.is_file():
         raise BoxError(f"box file {path} does not exist; make one with `halopaint simulate`")
-    try:
-        with h5py.File(path, "r") as file:
-            yield _read_header(file, path), _fields(file, path)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise BoxError(
-            f"box file {path} cannot be read as HDF5 ({_first_line(error)}); it may be truncated "
-            "or of another kind: fetch or simulate it again"
-        ) from error
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(h5py.File(path, "r"))
+            header, fields = _read_header(file, path), _fields(file, path)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise _unreadable(path, error) from error
+        try:
+            yield header, fields
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
 def write_box(box: Box, path: Path) -> None:
@@ -234,6 +236,13 @@ def _check_size(file: h5py.File, stated: Any, voxel_size: float, path: Path) -> 
 
 def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:
     return None if array is None else array.astype(np.float32, copy=False)
+
+
+def _unreadable(path: Path, error: Exception) -> BoxError:
+    return BoxError(
+        f"box file {path} cannot be read as HDF5 ({_first_line(error)}); it may be truncated "
+        "or of another kind: fetch or simulate it again"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,21 +141,23 @@ def _open_npy(path: Path, dataset: str | None) -> Iterator[Grid]:
 
 @contextmanager
 def _open_hdf5(path: Path, dataset: str | None) -> Iterator[Grid]:
-    try:
-        with h5py.File(path, "r") as file:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(h5py.File(path, "r"))
             names = _datasets(file)
             if dataset is None:
                 raise BoxError(f"say which dataset of {path} is the density with --dataset{names}")
             entry = file.get(dataset)
             if not isinstance(entry, h5py.Dataset):
                 raise BoxError(f"{path} has no dataset {dataset!r}; choose with --dataset{names}")
-            _check_numbers(entry, f"{dataset} in {path}")
-            _check_stored(entry, f"{dataset} in {path}")
+        except (OSError, KeyError, RuntimeError) as error:
+            raise _unreadable(path, error) from error
+        _check_numbers(entry, f"{dataset} in {path}")
+        _check_stored(entry, f"{dataset} in {path}")
+        try:
             yield entry
-    except (OSError, KeyError, RuntimeError) as error:
-        raise BoxError(
-            f"{path} is not a readable .npy or HDF5 file: {_line(error)}; check or re-make it"
-        ) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
 def _datasets(file: Any) -> str:
@@ -184,6 +186,12 @@ def _check_stored(stored: h5py.Dataset, name: str) -> None:
             f"{name}: a density of shape {stored.shape} is promised and "
             f"{stored.id.get_storage_size():,} bytes are stored; write it again"
         )
+
+
+def _unreadable(path: Path, error: Exception) -> BoxError:
+    return BoxError(
+        f"{path} is not a readable .npy or HDF5 file: {_line(error)}; check or re-make it"
+    )
 
 
 def _line(error: Exception) -> str:
