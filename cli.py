@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from halokeras.boxes.box import Box
     from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painting.inputs import Density
+    from halokeras.painting.paint import Workers
     from halokeras.training.model_store import SavedPainter
     from halokeras.training.run import Report
 
@@ -223,6 +224,13 @@ def paint(
         int, typer.Option(min=1, help="Draws to make, numbered in the names of the files.")
     ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Paint by Dask workers: this machine's, or those of a scheduler (tcp://...).",
+        ),
+    ] = None,
     figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
     force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
 ) -> None:
@@ -251,7 +259,10 @@ def paint(
         start = time.perf_counter()
         outputs = _numbered(output, realizations) if realizations > 1 else [output]
         try:
-            _paint_files(given, saved, model.name, outputs, seed if draw else None, force)
+            with _workers(scheduler, source, dataset, model, saved) as workers:
+                _paint_files(
+                    given, saved, model.name, outputs, seed if draw else None, force, workers
+                )
         except KeyboardInterrupt:
             _tell_how_to_go_on(outputs[0])
             raise typer.Exit(130) from None
@@ -418,6 +429,7 @@ def _paint_files(
     outputs: list[Path],
     seed: int | None,
     force: bool,
+    workers: "Workers | None",
 ) -> None:
     """Paint, or draw if there is a seed, after saying how the input differs from the training."""
     from halokeras.painting.check import check_input
@@ -428,9 +440,24 @@ def _paint_files(
         _tell("Warning", warning, "yellow")
     with _progress("painting") as show:
         if seed is None:
-            paint_file(given, saved, model, outputs[0], show)
+            paint_file(given, saved, model, outputs[0], show, workers)
         else:
-            draw_files(given, saved, model, outputs, seed, show)
+            draw_files(given, saved, model, outputs, seed, show, workers)
+
+
+@contextmanager
+def _workers(
+    scheduler: str | None, density: Path, dataset: str | None, model: Path, saved: "SavedPainter"
+) -> "Iterator[Workers | None]":
+    """Connect to the Dask workers that paint, if a scheduler is named."""
+    if scheduler is None:
+        yield None
+        return
+    from halokeras.painting.cluster import Cluster, connected
+
+    folder = _or_shipped(model, "saved_models").resolve()
+    with connected(scheduler) as client:
+        yield Cluster(client, density.resolve(), dataset, folder, saved.hash)
 
 
 def _tell_how_to_go_on(output: Path) -> None:

@@ -15,8 +15,10 @@ from halokeras.painting.paint import (
     Place,
     Progress,
     TilePainter,
+    Workers,
     painted_file,
     painted_rows,
+    rows_of,
 )
 from halokeras.painting.tiles import Shape, tile_shape
 from halokeras.randomness import uniform_at
@@ -78,6 +80,7 @@ def draw_files(
     outputs: Sequence[Path],
     seed: int,
     progress: Progress = lambda fraction: None,
+    workers: Workers | None = None,
 ) -> None:
     """Draw realisations 0, 1, ... into as many box files, in bounded memory.
 
@@ -93,7 +96,6 @@ def draw_files(
             f"{model} has no law of counts to draw from: it was trained without a warm start, "
             "or by an older halopaint; leave --draw out or train again"
         )
-    painter = TilePainter(saved.draws.painter, tile_shape(given.shape, LARGEST_TILE))
     with ExitStack() as files:
         partials = [
             files.enter_context(
@@ -104,7 +106,7 @@ def draw_files(
             for number, output in enumerate(outputs)
         ]
         first = min(partial.done for partial in partials)
-        rows = painted_rows(painter, given.grid, progress, first)
+        rows = rows_of(given, saved.draws.painter, True, progress, first, workers)
         for done, (place, expected) in enumerate(rows, start=first + 1):
             for number, partial in enumerate(partials):
                 partial.counts[place] = draw_row(

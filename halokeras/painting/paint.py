@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +34,14 @@ LARGEST_TILE = 64
 
 Progress = Callable[[float], None]
 Place = tuple[slice, slice, slice]
+
+
+class Workers(Protocol):
+    """Others that paint rows of tiles, such as a Dask cluster's."""
+
+    def painted_rows(  # noqa: D102
+        self, expected: bool, shape: Shape, tile: Shape, progress: Progress, first: int
+    ) -> Iterator[tuple[Place, NDArray[np.float32]]]: ...
 
 
 class TilePainter:
@@ -178,10 +186,12 @@ def paint_file(
     model: str,
     output: Path,
     progress: Progress = lambda fraction: None,
+    workers: Workers | None = None,
 ) -> None:
     """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
 
-    Killed half-way, the same call goes on where it stopped and ends with the same bits.
+    Killed half-way, the same call goes on where it stopped and ends with the same bits. With
+    `workers` they paint, and this process only writes.
 
     Raises
     ------
@@ -190,12 +200,26 @@ def paint_file(
     OutputError
         If the file cannot be written.
     """
-    painter = TilePainter(saved.painter, tile_shape(given.shape, LARGEST_TILE))
     with painted_file(given, saved, model, output, np.float32) as partial:
-        rows = painted_rows(painter, given.grid, progress, partial.done)
+        rows = rows_of(given, saved.painter, False, progress, partial.done, workers)
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
             partial.counts[place] = painted
             partial.commit(done)
+
+
+def rows_of(
+    given: Density,
+    painter: Painter,
+    expected: bool,
+    progress: Progress,
+    first: int,
+    workers: Workers | None,
+) -> Iterator[tuple[Place, NDArray[np.float32]]]:
+    """Paint rows as `painted_rows`, here or by `workers`, which know the painter by `expected`."""
+    tile = tile_shape(given.shape, LARGEST_TILE)
+    if workers is None:
+        return painted_rows(TilePainter(painter, tile), given.grid, progress, first)
+    return workers.painted_rows(expected, given.shape, tile, progress, first)
 
 
 @contextmanager
