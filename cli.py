@@ -315,6 +315,7 @@ def evaluate(
     from halokeras.boxes.box_file import read_box
     from halokeras.evaluation.held_out import held_out
     from halokeras.evaluation.report import report
+    from halokeras.evaluation.report_figure import draw_report
     from halokeras.evaluation.table import report_table, scorecard_table
     from halokeras.files import write_text
 
@@ -341,7 +342,8 @@ def evaluate(
         folder = output or Path("evaluation") / (sources[0].stem if len(sources) == 1 else box)
         write_text(folder / "report.json", json.dumps(whole.to_json(), indent=1) + "\n")
         _print(*([scorecard_table(card)] if len(sources) == 1 else []), report_table(whole))
-        written.append(folder / "report.json")
+        draw_report(whole, folder / "report.png")
+        written += [folder / "report.json", folder / "report.png"]
         passed = whole.passed
     for file in written:
         typer.echo(f"wrote {file}")

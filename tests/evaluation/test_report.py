@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.pyplot import imread
 
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.evaluation import report as report_module
@@ -15,6 +16,7 @@ from halokeras.evaluation.report import (
     compare,
     report,
 )
+from halokeras.evaluation.report_figure import draw_report
 from halokeras.evaluation.table import report_table
 from halokeras.training.model_store import load_painter
 
@@ -117,3 +119,10 @@ def test_the_table_names_every_contender_and_target(of_the_truth, capsys):
     for text in (FIELD, DRAWS, LOCAL_BIAS, DENSITY, "mean counts", "empty voxels", "0.50 pi"):
         assert text in shown
     assert "missed" not in shown
+
+
+def test_the_figure_is_a_picture_of_something(of_the_truth, tmp_path):
+    draw_report(of_the_truth, tmp_path / "new" / "report.png")
+    picture = imread(tmp_path / "new" / "report.png")
+    assert picture.shape[0] > 700
+    assert picture.std() > 0.05
