@@ -231,6 +231,9 @@ def paint(
             help="Paint by Dask workers: this machine's, or those of a scheduler (tcp://...).",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what time, memory and disk it will take.")
+    ] = False,
     figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
     force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
 ) -> None:
@@ -256,6 +259,9 @@ def paint(
         else open_density(density, dataset, voxel_size, redshift)
     ) as given:
         saved = _load(model)
+        if dry_run:
+            _tell_cost(given, saved, output, realizations if draw else None)
+            return
         start = time.perf_counter()
         outputs = _numbered(output, realizations) if realizations > 1 else [output]
         try:
@@ -460,6 +466,22 @@ def _workers(
     folder = _or_shipped(model, "saved_models").resolve()
     with connected(scheduler) as client:
         yield Cluster(client, density.resolve(), dataset, folder, saved.hash)
+
+
+def _tell_cost(
+    given: "Density", saved: "SavedPainter", output: Path, realizations: int | None
+) -> None:
+    """Say what painting, or drawing some realisations, will take."""
+    from halokeras.painting.estimate import estimate
+
+    files, size = (1, 4) if realizations is None else (realizations, 2)
+    cost = estimate(given, saved.painter, output, files, size)
+    voxels = " x ".join(str(side) for side in given.shape)
+    typer.echo(
+        f"{voxels} voxels: about {cost.seconds:,.0f} s on this machine, "
+        f"{cost.memory / 2**30:.1f} GiB of memory, {cost.disk / 2**30:.2f} GiB of disk "
+        f"({cost.disk_free / 2**30:,.1f} GiB are free)"
+    )
 
 
 def _tell_how_to_go_on(output: Path) -> None:

@@ -302,3 +302,12 @@ def test_draws_are_numbered_files_of_whole_halos(run, box_file, drawing_model, t
 
 def test_a_seed_without_a_draw_is_a_usage_error(run, box_file, tiny_model):
     assert run("paint", "--box", box_file, "--model", tiny_model, "--seed", 4).exit_code == 2
+
+
+def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run")
+    assert result.exit_code == 0
+    assert "16 x 16 x 16 voxels: about" in result.stdout
+    assert "0.00 GiB of disk" in result.stdout
+    assert sorted(tmp_path.rglob("*")) == before
