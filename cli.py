@@ -6,7 +6,8 @@ Commands import what they use, so that `halopaint --help` answers at once.
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -42,6 +43,16 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             _tell("Interrupted", "nothing was left half-written", "yellow")
             raise typer.Exit(130) from None
+
+
+class CatalogueFormat(StrEnum):
+    """The formats that a halo catalogue can be written in."""
+
+    HDF5 = "hdf5"
+    FITS = "fits"
+    ECSV = "ecsv"
+    PARQUET = "parquet"
+    BIGFILE = "bigfile"
 
 
 app = typer.Typer(
@@ -224,6 +235,20 @@ def paint(
         int, typer.Option(min=1, help="Draws to make, numbered in the names of the files.")
     ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    catalogue: Annotated[
+        bool, typer.Option("--catalogue", help="Write a catalogue of the drawn halos beside them.")
+    ] = False,
+    catalogue_format: Annotated[
+        CatalogueFormat | None, typer.Option(help="Its format.", show_default="hdf5")
+    ] = None,
+    sub_density: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A finer density, .npy or HDF5, that tells where in its voxel a halo may lie.",
+        ),
+    ] = None,
+    sub_dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -246,24 +271,44 @@ def paint(
         raise typer.BadParameter("--output is a box file and ends in .h5")
     if not draw and (realizations > 1 or seed):
         raise typer.BadParameter("--realizations and --seed go with --draw")
-    from halokeras.painting.inputs import open_box_density, open_density
+    if catalogue and not draw:
+        raise typer.BadParameter("--catalogue goes with --draw: painted means are no halos")
+    if not catalogue and (catalogue_format or sub_density or sub_dataset):
+        raise typer.BadParameter("--catalogue-format and --sub-density go with --catalogue")
+    if sub_density is None and sub_dataset is not None:
+        raise typer.BadParameter("--sub-dataset goes with --sub-density")
+    from halokeras.painting.inputs import open_box_density, open_density, open_grid
 
     source = density or _box_path(box or "00")
     default = f"{source.stem}_draw.h5" if draw else f"{source.stem}.h5"
     output = output or Path("painted") / default
-    if output.exists() and source.exists() and output.samefile(source):
-        raise typer.BadParameter("--output is the input itself")
-    with (
-        open_box_density(source)
-        if density is None
-        else open_density(density, dataset, voxel_size, redshift)
-    ) as given:
+    outputs = _numbered(output, realizations) if realizations > 1 else [output]
+    suffix = f"_halos.{catalogue_format or CatalogueFormat.HDF5}"
+    catalogues = [path.with_name(path.stem + suffix) for path in outputs] if catalogue else []
+    for path in (*outputs, *catalogues):
+        for read in (source, sub_density):
+            if read is not None and read.exists() and path.exists() and path.samefile(read):
+                raise typer.BadParameter(f"--output: {path} is the input itself")
+    with ExitStack() as files:
+        given = files.enter_context(
+            open_box_density(source)
+            if density is None
+            else open_density(density, dataset, voxel_size, redshift)
+        )
+        finer = None
+        if catalogue:
+            from halokeras.painting.catalogue import finer_by
+            from halokeras.painting.catalogue_formats import check_format
+
+            check_format(catalogue_format or CatalogueFormat.HDF5)
+            if sub_density is not None:
+                finer = files.enter_context(open_grid(sub_density, sub_dataset, "--sub-dataset"))
+                finer_by(finer, given.shape)  # refused now rather than after the painting
         saved = _load(model)
         if dry_run:
             _tell_cost(given, saved, output, realizations if draw else None)
             return
         start = time.perf_counter()
-        outputs = _numbered(output, realizations) if realizations > 1 else [output]
         try:
             with _workers(scheduler, source, dataset, model, saved) as workers:
                 _paint_files(
@@ -273,11 +318,18 @@ def paint(
             _tell_how_to_go_on(outputs[0])
             raise typer.Exit(130) from None
         seconds = time.perf_counter() - start
+        if catalogue:
+            from halokeras.painting.catalogue import write_catalogue
+
+            chosen, selection = catalogue_format or CatalogueFormat.HDF5, saved.provenance.selection
+            for drawn, target in zip(outputs, catalogues, strict=True):
+                with _progress("placing halos") as show:
+                    write_catalogue(drawn, target, chosen, selection, finer, given.velocity, show)
         output = outputs[0]
         from halokeras.evaluation.summary import summarize
 
         _print(*summarize(given, output, source if density is None else None, saved, seconds))
-        for written in outputs:
+        for written in (*outputs, *catalogues):
             typer.echo(f"wrote {written}")
         if figure:
             from halokeras.boxes.box_file import open_box_file

@@ -1,6 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
+import ctypes
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +50,46 @@ def whole_file(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
+    """Give an empty folder beside `target` that takes its name once the block succeeds.
+
+    As `whole_file`; a folder of that name is replaced if it is of the same kind.
+
+    Parameters
+    ----------
+    target
+        The folder to write; missing parent folders are made.
+    mark
+        What every folder of this kind holds, so that no other is ever replaced.
+    kind
+        What such a folder is called in messages.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written, the disk is full, or another folder is there.
+    """
+    temporary: Path | None = None
+    target = target.resolve()
+    if target.exists() and not (target / mark).exists() and not _is_empty(target):
+        raise OutputError(f"{target} is there and no {kind}; choose another folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        temporary.chmod(0o755)
+        yield temporary
+        for path in [*temporary.rglob("*"), temporary]:
+            sync(path)
+        _swap(temporary, target)
+        sync(target.parent)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def check_writable(target: Path) -> None:
     """Raise `OutputError` now if `target` could not be written after hours of work."""
     try:
@@ -84,3 +127,30 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _swap(temporary: Path, target: Path) -> None:
+    """Give `temporary` the name `target`; what had that name gets the temporary one."""
+    if not target.exists():
+        temporary.rename(target)
+        return
+    if _exchange(temporary, target):
+        return
+    # A file system that cannot exchange, such as NFS: the old folder steps aside for a moment.
+    aside = temporary.with_name(f"{temporary.name}.old")
+    target.rename(aside)
+    temporary.rename(target)
+    aside.rename(temporary)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step of the system; tell whether it could."""
+    libc = ctypes.CDLL(None)
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin":
+        return bool(libc.renamex_np(*names, 2) == 0)
+    return bool(libc.renameat2(-100, names[0], -100, names[1], 2) == 0)
+
+
+def _is_empty(target: Path) -> bool:
+    return target.is_dir() and not any(target.iterdir())

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import cli
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.boxes.gridding import count
 from halokeras.resources import shipped
 from halokeras.training.model_store import save_painter
 
@@ -78,6 +79,11 @@ def test_version(run):
         ["paint", "--box", "00", "--density", "d.npy"],
         ["paint", "--voxel-size", "4"],
         ["paint", "--output", "painted.png"],
+        ["paint", "--catalogue"],
+        ["paint", "--draw", "--catalogue-format", "fits"],
+        ["paint", "--draw", "--catalogue", "--catalogue-format", "csv"],
+        ["paint", "--draw", "--sub-density", "fine.npy"],
+        ["paint", "--draw", "--catalogue", "--sub-dataset", "fine"],
         ["train"],
         ["simulate"],
         ["simulate", "--box", "00", "--params", "p.json"],
@@ -119,6 +125,51 @@ def test_paint_a_density_of_ones_own(run, tiny_box, tiny_model, tmp_path):
     result = run("paint", *words, "--model", tiny_model, "--output", "out/mine.h5")
     assert result.exit_code == 0, result.output
     assert read_box(tmp_path / "out" / "mine.h5").shape == (16, 12, 9)
+
+
+def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model, tmp_path):
+    with h5py.File(box_file, "r+") as file:
+        file["velocity"] = np.full((3, 16, 16, 16), 100, np.float32)
+    fine = np.zeros((32, 32, 32), np.float32)
+    fine[::2, ::2, ::2] = 8
+    np.save(tmp_path / "fine.npy", fine)
+    words = ["--box", box_file, "--model", drawing_model, "--draw", "--realizations", 2]
+    result = run("paint", *words, "--catalogue", "--sub-density", "fine.npy", "--no-figure")
+    assert result.exit_code == 0, result.output
+    for number in range(2):
+        name = f"painted/tiny_box_draw_{number}"
+        assert f"wrote {name}_halos.hdf5" in result.stdout
+        counts = read_box(tmp_path / f"{name}.h5").counts
+        with h5py.File(tmp_path / f"{name}_halos.hdf5") as file:
+            position = np.stack([file[f"halo_{axis}"][:] for axis in "xyz"], axis=1)
+            np.testing.assert_array_equal(file["halo_vy"], np.full(len(position), 100))
+            assert file.attrs["mass_min"] == 2e12
+            assert file.attrs["H0"] == read_box(box_file).cosmology.H0
+        np.testing.assert_array_equal(count(position, (16, 16, 16), 4.0), counts)
+        assert (position % 4 < 2.00001).all()  # the one sub-voxel of each that is not empty
+
+
+def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
+    run, box_file, drawing_model, tiny_box, tmp_path, monkeypatch
+):
+    np.save(tmp_path / "odd.npy", np.ones((17, 17, 17)))
+    before = files(tmp_path)
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    fails(run(*words, "--sub-density", "odd.npy"), "17", "whole multiple")
+    fails(run(*words, "--sub-density", box_file), "--sub-dataset", "density")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
+    assert files(tmp_path) == before
+
+
+def test_a_catalogue_never_replaces_an_input(run, drawing_model, tiny_box, tmp_path):
+    with h5py.File(tmp_path / "d_halos.hdf5", "w") as file:
+        file["density"] = tiny_box.density
+    before = (tmp_path / "d_halos.hdf5").read_bytes()
+    words = ["--density", "d_halos.hdf5", "--dataset", "density", "--voxel-size", 4]
+    words += ["--redshift", 0.3, "--model", drawing_model, "--draw", "--catalogue"]
+    assert run("paint", *words, "--output", "d.h5").exit_code == 2
+    assert (tmp_path / "d_halos.hdf5").read_bytes() == before
 
 
 def test_painting_twice_gives_equal_counts(run, box_file, tiny_model, tmp_path):

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes import hdf5
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.boxes.grid import Grid
@@ -33,11 +34,14 @@ class Density:
         Voxel size, redshift, cosmology and provenance.
     hash
         `box_hash` of the box that it is the density of.
+    velocity
+        Peculiar velocity of the matter [km/s], (3, nx, ny, nz), where its file holds one.
     """
 
     grid: Grid
     header: Header
     hash: str
+    velocity: Grid | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -83,7 +87,13 @@ def open_box_density(path: Path) -> Iterator[Density]:
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
         )
-        yield Density(fields["density"], header, hashed)
+        velocity = hdf5.dataset(fields["density"].file, "velocity", path, "f")
+        if velocity is not None and velocity.shape != (3, *fields["density"].shape):
+            raise BoxError(
+                f"{source}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) on the "
+                f"voxels of the density, {fields['density'].shape}"
+            )
+        yield Density(fields["density"], header, hashed, velocity)
 
 
 @contextmanager
@@ -113,23 +123,42 @@ def open_density(
         raise BoxError(f"{path} does not tell its voxel size; give it [Mpc/h] with --voxel-size")
     if redshift is None:
         raise BoxError(f"{path} does not tell its redshift; give it with --redshift")
-    if not path.is_file():
-        raise BoxError(f"no density file {path}; check the path")
-    opened = _open_npy if path.suffix == ".npy" else _open_hdf5
     provenance = {"density_file": path.name, "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, None, provenance)
-    source = f"density file {path}"
-    with opened(path, dataset) as grid:
-        check_scale(voxel_size, redshift, source)
-        check_grid(grid, "density", source)
+    check_scale(voxel_size, redshift, f"density file {path}")
+    with open_grid(path, dataset) as grid:
         hashed = hash_fields(voxel_size, redshift, None, provenance, {"density": grid})
         yield Density(grid, header, hashed)
 
 
 @contextmanager
-def _open_npy(path: Path, dataset: str | None) -> Iterator[Grid]:
+def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Iterator[Grid]:
+    """Open and check the grid of a density, of whatever voxel size, as `open_density`.
+
+    Parameters
+    ----------
+    path, dataset
+        As there.
+    option
+        What names the dataset on the command line, for messages.
+
+    Raises
+    ------
+    BoxError
+        If the file cannot be read, or the array is no density.
+    """
+    if not path.is_file():
+        raise BoxError(f"no density file {path}; check the path")
+    opened = _open_npy if path.suffix == ".npy" else _open_hdf5
+    with opened(path, dataset, option) as grid:
+        check_grid(grid, "density", f"density file {path}")
+        yield grid
+
+
+@contextmanager
+def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     if dataset is not None:
-        raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave --dataset out")
+        raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave {option} out")
     try:
         # Mapped, so that a header that promises more than the file holds allocates nothing.
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
@@ -140,16 +169,16 @@ def _open_npy(path: Path, dataset: str | None) -> Iterator[Grid]:
 
 
 @contextmanager
-def _open_hdf5(path: Path, dataset: str | None) -> Iterator[Grid]:
+def _open_hdf5(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     with ExitStack() as opened:
         try:
             file = opened.enter_context(h5py.File(path, "r"))
             names = _datasets(file)
             if dataset is None:
-                raise BoxError(f"say which dataset of {path} is the density with --dataset{names}")
+                raise BoxError(f"say which dataset of {path} is the density with {option}{names}")
             entry = file.get(dataset)
             if not isinstance(entry, h5py.Dataset):
-                raise BoxError(f"{path} has no dataset {dataset!r}; choose with --dataset{names}")
+                raise BoxError(f"{path} has no dataset {dataset!r}; choose with {option}{names}")
         except (OSError, KeyError, RuntimeError) as error:
             raise _unreadable(path, error) from error
         _check_numbers(entry, f"{dataset} in {path}")

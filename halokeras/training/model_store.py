@@ -13,17 +13,10 @@ and, where the training had a warm start, what integer counts are drawn from::
     count_law.json      probabilities of 0, 1, 2, ... halos at expected counts
 """
 
-import ctypes
 import hashlib
 import io
 import json
-import os
-import shutil
-import sys
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from halokeras.errors import ModelError, OutputError
-from halokeras.files import sync, unwritable
+from halokeras.errors import ModelError
+from halokeras.files import whole_folder
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.params import PainterParams
 from halokeras.training.count_law import MOST_HALOS, CountLaw
@@ -148,7 +141,7 @@ def save_painter(
         files[_LAW] = _to_json(_law_fields(draws.law), _LAW)
     manifest = {"sha256": {name: _sha256(content) for name, content in files.items()}}
     files[_MANIFEST] = _to_json(manifest, _MANIFEST)
-    with _whole_folder(folder) as temporary:
+    with whole_folder(folder, _ARCHITECTURE, "saved painter") as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
 
@@ -350,52 +343,3 @@ def _array(
     if not np.isfinite(values).all():
         raise ModelError(f"{path}: weight {name} holds NaN or infinite values; train again")
     return values
-
-
-@contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    temporary: Path | None = None
-    target = target.resolve()
-    if target.exists() and not (target / _ARCHITECTURE).exists() and not _is_empty(target):
-        raise OutputError(f"{target} is there and no saved painter; choose another folder")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        temporary.chmod(0o755)
-        yield temporary
-        for path in [*temporary.iterdir(), temporary]:
-            sync(path)
-        _swap(temporary, target)
-        sync(target.parent)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _swap(temporary: Path, target: Path) -> None:
-    """Give `temporary` the name `target`; what had that name gets the temporary one."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    if _exchange(temporary, target):
-        return
-    # A file system that cannot exchange, such as NFS: the old folder steps aside for a moment.
-    aside = temporary.with_name(f"{temporary.name}.old")
-    target.rename(aside)
-    temporary.rename(target)
-    aside.rename(temporary)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the names of two folders in one step of the system; tell whether it could."""
-    libc = ctypes.CDLL(None)
-    names = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin":
-        return bool(libc.renamex_np(*names, 2) == 0)
-    return bool(libc.renameat2(-100, names[0], -100, names[1], 2) == 0)
-
-
-def _is_empty(target: Path) -> bool:
-    return target.is_dir() and not any(target.iterdir())

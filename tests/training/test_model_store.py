@@ -7,8 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from halokeras import files
 from halokeras.errors import ModelError, OutputError
-from halokeras.training import model_store
 from halokeras.training.model_store import load_painter, painter_hash, save_painter
 
 
@@ -74,7 +74,7 @@ def test_saving_again_replaces_the_painter_and_leaves_nothing_beside(
 def test_saving_where_folders_cannot_be_exchanged(
     tiny_model, tiny_painter, tiny_provenance, monkeypatch
 ):
-    monkeypatch.setattr(model_store, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     save_painter(tiny_painter, tiny_provenance | {"note": "second"}, tiny_model)
     assert load_painter(tiny_model).provenance.model_extra == {"note": "second"}
     assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
@@ -88,7 +88,7 @@ def test_a_failed_save_leaves_the_old_painter(
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model_store, "sync", full)
+    monkeypatch.setattr(files, "sync", full)
     tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
     with pytest.raises(OutputError, match="No space left"):
         save_painter(tiny_painter, tiny_provenance, tiny_model)

@@ -1,0 +1,222 @@
+"""Files of halo catalogues, each written whole, piece by piece, by the library of its format."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.errors import OutputError
+from halokeras.files import whole_file, whole_folder
+
+Columns = dict[str, NDArray[Any]]
+About = dict[str, str | int | float | list[float]]
+Append = Callable[[Columns], None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The numpy type, the unit and the meaning of a column."""
+
+    dtype: str
+    unit: str
+    description: str
+
+
+COLUMNS = {
+    "halo_id": Column("i8", "", "voxel index x 65536 + number in the voxel"),
+    **{f"halo_{axis}": Column("f4", "Mpc/h", f"comoving {axis} [Mpc/h]") for axis in "xyz"},
+    **{f"halo_v{axis}": Column("f4", "km/s", f"peculiar v{axis} [km/s]") for axis in "xyz"},
+}
+# To astropy "Mpc/h" is megaparsec per hour, so FITS and ECSV tell units in descriptions only.
+
+_BIGFILE = {
+    "ID": ("halo_id",),
+    "Position": ("halo_x", "halo_y", "halo_z"),
+    "Velocity": ("halo_vx", "halo_vy", "halo_vz"),
+}
+"""The columns by the names that nbodykit looks for."""
+_BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
+_BIGFILE_ROWS = 2**25
+"""Rows in each physical file, as the bigfile package writes an array."""
+_FITS_BLOCK = 2880
+
+
+@contextmanager
+def catalogue_file(
+    target: Path, format: str, names: Sequence[str], size: int, about: About
+) -> Iterator[Append]:
+    """Give a function that appends rows to a catalogue, which appears whole after the block.
+
+    Parameters
+    ----------
+    target
+        The file, or for BigFile the folder, to write.
+    format
+        One of `FORMATS`.
+    names
+        The columns, of `COLUMNS`.
+    size
+        Rows that will be appended.
+    about
+        What else the file tells.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the package for its format is not installed.
+    """
+    check_format(format)
+    whole: AbstractContextManager[Path] = (
+        whole_folder(target, "Header", "BigFile") if format == "bigfile" else whole_file(target)
+    )
+    with whole as temporary, FORMATS[format].write(temporary, names, size, about) as append:
+        yield append
+
+
+def check_format(format: str) -> None:
+    """Raise `OutputError` now if the package that writes `format` is not installed."""
+    wanted = FORMATS[format]
+    try:
+        import_module(wanted.package)
+    except ImportError as error:
+        raise OutputError(
+            f"a {format} catalogue needs the package {wanted.package}, which is not installed: "
+            f"pip install 'halopaint[{wanted.extra}]'"
+        ) from error
+
+
+@contextmanager
+def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
+    with h5py.File(path, "w") as file:
+        file.attrs.update(about)
+        for name in names:
+            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype)
+            stored.attrs["unit"] = COLUMNS[name].unit
+            stored.attrs["description"] = COLUMNS[name].description
+        done = 0
+
+        def append(rows: Columns) -> None:
+            nonlocal done
+            stop = done + len(rows["halo_id"])
+            for name in names:
+                file[name][done:stop] = rows[name]
+            done = stop
+
+        yield append
+
+
+@contextmanager
+def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
+    """Write the header by astropy and the rows behind it, as astropy cannot append to a table."""
+    from astropy.io import fits
+
+    row = np.dtype([(name, f">{COLUMNS[name].dtype}") for name in names])
+    header = fits.BinTableHDU(np.empty(0, row), name="HALOS").header
+    header["NAXIS2"] = size
+    for number, name in enumerate(names, start=1):
+        header[f"TCOMM{number}"] = COLUMNS[name].description
+    for name, value in about.items():
+        values = dict(zip("XYZ", value, strict=True)) if isinstance(value, list) else {"": value}
+        for axis, part in values.items():
+            header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = part
+    with path.open("wb") as file:
+        file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
+        file.write(header.tostring().encode("ascii"))
+
+        def append(rows: Columns) -> None:
+            table = np.empty(len(rows["halo_id"]), row)
+            for name in names:
+                table[name] = rows[name]
+            file.write(table.tobytes())
+
+        yield append
+        file.write(bytes(-size * row.itemsize % _FITS_BLOCK))
+
+
+@contextmanager
+def _ecsv(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
+    from astropy.io import ascii
+    from astropy.table import Column as TableColumn
+    from astropy.table import Table
+
+    columns = [
+        TableColumn(np.empty(0, COLUMNS[name].dtype), name, description=COLUMNS[name].description)
+        for name in names
+    ]
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        Table(columns, meta=about).write(file, format="ascii.ecsv")
+        yield lambda rows: ascii.write(Table([rows[name] for name in names]), file, "no_header")
+
+
+@contextmanager
+def _parquet(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
+    import pyarrow
+    from pyarrow import parquet
+
+    fields = [
+        pyarrow.field(
+            name,
+            pyarrow.from_numpy_dtype(COLUMNS[name].dtype),
+            nullable=False,
+            metadata={"unit": COLUMNS[name].unit, "description": COLUMNS[name].description},
+        )
+        for name in names
+    ]
+    told = {name: json.dumps(value) for name, value in about.items()}
+    schema = pyarrow.schema(fields, metadata=told)
+    with parquet.ParquetWriter(path, schema) as writer:
+        yield lambda rows: writer.write_table(pyarrow.table(rows, schema=schema))
+
+
+@contextmanager
+def _bigfile(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
+    import bigfile
+
+    parts = {name: columns for name, columns in _BIGFILE.items() if columns[0] in names}
+    files = -(-size // _BIGFILE_ROWS)
+    try:
+        with bigfile.BigFile(str(path), create=True) as folder, ExitStack() as opened:
+            with folder.create("Header") as header:
+                for name, value in about.items():
+                    header.attrs[_BIGFILE_HEADER.get(name, name)] = value
+            blocks = {}
+            for name, columns in parts.items():
+                dtype = np.dtype((COLUMNS[columns[0]].dtype, len(columns)))
+                blocks[name] = opened.enter_context(folder.create(name, dtype, size, files))
+            done = 0
+
+            def append(rows: Columns) -> None:
+                nonlocal done
+                for name, columns in parts.items():
+                    blocks[name].write(done, np.stack([rows[part] for part in columns], axis=1))
+                done += len(rows["halo_id"])
+
+            yield append
+    except bigfile.Error as error:
+        raise OSError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a catalogue is written: its suffix, the package, the extra with it, and the writer."""
+
+    suffix: str
+    package: str
+    extra: str
+    write: Callable[[Path, Sequence[str], int, About], AbstractContextManager[Append]]
+
+
+FORMATS: Mapping[str, Format] = {
+    "hdf5": Format(".hdf5", "h5py", "", _hdf5),
+    "fits": Format(".fits", "astropy", "catalogues", _fits),
+    "ecsv": Format(".ecsv", "astropy", "catalogues", _ecsv),
+    "parquet": Format(".parquet", "pyarrow", "catalogues", _parquet),
+    "bigfile": Format(".bigfile", "bigfile", "bigfile", _bigfile),
+}
