@@ -184,10 +184,10 @@ def _about(header: Header, shape: Shape, selection: Selection | None, biased: bo
     }
     if header.cosmology is not None:
         told |= asdict(header.cosmology)
-    if selection is not None:
+    if selection is not None and selection.mass_min > 0:
         told["mass_min"] = selection.mass_min
-        if selection.mass_max is not None:
-            told["mass_max"] = selection.mass_max
+    if selection is not None and selection.mass_max is not None:
+        told["mass_max"] = selection.mass_max
     return told | dict(header.provenance)
 
 
