@@ -260,6 +260,16 @@ def test_a_catalogue_of_several_pieces_and_of_none(drawn, tmp_path, monkeypatch,
     assert all(len(column) == 0 for column in read(several, format)[0].values())
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_names_in_any_script_are_kept_where_the_format_can(drawn, tmp_path, format):
+    with h5py.File(drawn, "r+") as file:
+        file.attrs["density_file"] = "dichte_ö.npy"
+        file.attrs["note"] = ""
+    write_catalogue(drawn, tmp_path / "halos", format)
+    name = read(tmp_path / "halos", format)[1]["density_file"]
+    assert name == (r"dichte_\xf6.npy" if format == "fits" else "dichte_ö.npy")
+
+
 def test_units_stand_in_the_file(drawn, tmp_path):
     write_catalogue(drawn, tmp_path / "halos.hdf5")
     with h5py.File(tmp_path / "halos.hdf5") as file:
