@@ -397,7 +397,7 @@ def evaluate(
             card, files = _score(path, found, saved, folder)
             written += files
         whole = report(boxes, saved, {path.name: _load(path) for path in against or []}, draws)
-        folder = output or Path("evaluation") / (sources[0].stem if len(sources) == 1 else box)
+        folder = output or Path("evaluation") / Path(box).stem
         write_text(folder / "report.json", json.dumps(whole.to_json(), indent=1) + "\n")
         _print(*([scorecard_table(card)] if len(sources) == 1 else []), report_table(whole))
         draw_report(whole, folder / "report.png")
