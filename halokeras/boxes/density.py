@@ -12,6 +12,7 @@ from math import gcd, lcm, prod
 from pathlib import Path
 
 import h5py
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,8 +42,10 @@ _SMALL = 128**3
 """Voxels of the largest box that has all its modes."""
 _TILE = (8, 64)
 """Least and most voxels along the side of the box whose small scales are repeated."""
-_CHUNK = 32
 _LARGEST_TABLE = 2**27
+"""Squared wavenumbers of a box that is no cube; a gigabyte."""
+_CHUNK = 32
+"""Voxels a side of the chunks of a file."""
 
 _BYTES_AT_REST = 500_000_000
 _SECONDS_AT_REST = 5.0
@@ -96,7 +99,9 @@ class LptBox:
             raise BoxError(f"redshift {self.redshift} must not be negative")
         if min(self.voxels) < 2:
             raise BoxError(f"voxels {_by(self.voxels)} are too few; choose 2 or more along a side")
-        if sum((part * points // 2) ** 2 for part, points in self._modes()) > _LARGEST_TABLE:
+        reach = zip(self.parts, self.lattice, strict=True)
+        table = sum((part * points // 2) ** 2 for part, points in reach)
+        if len(set(self.voxels)) > 1 and table > _LARGEST_TABLE:
             raise BoxError(
                 f"the sides of {_by(self.voxels)} voxels have no simple ratio; choose sides such "
                 "as 512x256x256"
@@ -135,9 +140,6 @@ class LptBox:
         """Lattice points of the modes along x, y, z."""
         x, y, z = (side * self.points for side in self.voxels)
         return x, y, z
-
-    def _modes(self) -> list[tuple[int, int]]:
-        return list(zip(self.parts, self.lattice, strict=True))
 
 
 @dataclass(frozen=True)
@@ -203,24 +205,12 @@ def make_density(
         If there is too little memory or the initial modes do not fit.
     """
     check_memory(box)
-    progress("initial modes", 0.0)
-    corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
-    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
-    now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
-    ratio = float(now.second[0] / now.first[0] ** 2)
-    small = _small_scales(box, power, ratio)
-    if box.initial_modes is None:
-        delta = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
-    else:
-        delta = read_initial_modes(
-            box.initial_modes, box.lattice, box.voxels, box.voxel_size, power, workers
-        )
-    _add_second_order(delta, ratio, workers, lambda done: progress("second order", done))
-    density = deposit_displaced(
-        delta, box.voxels, PARTICLES, small, workers, lambda done: progress("particles", done)
-    )
-    density /= PARTICLES**3
-    return density
+    threads = numba.get_num_threads()
+    numba.set_num_threads(min(workers, threads))
+    try:
+        return _make(box, workers, progress)
+    finally:
+        numba.set_num_threads(threads)
 
 
 def write_density(
@@ -248,6 +238,27 @@ def write_density(
             stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
 
 
+def _make(box: LptBox, workers: int, progress: Progress) -> NDArray[np.float64]:
+    progress("initial modes", 0.0)
+    corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
+    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
+    now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
+    ratio = float(now.second[0] / now.first[0] ** 2)
+    small = _small_scales(box, power, ratio, workers)
+    if box.initial_modes is None:
+        delta = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
+    else:
+        delta = read_initial_modes(
+            box.initial_modes, box.lattice, box.voxels, box.voxel_size, power, workers
+        )
+    _add_second_order(delta, ratio, workers, lambda done: progress("second order", done))
+    density = deposit_displaced(
+        delta, box.voxels, PARTICLES, small, workers, lambda done: progress("particles", done)
+    )
+    density /= PARTICLES**3
+    return density
+
+
 def _provenance(box: LptBox) -> dict[str, str | int | float]:
     named = {} if box.box_id is None else {"box_id": box.box_id}
     given = {} if box.initial_modes is None else {"initial_modes": box.initial_modes.name}
@@ -264,7 +275,7 @@ def _provenance(box: LptBox) -> dict[str, str | int | float]:
 
 
 def _add_second_order(
-    delta: Modes, ratio: float, workers: int = 1, progress: Callable[[float], None] = lambda _: None
+    delta: Modes, ratio: float, workers: int, progress: Callable[[float], None] = lambda _: None
 ) -> None:
     """Turn the modes of delta into those of delta - D2 / D1^2 lap phi2, the displacement's."""
     source = second_order_source(delta, workers, progress)
@@ -272,7 +283,7 @@ def _add_second_order(
         layer -= np.float32(ratio) * second
 
 
-def _small_scales(box: LptBox, power: Table, ratio: float) -> NDArray[np.float32]:
+def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDArray[np.float32]:
     """Displacement [voxels] on a small lattice of particles by the scales that the modes lack."""
     if box.points == PARTICLES:
         return np.zeros((1, 1, 1, 3), dtype=np.float32)
@@ -286,8 +297,8 @@ def _small_scales(box: LptBox, power: Table, ratio: float) -> NDArray[np.float32
     for x in places:
         for y in places:
             some[x, y, :half] = every[x, y, :half]
-    _add_second_order(every, ratio)
-    _add_second_order(some, ratio)
+    _add_second_order(every, ratio, workers)
+    _add_second_order(some, ratio, workers)
     for x in places:
         for y in places:
             every[x, y, :half] -= some[x, y, :half]

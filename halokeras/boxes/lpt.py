@@ -73,7 +73,8 @@ def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power
     volume = length**3 / np.prod(parts)
     amplitude[1:] = np.sqrt(np.exp(np.interp(log_mode, log_k, log_power)) / volume)
     modes = np.zeros((lattice[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
-    _draw(np.uint64(seed), amplitude, parts, lattice, modes)
+    x, y = (np.rint(fft.fftfreq(points, 1 / points)).astype(np.int64) for points in lattice[:2])
+    _draw(np.uint64(seed), amplitude, parts, lattice, x, y, modes)
     return modes
 
 
@@ -206,14 +207,14 @@ def _mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
-def _draw(seed, amplitude, parts, lattice, modes):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _draw(seed, amplitude, parts, lattice, along_x, along_y, modes):  # type: ignore[no-untyped-def]
     step = np.uint64(0x9E3779B97F4A7C15)
     stream = _mix(_mix(seed + step) + step)
-    for row in range(lattice[0]):
-        i = row if 2 * row < lattice[0] else row - lattice[0]
-        for column in range(lattice[1]):
-            j = column if 2 * column < lattice[1] else column - lattice[1]
+    for row in numba.prange(modes.shape[0]):
+        i = along_x[row]
+        for column in range(modes.shape[1]):
+            j = along_y[column]
             for k in range(modes.shape[2]):
                 square = (parts[0] * i) ** 2 + (parts[1] * j) ** 2 + (parts[2] * k) ** 2
                 if square == 0 or 2 * abs(i) == lattice[0] or 2 * abs(j) == lattice[1]:

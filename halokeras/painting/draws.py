@@ -90,11 +90,7 @@ def draw_files(
     OutputError
         If a file cannot be written.
     """
-    if saved.draws is None:
-        raise ModelError(
-            f"{model} has no law of counts to draw from: it was trained without a warm start, "
-            "or by an older halopaint; leave --draw out or train again"
-        )
+    draws = law_of(saved, model)
     realizations = range(len(outputs))
     with ExitStack() as files:
         counts = [
@@ -111,7 +107,17 @@ def draw_files(
             )
             for output, realization in zip(outputs, realizations, strict=True)
         ]
-        draw_into(counts, saved.draws, given.grid, seed, realizations, progress=progress)
+        draw_into(counts, draws, given.grid, seed, realizations, progress=progress)
+
+
+def law_of(saved: SavedPainter, model: str) -> DrawModel:
+    """Give what a painter draws with, or raise `ModelError` if it has no law of counts."""
+    if saved.draws is None:
+        raise ModelError(
+            f"{model} has no law of counts to draw from: it was trained without a warm start, "
+            "or by an older halopaint; leave --draw out or train again"
+        )
+    return saved.draws
 
 
 def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:
