@@ -42,12 +42,12 @@ _SMALL = 128**3
 """Voxels of the largest box that has all its modes."""
 _TILE = (8, 64)
 """Least and most voxels along the side of the box whose small scales are repeated."""
-_LARGEST_TABLE = 2**27
-"""Squared wavenumbers of a box that is no cube; a gigabyte."""
+_LARGEST_TABLE = 2**25
+"""Squared wavenumbers of a box that is no cube: a quarter of a gigabyte."""
 _CHUNK = 32
 """Voxels a side of the chunks of a file."""
 
-_BYTES_AT_REST = 500_000_000
+_BYTES_AT_REST = 800_000_000
 _SECONDS_AT_REST = 5.0
 _SECONDS_PER_MODE = 4e-7
 _SECONDS_PER_PARTICLE = 4e-8

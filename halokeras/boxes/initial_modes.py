@@ -54,9 +54,10 @@ def read_initial_modes(
             f"overdensity, real numbers of shape {lattice}"
         )
     total, squares = 0.0, 0.0
-    for plane in grid:
-        total += float(plane.sum(dtype=np.float64))
-        squares += float(np.square(plane, dtype=np.float64).sum())
+    with np.errstate(invalid="ignore", over="ignore"):
+        for plane in grid:
+            total += float(plane.sum(dtype=np.float64))
+            squares += float(np.square(plane, dtype=np.float64).sum())
     mean, deviation = total / grid.size, np.sqrt(squares / grid.size)
     if not np.isfinite(deviation):
         raise BoxError(f"initial modes {path} hold NaN or infinite values; make them again")
