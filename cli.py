@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from halokeras.boxes.box import Box
+    from halokeras.boxes.density import LptBox
     from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painting.inputs import Density
     from halokeras.painting.paint import Workers
@@ -177,6 +178,100 @@ def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
 
 
 @app.command()
+def lpt(
+    voxels: Annotated[
+        Any,
+        typer.Option(
+            parser=lambda text: _voxels(text),
+            metavar="N|NxNxN",
+            help="Voxels along a side, or along x, y and z.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Box file to write.")],
+    box: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Cosmology, 00 to 04.", show_default="00"),
+    ] = None,
+    cosmology: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Another: JSON of H0, omega_m, omega_b, sigma8 and n_s."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Realisation.")] = 1,
+    size: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Side of the box along x [Mpc/h].", show_default="4 times the voxels"
+        ),
+    ] = None,
+    redshift: Annotated[float, typer.Option(min=0, help="Redshift.")] = 0.3,
+    initial_modes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your own initial conditions, .npy: the linear overdensity at the redshift, in "
+            "real space, mean 0, with 2 points along the side of a voxel (4 in a box of up to "
+            "128^3 voxels), the first on the corner of the first voxel.",
+        ),
+    ] = None,
+) -> None:
+    """Make the 2LPT density of a box of any size, ready to paint."""
+    if box is not None and cosmology is not None:
+        raise typer.BadParameter("give --box or --cosmology, not both")
+    if output.suffix != ".h5":
+        raise typer.BadParameter("--output is a box file and ends in .h5")
+    from halokeras.boxes.cosmology import box_cosmology
+    from halokeras.boxes.cosmology_file import load_cosmology
+    from halokeras.boxes.density import LptBox
+
+    if output.exists():
+        raise OutputError(f"{output} exists; remove it, or choose another --output")
+    named = None if cosmology else box or "00"
+    wanted = LptBox(
+        cosmology=load_cosmology(cosmology) if cosmology else box_cosmology(named or ""),
+        seed=seed,
+        voxels=voxels,
+        voxel_size=4.0 if size is None else size / voxels[0],
+        redshift=redshift,
+        box_id=named,
+        initial_modes=initial_modes,
+    )
+    _make_density(wanted, output)
+
+
+def _make_density(wanted: "LptBox", target: Path) -> None:
+    """Say what a density will take, make it with a progress bar and write it."""
+    from halokeras.boxes.density import check_memory, estimate, write_density
+    from halokeras.files import check_writable
+
+    check_memory(wanted)
+    check_writable(target)
+    expected = estimate(wanted)
+    sides = "x".join(str(side) for side in wanted.voxels)
+    _tell(
+        "Making",
+        f"{target} with {sides} voxels: about {expected.memory / 2**30:.1f} GiB of memory, "
+        f"{expected.disk / 2**30:.2f} GiB of disk and {max(1, round(expected.seconds / 60))} min",
+    )
+    with _progress("initial modes") as show:
+        write_density(
+            wanted,
+            target,
+            workers=os.cpu_count() or 1,
+            progress=lambda stage, fraction: show(fraction, stage),
+        )
+    typer.echo(f"wrote {target}")
+
+
+def _voxels(text: str) -> tuple[int, int, int]:
+    """Read 256, or 512x256x256."""
+    sides = text.split("x")
+    if len(sides) not in (1, 3) or not all(side.isdecimal() and int(side) for side in sides):
+        raise typer.BadParameter(f"{text!r} is neither a number such as 256 nor 512x256x256")
+    x, y, z = (int(side) for side in (sides if len(sides) == 3 else 3 * sides))
+    return x, y, z
+
+
+@app.command()
 def train(
     params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters, JSON.")],
     run: RunOption = None,
@@ -223,6 +318,15 @@ def paint(
     dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
     voxel_size: Annotated[float | None, typer.Option(help="Its voxel size [Mpc/h].")] = None,
     redshift: Annotated[float | None, typer.Option(help="Its redshift.")] = None,
+    voxels: Annotated[
+        Any,
+        typer.Option(
+            parser=lambda text: _voxels(text),
+            metavar="N|NxNxN",
+            help="Make a 2LPT density of so many voxels, of cosmology --box, and paint on it.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelOption = SHIPPED_PAINTER,
     output: Annotated[
         Path | None,
@@ -234,7 +338,9 @@ def paint(
     realizations: Annotated[
         int, typer.Option(min=1, help="Draws to make, numbered in the names of the files.")
     ] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the draws, and with --voxels of the density.")
+    ] = 0,
     catalogue: Annotated[
         bool, typer.Option("--catalogue", help="Write a catalogue of the drawn halos beside them.")
     ] = False,
@@ -263,25 +369,36 @@ def paint(
     force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
 ) -> None:
     """Paint halo counts onto a density, by default a shipped box that was never trained on."""
-    if box is not None and density is not None:
-        raise typer.BadParameter("give --box or --density, not both")
-    if density is None and not (dataset is None and voxel_size is None and redshift is None):
-        raise typer.BadParameter("--dataset, --voxel-size and --redshift go with --density")
+    if (box is not None or voxels is not None) and density is not None:
+        raise typer.BadParameter("give --box, --voxels or --density, not two of them")
+    if density is None and not (dataset is None and voxel_size is None):
+        raise typer.BadParameter("--dataset and --voxel-size go with --density")
+    if density is None and voxels is None and redshift is not None:
+        raise typer.BadParameter("--redshift goes with --density or --voxels")
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
-    if not draw and (realizations > 1 or seed):
-        raise typer.BadParameter("--realizations and --seed go with --draw")
+    if not draw and (realizations > 1 or (seed and voxels is None)):
+        raise typer.BadParameter(
+            "--realizations and --seed go with --draw, or --seed with --voxels"
+        )
     if catalogue and not draw:
         raise typer.BadParameter("--catalogue goes with --draw: painted means are no halos")
     if not catalogue and (catalogue_format or sub_density or sub_dataset):
         raise typer.BadParameter("--catalogue-format and --sub-density go with --catalogue")
     if sub_density is None and sub_dataset is not None:
         raise typer.BadParameter("--sub-dataset goes with --sub-density")
+    if dry_run and voxels is not None:
+        raise typer.BadParameter("--dry-run goes with a density that is there; make it with lpt")
     from halokeras.painting.inputs import open_box_density, open_density, open_grid
 
-    source = density or _box_path(box or "00")
-    default = f"{source.stem}_draw.h5" if draw else f"{source.stem}.h5"
-    output = output or Path("painted") / default
+    if voxels is None:
+        source = density or _box_path(box or "00")
+        output = output or Path("painted") / f"{source.stem}{'_draw' if draw else ''}.h5"
+    else:
+        sides = "x".join(str(side) for side in (voxels if len(set(voxels)) > 1 else voxels[:1]))
+        default = f"box{box or '00'}_seed{seed}_{sides}{'_draw' if draw else ''}.h5"
+        output = output or Path("painted") / default
+        source = output.with_name(f"{output.stem}_density.h5")
     outputs = _numbered(output, realizations) if realizations > 1 else [output]
     suffix = f"_halos.{catalogue_format or CatalogueFormat.HDF5}"
     catalogues = [path.with_name(path.stem + suffix) for path in outputs] if catalogue else []
@@ -289,6 +406,14 @@ def paint(
         for read in (source, sub_density):
             if read is not None and read.exists() and path.exists() and path.samefile(read):
                 raise typer.BadParameter(f"--output: {path} is the input itself")
+    saved = None
+    if voxels is not None:
+        saved = _load(model)
+        if draw:
+            from halokeras.painting.draws import law_of
+
+            law_of(saved, model.name)  # its lack is told before a density is made
+        _density_for(saved, source, box or "00", seed, voxels, redshift)
     with ExitStack() as files:
         given = files.enter_context(
             open_box_density(source)
@@ -304,7 +429,7 @@ def paint(
             if sub_density is not None:
                 finer = files.enter_context(open_grid(sub_density, sub_dataset, "--sub-dataset"))
                 finer_by(finer, given.shape)  # refused now rather than after the painting
-        saved = _load(model)
+        saved = saved or _load(model)
         if dry_run:
             _tell_cost(given, saved, output, realizations if draw else None)
             return
@@ -473,6 +598,32 @@ def benchmark(
     _print(*tables(found))
     for name in ("benchmark.json", "growth.png"):
         typer.echo(f"wrote {output / name}")
+
+
+def _density_for(
+    saved: "SavedPainter",
+    target: Path,
+    box_id: str,
+    seed: int,
+    voxels: tuple[int, int, int],
+    redshift: float | None,
+) -> None:
+    """Make a density as a painter knows them, but perhaps for the redshift."""
+    from halokeras.boxes.cosmology import box_cosmology
+    from halokeras.boxes.density import LptBox
+
+    learned = saved.provenance
+    _make_density(
+        LptBox(
+            cosmology=box_cosmology(box_id),
+            seed=seed,
+            voxels=voxels,
+            voxel_size=learned.voxel_size,
+            redshift=learned.redshift if redshift is None else redshift,
+            box_id=box_id,
+        ),
+        target,
+    )
 
 
 def _load(model: Path) -> "SavedPainter":

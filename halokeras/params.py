@@ -6,7 +6,7 @@ duplicate and out-of-range fields are errors that name their dotted path.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,11 +18,17 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class _Section(BaseModel):
+Fields = TypeVar("Fields", bound="Section")
+
+
+class Section(BaseModel):
+    """Fields of a JSON object, none of them unknown and each of its own type."""
+
+    known: ClassVar[str] = "params/README.md lists the known ones"
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class BoxName(_Section):
+class BoxName(Section):
     """One box: a cosmology `id` and a realisation `seed`, or a box file's `path`."""
 
     id: str | None = None
@@ -38,7 +44,7 @@ class BoxName(_Section):
         return self
 
 
-class Selection(_Section):
+class Selection(Section):
     """The halos that are counted: masses in [mass_min, mass_max), in Msun/h."""
 
     mass_min: NotNegative = 0.0
@@ -51,7 +57,7 @@ class Selection(_Section):
         return self
 
 
-class BoxParams(_Section):
+class BoxParams(Section):
     """Which boxes train and validate, and how `halopaint simulate` makes the missing ones."""
 
     train: Annotated[tuple[BoxName, ...], Field(min_length=1, strict=False)] = (
@@ -73,7 +79,7 @@ class BoxParams(_Section):
         return self
 
 
-class PainterParams(_Section):
+class PainterParams(Section):
     """The painter's architecture: the arguments of `halokeras.networks.painter.Painter`."""
 
     density_transform: Literal["none", "log"] = "log"
@@ -97,7 +103,7 @@ class PainterParams(_Section):
         return self.blocks * (max(self.kernel_sizes) // 2)
 
 
-class CriticParams(_Section):
+class CriticParams(Section):
     """The critic's architecture: the arguments of `halokeras.networks.critic.Critic`."""
 
     filters: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (8, 16, 32, 64)
@@ -120,7 +126,7 @@ class CriticParams(_Section):
         return side
 
 
-class OptimizerParams(_Section):
+class OptimizerParams(Section):
     """Adam: its learning rate, moment decays, and the final rate of a linear decay."""
 
     learning_rate: Positive = 1e-4
@@ -129,7 +135,7 @@ class OptimizerParams(_Section):
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.9
 
 
-class WarmStartParams(_Section):
+class WarmStartParams(Section):
     """The Poisson-likelihood stage before the adversarial one; 0 steps switches it off."""
 
     steps: Annotated[int, Field(ge=0)] = 0
@@ -138,7 +144,7 @@ class WarmStartParams(_Section):
     learning_rate: Positive = 3e-3
 
 
-class TrainingParams(_Section):
+class TrainingParams(Section):
     """How the painter is trained."""
 
     seed: Seed = 0
@@ -156,7 +162,7 @@ class TrainingParams(_Section):
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class RunParams(_Section):
+class RunParams(Section):
     """Where the run lives and how often it saves, logs and validates."""
 
     directory: str = "runs"
@@ -166,7 +172,7 @@ class RunParams(_Section):
     validate_every: Count = 100
 
 
-class Params(_Section):
+class Params(Section):
     """Everything `halopaint train` reads from its JSON file."""
 
     box: BoxParams = BoxParams()
@@ -196,15 +202,7 @@ def load_params(path: Path) -> Params:
         If the file is missing or not JSON, or a field is unknown, duplicated or out of range;
         the message names the file and the field's dotted path.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ParamsError(
-            f"params file {path} does not exist; give --params an existing JSON file"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"params file {path} cannot be read as text: {error}") from error
-    return parse_params(text, str(path))
+    return load_json(path, "params file", "--params", Params)
 
 
 def parse_params(text: str, source: str) -> Params:
@@ -215,6 +213,38 @@ def parse_params(text: str, source: str) -> Params:
     ParamsError
         As `load_params`.
     """
+    return _parse(text, source, Params)
+
+
+def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields:
+    """Read and validate a JSON file of any kind.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind, option
+        What errors call it, and the option that names it.
+    model
+        Its fields.
+
+    Raises
+    ------
+    ParamsError
+        As `load_params`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{kind} {path} does not exist; give {option} an existing JSON file"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{kind} {path} cannot be read as text: {error}") from error
+    return _parse(text, str(path), model)
+
+
+def _parse(text: str, source: str, model: type[Fields]) -> Fields:
     try:
         fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
     except json.JSONDecodeError as error:
@@ -222,9 +252,11 @@ def parse_params(text: str, source: str) -> Params:
     except ParamsError as error:
         raise ParamsError(f"{source}: {error}") from None
     try:
-        return Params.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
-        raise ParamsError(f"{source}: " + "; ".join(_explain(e) for e in error.errors())) from None
+        raise ParamsError(
+            f"{source}: " + "; ".join(_explain(e, model) for e in error.errors())
+        ) from None
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -244,9 +276,9 @@ def _without_duplicates(value: Any, path: str = "") -> Any:
     return value
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, model: type[Section]) -> str:
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown field '{path}'; params/README.md lists the known ones"
+        return f"unknown field '{path}'; {model.known}"
     reason = error["msg"].removeprefix("Value error, ")
     return f"field '{path}': {reason}" if path else reason

@@ -60,7 +60,7 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
     assert time.perf_counter() - start < 5  # half a second on an idle machine
 
 
-@pytest.mark.parametrize("command", ["simulate", "train", "resume", "paint", "evaluate"])
+@pytest.mark.parametrize("command", ["simulate", "lpt", "train", "resume", "paint", "evaluate"])
 def test_every_command_has_help(run, command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -84,6 +84,16 @@ def test_version(run):
         ["paint", "--draw", "--catalogue", "--catalogue-format", "csv"],
         ["paint", "--draw", "--sub-density", "fine.npy"],
         ["paint", "--draw", "--catalogue", "--sub-dataset", "fine"],
+        ["paint", "--voxels", "16x16"],
+        ["paint", "--voxels", "0"],
+        ["paint", "--voxels", "16", "--density", "d.npy"],
+        ["paint", "--voxels", "16", "--voxel-size", "4"],
+        ["paint", "--redshift", "0.3"],
+        ["paint", "--voxels", "16", "--realizations", "2"],
+        ["lpt"],
+        ["lpt", "--voxels", "16"],
+        ["lpt", "--voxels", "16", "--output", "d.npy"],
+        ["lpt", "--voxels", "16", "--output", "d.h5", "--box", "00", "--cosmology", "c.json"],
         ["train"],
         ["simulate"],
         ["simulate", "--box", "00", "--params", "p.json"],
@@ -362,3 +372,75 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     assert "16 x 16 x 16 voxels: about" in result.stdout
     assert "0.00 GiB of disk" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_lpt_writes_a_density_that_can_be_painted(run, tiny_model, tmp_path):
+    made = run("lpt", "--voxels", "16x8x8", "--seed", 3, "--box", "03", "--output", "d.h5")
+    assert made.exit_code == 0, made.output
+    assert "GiB of memory" in made.stderr
+    assert made.stdout == "wrote d.h5\n"
+    box = read_box(tmp_path / "d.h5")
+    assert box.box_size == (64, 32, 32)
+    assert box.provenance["seed"] == 3
+    assert box.provenance["box_id"] == "03"
+    assert run("paint", "--box", "d.h5", "--model", tiny_model).exit_code == 0
+    fails(run("lpt", "--voxels", "8", "--output", "d.h5"), "d.h5 exists")
+
+
+def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
+    fields = {"H0": 70, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
+    (tmp_path / "c.json").write_text(json.dumps(fields))
+    words = ["lpt", "--voxels", 8, "--size", 16, "--redshift", 1, "--output", "d.h5"]
+    assert run(*words, "--cosmology", "c.json").exit_code == 0
+    box = read_box(tmp_path / "d.h5")
+    assert box.cosmology.sigma8 == 0.8
+    assert (box.voxel_size, box.redshift) == (2, 1)
+    assert "box_id" not in box.provenance
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--voxels", "8", "--box", "07"], ["07", "00"]),
+        (["--voxels", "8", "--cosmology", "none.json"], ["none.json", "--cosmology"]),
+        (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
+        (["--voxels", "257"], ["257x257x257", "divisor"]),
+        (["--voxels", "65536"], ["GiB of memory", "fewer voxels"]),
+        (["--voxels", "8", "--size", "0"], ["voxel_size"]),
+    ],
+)
+def test_what_lpt_cannot_make_is_one_line_and_leaves_nothing(run, tmp_path, words, told):
+    result = run("lpt", *words, "--output", "d.h5")
+    assert result.exit_code == 1, result.output
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    for word in told:
+        assert word in error
+    assert not any(tmp_path.iterdir())
+
+
+def test_paint_makes_the_density_of_a_seed_first_and_keeps_it(run, tiny_model, tmp_path):
+    words = ["--seed", 7, "--voxels", 16, "--model", tiny_model, "--no-figure"]
+    result = run("paint", *words)
+    assert result.exit_code == 0, result.output
+    density = read_box(tmp_path / "painted" / "box00_seed7_16_density.h5")
+    painted = read_box(tmp_path / "painted" / "box00_seed7_16.h5")
+    assert density.provenance["seed"] == painted.provenance["seed"] == 7
+    assert painted.shape == (16, 16, 16)
+    assert run("lpt", "--seed", 7, "--voxels", 16, "--output", "d.h5").exit_code == 0
+    np.testing.assert_array_equal(read_box(tmp_path / "d.h5").density, density.density)
+
+
+def test_a_seed_draws_too_on_the_density_that_it_makes(run, drawing_model, tmp_path):
+    words = ["paint", "--seed", 7, "--voxels", 16, "--draw", "--model", drawing_model]
+    assert run(*words, "--no-figure", "--output", "mock.h5").exit_code == 0
+    drawn = read_box(tmp_path / "mock.h5")
+    assert drawn.counts.dtype == np.uint16
+    assert drawn.provenance["draw_seed"] == drawn.provenance["seed"] == 7
+    assert (tmp_path / "mock_density.h5").exists()
+
+
+def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--draw", "--model", tiny_model, "--output", "mock.h5"]
+    fails(run(*words), "no law of counts")
+    assert not (tmp_path / "mock_density.h5").exists()

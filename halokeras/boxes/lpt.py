@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.boxes.cosmology import Growth
-from halokeras.boxes.gridding import cloud_in_cell
+from halokeras.boxes.gridding import Shape, cloud_in_cell
 
 Modes = NDArray[np.complex64]
 Table = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -42,15 +42,39 @@ def linear_modes(seed: int, lattice: int, box_size: float, power: Table) -> Mode
     NDArray
         complex64 (lattice, lattice, lattice // 2 + 1).
     """
+    return modes_of_shape(seed, (lattice,) * 3, (1, 1, 1), box_size, power)
+
+
+def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power: Table) -> Modes:
+    """Draw modes as `linear_modes`, in a box that need not be a cube.
+
+    Parameters
+    ----------
+    seed, power
+        As in `linear_modes`.
+    lattice
+        Lattice points along x, y, z.
+    parts
+        How many times each side of the box goes into `length`.
+    length
+        A common multiple of the sides [Mpc/h].
+
+    Returns
+    -------
+    NDArray
+        complex64, the last axis halved.
+    """
     log_k, log_power = np.log(power[0]), np.log(power[1])
     # Tabulated against the squared integer wavenumber, which is all that a mode's power depends on.
-    squares = np.arange(3 * (lattice // 2) ** 2 + 1)
-    fundamental = 2 * np.pi / box_size
+    most = sum((part * (points // 2)) ** 2 for part, points in zip(parts, lattice, strict=True))
+    squares = np.arange(most + 1)
     amplitude = np.zeros(len(squares))
-    log_mode = np.log(fundamental) + 0.5 * np.log(squares[1:])
-    amplitude[1:] = np.sqrt(np.exp(np.interp(log_mode, log_k, log_power)) / box_size**3)
-    modes = np.zeros((lattice, lattice, lattice // 2 + 1), dtype=np.complex64)
-    _draw(np.uint64(seed), amplitude, modes)
+    log_mode = np.log(2 * np.pi / length) + 0.5 * np.log(squares[1:])
+    volume = length**3 / np.prod(parts)
+    amplitude[1:] = np.sqrt(np.exp(np.interp(log_mode, log_k, log_power)) / volume)
+    modes = np.zeros((lattice[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
+    x, y = (np.rint(fft.fftfreq(points, 1 / points)).astype(np.int64) for points in lattice[:2])
+    _draw(np.uint64(seed), amplitude, parts, lattice, x, y, modes)
     return modes
 
 
@@ -183,20 +207,19 @@ def _mix(value):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
-def _draw(seed, amplitude, modes):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _draw(seed, amplitude, parts, lattice, along_x, along_y, modes):  # type: ignore[no-untyped-def]
     step = np.uint64(0x9E3779B97F4A7C15)
     stream = _mix(_mix(seed + step) + step)
-    lattice = modes.shape[0]
-    for row in range(lattice):
-        i = row if 2 * row < lattice else row - lattice
-        for column in range(lattice):
-            j = column if 2 * column < lattice else column - lattice
+    for row in numba.prange(modes.shape[0]):
+        i = along_x[row]
+        for column in range(modes.shape[1]):
+            j = along_y[column]
             for k in range(modes.shape[2]):
-                square = i * i + j * j + k * k
-                if square == 0 or 2 * abs(i) == lattice or 2 * abs(j) == lattice:
+                square = (parts[0] * i) ** 2 + (parts[1] * j) ** 2 + (parts[2] * k) ** 2
+                if square == 0 or 2 * abs(i) == lattice[0] or 2 * abs(j) == lattice[1]:
                     continue
-                if 2 * k == lattice:
+                if 2 * k == lattice[2]:
                     continue
                 # On the plane k = 0 a mode and its opposite share one draw, as conjugates.
                 mirror = k == 0 and (j < 0 or (j == 0 and i < 0))

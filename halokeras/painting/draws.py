@@ -91,11 +91,7 @@ def draw_files(
     OutputError
         If a file cannot be written.
     """
-    if saved.draws is None:
-        raise ModelError(
-            f"{model} has no law of counts to draw from: it was trained without a warm start, "
-            "or by an older halopaint; leave --draw out or train again"
-        )
+    draws = law_of(saved, model)
     with ExitStack() as files:
         partials = [
             files.enter_context(
@@ -106,13 +102,23 @@ def draw_files(
             for number, output in enumerate(outputs)
         ]
         first = min(partial.done for partial in partials)
-        rows = rows_of(given, saved.draws.painter, True, progress, first, workers)
+        rows = rows_of(given, draws.painter, True, progress, first, workers)
         for done, (place, expected) in enumerate(rows, start=first + 1):
             for number, partial in enumerate(partials):
                 partial.counts[place] = draw_row(
-                    saved.draws.law, expected, place, given.shape, seed, number
+                    draws.law, expected, place, given.shape, seed, number
                 )
                 partial.commit(done)
+
+
+def law_of(saved: SavedPainter, model: str) -> DrawModel:
+    """Give what a painter draws with, or raise `ModelError` if it has no law of counts."""
+    if saved.draws is None:
+        raise ModelError(
+            f"{model} has no law of counts to draw from: it was trained without a warm start, "
+            "or by an older halopaint; leave --draw out or train again"
+        )
+    return saved.draws
 
 
 def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:
