@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from halokeras.training.run import Report
 
 SHIPPED_PAINTER = Path("saved_models/gen")
+PUBLISHED_PAINTER = Path("saved_models/paper_equal_time")
 
 
 class Commands(TyperGroup):
@@ -482,7 +483,11 @@ def evaluate(
     ] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(metavar="DIR", help="Another painter to show beside it; may be repeated."),
+        typer.Option(
+            metavar="DIR",
+            help="Another painter to show beside it; may be repeated.",
+            show_default=str(PUBLISHED_PAINTER),
+        ),
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws of each box that are scored.")] = 4,
     strict: Annotated[
@@ -521,7 +526,8 @@ def evaluate(
             folder = output and (output / path.stem if len(sources) > 1 else output)
             card, files = _score(path, found, saved, folder)
             written += files
-        whole = report(boxes, saved, {path.name: _load(path) for path in against or []}, draws)
+        others = {path.name: _load(path) for path in against or [PUBLISHED_PAINTER]}
+        whole = report(boxes, saved, others, draws)
         folder = output or Path("evaluation") / Path(box).stem
         write_text(folder / "report.json", json.dumps(whole.to_json(), indent=1) + "\n")
         _print(*([scorecard_table(card)] if len(sources) == 1 else []), report_table(whole))
