@@ -1,3 +1,5 @@
+import os
+import signal
 import socket
 
 import numpy as np
@@ -30,7 +32,7 @@ def client():
 @pytest.fixture
 def painted(tiny_box, drawing_model, tmp_path, monkeypatch, client):
     """What two workers and what this process paint of the same file."""
-    monkeypatch.setattr(painting, "LARGEST_TILE", 8)
+    monkeypatch.setattr(painting, "LARGEST_TILE", 4)
     monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
     write_box(tiny_box, tmp_path / "box.h5")
     saved = load_painter(drawing_model)
@@ -63,9 +65,25 @@ def test_workers_go_on_with_what_this_process_began(painted):
             paint_file(given, saved, "m", folder / "cut.h5", stop)
         fractions = []
         paint_file(given, saved, "m", folder / "cut.h5", fractions.append, workers)
-    assert len(fractions) < 4
+    assert len(fractions) < 16
     whole, cut = (read_box(folder / f"{name}.h5").counts for name in ("whole", "cut"))
     np.testing.assert_array_equal(whole, cut)
+
+
+def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
+    folder, saved, workers = painted
+    pids = workers.client.run(os.getpid)
+
+    def kill_one(fraction):
+        if pids:
+            os.kill(pids.popitem()[1], signal.SIGKILL)
+            pids.clear()
+
+    with open_box_density(folder / "box.h5") as given:
+        paint_file(given, saved, "m", folder / "here.h5")
+        paint_file(given, saved, "m", folder / "there.h5", kill_one, workers)
+    ours, theirs = (read_box(folder / f"{name}.h5").counts for name in ("here", "there"))
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_painter_that_changed_under_the_workers_is_refused(painted):
