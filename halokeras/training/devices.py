@@ -12,13 +12,14 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from halokeras.errors import RunError
 
 _EXAMPLE = '{"cluster": {"worker": ["host1:9911", "host2:9911"]}, "task": {"index": 0}}'
 
-Step = Callable[[Any], dict[str, tf.Tensor]]
+Step = Callable[[Any], Any]
 Address = Annotated[str, Field(pattern=r"^\S+:\d+$")]
 
 
@@ -86,6 +87,10 @@ class Devices:
         self.workers = workers
         self.is_chief = is_chief
         self.replicas: int = 1 if strategy is None else strategy.num_replicas_in_sync
+        # once compiled it is quick, while the strategy's own reductions are traced at each call
+        self._gather = self.compiled(
+            lambda value: tf.distribute.get_replica_context().all_gather(value[None], axis=0)
+        )
 
     def scope(self) -> AbstractContextManager[Any]:
         """Where networks and optimizers are built, so that each device holds them."""
@@ -118,34 +123,35 @@ class Devices:
                 return
             yield batch
 
-    def mean(self, logs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Average what `compiled` steps gave over all replicas; every worker must ask."""
+    def mean(self, logs: dict[str, tf.Tensor]) -> dict[str, float]:
+        """Average what a `compiled` step gave over all replicas; every worker must ask."""
         if self._strategy is None:
-            return logs
-        means: dict[str, tf.Tensor] = self._strategy.reduce("MEAN", logs, axis=None)
-        return means
+            return {name: float(value) for name, value in logs.items()}
+        return {name: float(self._of_replicas(value).mean()) for name, value in logs.items()}
 
     def any(self, flag: bool) -> bool:
         """Whether any worker's `flag` is set; every worker must ask, and waits for the others."""
-        return any(value for (value,) in self._of_all([int(flag)]))
+        return bool(self._of_workers(int(flag)).any())
 
     def check_agreement(self, *values: int) -> None:
         """Raise `RunError` unless every worker gives the same values."""
-        if len(set(self._of_all(values))) > 1:
+        if any(np.ptp(self._of_workers(value)) for value in values):
             raise RunError(
                 "the workers of TF_CONFIG do not go on with the same run; start them all with the "
                 "same params and a --run folder that all of them share"
             )
 
-    def _of_all(self, values: Iterable[int]) -> list[tuple[int, ...]]:
-        own = tuple(values)
+    def _of_workers(self, value: int) -> NDArray[Any]:
         if self._strategy is None or self.workers == 1:
-            return [own]
-        shares = self._strategy.experimental_distribute_values_from_function(
-            lambda _: tf.constant([own], tf.int64)
+            return np.array([value])
+        own = tf.constant(value, tf.int64)
+        return self._of_replicas(
+            self._strategy.experimental_distribute_values_from_function(lambda _: own)
         )
-        rows = self._strategy.gather(shares, axis=0).numpy()
-        return [tuple(int(value) for value in row) for row in np.asarray(rows)]
+
+    def _of_replicas(self, value: Any) -> NDArray[Any]:
+        assert self._strategy is not None
+        return np.asarray(self._strategy.experimental_local_results(self._gather(value))[0])
 
 
 def find_devices() -> Devices:

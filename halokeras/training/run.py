@@ -244,8 +244,7 @@ class _Run:
         gan.painter_optimizer.learning_rate.assign(_decayed(training.painter_optimizer, done))
         gan.critic_optimizer.learning_rate.assign(_decayed(training.critic_optimizer, done))
 
-    def _finite(self, logs: dict[str, tf.Tensor], step: int) -> dict[str, float]:
-        losses = {name: float(value) for name, value in logs.items()}
+    def _finite(self, losses: dict[str, float], step: int) -> dict[str, float]:
         bad = [name for name, value in losses.items() if not math.isfinite(value)]
         if bad:
             raise RunError(
