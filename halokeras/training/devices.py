@@ -59,9 +59,10 @@ class TaskConfig(BaseModel):
         return [*self.cluster.chief, *self.cluster.worker]
 
     @property
-    def is_chief(self) -> bool:
-        """Whether this process is the one that writes."""
-        return self.task.index == 0 and (self.task.type == "chief" or not self.cluster.chief)
+    def position(self) -> int:
+        """Which of `workers` this process is; the first is the chief, the one that writes."""
+        before = len(self.cluster.chief) if self.task.type == "worker" else 0
+        return before + self.task.index
 
 
 class Devices:
@@ -168,17 +169,29 @@ def find_devices() -> Devices:
     config = None if text is None else parse_task_config(text)
     if config is not None and len(config.workers) > 1:
         try:
-            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(
+                tf.distribute.cluster_resolver.SimpleClusterResolver(
+                    tf.train.ClusterSpec({"worker": config.workers}),
+                    task_type="worker",
+                    task_id=config.position,
+                    rpc_layer="grpc",
+                )
+            )
         except (tf.errors.OpError, RuntimeError) as error:
             raise RunError(
-                f"cannot join the workers of TF_CONFIG: {str(error).splitlines()[0]}; check that "
+                f"cannot join the workers of TF_CONFIG: {first_sentence(error)}; check that "
                 "its addresses are free and can be reached"
             ) from error
-        return Devices(strategy, len(config.workers), config.is_chief)
+        return Devices(strategy, len(config.workers), is_chief=config.position == 0)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
         return Devices()
     return Devices(tf.distribute.MirroredStrategy([device.name for device in devices]))
+
+
+def first_sentence(error: Exception) -> str:
+    """Give what TensorFlow says went wrong, without the names of its graph's nodes."""
+    return str(error).splitlines()[0].split("}} ")[-1]
 
 
 def parse_task_config(text: str) -> TaskConfig:

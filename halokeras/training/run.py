@@ -27,7 +27,7 @@ from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
-from halokeras.training.devices import Devices, find_devices
+from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History
 from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import DrawModel, save_painter
@@ -137,7 +137,6 @@ class _Run:
         self.checkpoints = Checkpoints(self.gan, folder / _CHECKPOINTS)
         self.checkpoints.restore()
         self.history = History(folder / _HISTORY)
-        self.started = time.monotonic() - self.history.seconds
         self.stages = stages(params)
         self.total = self.stages[-1].stop
 
@@ -146,6 +145,7 @@ class _Run:
             self.devices.check_agreement(self._step, zlib.crc32(repr(self.params).encode()))
             if self.devices.is_chief:
                 self.history.forget_after(self._step)
+            self.started = time.monotonic() - self.history.seconds
             with Interrupts() as interrupts:
                 for stage in self.stages:
                     if self._step < stage.stop:
@@ -162,9 +162,11 @@ class _Run:
                 f"`halopaint resume --run {self.folder}` goes on"
             ) from None
         except tf.errors.OpError as error:
+            alone = self.devices.workers == 1
             raise RunError(
-                f"training stopped at step {self._step}: {str(error).splitlines()[0]}; "
-                f"`halopaint resume --run {self.folder}` goes on from the last checkpoint"
+                f"training stopped at step {self._step}{'' if alone else ' with a worker lost'}: "
+                f"{first_sentence(error)}; `halopaint resume --run {self.folder}` "
+                f"{'' if alone else 'on every worker '}goes on from the last checkpoint"
             ) from error
         return self.folder / _BEST
 
