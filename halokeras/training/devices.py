@@ -6,8 +6,10 @@ the whole batch, to rounding.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -169,14 +171,15 @@ def find_devices() -> Devices:
     config = None if text is None else parse_task_config(text)
     if config is not None and len(config.workers) > 1:
         try:
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(
-                tf.distribute.cluster_resolver.SimpleClusterResolver(
-                    tf.train.ClusterSpec({"worker": config.workers}),
-                    task_type="worker",
-                    task_id=config.position,
-                    rpc_layer="grpc",
+            with _ctrl_c_ends_the_process():  # it waits for the others in C++
+                strategy = tf.distribute.MultiWorkerMirroredStrategy(
+                    tf.distribute.cluster_resolver.SimpleClusterResolver(
+                        tf.train.ClusterSpec({"worker": config.workers}),
+                        task_type="worker",
+                        task_id=config.position,
+                        rpc_layer="grpc",
+                    )
                 )
-            )
         except (tf.errors.OpError, RuntimeError) as error:
             raise RunError(
                 f"cannot join the workers of TF_CONFIG: {first_sentence(error)}; check that "
@@ -187,6 +190,18 @@ def find_devices() -> Devices:
     if len(devices) == 1:
         return Devices()
     return Devices(tf.distribute.MirroredStrategy([device.name for device in devices]))
+
+
+@contextmanager
+def _ctrl_c_ends_the_process() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def first_sentence(error: Exception) -> str:
