@@ -54,7 +54,7 @@ class Checkpoints:
             If it cannot be written.
         """
         try:
-            self._manager.save(checkpoint_number=int(self._gan.step))
+            self._manager.save(checkpoint_number=int(self._gan.step.numpy()))
         except (OSError, tf.errors.OpError) as error:
             raise RunError(
                 f"cannot write a checkpoint to {self._folder}; free some space or make it "

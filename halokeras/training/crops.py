@@ -32,9 +32,16 @@ class CropStream:
     margin: int
 
     def steps(
-        self, start: int, stop: int, batches: int, batch_size: int, seed: tuple[int, int]
+        self,
+        start: int,
+        stop: int,
+        batches: int,
+        batch_size: int,
+        seed: tuple[int, int],
+        replica: int = 0,
+        replicas: int = 1,
     ) -> tf.data.Dataset:
-        """Stream the crops of steps `start` to `stop`.
+        """Stream the crops of steps `start` to `stop`, or one replica's share of them.
 
         Parameters
         ----------
@@ -42,21 +49,25 @@ class CropStream:
             Batches of one step (critic updates plus the painter's), and crops in each.
         seed
             Two integers that, with the crop's index, fix its box, place and orientation.
+        replica, replicas
+            Which of how many equal shares of each batch to cut; `replicas` divides `batch_size`.
 
         Returns
         -------
         tf.data.Dataset
-            Of (density, counts): (batches, batch_size, side, side, side, 1) float32 each.
+            Of (density, counts): (batches, share, side, side, side, 1) float32 each.
             Holds no state: a stream that starts at a step equals the rest of one that came there.
         """
         density = tf.constant(self.density)
         counts = tf.constant(self.counts)
         per_step = batches * batch_size
+        share = batch_size // replicas
+        own = [b * batch_size + replica * share + i for b in range(batches) for i in range(share)]
         wide = self.crop_size + 2 * self.margin
 
         def crops_of_step(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            pairs = [self._cut(density, counts, step * per_step + i, seed) for i in range(per_step)]
-            shape = (batches, batch_size)
+            pairs = [self._cut(density, counts, step * per_step + i, seed) for i in own]
+            shape = (batches, share)
             densities = tf.reshape(tf.stack([p[0] for p in pairs]), (*shape, wide, wide, wide, 1))
             side = self.crop_size
             painted = tf.reshape(tf.stack([p[1] for p in pairs]), (*shape, side, side, side, 1))

@@ -9,7 +9,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Holds back the first Ctrl-C or SIGTERM until `check`; a second one is immediate.
+    """Holds back the first Ctrl-C or SIGTERM until they are asked after; a second one is immediate.
 
     A step that is cut in two could not be resumed to the same bits: its validation and its row
     of the history would be lost. Outside the main thread, where Python takes no signals, this
@@ -17,7 +17,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._asked = False
+        self.asked = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -34,12 +34,7 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def check(self) -> None:
-        """Raise `KeyboardInterrupt` if one was asked for."""
-        if self._asked:
-            raise KeyboardInterrupt
-
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
+        if self.asked:
             raise KeyboardInterrupt
-        self._asked = True
+        self.asked = True

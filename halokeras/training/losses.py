@@ -51,15 +51,23 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     of means, where T^2 is the ratio of powers and r the cross-correlation, both summed over
     the batch. Both fields see the same crop window, so it cancels from T and r to the leading
     order. The two parts do not compete: r is blind to an isotropic filter, T is not.
+
+    Replicas of a `tf.distribute` strategy each give their share of the batch and get the distance
+    of all of it.
     """
     side = counts.shape[1]
     weights = tf.constant(_shell_weights(side))
-    mean_painted, mean_counts = tf.reduce_mean(painted), tf.reduce_mean(counts)
+    mean_painted, mean_counts = _over_replicas(
+        "MEAN", tf.reduce_mean(painted), tf.reduce_mean(counts)
+    )
     modes_painted = _modes(painted - mean_painted)
     modes_counts = _modes(counts - mean_counts)
-    power_painted = _shells(tf.math.real(modes_painted * tf.math.conj(modes_painted)), weights)
-    power_counts = _shells(tf.math.real(modes_counts * tf.math.conj(modes_counts)), weights)
-    shared = _shells(tf.math.real(modes_painted * tf.math.conj(modes_counts)), weights)
+    power_painted, power_counts, shared = _over_replicas(
+        "SUM",
+        _shells(tf.math.real(modes_painted * tf.math.conj(modes_painted)), weights),
+        _shells(tf.math.real(modes_counts * tf.math.conj(modes_counts)), weights),
+        _shells(tf.math.real(modes_painted * tf.math.conj(modes_counts)), weights),
+    )
     log_ratio = tf.math.log((power_painted + _TINY) / (power_counts + _TINY))
     correlation = shared / tf.sqrt(power_painted * power_counts + _TINY)
     offset = tf.math.log((mean_painted + _TINY) / (mean_counts + _TINY))
@@ -68,6 +76,15 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         + tf.reduce_mean(1.0 - correlation)
         + tf.square(offset)
     )
+
+
+def _over_replicas(reduction: str, *values: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    # its gradient is reduced alike: the mean of the replicas' gradients is that of the whole batch
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return values
+    reduced: tuple[tf.Tensor, ...] = context.all_reduce(reduction, values)
+    return reduced
 
 
 def _modes(fields: tf.Tensor) -> tf.Tensor:

@@ -4,8 +4,10 @@ import math
 import os
 import platform
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
+from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History
 from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import DrawModel, save_painter
@@ -77,15 +80,18 @@ def train(params: Params, folder: Path | None, report: Report) -> Path:
     Interrupted
         After Ctrl-C, once the run is saved.
     """
+    devices = find_devices()
+    check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
-    if (folder / _PARAMS).exists():
+    if devices.is_chief and (folder / _PARAMS).exists():
         raise RunError(
             f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
             "or choose another --run folder"
         )
     data = load_data(params)
-    write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
-    return _Run(params, folder, data).go_on(report)
+    if devices.is_chief:
+        write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
+    return _Run(params, folder, data, devices).go_on(report)
 
 
 def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Path:
@@ -98,13 +104,15 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
     RunError
         If there is no such run, or as `train`.
     """
+    devices = find_devices()
     folder = folder or newest_unfinished(runs)
     if not (folder / _PARAMS).is_file():
         raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
     if (folder / _FINISHED).exists():
         raise RunError(f"the run in {folder} is finished; its painter is {folder / _BEST}")
     params = load_params(folder / _PARAMS)
-    return _Run(params, folder, load_data(params)).go_on(report)
+    check_batches(params, devices.replicas)
+    return _Run(params, folder, load_data(params), devices).go_on(report)
 
 
 def newest_unfinished(runs: Path) -> Path:
@@ -122,42 +130,56 @@ def _last_written(folder: Path) -> float:
 
 
 class _Run:
-    def __init__(self, params: Params, folder: Path, data: TrainingData) -> None:
-        self.params, self.folder, self.data = params, folder, data
-        self.gan = build_gan(params)
+    def __init__(self, params: Params, folder: Path, data: TrainingData, devices: Devices) -> None:
+        self.params, self.folder, self.data, self.devices = params, folder, data, devices
+        with devices.scope():
+            self.gan = build_gan(params)
         self.checkpoints = Checkpoints(self.gan, folder / _CHECKPOINTS)
         self.checkpoints.restore()
         self.history = History(folder / _HISTORY)
-        self.history.forget_after(int(self.gan.step))
-        self.started = time.monotonic() - self.history.seconds
         self.stages = stages(params)
         self.total = self.stages[-1].stop
 
     def go_on(self, report: Report) -> Path:
         try:
+            self.devices.check_agreement(self._step, zlib.crc32(repr(self.params).encode()))
+            if self.devices.is_chief:
+                self.history.forget_after(self._step)
+            self.started = time.monotonic() - self.history.seconds
             with Interrupts() as interrupts:
                 for stage in self.stages:
-                    if int(self.gan.step) < stage.stop:
+                    if self._step < stage.stop:
                         self._train_stage(stage, report, interrupts)
+            if self.devices.is_chief:
+                write_text(self.folder / _FINISHED, f"{self.total} steps\n")
+            # a worker that left now would take the chief's last words for a failure
+            self.devices.any(False)
         except KeyboardInterrupt:
-            self.checkpoints.save()
+            if self.devices.is_chief:
+                self.checkpoints.save()
             raise Interrupted(
-                f"stopped and saved at step {int(self.gan.step)} of {self.total}; "
+                f"stopped and saved at step {self._step} of {self.total}; "
                 f"`halopaint resume --run {self.folder}` goes on"
             ) from None
         except tf.errors.OpError as error:
+            alone = self.devices.workers == 1
             raise RunError(
-                f"training stopped at step {int(self.gan.step)}: {str(error).splitlines()[0]}; "
-                f"`halopaint resume --run {self.folder}` goes on from the last checkpoint"
+                f"training stopped at step {self._step}{'' if alone else ' with a worker lost'}: "
+                f"{first_sentence(error)}; `halopaint resume --run {self.folder}` "
+                f"{'' if alone else 'on every worker '}goes on from the last checkpoint"
             ) from error
-        write_text(self.folder / _FINISHED, f"{self.total} steps\n")
         return self.folder / _BEST
 
+    @property
+    def _step(self) -> int:
+        return int(self.gan.step.numpy())
+
     def _train_stage(self, stage: Stage, report: Report, interrupts: Interrupts) -> None:
-        run = self.params.run
-        update = tf.function(self._update(stage))
-        first = int(self.gan.step)
-        report(Progress(stage, first, self.total))
+        run, devices = self.params.run, self.devices
+        update = devices.compiled(self._update(stage))
+        first = self._step
+        if devices.is_chief:
+            report(Progress(stage, first, self.total))
         for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
             self._set_learning_rates(stage, number)
             logs = update(batch)
@@ -165,17 +187,25 @@ class _Run:
             last = done == stage.stop
             losses: dict[str, float] = {}
             if last or any(done % n == 0 for n in (run.log_every, run.checkpoint_every)):
-                losses = self._finite(logs, done)
-            validation = None
-            if last or done % run.validate_every == 0:
-                validation = self._validate(done)
-            if losses or validation:
-                seconds = time.monotonic() - self.started
-                self.history.write(done, stage.name, seconds, losses, validation)
-                report(Progress(stage, done, self.total, losses, validation))
-            if last or done % run.checkpoint_every == 0:
-                self.checkpoints.save()
-            interrupts.check()
+                losses = self._finite(devices.mean(logs), done)
+            if devices.is_chief:
+                self._record(stage, done, losses, report)
+            # workers must stop at the same step: they agree where they meet for the losses
+            if (losses or devices.workers == 1) and devices.any(interrupts.asked):
+                raise KeyboardInterrupt
+
+    def _record(self, stage: Stage, done: int, losses: dict[str, float], report: Report) -> None:
+        run = self.params.run
+        last = done == stage.stop
+        validation = None
+        if last or done % run.validate_every == 0:
+            validation = self._validate(done)
+        if losses or validation:
+            seconds = time.monotonic() - self.started
+            self.history.write(done, stage.name, seconds, losses, validation)
+            report(Progress(stage, done, self.total, losses, validation))
+        if last or done % run.checkpoint_every == 0:
+            self.checkpoints.save()
 
     def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:
         return {
@@ -195,8 +225,9 @@ class _Run:
             self.params.painter.margin,
         )
         batches = {"warm start": 1, "critic warm-up": training.n_critic}
-        return iter(
-            stream.steps(
+        return self.devices.batches(
+            partial(
+                stream.steps,
                 first,
                 stage.stop,
                 batches.get(stage.name, training.n_critic + 1),
@@ -215,8 +246,7 @@ class _Run:
         gan.painter_optimizer.learning_rate.assign(_decayed(training.painter_optimizer, done))
         gan.critic_optimizer.learning_rate.assign(_decayed(training.critic_optimizer, done))
 
-    def _finite(self, logs: dict[str, tf.Tensor], step: int) -> dict[str, float]:
-        losses = {name: float(value) for name, value in logs.items()}
+    def _finite(self, losses: dict[str, float], step: int) -> dict[str, float]:
         bad = [name for name, value in losses.items() if not math.isfinite(value)]
         if bad:
             raise RunError(
@@ -275,6 +305,20 @@ def stages(params: Params) -> list[Stage]:
             found.append(Stage(name, start, start + length))
         start += length
     return found
+
+
+def check_batches(params: Params, replicas: int) -> None:
+    """Raise `RunError` unless every batch can be shared equally by `replicas`."""
+    training = params.training
+    sizes = {"training.batch_size": training.batch_size if training.steps else 0}
+    if training.warm_start.steps:
+        sizes["training.warm_start.batch_size"] = training.warm_start.batch_size
+    for name, size in sizes.items():
+        if size % replicas:
+            raise RunError(
+                f"{name} {size} cannot be shared equally by {replicas} devices; make it a "
+                "multiple of that, or hide GPUs with CUDA_VISIBLE_DEVICES"
+            )
 
 
 def build_gan(params: Params) -> HaloPaintingGAN:

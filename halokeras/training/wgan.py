@@ -75,7 +75,10 @@ class HaloPaintingGAN(keras.Model):
         # XLA fuses the stacked convolutions, and does not know oneDNN's or cuDNN's
         through_xla = not has_fast_conv3d()
         self._critic_gradients = tf.function(self.critic_gradients, jit_compile=through_xla)
-        self._painter_gradients = tf.function(self.painter_gradients, jit_compile=through_xla)
+        self._painter_gradients = self.painter_gradients
+        if not (self.spectral_weight and _replicas() > 1):
+            # replicas cannot meet within a function of their own, as the spectral distance needs
+            self._painter_gradients = tf.function(self.painter_gradients, jit_compile=through_xla)
         self._likelihood_gradients = tf.function(self.likelihood_gradients, jit_compile=through_xla)
         self.painter_optimizer = painter_optimizer
         self.critic_optimizer = critic_optimizer
@@ -92,6 +95,9 @@ class HaloPaintingGAN(keras.Model):
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
         """Update the critic on each of `n_critic` batches, then the painter on the last.
 
+        As any of the steps here, a replica of a `tf.distribute` strategy gives it its share of
+        the batch, and takes the update that the whole batch makes.
+
         Parameters
         ----------
         data
@@ -101,9 +107,7 @@ class HaloPaintingGAN(keras.Model):
         density, counts = data
         logs = self.critic_updates(density[:-1], counts[:-1])
         painter_logs = self._painter_gradients(density[-1], counts[-1])
-        self.painter_optimizer.apply(
-            painter_logs.pop("gradients"), self.painter.trainable_variables
-        )
+        self._apply(self.painter_optimizer, painter_logs.pop("gradients"), self.painter)
         self._finish_step()
         return {**logs, **painter_logs}
 
@@ -112,7 +116,7 @@ class HaloPaintingGAN(keras.Model):
         logs: Logs = {}
         for i in range(density.shape[0]):
             logs = self._critic_gradients(density[i], counts[i], self._interpolation(counts[i], i))
-            self.critic_optimizer.apply(logs.pop("gradients"), self.critic.trainable_variables)
+            self._apply(self.critic_optimizer, logs.pop("gradients"), self.critic)
         return logs
 
     def warm_critic_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
@@ -124,7 +128,7 @@ class HaloPaintingGAN(keras.Model):
     def warm_start_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
         """Update the painter by the Poisson likelihood of the counts alone."""
         logs: Logs = self._likelihood_gradients(data[0][0], data[1][0])
-        self.warm_optimizer.apply(logs.pop("gradients"), self.painter.trainable_variables)
+        self._apply(self.warm_optimizer, logs.pop("gradients"), self.painter)
         self._finish_step()
         for expected, average in zip(
             self.expected_painter.trainable_variables,
@@ -178,11 +182,25 @@ class HaloPaintingGAN(keras.Model):
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
+    def _apply(
+        self, optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor], part: keras.Model
+    ) -> None:
+        replicas = _replicas()
+        if replicas > 1:
+            # each is of means over a replica's share of the batch, and Keras sums over replicas
+            gradients = [gradient / replicas for gradient in gradients]
+        optimizer.apply(gradients, part.trainable_variables)
+
     def _interpolation(self, counts: tf.Tensor, update: int) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(
             tf.constant(self.seed, tf.int64), self.step * self.n_critic + update
         )
-        return tf.random.stateless_uniform((counts.shape[0], 1, 1, 1, 1), key)
+        share, replicas = counts.shape[0], _replicas()
+        weight = tf.random.stateless_uniform((share * replicas, 1, 1, 1, 1), key)
+        if replicas == 1:
+            return weight
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return weight[replica * share : (replica + 1) * share]
 
     def _finish_step(self) -> None:
         """Move the averaged weights, faster at first so that the start is soon forgotten."""
@@ -193,3 +211,8 @@ class HaloPaintingGAN(keras.Model):
         ):
             average.assign(decay * average + (1.0 - decay) * weight)
         self.step.assign_add(1)
+
+
+def _replicas() -> int:
+    replicas: int = tf.distribute.get_strategy().num_replicas_in_sync
+    return replicas

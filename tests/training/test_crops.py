@@ -49,3 +49,11 @@ def test_a_crop_across_the_edge_comes_from_the_other_side():
     field = density.numpy()[0, 0, ..., 0]
     np.testing.assert_array_equal(field[:4], field[8:])
     np.testing.assert_array_equal(field[:, :4], field[:, 8:])
+
+
+def test_shares_of_replicas_are_the_whole_batch():
+    whole = next(iter(stream().steps(3, 4, 2, 6, (5, 6))))
+    shares = [next(iter(stream().steps(3, 4, 2, 6, (5, 6), r, 3))) for r in range(3)]
+    for field in range(2):
+        together = np.concatenate([share[field] for share in shares], axis=1)
+        np.testing.assert_array_equal(together, whole[field])
