@@ -314,7 +314,8 @@ def _train(start: "Callable[[Report], Path]") -> None:
 def paint(
     box: BoxOption = None,
     density: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A density grid, .npy or HDF5, instead.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A density grid, .npy, HDF5 or Zarr, instead."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
     voxel_size: Annotated[float | None, typer.Option(help="Its voxel size [Mpc/h].")] = None,
@@ -376,8 +377,8 @@ def paint(
         raise typer.BadParameter("--dataset and --voxel-size go with --density")
     if density is None and voxels is None and redshift is not None:
         raise typer.BadParameter("--redshift goes with --density or --voxels")
-    if output is not None and output.suffix != ".h5":
-        raise typer.BadParameter("--output is a box file and ends in .h5")
+    if output is not None and output.suffix not in (".h5", ".zarr"):
+        raise typer.BadParameter("--output is a box file and ends in .h5 or .zarr")
     if not draw and (realizations > 1 or (seed and voxels is None)):
         raise typer.BadParameter(
             "--realizations and --seed go with --draw, or --seed with --voxels"

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes import zarr_store
 from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
 from halokeras.boxes.cosmology import Cosmology, box_cosmology
 from halokeras.boxes.gridding import Shape
@@ -64,7 +65,7 @@ def read_box(path: Path) -> Box:
 
 
 @contextmanager
-def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, h5py.Dataset]]]:
+def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
     """Open a box file and give its header and its datasets by name, values not yet read.
 
     Raises
@@ -72,12 +73,19 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, h5py.Dataset]]
     BoxError
         As `read_box` but for what only the values tell; also for errors of HDF5 in the block.
     """
-    if not path.is_file():
+    if not (path.is_file() or (path.suffix == zarr_store.SUFFIX and path.is_dir())):
         raise BoxError(f"box file {path} does not exist; make one with `halopaint simulate`")
+    if path.suffix == zarr_store.SUFFIX:
+        group = zarr_store.open_group(path)
+        stored = {name: group[name] for name in _FIELDS if name in group}
+        stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
+        yield _read_header(dict(group.attrs), stored, path), stored
+        return
     with ExitStack() as opened:
         try:
             file = opened.enter_context(h5py.File(path, "r"))
-            header, fields = _read_header(file, path), _fields(file, path)
+            fields = _fields(file, path)
+            header = _read_header(dict(file.attrs), fields, path)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             raise _unreadable(path, error) from error
         try:
@@ -106,8 +114,14 @@ def write_box(box: Box, path: Path) -> None:
             file.create_dataset(name, data=array, **packed)
 
 
-def write_header(file: h5py.File, header: Header, shape: Shape) -> None:
-    """Write the attributes of a box of `shape` voxels, or raise `BoxError` if two would clash."""
+def write_header(file: Any, header: Header, shape: Shape) -> None:
+    """Write the attributes of a box of `shape` voxels to an HDF5 file or Zarr group.
+
+    Raises
+    ------
+    BoxError
+        If the provenance names one of them.
+    """
     reserved = {*_GRID, *_COSMOLOGY} & set(header.provenance)
     if reserved:
         raise BoxError(f"box provenance may not name {sorted(reserved)}")
@@ -182,11 +196,11 @@ def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
     return shipped_ones, own
 
 
-def _read_header(file: h5py.File, path: Path) -> Header:
-    attributes = {name: plain(value, name, path) for name, value in file.attrs.items()}
+def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> Header:
+    attributes = {name: plain(value, name, path) for name, value in stored.items()}
     if attributes.get("format") != FORMAT:
         raise BoxError(
-            f"{path} is HDF5 but not a halopaint box (no format attribute); "
+            f"{path} can be read but is not a halopaint box (no format attribute); "
             "convert it with `halopaint prepare`"
         )
     version = attributes.get("format_version")
@@ -206,7 +220,7 @@ def _read_header(file: h5py.File, path: Path) -> Header:
             raise BoxError(f"box file {path}: {error}") from None
     known = {*_GRID, *_COSMOLOGY}
     provenance = {name: value for name, value in attributes.items() if name not in known}
-    _check_size(file, attributes.get("box_size", np.nan), voxel_size, path)
+    _check_size(fields, attributes.get("box_size", np.nan), voxel_size, path)
     return Header(voxel_size, redshift, cosmology, provenance)
 
 
@@ -220,18 +234,14 @@ def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
     return fields
 
 
-def _check_size(file: h5py.File, stated: Any, voxel_size: float, path: Path) -> None:
-    for name in ("density", "counts"):
-        grid = dataset(file, name, path, _FIELDS[name])
-        if grid is None:
-            continue
+def _check_size(fields: dict[str, Any], stated: Any, voxel_size: float, path: Path) -> None:
+    for grid in (fields[name] for name in ("density", "counts") if name in fields):
         box_size = np.asarray(stated, dtype=np.float64)
         if not np.allclose(box_size, np.array(grid.shape) * voxel_size, rtol=1e-5):
             raise BoxError(
                 f"box file {path}: box_size {box_size.tolist()} is not shape {grid.shape} x "
                 f"voxel_size {voxel_size} Mpc/h; correct the attributes"
             )
-        return
 
 
 def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:

@@ -26,6 +26,10 @@ def plain(value: Any, name: str, path: Path) -> Any:
         return value.item()
     if isinstance(value, str):
         return value
+    if isinstance(value, int | float):
+        return value
+    if name == "box_size" and isinstance(value, list):
+        value = np.array(value)
     if name == "box_size" and isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
         return value
     raise BoxError(f"box file {path}: attribute {name} is neither text nor number; remove it")

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes import zarr_store
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError, HalopaintError, ModelError
 from halokeras.painting.paint import Place, Progress, TilePainter
@@ -152,6 +153,9 @@ def _paint_row(
     painter = _tile_painter(model, model_hash, expected, tile)
     if density.suffix == ".npy":
         wide = read_row(np.load(density, mmap_mode="r"), row, tile, painter.margin)
+    elif density.suffix == zarr_store.SUFFIX:
+        grid = zarr_store.open_group(density)[dataset or "density"]
+        wide = read_row(grid, row, tile, painter.margin)
     else:
         try:
             with h5py.File(density, "r") as file:

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes import hdf5
+from halokeras.boxes import hdf5, zarr_store
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.boxes.grid import Grid
@@ -82,12 +82,14 @@ def open_box_density(path: Path) -> Iterator[Density]:
             raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
         source = f"box file {path}"
         check_scale(header.voxel_size, header.redshift, source)
-        _check_stored(fields["density"], source)
+        in_hdf5 = isinstance(fields["density"], h5py.Dataset)
+        if in_hdf5:
+            _check_stored(fields["density"], source)
         check_grid(fields["density"], "density", source)
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
         )
-        velocity = hdf5.dataset(fields["density"].file, "velocity", path, "f")
+        velocity = hdf5.dataset(fields["density"].file, "velocity", path, "f") if in_hdf5 else None
         if velocity is not None and velocity.shape != (3, *fields["density"].shape):
             raise BoxError(
                 f"{source}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) on the "
@@ -105,9 +107,10 @@ def open_density(
     Parameters
     ----------
     path
-        A ``.npy`` array, or an HDF5 file (``.h5``, ``.hdf5``), of rho/mean on a periodic grid.
+        A ``.npy`` array, an HDF5 file (``.h5``, ``.hdf5``) or a Zarr group (``.zarr``), of
+        rho/mean on a periodic grid.
     dataset
-        The name of the dataset inside an HDF5 file.
+        The name of the dataset inside an HDF5 file or Zarr group.
     voxel_size
         Comoving side of a voxel [Mpc/h].
     redshift
@@ -147,9 +150,10 @@ def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Ite
     BoxError
         If the file cannot be read, or the array is no density.
     """
-    if not path.is_file():
+    if not path.exists():
         raise BoxError(f"no density file {path}; check the path")
-    opened = _open_npy if path.suffix == ".npy" else _open_hdf5
+    openers = {".npy": _open_npy, zarr_store.SUFFIX: _open_zarr}
+    opened = openers.get(path.suffix, _open_hdf5)
     with opened(path, dataset, option) as grid:
         check_grid(grid, "density", f"density file {path}")
         yield grid
@@ -166,6 +170,17 @@ def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
         raise BoxError(f"{path} is not a plain numeric .npy array: {_line(error)}") from error
     _check_numbers(array, str(path))
     yield array
+
+
+@contextmanager
+def _open_zarr(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
+    group = zarr_store.open_group(path)
+    entry = None if dataset is None else group.get(dataset)
+    if entry is None or not zarr_store.is_array(entry):
+        names = ", ".join(list(group.array_keys())[:8])
+        raise BoxError(f"{path} has no array {dataset!r}; choose one of {names} with {option}")
+    _check_numbers(entry, f"{dataset} in {path}")
+    yield entry
 
 
 @contextmanager

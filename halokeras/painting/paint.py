@@ -245,7 +245,8 @@ def painted_file(
     written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
-    with partial_counts(output, written, given.shape, dtype, identity) as partial:
+    tile = tile_shape(given.shape, LARGEST_TILE)
+    with partial_counts(output, written, given.shape, dtype, identity, tile) as partial:
         yield partial
 
 

@@ -6,15 +6,17 @@ is on the disk before the first row; rows only overwrite values, so no moment le
 """
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import ModelError, OutputError
@@ -35,36 +37,49 @@ class PartialCounts:
         Rows that an earlier process has filled.
     """
 
-    def __init__(self, file: h5py.File, path: Path, journal: Path, done: int, identity: str):
-        self.counts: WritableGrid = file["counts"]
+    def __init__(self, store: Any, path: Path, journal: Path, done: int, identity: str):
+        self.counts: WritableGrid = store["counts"]
         self.done = done
-        self._file, self._path, self._journal, self._identity = file, path, journal, identity
+        self._store, self._path, self._journal, self._identity = store, path, journal, identity
         self._committed = time.monotonic()
 
     def commit(self, done: int) -> None:
         """Note that `done` rows are filled; at most every two seconds, as it waits for the disk."""
         if time.monotonic() - self._committed < _SECONDS_BETWEEN_COMMITS:
             return
-        self._file.flush()
-        sync(self._path)
+        self.flush()
         write_text(self._journal, json.dumps({"identity": self._identity, "rows": done}))
         self._committed = time.monotonic()
+
+    def flush(self) -> None:
+        """Have what was written survive this process; of an HDF5 file, the machine too."""
+        if isinstance(self._store, h5py.File):
+            self._store.flush()
+            sync(self._path)
 
 
 @contextmanager
 def partial_counts(
-    target: Path, header: Header, shape: Shape, dtype: type[np.generic], identity: str
+    target: Path,
+    header: Header,
+    shape: Shape,
+    dtype: type[np.generic],
+    identity: str,
+    tile: Shape,
 ) -> Iterator[PartialCounts]:
     """Begin a painted file, or go on with one; it takes its name once the block has filled it.
 
     Parameters
     ----------
     target
-        The file to write; missing parent folders are made.
+        The HDF5 file or, if it ends in ``.zarr``, the Zarr group to write; missing parent folders
+        are made.
     header, shape, dtype
         Of the counts.
     identity
         Of what is painted, by what: an earlier part of another identity is refused.
+    tile
+        Of the painting; the chunks of a Zarr group.
 
     Raises
     ------
@@ -77,16 +92,18 @@ def partial_counts(
         target.parent.mkdir(parents=True, exist_ok=True)
         done = _rows_done(part, journal, identity)
         if not done:
-            _create(part, header, shape, dtype)
-        with _opened(part, target) as file:
-            yield PartialCounts(file, part, journal, done, identity)
-            file.flush()
-        sync(part)
+            _create(part, target, header, shape, dtype, tile)
+        with _opened(part, target) as store:
+            partial = PartialCounts(store, part, journal, done, identity)
+            yield partial
+            partial.flush()
+        if target.is_dir():
+            shutil.rmtree(target)
         part.replace(target)
         journal.unlink(missing_ok=True)
         sync(target.parent)
     except ModelError:
-        part.unlink(missing_ok=True)
+        _remove(part)
         journal.unlink(missing_ok=True)
         raise
     except OSError as error:
@@ -117,9 +134,18 @@ def _rows_done(part: Path, journal: Path, identity: str) -> int:
     return rows
 
 
-def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
+def _create(
+    part: Path, target: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape
+) -> None:
+    if target.suffix == zarr_store.SUFFIX:
+        _remove(part)
+        group = zarr_store.open_group(part, "w")
+        write_header(group, header, shape)
+        group.create_array("counts", shape=shape, chunks=tile, dtype=np.dtype(dtype))
+        return
     if part.exists():
-        _opened(part, part).close()  # refuses one that another process is writing
+        with _opened(part, target):  # refuses one that another process is writing
+            pass
     with h5py.File(part, "w") as file:
         write_header(file, header, shape)
         space = h5py.h5s.create_simple(shape)
@@ -131,9 +157,19 @@ def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -
     sync(part.parent)
 
 
-def _opened(part: Path, target: Path) -> h5py.File:
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.unlink(missing_ok=True)
+
+
+def _opened(part: Path, target: Path) -> AbstractContextManager[Any]:
+    if target.suffix == zarr_store.SUFFIX:
+        return nullcontext(zarr_store.open_group(part, "r+"))
     try:
-        return h5py.File(part, "r+")
+        file: AbstractContextManager[Any] = h5py.File(part, "r+")
+        return file
     except BlockingIOError as error:
         raise OutputError(
             f"another process is writing {target}; wait for it, or choose another --output"
