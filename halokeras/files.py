@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -106,9 +107,11 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def unwritable(target: Path, error: OSError) -> OutputError:
+def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     """Give the error that says why `target` cannot be written, and what to do."""
-    reason = error.strerror or str(error)
+    reason = getattr(error, "strerror", None) or str(error)
+    of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
+    reason = of_the_system[1] if of_the_system else " ".join(reason.split())
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"
     )

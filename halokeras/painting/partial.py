@@ -6,6 +6,7 @@ is on the disk before the first row; rows only overwrite values, so no moment le
 """
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -146,6 +147,17 @@ def _create(
     if part.exists():
         with _opened(part, target):  # refuses one that another process is writing
             pass
+    try:
+        _create_hdf5(part, header, shape, dtype)
+        _reserve(part)
+    except (OSError, RuntimeError) as error:  # HDF5 tells of a full disk in either
+        _remove(part)
+        raise unwritable(target, error) from error
+    sync(part)
+    sync(part.parent)
+
+
+def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
     with h5py.File(part, "w") as file:
         write_header(file, header, shape)
         space = h5py.h5s.create_simple(shape)
@@ -153,8 +165,13 @@ def _create(
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         h5py.h5d.create(file.id, b"counts", kind, space, properties)
-    sync(part)
-    sync(part.parent)
+
+
+def _reserve(part: Path) -> None:
+    """Take the space on the disk now, where the system can, rather than row by row."""
+    if hasattr(os, "posix_fallocate"):
+        with part.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
 
 
 def _remove(part: Path) -> None:

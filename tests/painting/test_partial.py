@@ -136,6 +136,34 @@ def test_two_writers_of_one_file_do_not_mix(given, saved, tmp_path):
         other.kill()
 
 
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from halokeras.errors import OutputError
+from halokeras.painting.inputs import open_box_density
+from halokeras.painting.paint import paint_file
+from halokeras.training.model_store import load_painter
+
+saved = load_painter(Path(sys.argv[1]))
+with open_box_density(Path(sys.argv[2])) as given:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+    try:
+        paint_file(given, saved, "m", Path(sys.argv[3]))
+    except OutputError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_told_before_anything_is_painted(tiny_box, drawing_model, tmp_path):
+    write_box(tiny_box, tmp_path / "box.h5")
+    command = [sys.executable, "-c", LIMITED, drawing_model, tmp_path / "box.h5"]
+    done = subprocess.run(
+        [*command, tmp_path / "out" / "o.h5"], capture_output=True, text=True, check=True
+    )
+    assert "o.h5: File too large; choose a folder" in done.stdout
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_no_row_before_its_commit_is_lost(given, saved, tmp_path):
     begin(given, saved, tmp_path / "out.h5")
     paint_file(given, saved, "m", tmp_path / "whole.h5")
