@@ -214,6 +214,9 @@ def lpt(
             "128^3 voxels), the first on the corner of the first voxel.",
         ),
     ] = None,
+    velocity: Annotated[
+        bool, typer.Option("--velocity", help="Write the velocity of the matter too [km/s].")
+    ] = False,
 ) -> None:
     """Make the 2LPT density of a box of any size, ready to paint."""
     if box is not None and cosmology is not None:
@@ -235,6 +238,7 @@ def lpt(
         redshift=redshift,
         box_id=named,
         initial_modes=initial_modes,
+        velocity=velocity,
     )
     _make_density(wanted, output)
 
@@ -415,7 +419,7 @@ def paint(
             from halokeras.painting.draws import law_of
 
             law_of(saved, model.name)  # its lack is told before a density is made
-        _density_for(saved, source, box or "00", seed, voxels, redshift)
+        _density_for(saved, source, box or "00", seed, voxels, redshift, velocity=catalogue)
     with ExitStack() as files:
         given = files.enter_context(
             open_box_density(source)
@@ -614,6 +618,7 @@ def _density_for(
     seed: int,
     voxels: tuple[int, int, int],
     redshift: float | None,
+    velocity: bool,
 ) -> None:
     """Make a density as a painter knows them, but perhaps for the redshift."""
     from halokeras.boxes.cosmology import box_cosmology
@@ -628,6 +633,7 @@ def _density_for(
             voxel_size=learned.voxel_size,
             redshift=learned.redshift if redshift is None else redshift,
             box_id=box_id,
+            velocity=velocity,
         ),
         target,
     )

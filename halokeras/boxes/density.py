@@ -25,6 +25,7 @@ from halokeras.boxes.lpt import Modes, Table, first_order, modes_of_shape
 from halokeras.boxes.memory import available_memory
 from halokeras.boxes.streamed_lpt import (
     deposit_displaced,
+    deposit_momentum,
     padded,
     pass_count,
     second_order_source,
@@ -75,6 +76,8 @@ class LptBox:
         Name of the cosmology, if it has one.
     initial_modes
         A file as `halokeras.boxes.initial_modes` reads, instead of modes drawn from the seed.
+    velocity
+        Whether the file gets the velocity of the matter in each voxel too.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class LptBox:
     redshift: float = 0.3
     box_id: str | None = None
     initial_modes: Path | None = None
+    velocity: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -160,12 +164,15 @@ def estimate(box: LptBox) -> LptEstimate:
     second = 2 * modes + 6 * layer * fine // pass_count(fine, 6 * layer)
     deposit = 3 * layer * particles // pass_count(particles, 3 * layer) + modes
     voxels = prod(box.voxels)
+    again = 3 if box.velocity else 0  # three components, with twice the gradients
     return LptEstimate(
-        memory=_BYTES_AT_REST + max(second, deposit + 8 * voxels),
-        disk=4 * voxels,
+        memory=_BYTES_AT_REST
+        + max(second + bool(again) * modes, deposit + 8 * (1 + again) * voxels)
+        + bool(again) * deposit,
+        disk=4 * (1 + again) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
-        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels,
+        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + again),
     )
 
 
@@ -204,6 +211,20 @@ def make_density(
     BoxError
         If there is too little memory or the initial modes do not fit.
     """
+    return make_fields(box, workers, progress)[0]
+
+
+def make_fields(
+    box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Make the density as `make_density` and, if the box asks for it, the velocity.
+
+    Returns
+    -------
+    tuple
+        The density; and (3, nx, ny, nz) [km/s], the mean peculiar velocity of the matter that is
+        counted in each voxel, 0 where there is none, or None.
+    """
     check_memory(box)
     threads = numba.get_num_threads()
     numba.set_num_threads(min(workers, threads))
@@ -228,7 +249,7 @@ def write_density(
     OutputError
         If the file cannot be written.
     """
-    density = make_density(box, workers, progress)
+    density, velocity = make_fields(box, workers, progress)
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
     with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
         write_header(file, header, box.voxels)
@@ -236,9 +257,16 @@ def write_density(
         stored = file.create_dataset("density", box.voxels, np.float32, chunks=chunks)
         for start in range(0, box.voxels[0], _CHUNK):
             stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
+        if velocity is not None:
+            shape = (3, *box.voxels)
+            moving = file.create_dataset("velocity", shape, np.float32, chunks=(1, *chunks))
+            for axis, component in enumerate(velocity):
+                moving[axis] = component.astype(np.float32)
 
 
-def _make(box: LptBox, workers: int, progress: Progress) -> NDArray[np.float64]:
+def _make(
+    box: LptBox, workers: int, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     progress("initial modes", 0.0)
     corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
     power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
@@ -251,12 +279,26 @@ def _make(box: LptBox, workers: int, progress: Progress) -> NDArray[np.float64]:
         delta = read_initial_modes(
             box.initial_modes, box.lattice, box.voxels, box.voxel_size, power, workers
         )
-    _add_second_order(delta, ratio, workers, lambda done: progress("second order", done))
+    source = second_order_source(delta, workers, lambda done: progress("second order", done))
+    rate = None
+    if box.velocity:
+        rate = np.float32(now.first_rate[0]) * delta
+        rate -= np.float32(now.second_rate[0] * ratio) * source
+    _subtract(delta, ratio, source)
+    del source
     density = deposit_displaced(
         delta, box.voxels, PARTICLES, small, workers, lambda done: progress("particles", done)
     )
+    velocity = None
+    if rate is not None:
+        velocity = deposit_momentum(
+            delta, rate, box.voxels, PARTICLES, small, workers, lambda x: progress("velocities", x)
+        )
+        np.divide(velocity, density, out=velocity, where=density > 0)
+        # a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc
+        velocity *= 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size
     density /= PARTICLES**3
-    return density
+    return density, velocity
 
 
 def _provenance(box: LptBox) -> dict[str, str | int | float]:
@@ -274,11 +316,8 @@ def _provenance(box: LptBox) -> dict[str, str | int | float]:
     }
 
 
-def _add_second_order(
-    delta: Modes, ratio: float, workers: int, progress: Callable[[float], None] = lambda _: None
-) -> None:
+def _subtract(delta: Modes, ratio: float, source: Modes) -> None:
     """Turn the modes of delta into those of delta - D2 / D1^2 lap phi2, the displacement's."""
-    source = second_order_source(delta, workers, progress)
     for layer, second in zip(delta, source, strict=True):
         layer -= np.float32(ratio) * second
 
@@ -297,8 +336,8 @@ def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDAr
     for x in places:
         for y in places:
             some[x, y, :half] = every[x, y, :half]
-    _add_second_order(every, ratio, workers)
-    _add_second_order(some, ratio, workers)
+    for modes in (every, some):
+        _subtract(modes, ratio, second_order_source(modes, workers))
     for x in places:
         for y in places:
             every[x, y, :half] -= some[x, y, :half]

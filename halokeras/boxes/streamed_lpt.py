@@ -8,7 +8,6 @@ which each mode is turned by exp(2 pi i n_x r / N) and added at n_x modulo N / R
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 
 import numba
 import numpy as np
@@ -87,28 +86,78 @@ def deposit_displaced(
         Particles per voxel, summed in float64 and in the order of the planes, so that the result
         does not depend on the number of threads.
     """
-    lattice = lattice_of(potential)
-    particles = (voxels[0] * per_voxel, voxels[1] * per_voxel, voxels[2] * per_voxel)
-    passes = pass_count(particles[0], 3 * potential[0].nbytes)
-    folded = np.empty((3, particles[0] // passes, *potential.shape[1:]), dtype=np.complex64)
-    wave = _integers(lattice[0])
     grid = np.zeros(voxels)
+    ones = np.ones((voxels[1] * per_voxel, voxels[2] * per_voxel), dtype=np.float32)
+
+    def deposit(x: int, moved: list[NDArray[np.float32]]) -> None:
+        _deposit_plane(x, *moved, ones, small_scales, per_voxel, grid)
+
+    _each_plane([potential], voxels, per_voxel, deposit, workers, progress)
+    return grid
+
+
+def deposit_momentum(
+    potential: Modes,
+    rate: Modes,
+    voxels: Shape,
+    per_voxel: int,
+    small_scales: NDArray[np.float32],
+    workers: int = 1,
+    progress: Progress = lambda fraction: None,
+) -> NDArray[np.float64]:
+    """Move particles as `deposit_displaced` and sum their velocities in voxels.
+
+    Parameters
+    ----------
+    rate
+        Modes of the field whose inverse Laplacian is the potential of the velocity.
+
+    Returns
+    -------
+    NDArray
+        (3, nx, ny, nz): over the particles per voxel it is their mean -grad lap^-1 rate.
+    """
+    momentum = np.zeros((3, *voxels))
+
+    def deposit(x: int, planes: list[NDArray[np.float32]]) -> None:
+        moved, velocity = planes[:3], planes[3:]
+        for component, into in zip(velocity, momentum, strict=True):
+            _deposit_plane(x, *moved, component, small_scales, per_voxel, into)
+
+    _each_plane([potential, rate], voxels, per_voxel, deposit, workers, progress)
+    return momentum
+
+
+def _each_plane(
+    potentials: list[Modes],
+    voxels: Shape,
+    per_voxel: int,
+    deposit: Callable[[int, list[NDArray[np.float32]]], None],
+    workers: int,
+    progress: Progress,
+) -> None:
+    """Call `deposit` with each plane of particles and the three gradients of each potential."""
+    lattice = lattice_of(potentials[0])
+    particles = (voxels[0] * per_voxel, voxels[1] * per_voxel, voxels[2] * per_voxel)
+    passes = pass_count(particles[0], 3 * len(potentials) * potentials[0][0].nbytes)
+    rows = (particles[0] // passes, *potentials[0].shape[1:])
+    folded = [np.empty((3, *rows), dtype=np.complex64) for _ in potentials]
+    wave = _integers(lattice[0])
     with ThreadPoolExecutor(1) as depositor:  # deposits a plane while the next is transformed
         deposited: Future[None] = depositor.submit(lambda: None)
         for residue in range(passes):
             turned = _turned(lattice[0], particles[0], residue)
-            _fold_gradient(potential, wave, _wavenumbers(lattice, voxels), turned, folded)
-            fft.ifft(folded, axis=1, norm="forward", overwrite_x=True, workers=workers)
-            for plane in range(folded.shape[1]):
-                moved = [_to_plane(part[plane], particles, workers) for part in folded]
+            for potential, into in zip(potentials, folded, strict=True):
+                _fold_gradient(potential, wave, _wavenumbers(lattice, voxels), turned, into)
+                fft.ifft(into, axis=1, norm="forward", overwrite_x=True, workers=workers)
+            for plane in range(rows[0]):
+                planes = [
+                    _to_plane(part[plane], particles, workers) for parts in folded for part in parts
+                ]
                 deposited.result()
-                x = residue + plane * passes
-                deposited = depositor.submit(
-                    partial(_deposit_plane, x, *moved, small_scales, per_voxel, grid)
-                )
-                progress((residue + (plane + 1) / folded.shape[1]) / passes)
+                deposited = depositor.submit(deposit, residue + plane * passes, planes)
+                progress((residue + (plane + 1) / rows[0]) / passes)
         deposited.result()
-    return grid
 
 
 def modes_of_planes(planes: Iterator[NDArray[np.floating]], lattice: Shape, workers: int) -> Modes:
@@ -266,8 +315,10 @@ def _source_plane(xx, yy, zz, xy, xz, yz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_plane(i, moved_x, moved_y, moved_z, small, per_voxel, grid):  # type: ignore[no-untyped-def]
-    """Deposit the particles of lattice plane `i` about the voxel centres, as `gridding.deposit`."""
+def _deposit_plane(  # type: ignore[no-untyped-def]
+    i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
+):
+    """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""
     nx, ny, nz = grid.shape
     period = small.shape[0]
     small_i = i % period
@@ -280,16 +331,17 @@ def _deposit_plane(i, moved_x, moved_y, moved_z, small, per_voxel, grid):  # typ
             z = k / per_voxel - 0.5 + moved_z[j, k] + small[small_i, small_j, small_k, 2]
             small_k = small_k + 1 if small_k + 1 < period else 0
             floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
+            of = np.float64(weight[j, k])
             wx, wy, wz = x - floor_x, y - floor_y, z - floor_z
             i0, j0, k0 = int(floor_x) % nx, int(floor_y) % ny, int(floor_z) % nz
             i1 = i0 + 1 if i0 + 1 < nx else 0
             j1 = j0 + 1 if j0 + 1 < ny else 0
             k1 = k0 + 1 if k0 + 1 < nz else 0
-            grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz)
-            grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz
-            grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz)
-            grid[i0, j1, k1] += (1 - wx) * wy * wz
-            grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz)
-            grid[i1, j0, k1] += wx * (1 - wy) * wz
-            grid[i1, j1, k0] += wx * wy * (1 - wz)
-            grid[i1, j1, k1] += wx * wy * wz
+            grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz) * of
+            grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz * of
+            grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz) * of
+            grid[i0, j1, k1] += (1 - wx) * wy * wz * of
+            grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz) * of
+            grid[i1, j0, k1] += wx * (1 - wy) * wz * of
+            grid[i1, j1, k0] += wx * wy * (1 - wz) * of
+            grid[i1, j1, k1] += wx * wy * wz * of

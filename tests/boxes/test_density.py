@@ -7,10 +7,11 @@ from scipy import fft
 
 from halokeras.boxes import density as module
 from halokeras.boxes.box_file import find_box, read_box
-from halokeras.boxes.cosmology import box_cosmology, linear_power
-from halokeras.boxes.density import LptBox, estimate, make_density, write_density
+from halokeras.boxes.cosmology import box_cosmology, growth, linear_power
+from halokeras.boxes.density import LptBox, estimate, make_density, make_fields, write_density
 from halokeras.boxes.lpt import modes_of_shape
 from halokeras.errors import BoxError
+from halokeras.painting.inputs import open_box_density
 
 PLANCK = box_cosmology("00")
 SMALL = LptBox(PLANCK, 7, (16, 16, 16), box_id="00")
@@ -165,3 +166,35 @@ def test_too_little_memory_is_refused_before_anything_is_made(monkeypatch, tmp_p
 
 def test_half_a_thousand_voxels_a_side_fit_in_sixteen_gigabytes():
     assert estimate(LptBox(PLANCK, 1, (512, 512, 512))).memory < 13e9
+
+
+def test_velocity_obeys_the_continuity_equation_on_large_scales():
+    side, voxel_size = 32, 16.0
+    box = LptBox(PLANCK, 3, (side,) * 3, voxel_size, velocity=True)
+    density, velocity = make_fields(box)
+    np.testing.assert_allclose(density, make_density(replace(box, velocity=False)))
+    now = growth(1 / 1.3, PLANCK.omega_m)
+    # -div v / (a H f) = delta, in the modes of k < 0.06 h/Mpc
+    waves = 2 * np.pi * np.fft.fftfreq(side, voxel_size)
+    k = np.stack(np.meshgrid(waves, waves, waves, indexing="ij"))
+    momentum = np.stack([np.fft.fftn(component * density) for component in velocity])
+    divergence = 1j * (k * momentum).sum(axis=0)
+    scale = 100 * now.a[0] * now.expansion[0] * now.first_rate[0]
+    delta = np.fft.fftn(density)
+    large = (np.sqrt((k**2).sum(axis=0)) < 0.06) & (delta != delta[0, 0, 0])
+    predicted = -divergence[large] / scale
+    slope = (predicted * delta[large].conj()).real.sum() / (np.abs(delta[large]) ** 2).sum()
+    assert slope == pytest.approx(1.0, abs=0.05)
+    correlation = slope * np.sqrt(
+        (np.abs(delta[large]) ** 2).sum() / (np.abs(predicted) ** 2).sum()
+    )
+    assert correlation > 0.98
+    assert 200 < np.sqrt((velocity**2).mean()) < 400  # km/s in each direction
+
+
+def test_the_file_has_the_velocity_that_a_catalogue_reads(tmp_path):
+    box = replace(SMALL, velocity=True)
+    write_density(box, tmp_path / "d.h5")
+    with open_box_density(tmp_path / "d.h5") as given:
+        np.testing.assert_allclose(given.velocity[...], make_fields(box)[1], rtol=1e-6)
+    assert estimate(box).disk == 4 * estimate(SMALL).disk
