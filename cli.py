@@ -406,7 +406,8 @@ def paint(
         output = output or Path("painted") / default
         source = output.with_name(f"{output.stem}_density.h5")
     outputs = _numbered(output, realizations) if realizations > 1 else [output]
-    suffix = f"_halos.{catalogue_format or CatalogueFormat.HDF5}"
+    chosen = catalogue_format or CatalogueFormat.HDF5
+    suffix = f"_halos.{chosen}"
     catalogues = [path.with_name(path.stem + suffix) for path in outputs] if catalogue else []
     for path in (*outputs, *catalogues):
         for read in (source, sub_density):
@@ -431,7 +432,7 @@ def paint(
             from halokeras.painting.catalogue import finer_by
             from halokeras.painting.catalogue_formats import check_format
 
-            check_format(catalogue_format or CatalogueFormat.HDF5)
+            check_format(chosen)
             if sub_density is not None:
                 finer = files.enter_context(open_grid(sub_density, sub_dataset, "--sub-dataset"))
                 finer_by(finer, given.shape)  # refused now rather than after the painting
@@ -441,7 +442,8 @@ def paint(
             return
         start = time.perf_counter()
         try:
-            with _workers(scheduler, source, dataset, model, saved) as workers:
+            held_as = "density" if density is None else dataset
+            with _workers(scheduler, source, held_as, model, saved) as workers:
                 _paint_files(
                     given, saved, model.name, outputs, seed if draw else None, force, workers
                 )
@@ -452,7 +454,7 @@ def paint(
         if catalogue:
             from halokeras.painting.catalogue import write_catalogue
 
-            chosen, selection = catalogue_format or CatalogueFormat.HDF5, saved.provenance.selection
+            selection = saved.provenance.selection
             for drawn, target in zip(outputs, catalogues, strict=True):
                 with _progress("placing halos") as show:
                     write_catalogue(drawn, target, chosen, selection, finer, given.velocity, show)
@@ -513,29 +515,30 @@ def evaluate(
     from halokeras.files import write_text
 
     saved = _load(model)
-    sources = held_out(box, saved, str(model), allow_training_box)
+    boxes = held_out(box, saved, str(model), allow_training_box)
     if painted is not None:
         found = read_box(painted)
         if found.provenance.get("model_hash", saved.hash) != saved.hash:
             raise ModelError(
                 f"{painted} was painted by another painter; name that one with --model"
             )
-        card, written = _score(sources[-1], found, saved, output)
+        path, reference = list(boxes.items())[-1]
+        card, written = _score(path, reference, found, saved, output)
         _print(scorecard_table(card))
         passed = card.passed
     else:
         written = []
-        boxes = {path.stem: read_box(path) for path in sources}
-        for path in sources:
-            found = _paint_box(boxes[path.stem], saved, model.name)
-            folder = output and (output / path.stem if len(sources) > 1 else output)
-            card, files = _score(path, found, saved, folder)
+        for path, reference in boxes.items():
+            found = _paint_box(reference, saved, model.name)
+            folder = output and (output / path.stem if len(boxes) > 1 else output)
+            card, files = _score(path, reference, found, saved, folder)
             written += files
         others = {path.name: _load(path) for path in against or [PUBLISHED_PAINTER]}
-        whole = report(boxes, saved, others, draws)
+        named = {path.stem: reference for path, reference in boxes.items()}
+        whole = report(named, saved, others, draws)
         folder = output or Path("evaluation") / Path(box).stem
         write_text(folder / "report.json", json.dumps(whole.to_json(), indent=1) + "\n")
-        _print(*([scorecard_table(card)] if len(sources) == 1 else []), report_table(whole))
+        _print(*([scorecard_table(card)] if len(boxes) == 1 else []), report_table(whole))
         draw_report(whole, folder / "report.png")
         written += [folder / "report.json", folder / "report.png"]
         passed = whole.passed
@@ -546,18 +549,17 @@ def evaluate(
 
 
 def _score(
-    source: Path, found: "Box", saved: "SavedPainter", output: Path | None
+    source: Path, reference: "Box", found: "Box", saved: "SavedPainter", output: Path | None
 ) -> "tuple[Scorecard, list[Path]]":
     """Score one painted box, and write its card and figures."""
     import json
 
     from halokeras.boxes.box import halo_counts
-    from halokeras.boxes.box_file import read_box
     from halokeras.evaluation.figures import scorecard_figures
     from halokeras.evaluation.scorecard import score
     from halokeras.files import write_text
 
-    reference, selection = read_box(source), saved.provenance.selection
+    selection = saved.provenance.selection
     card = score(reference, found, selection.mass_min, selection.mass_max)
     assert reference.density is not None  # or it would have no score
     folder = output or Path("evaluation") / source.stem

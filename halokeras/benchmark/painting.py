@@ -19,16 +19,20 @@ from halokeras.benchmark.updates import Contender, Fields, Problem
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painting.paint import LARGEST_TILE, TilePainter, paint_into
 from halokeras.painting.tiles import Shape, cover, read_row, tile_shape, tiles
+from halokeras.params import Params, load_params
 from halokeras.randomness import fold_in
+from halokeras.resources import shipped
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "published": {},
-    "box00": {"filters": 16, "head_layers": 2, "head_filters": 16, "output": "softplus"},
-}
-"""Constructor arguments of the painters that are timed."""
+PRESETS = ("published", "box00")
+"""Whose painters and crops are timed."""
 
 _SIDE = 128
 """Of the box that everyone paints [voxels]."""
+
+
+def preset(name: str) -> Params:
+    """Give the params of one of `PRESETS`, of which the published are the defaults."""
+    return Params() if name == "published" else load_params(shipped("params") / f"{name}.json")
 
 
 def useful_flops(painter: Painter) -> int:
@@ -85,12 +89,12 @@ def compare(problem: Problem, everyone: dict[str, Contender], repeats: int) -> d
     return found
 
 
-def growth(preset: str, sides: list[int], told: Callable[[str], None]) -> list[dict[str, float]]:
+def growth(name: str, sides: list[int], told: Callable[[str], None]) -> list[dict[str, float]]:
     """Paint boxes of several sides [voxels] from file to file, each in a process of its own."""
     found = []
     for side in sides:
-        told(f"painting {side}^3 voxels, {preset}")
-        command = [sys.executable, "-m", "halokeras.benchmark.painting", preset, str(side)]
+        told(f"painting {side}^3 voxels, {name}")
+        command = [sys.executable, "-m", "halokeras.benchmark.painting", name, str(side)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout))
     return found
@@ -107,9 +111,9 @@ def start_up() -> float:
 
 def main() -> None:
     """Paint one box from file to file and print seconds, memory [bytes] and rates, as JSON."""
-    preset, side = sys.argv[1], int(sys.argv[2])
+    name, side = sys.argv[1], int(sys.argv[2])
     loaded = _peak_memory()
-    painter = built_painter(**PRESETS[preset])
+    painter = built_painter(**preset(name).painter.model_dump())
     tile_painter = TilePainter(painter, tile_shape((side,) * 3, LARGEST_TILE))
     tile_painter(np.ones([length + 2 * painter.margin for length in tile_painter.tile], np.float32))
     with (

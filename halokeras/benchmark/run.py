@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from halokeras import __version__
 from halokeras.benchmark import painting, stream, updates, without_onednn
+from halokeras.benchmark.painting import PRESETS, preset
 from halokeras.benchmark.timing import multiply_rate
-from halokeras.files import whole_file
-from halokeras.params import Params, load_params
-from halokeras.resources import shipped
+from halokeras.evaluation.figures import new_figure, save_figure
 
 Told = Callable[[str], None]
 
@@ -56,12 +53,11 @@ def benchmark(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> d
     }
     told("the forward pass of the published painter")
     found["painted_voxels_per_second"] = painting.compare(problem, everyone, repeats)
-    found["growth"] = {name: painting.growth(name, sides, told) for name in painting.PRESETS}
+    found["growth"] = {name: painting.growth(name, sides, told) for name in PRESETS}
     told("the crop stream")
-    ours = load_params(shipped("params") / "box00.json")
     found["stream"] = {
-        "published": stream.measure(Params(), 10),
-        "box00": stream.measure(ours, 30),
+        "published": stream.measure(preset("published"), 10),
+        "box00": stream.measure(preset("box00"), 30),
     }
     told("halopaint paint from a cold start")
     found["start_up_seconds"] = painting.start_up()
@@ -84,8 +80,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     OutputError
         If `path` cannot be written.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 3.6)
     time, memory = figure.subplots(1, 2)
     for (name, rows), colour in zip(found["growth"].items(), ("#0072B2", "#E69F00"), strict=True):
         voxels = [row["side"] ** 3 for row in rows]
@@ -102,8 +97,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         axes.set_xlabel("voxels painted")
         axes.set_ylabel(label)
         axes.legend(frameon=False)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    save_figure(figure, path)
 
 
 def _updates(found: dict[str, Any]) -> Table:

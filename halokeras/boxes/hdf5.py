@@ -24,9 +24,7 @@ def plain(value: Any, name: str, path: Path) -> Any:
         return value.decode("utf-8", "replace")
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float):
+    if isinstance(value, str | int | float):
         return value
     if name == "box_size" and isinstance(value, list):
         value = np.array(value)

@@ -68,7 +68,7 @@ def scorecard_figures(
         "histogram.png": _histogram(scorecard),
     }
     for name, figure in figures.items():
-        _save(figure, folder / name)
+        save_figure(figure, folder / name)
     return [folder / name for name in figures]
 
 
@@ -80,15 +80,17 @@ def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -
     OutputError
         If `path` cannot be written.
     """
-    _save(_slices(density, counts, voxel_size), path)
+    save_figure(_slices(density, counts, voxel_size), path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole, or raise `OutputError`."""
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight")
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Give an empty figure of a width and height [inches] that no window shows."""
     figure = Figure(figsize=(width, height), layout="compressed")
     FigureCanvasAgg(figure)
     return figure
@@ -134,7 +136,7 @@ def _slices(
         )
     rows = len(images) // 2
     aspect = density.shape[1] / density.shape[0]
-    figure = _figure(10, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
+    figure = new_figure(10, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
     figure.suptitle(
         f"{start * voxel_size:g} < z < {(start + depth) * voxel_size:g} Mpc/h", fontsize=11
     )
@@ -184,7 +186,7 @@ def _spectra(
         ("painted", "-", _PAINTED, of_painted),
         ("local bias, fitted on this box", "--", _LOCAL_BIAS, of_local_bias),
     ]
-    figure = _figure(7, 9)
+    figure = new_figure(7, 9)
     power, transfer, correlation = figure.subplots(3, 1, sharex=True, height_ratios=[1.3, 1, 1])
     power.plot(of_painted.k, of_painted.second, color=_REFERENCE, lw=2, label="reference halos")
     power.axhline(scorecard.shot_noise, color="grey", ls="--", lw=1, label="their shot noise")
@@ -240,7 +242,7 @@ def _highest(painted: Spectra) -> float:
 
 
 def _histogram(scorecard: Scorecard) -> Figure:
-    figure = _figure(7, 4.5)
+    figure = new_figure(7, 4.5)
     axes = figure.subplots()
     both = (
         ("reference", _REFERENCE, -0.2, scorecard.reference_counts),

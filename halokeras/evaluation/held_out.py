@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from halokeras.boxes.box import box_hash
+from halokeras.boxes.box import Box, box_hash
 from halokeras.boxes.box_file import find_boxes, read_box
 from halokeras.errors import ModelError
 from halokeras.training.model_store import SavedPainter
 
 
-def held_out(box: str, saved: SavedPainter, model: str, allow_training: bool) -> list[Path]:
-    """Give the box file `box`, or the realisations of box id `box` that training never saw.
+def held_out(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[Path, Box]:
+    """Read the box file `box`, or the realisations of box id `box` that training never saw.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def held_out(box: str, saved: SavedPainter, model: str, allow_training: bool) ->
     Raises
     ------
     BoxError
-        If there is no such box.
+        If there is no such box, or one cannot be read.
     ModelError
         If all that there are were trained or validated on.
     """
@@ -31,10 +31,13 @@ def held_out(box: str, saved: SavedPainter, model: str, allow_training: bool) ->
     sources = [path] if path.suffix or path.is_file() else find_boxes(box)
     told = saved.provenance.model_extra or {}
     seen = {*saved.provenance.training_boxes.values(), *told.get("validation_boxes", {}).values()}
-    unseen = [path for path in sources if box_hash(read_box(path)) not in seen]
-    if not unseen and not allow_training:
+    boxes = {path: read_box(path) for path in sources}
+    if allow_training:
+        return boxes
+    unseen = {path: found for path, found in boxes.items() if box_hash(found) not in seen}
+    if not unseen:
         raise ModelError(
             f"{model} was trained or validated on {sources[0]}, which proves nothing; choose "
             "another --box, or --allow-training-box"
         )
-    return sources if allow_training else unseen
+    return unseen

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, halo_counts
-from halokeras.boxes.cosmology import Cosmology
 from halokeras.evaluation.baselines import fit_local_bias
-from halokeras.painting.draws import draw
+from halokeras.painting.check import cosmology_differences
+from halokeras.painting.draws import draw_from
 from halokeras.painting.paint import paint
 from halokeras.randomness import fold_in
 from halokeras.statistics.bispectrum import equilateral, over_angle
@@ -29,7 +29,6 @@ LINEAR, HIGHEST_COUNT = 0.4, 5
 _CELLS = (8.0, 16.0)
 _OF_COUNTS = ("mean", "histogram", "void_fraction")
 """Attributes in which a density cannot be compared with counts."""
-_SAME_COSMOLOGY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -142,17 +141,17 @@ def report(
     comparisons: dict[str, list[Comparison]] = {}
     for box in boxes.values():
         counts = halo_counts(box, selection.mass_min, selection.mass_max)
+        halos = beyond_two_points(counts, box.voxel_size)
         for name, fields in contenders(box, counts, saved, others, draws).items():
-            found = [compare(field, counts, box.voxel_size) for field in fields]
+            found = [_compare(field, counts, box.voxel_size, halos) for field in fields]
             comparisons.setdefault(name, []).append(_mean(found))
-    some = next(iter(boxes.values()))
-    counts = halo_counts(some, selection.mass_min, selection.mass_max)
-    upper = measure(counts, counts, some.voxel_size).upper
-    known = _is_known(some.cosmology, saved)
+    # boxes are of one shape and cosmology: the last tells of all
+    upper = measure(counts, counts, box.voxel_size).upper
+    known = not cosmology_differences(saved.provenance, box.cosmology)
     return Report(
         k_upper=upper,
-        angles=over_angle(counts, some.voxel_size)[0],
-        triangle_k=np.array([t.k[0] for t in equilateral(counts, some.voxel_size)]),
+        angles=halos.angles,
+        triangle_k=halos.triangle_k,
         boxes=tuple(boxes),
         comparisons=comparisons,
         lines=tuple(_lines(comparisons, upper) if known else _other_lines(comparisons, upper)),
@@ -172,10 +171,12 @@ def contenders(
     fields: dict[str, list[NDArray[Any]]] = {FIELD: [paint(saved.painter, density)]}
     if saved.draws is not None:
         numbers = range(draws)
-        fields[DRAWS] = [draw(saved.draws, density, 0, number) for number in numbers]
-        expected = paint(saved.draws.painter, density).astype(np.float64)
-        poisson = [fold_in(0, "warm start draw", number).poisson(expected) for number in numbers]
-        fields[WARM_START] = list(poisson)
+        expected = paint(saved.draws.painter, density)
+        fields[DRAWS] = [draw_from(saved.draws.law, expected, 0, number) for number in numbers]
+        fields[WARM_START] = [
+            fold_in(0, "warm start draw", number).poisson(expected.astype(np.float64))
+            for number in numbers
+        ]
     local = fit_local_bias(density, counts).paint(density)
     fields[LOCAL_BIAS] = [
         fold_in(0, "local bias draw", number).poisson(local) for number in range(draws)
@@ -188,30 +189,69 @@ def contenders(
 
 def compare(field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float) -> Comparison:
     """Compare one field with the halo counts of the same voxels."""
+    return _compare(field, counts, voxel_size, beyond_two_points(counts, voxel_size))
+
+
+@dataclass(frozen=True)
+class BeyondTwoPoints:
+    """What is measured of a field alone, and then compared.
+
+    Attributes
+    ----------
+    histogram
+        Voxels with 0 to 5 halos.
+    cell_variance
+        In cells of 8 and 16 Mpc/h; NaN where none fit.
+    angles, reduced
+        Of the triangles of sides 0.1 and 0.2 h/Mpc [rad], and their Q.
+    triangle_k, equilateral
+        Of the equilateral triangles [h/Mpc], and their B.
+    """
+
+    histogram: Array
+    cell_variance: Array
+    angles: Array
+    reduced: Array
+    triangle_k: Array
+    equilateral: Array
+
+
+def beyond_two_points(values: NDArray[Any], voxel_size: float) -> BeyondTwoPoints:
+    """Measure what the power spectrum does not tell of a field."""
+    some = count_histogram(values)[: HIGHEST_COUNT + 1]
+    histogram = np.zeros(HIGHEST_COUNT + 1)
+    histogram[: some.size] = some
+    variances = (cell_variance(values, voxel_size, side) for side in _CELLS)
+    angles, isosceles = over_angle(values, voxel_size)
+    sides = equilateral(values, voxel_size)
+    return BeyondTwoPoints(
+        histogram=histogram,
+        cell_variance=np.array([np.nan if found is None else found for found in variances]),
+        angles=angles,
+        reduced=np.array([triangles.reduced for triangles in isosceles]),
+        triangle_k=np.array([triangles.k[0] for triangles in sides]),
+        equilateral=np.array([triangles.bispectrum for triangles in sides]),
+    )
+
+
+def _compare(
+    field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float, halos: BeyondTwoPoints
+) -> Comparison:
+    """Compare as `compare`, with what is measured of the counts alone at hand."""
     spectra = measure(field, counts, voxel_size)
-    wanted = np.zeros(HIGHEST_COUNT + 1)
-    found = np.zeros(HIGHEST_COUNT + 1)
-    for histogram, values in ((wanted, counts), (found, field)):
-        some = count_histogram(values)[: HIGHEST_COUNT + 1]
-        histogram[: some.size] = some
-    angle = [
-        np.array([triangles.reduced for triangles in over_angle(values, voxel_size)[1]])
-        for values in (field, counts)
-    ]
-    sides = [
-        np.array([triangles.bispectrum for triangles in equilateral(values, voxel_size)])
-        for values in (field, counts)
-    ]
+    found = beyond_two_points(field, voxel_size)
+    missing = np.full_like(found.histogram, np.nan)
+    histogram = np.divide(found.histogram, halos.histogram, out=missing, where=halos.histogram > 0)
     return Comparison(
         transfer_function=spectra.transfer_function,
         cross_correlation=spectra.cross_correlation,
         mean=float(field.sum(dtype=np.float64) / counts.sum(dtype=np.float64)),
-        void_fraction=float(found[0] / wanted[0]) if wanted[0] else np.nan,
-        histogram=np.divide(found, wanted, out=np.full_like(found, np.nan), where=wanted > 0),
-        cell_variance=np.array([_cell_ratio(field, counts, voxel_size, side) for side in _CELLS]),
-        reduced_bispectrum=angle[0],
-        reference_bispectrum=angle[1],
-        equilateral=sides[0] / sides[1],
+        void_fraction=float(histogram[0]),
+        histogram=histogram,
+        cell_variance=found.cell_variance / halos.cell_variance,
+        reduced_bispectrum=found.reduced,
+        reference_bispectrum=halos.reduced,
+        equilateral=found.equilateral / halos.equilateral,
     )
 
 
@@ -315,28 +355,10 @@ def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Seq
     )
 
 
-def _cell_ratio(
-    field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float, side: float
-) -> float:
-    found, wanted = (cell_variance(values, voxel_size, side) for values in (field, counts))
-    return np.nan if found is None or wanted is None else found / wanted
-
-
 def _mean(comparisons: list[Comparison]) -> Comparison:
     """Give the mean of several draws of one realisation."""
     means: dict[str, Any] = {name: average(comparisons, name)[0] for name in asdict(comparisons[0])}
     return Comparison(**means)
-
-
-def _is_known(cosmology: Cosmology | None, saved: SavedPainter) -> bool:
-    trained = saved.provenance.cosmology
-    if cosmology is None or trained is None:
-        return True
-    return all(
-        abs(value - trained[name]) <= _SAME_COSMOLOGY * abs(trained[name])
-        for name, value in asdict(cosmology).items()
-        if name in trained
-    )
 
 
 def _plain(value: Any) -> Any:

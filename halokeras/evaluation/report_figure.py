@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from halokeras.evaluation.figures import new_figure, save_figure
 from halokeras.evaluation.report import (
     DENSITY,
     DRAWS,
@@ -16,7 +15,6 @@ from halokeras.evaluation.report import (
     Report,
     average,
 )
-from halokeras.files import whole_file
 
 _COLOURS = {FIELD: "#0072B2", DRAWS: "#D55E00", LOCAL_BIAS: "#E69F00", DENSITY: "#009E73"}
 _OTHERS = ("#CC79A7", "#56B4E9", "#999999")
@@ -30,8 +28,7 @@ def draw_report(report: Report, path: Path) -> None:
     OutputError
         If `path` cannot be written.
     """
-    figure = Figure(figsize=(10, 7.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 7.2)
     transfer, correlation, bispectrum, histogram = np.ravel(figure.subplots(2, 2))
     middle = report.k_upper - np.diff(report.k_upper, prepend=0.0) / 2
     names = list(report.comparisons)
@@ -53,8 +50,7 @@ def draw_report(report: Report, path: Path) -> None:
     for axes in (transfer, correlation, bispectrum, histogram):
         axes.legend(frameon=False, fontsize=8)
     figure.suptitle(f"means over {', '.join(report.boxes)}", fontsize=10)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
+    save_figure(figure, path)
 
 
 def _curves(axes: Axes, report: Report, x: np.ndarray, attribute: str, names: list[str]) -> None:

@@ -1,5 +1,7 @@
 """A scorecard as a table for the terminal."""
 
+import math
+
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -43,7 +45,7 @@ def _mean_bispectra(report: Report) -> Table:
     means = [average(report.comparisons[name], "reduced_bispectrum") for name in shown]
     for i, angle in enumerate(report.angles):
         cells = [_with_error(mean[i], error[i]) for mean, error in (wanted, *means)]
-        table.add_row(f"{angle / 3.141592653589793:.2f} pi", *cells)
+        table.add_row(f"{angle / math.pi:.2f} pi", *cells)
     return table
 
 
@@ -56,7 +58,7 @@ def _lines(report: Report) -> Table:
         cells = []
         for name in names:
             worst = line.worst[name]
-            text = Text("-" if worst != worst else f"{worst:+.4f}")
+            text = Text("-" if math.isnan(worst) else f"{worst:+.4f}")
             if name in line.passed:
                 text.append(" met" if line.passed[name] else " missed")
                 text.stylize("green" if line.passed[name] else "red")
@@ -66,7 +68,7 @@ def _lines(report: Report) -> Table:
 
 
 def _with_error(mean: float, error: float) -> str:
-    return f"{mean:.3f}" if error != error else f"{mean:.3f} ± {error:.3f}"
+    return f"{mean:.3f}" if math.isnan(error) else f"{mean:.3f} ± {error:.3f}"
 
 
 def _spectra(card: Scorecard) -> Table:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from halokeras.boxes.box_file import Header
+from halokeras.boxes.cosmology import Cosmology
 from halokeras.errors import ModelError
 from halokeras.painting.inputs import Density
 from halokeras.training.provenance import Provenance, differences, fingerprint
@@ -71,15 +72,20 @@ def _misfits(provenance: Provenance, box: Header) -> list[str]:
     return found
 
 
-def _other_cosmology(provenance: Provenance, box: Header) -> list[str]:
-    if box.cosmology is None or provenance.cosmology is None:
+def cosmology_differences(provenance: Provenance, cosmology: Cosmology | None) -> list[str]:
+    """Say in what a cosmology is not the painter's, parameter by parameter; empty if unknown."""
+    if cosmology is None or provenance.cosmology is None:
         return []
     trained = provenance.cosmology
-    others = [
+    return [
         f"{name} {value:g} instead of {trained[name]:g}"
-        for name, value in asdict(box.cosmology).items()
+        for name, value in asdict(cosmology).items()
         if name in trained and abs(value - trained[name]) > _SAME_COSMOLOGY * abs(trained[name])
     ]
+
+
+def _other_cosmology(provenance: Provenance, box: Header) -> list[str]:
+    others = cosmology_differences(provenance, box.cosmology)
     if not others:
         return []
     return [

@@ -13,15 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes import zarr_store
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError, HalopaintError, ModelError
+from halokeras.painting.inputs import open_numbers
 from halokeras.painting.paint import Place, Progress, TilePainter
-from halokeras.painting.tiles import Row, cover, joined, read_row, tiles
+from halokeras.painting.tiles import Row, cover, joined
 from halokeras.training.model_store import load_painter
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Cluster:
     density
         Absolute path of a box file, or of a ``.npy`` or HDF5 file.
     dataset
-        Of the density in an HDF5 file that is no box.
+        Of the density in an HDF5 file or Zarr group; None in a ``.npy`` file.
     model
         Absolute path of the painter's folder.
     model_hash
@@ -151,23 +150,13 @@ def _paint_row(
     row: Row,
 ) -> list[NDArray[np.float32]]:
     painter = _tile_painter(model, model_hash, expected, tile)
-    if density.suffix == ".npy":
-        wide = read_row(np.load(density, mmap_mode="r"), row, tile, painter.margin)
-    elif density.suffix == zarr_store.SUFFIX:
-        grid = zarr_store.open_group(density)[dataset or "density"]
-        wide = read_row(grid, row, tile, painter.margin)
-    else:
-        try:
-            with h5py.File(density, "r") as file:
-                wide = read_row(file[dataset or "density"], row, tile, painter.margin)
-        except (OSError, KeyError) as error:
-            raise BoxError(
-                f"a worker cannot read {density} ({_line(error)}); put it where all workers see it"
-            ) from error
-    painted = [painter(part) for part in tiles(wide, tile, painter.margin)]
-    if not all(np.isfinite(part).all() for part in painted):
-        raise ModelError("the painter gives counts that are not finite; use another --model")
-    return painted
+    try:
+        with open_numbers(density, dataset) as grid:
+            return painter.paint_row(grid, row)
+    except BoxError as error:
+        raise BoxError(
+            f"a worker cannot read {density} ({_line(error)}); put it where all workers see it"
+        ) from error
 
 
 @lru_cache(maxsize=2)

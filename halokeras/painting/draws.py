@@ -14,13 +14,12 @@ from halokeras.painting.paint import (
     LARGEST_TILE,
     Place,
     Progress,
-    TilePainter,
     Workers,
+    paint,
     painted_file,
-    painted_rows,
     rows_of,
 )
-from halokeras.painting.tiles import Shape, tile_shape
+from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
 from halokeras.training.count_law import CountLaw
 from halokeras.training.model_store import DrawModel, SavedPainter
@@ -52,12 +51,16 @@ def draw(
     ndarray
         Halos per voxel, (nx, ny, nz) uint16.
     """
-    x, y, z = density.shape
-    painter = TilePainter(draws.painter, tile_shape((x, y, z), largest_tile))
-    counts = np.empty((x, y, z), dtype=np.uint16)
-    for place, expected in painted_rows(painter, density):
-        counts[place] = draw_row(draws.law, expected, place, (x, y, z), seed, realization)
-    return counts
+    return draw_from(draws.law, paint(draws.painter, density, largest_tile), seed, realization)
+
+
+def draw_from(
+    law: CountLaw, expected: NDArray[np.float32], seed: int, realization: int
+) -> NDArray[np.uint16]:
+    """Draw as `draw` from the expected counts of a whole box."""
+    x, y, z = expected.shape
+    whole = (slice(0, x), slice(0, y), slice(0, z))
+    return draw_row(law, expected, whole, (x, y, z), seed, realization)
 
 
 def draw_row(

@@ -1,7 +1,7 @@
 """What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,13 +150,19 @@ def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Ite
     BoxError
         If the file cannot be read, or the array is no density.
     """
+    with open_numbers(path, dataset, option) as grid:
+        check_grid(grid, "density", f"density file {path}")
+        yield grid
+
+
+def open_numbers(
+    path: Path, dataset: str | None, option: str = "--dataset"
+) -> AbstractContextManager[Grid]:
+    """Open a grid of numbers as `open_grid`, without a look at its values."""
     if not path.exists():
         raise BoxError(f"no density file {path}; check the path")
     openers = {".npy": _open_npy, zarr_store.SUFFIX: _open_zarr}
-    opened = openers.get(path.suffix, _open_hdf5)
-    with opened(path, dataset, option) as grid:
-        check_grid(grid, "density", f"density file {path}")
-        yield grid
+    return openers.get(path.suffix, _open_hdf5)(path, dataset, option)
 
 
 @contextmanager
@@ -188,12 +194,15 @@ def _open_hdf5(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     with ExitStack() as opened:
         try:
             file = opened.enter_context(h5py.File(path, "r"))
-            names = _datasets(file)
             if dataset is None:
-                raise BoxError(f"say which dataset of {path} is the density with {option}{names}")
+                raise BoxError(
+                    f"say which dataset of {path} is the density with {option}{_datasets(file)}"
+                )
             entry = file.get(dataset)
             if not isinstance(entry, h5py.Dataset):
-                raise BoxError(f"{path} has no dataset {dataset!r}; choose with {option}{names}")
+                raise BoxError(
+                    f"{path} has no dataset {dataset!r}; choose with {option}{_datasets(file)}"
+                )
         except (OSError, KeyError, RuntimeError) as error:
             raise _unreadable(path, error) from error
         _check_numbers(entry, f"{dataset} in {path}")

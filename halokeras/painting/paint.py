@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from halokeras.networks.painter import Painter
 from halokeras.painting.inputs import Density, density_of
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
+    Row,
     Shape,
     WritableGrid,
     cover,
@@ -69,6 +70,20 @@ class TilePainter:
         """Give the counts of a tile from its density with the margin around it."""
         painted: NDArray[np.float32] = self._paint(density[np.newaxis, ..., np.newaxis]).numpy()
         return painted[0, ..., 0]
+
+    def paint_row(self, density: Grid, row: Row) -> list[NDArray[np.float32]]:
+        """Read a row of a density and give the counts of each of its tiles.
+
+        Raises
+        ------
+        ModelError
+            If they are not finite.
+        """
+        wide = read_row(density, row, self.tile, self.margin)
+        painted = [self(tile) for tile in tiles(wide, self.tile, self.margin)]
+        if not all(np.isfinite(tile).all() for tile in painted):
+            raise ModelError("the painter gives counts that are not finite; use another --model")
+        return painted
 
 
 def paint(
@@ -140,11 +155,7 @@ def painted_rows(
     x, y, z = density.shape
     rows = cover((x, y, z), painter.tile)
     for done, row in enumerate(rows[first:], start=first + 1):
-        wide = read_row(density, row, painter.tile, painter.margin)
-        painted = [painter(tile) for tile in tiles(wide, painter.tile, painter.margin)]
-        if not all(np.isfinite(tile).all() for tile in painted):
-            raise ModelError("the painter gives counts that are not finite; use another --model")
-        yield joined(painted, row, (x, y, z))
+        yield joined(painter.paint_row(density, row), row, (x, y, z))
         progress(done / len(rows))
 
 
@@ -222,7 +233,6 @@ def rows_of(
     return workers.painted_rows(expected, given.shape, tile, progress, first)
 
 
-@contextmanager
 def painted_file(
     given: Density,
     saved: SavedPainter,
@@ -230,7 +240,7 @@ def painted_file(
     output: Path,
     dtype: type[np.generic],
     **told: str | int | float,
-) -> Iterator[PartialCounts]:
+) -> AbstractContextManager[PartialCounts]:
     """Give the counts of a box file that appears, whole, once the block has filled them.
 
     `told` is added to its provenance.
@@ -246,8 +256,7 @@ def painted_file(
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
-    with partial_counts(output, written, given.shape, dtype, identity, tile) as partial:
-        yield partial
+    return partial_counts(output, written, given.shape, dtype, identity, tile)
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:

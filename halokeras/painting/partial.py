@@ -187,12 +187,8 @@ def _opened(part: Path, target: Path) -> AbstractContextManager[Any]:
     try:
         file: AbstractContextManager[Any] = h5py.File(part, "r+")
         return file
-    except BlockingIOError as error:
-        raise OutputError(
-            f"another process is writing {target}; wait for it, or choose another --output"
-        ) from error
     except OSError as error:
-        if "lock" in str(error):
+        if isinstance(error, BlockingIOError) or "lock" in str(error):
             raise OutputError(
                 f"another process is writing {target}; wait for it, or choose another --output"
             ) from error

@@ -36,7 +36,7 @@ def painted(tiny_box, drawing_model, tmp_path, monkeypatch, client):
     monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
     write_box(tiny_box, tmp_path / "box.h5")
     saved = load_painter(drawing_model)
-    workers = Cluster(client, tmp_path / "box.h5", None, drawing_model, saved.hash)
+    workers = Cluster(client, tmp_path / "box.h5", "density", drawing_model, saved.hash)
     return tmp_path, saved, workers
 
 
@@ -88,7 +88,7 @@ def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
 
 def test_a_painter_that_changed_under_the_workers_is_refused(painted):
     folder, saved, workers = painted
-    other = Cluster(workers.client, workers.density, None, workers.model, "another hash")
+    other = Cluster(workers.client, workers.density, "density", workers.model, "another hash")
     with (
         open_box_density(folder / "box.h5") as given,
         pytest.raises(Exception, match="another painter on a worker"),
@@ -99,7 +99,7 @@ def test_a_painter_that_changed_under_the_workers_is_refused(painted):
 
 def test_workers_that_cannot_see_the_density_are_told(painted):
     folder, saved, workers = painted
-    blind = Cluster(workers.client, folder / "gone.h5", None, workers.model, saved.hash)
+    blind = Cluster(workers.client, folder / "gone.h5", "density", workers.model, saved.hash)
     with (
         open_box_density(folder / "box.h5") as given,
         pytest.raises(Exception, match="put it where all workers see it"),
