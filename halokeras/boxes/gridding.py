@@ -68,28 +68,34 @@ def wrap(position: NDArray[np.floating], box_size: float) -> NDArray[np.float32]
 @numba.njit(cache=True, nogil=True)
 def deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
     """Add each particle to the eight corners around position * per_voxel - offset."""
-    nx, ny, nz = grid.shape
     for p in range(position.shape[0]):
         x = position[p, 0] * per_voxel - offset
         y = position[p, 1] * per_voxel - offset
         z = position[p, 2] * per_voxel - offset
-        floor_x = np.floor(x)
-        floor_y = np.floor(y)
-        floor_z = np.floor(z)
-        wx = x - floor_x
-        wy = y - floor_y
-        wz = z - floor_z
-        i0 = int(floor_x) % nx
-        j0 = int(floor_y) % ny
-        k0 = int(floor_z) % nz
-        i1 = (i0 + 1) % nx
-        j1 = (j0 + 1) % ny
-        k1 = (k0 + 1) % nz
-        grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz)
-        grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz
-        grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz)
-        grid[i0, j1, k1] += (1 - wx) * wy * wz
-        grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz)
-        grid[i1, j0, k1] += wx * (1 - wy) * wz
-        grid[i1, j1, k0] += wx * wy * (1 - wz)
-        grid[i1, j1, k1] += wx * wy * wz
+        spread(1.0, x, y, z, grid)
+
+
+@numba.njit(cache=True, nogil=True)
+def spread(weight, x, y, z, grid):  # type: ignore[no-untyped-def]
+    """Add `weight` to the eight corners around the grid coordinate x, y, z, wrapped."""
+    nx, ny, nz = grid.shape
+    floor_x = np.floor(x)
+    floor_y = np.floor(y)
+    floor_z = np.floor(z)
+    wx = x - floor_x
+    wy = y - floor_y
+    wz = z - floor_z
+    i0 = int(floor_x) % nx
+    j0 = int(floor_y) % ny
+    k0 = int(floor_z) % nz
+    i1 = i0 + 1 if i0 + 1 < nx else 0
+    j1 = j0 + 1 if j0 + 1 < ny else 0
+    k1 = k0 + 1 if k0 + 1 < nz else 0
+    grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz) * weight
+    grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz * weight
+    grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz) * weight
+    grid[i0, j1, k1] += (1 - wx) * wy * wz * weight
+    grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz) * weight
+    grid[i1, j0, k1] += wx * (1 - wy) * wz * weight
+    grid[i1, j1, k0] += wx * wy * (1 - wz) * weight
+    grid[i1, j1, k1] += wx * wy * wz * weight

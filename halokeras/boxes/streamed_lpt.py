@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.boxes.gridding import Shape
+from halokeras.boxes.gridding import Shape, spread
 from halokeras.boxes.lpt import Modes
 
 Progress = Callable[[float], None]
@@ -319,7 +319,6 @@ def _deposit_plane(  # type: ignore[no-untyped-def]
     i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
 ):
     """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""
-    nx, ny, nz = grid.shape
     period = small.shape[0]
     small_i = i % period
     for j in range(moved_x.shape[0]):
@@ -330,18 +329,4 @@ def _deposit_plane(  # type: ignore[no-untyped-def]
             y = j / per_voxel - 0.5 + moved_y[j, k] + small[small_i, small_j, small_k, 1]
             z = k / per_voxel - 0.5 + moved_z[j, k] + small[small_i, small_j, small_k, 2]
             small_k = small_k + 1 if small_k + 1 < period else 0
-            floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
-            of = np.float64(weight[j, k])
-            wx, wy, wz = x - floor_x, y - floor_y, z - floor_z
-            i0, j0, k0 = int(floor_x) % nx, int(floor_y) % ny, int(floor_z) % nz
-            i1 = i0 + 1 if i0 + 1 < nx else 0
-            j1 = j0 + 1 if j0 + 1 < ny else 0
-            k1 = k0 + 1 if k0 + 1 < nz else 0
-            grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz) * of
-            grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz * of
-            grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz) * of
-            grid[i0, j1, k1] += (1 - wx) * wy * wz * of
-            grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz) * of
-            grid[i1, j0, k1] += wx * (1 - wy) * wz * of
-            grid[i1, j1, k0] += wx * wy * (1 - wz) * of
-            grid[i1, j1, k1] += wx * wy * wz * of
+            spread(np.float64(weight[j, k]), x, y, z, grid)
