@@ -1,0 +1,1 @@
+"""Simulation products as they lie on disk, one module per source, to a `Source`."""

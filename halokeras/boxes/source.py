@@ -1,0 +1,81 @@
+"""What the reader of a simulation gives: its fields in our units, before they are checked."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from halokeras.boxes.cosmology import Cosmology
+from halokeras.boxes.gridding import Shape
+from halokeras.boxes.lpt import Modes
+
+InitialModes = Callable[[Shape, int], Modes]
+"""Linear overdensity of a source at its redshift.
+
+Called with the lattice that a box wants and a number of threads, it gives the modes of
+`halokeras.boxes.lpt`'s convention (point i at i times the spacing, the first on the corner of the
+first voxel, Nyquist modes zero) on that lattice or, where the source has fewer points along a
+side, on the source's own.
+"""
+
+
+@dataclass(frozen=True)
+class HaloTable:
+    """A halo catalogue as its source tells it, in our units.
+
+    Attributes
+    ----------
+    position
+        (N, 3) real numbers [Mpc/h], comoving, from the corner of the density's first voxel; not
+        yet wrapped into the box.
+    mass
+        (N,) real numbers [Msun/h].
+    id
+        (N,) integers, where the source has them.
+    """
+
+    position: NDArray[Any]
+    mass: NDArray[Any]
+    id: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A simulation, read.
+
+    Attributes
+    ----------
+    name
+        What messages and the report call it: a path, usually.
+    box_size
+        Side of the periodic cube [Mpc/h].
+    redshift
+        Of the halos and of the density.
+    cosmology
+        None only where the source does not state one and the user gave none.
+    halos
+        The catalogue; or
+    counts
+        (n, n, n) halos per voxel.
+    density
+        (n, n, n) rho/mean about voxel centres; or
+    initial_modes
+        What a 2LPT density is made of.
+    provenance
+        For the box: ``density_scheme`` (of a `density`), ``halo_finder``, ``mass_definition``,
+        ``particle_mass`` [Msun/h], ``simulation`` and the like.
+    assumed
+        Sentences on what the reader assumed, which the report repeats.
+    """
+
+    name: str
+    box_size: float
+    redshift: float
+    cosmology: Cosmology | None
+    halos: HaloTable | None = None
+    counts: NDArray[Any] | None = None
+    density: NDArray[Any] | None = None
+    initial_modes: InitialModes | None = None
+    provenance: Mapping[str, str | int | float] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
