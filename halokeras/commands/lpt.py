@@ -45,8 +45,9 @@ def lpt(
         typer.Option(
             metavar="FILE",
             help="Your own initial conditions, .npy: the linear overdensity at the redshift, in "
-            "real space, mean 0, with 2 points along the side of a voxel (4 in a box of up to "
-            "128^3 voxels), the first on the corner of the first voxel.",
+            "real space, mean 0, on at least as many points as voxels (best 2 along the side of "
+            "a voxel, or 4 in a box of up to 128^3 voxels), the first on the corner of the first "
+            "voxel; the seed draws the scales it lacks.",
         ),
     ] = None,
     velocity: Annotated[
@@ -61,6 +62,7 @@ def lpt(
     from halokeras.boxes.cosmology import box_cosmology
     from halokeras.boxes.cosmology_file import load_cosmology
     from halokeras.boxes.density import LptBox
+    from halokeras.boxes.initial_modes import modes_of_file
 
     if output.exists():
         raise OutputError(f"{output} exists; remove it, or choose another --output")
@@ -72,7 +74,8 @@ def lpt(
         voxel_size=4.0 if size is None else size / voxels[0],
         redshift=redshift,
         box_id=named,
-        initial_modes=initial_modes,
+        initial_modes=modes_of_file(initial_modes) if initial_modes else None,
+        modes_name=initial_modes.name if initial_modes else "",
         velocity=velocity,
     )
     make_density(wanted, output)
