@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.options import parse_voxels
-from halokeras.commands.terminal import progress, tell
+from halokeras.commands.options import JsonOption, parse_voxels
+from halokeras.commands.terminal import progress, tell, wrote
 from halokeras.errors import OutputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def lpt(
     velocity: Annotated[
         bool, typer.Option("--velocity", help="Write the velocity of the matter too [km/s].")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the 2LPT density of a box of any size, ready to paint."""
     if box is not None and cosmology is not None:
@@ -79,6 +80,7 @@ def lpt(
         velocity=velocity,
     )
     make_density(wanted, output)
+    wrote([output], as_json)
 
 
 def make_density(wanted: "LptBox", target: Path) -> None:
@@ -102,4 +104,3 @@ def make_density(wanted: "LptBox", target: Path) -> None:
             workers=os.cpu_count() or 1,
             progress=lambda stage, fraction: show(fraction, stage),
         )
-    typer.echo(f"wrote {target}")

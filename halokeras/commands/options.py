@@ -25,6 +25,11 @@ ModelOption = Annotated[
 ]
 
 
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object, for scripts.")
+]
+
+
 RunOption = Annotated[
     Path | None, typer.Option("--run", metavar="DIR", help="The run's folder.", show_default=False)
 ]

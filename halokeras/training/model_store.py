@@ -30,6 +30,8 @@ from halokeras.errors import ModelError
 from halokeras.files import whole_folder
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.params import PainterParams
+from halokeras.resources import shipped
+from halokeras.suggestions import beside
 from halokeras.training.count_law import MOST_HALOS, CountLaw
 from halokeras.training.provenance import Provenance, read_provenance
 
@@ -156,7 +158,8 @@ def load_painter(folder: Path) -> SavedPainter:
         format version, a file is damaged or malformed, or the weights do not fit.
     """
     if not folder.is_dir():
-        raise ModelError(f"no saved painter {folder}; give the folder that training wrote")
+        meant = beside(folder, shipped("saved_models"))
+        raise ModelError(f"no saved painter {folder}{meant}; give the folder that training wrote")
     manifest = _parse(folder / _MANIFEST, _read(folder / _MANIFEST, _LARGEST_JSON))
     names = {_ARCHITECTURE: _LARGEST_JSON, _PROVENANCE: _LARGEST_JSON, _WEIGHTS: _LARGEST_WEIGHTS}
     if _LAW in _checksums(folder, manifest):
