@@ -20,6 +20,8 @@ Value = Scalar | tuple[Scalar, ...]
 
 _LARGEST = 2**20
 """Bytes of the largest file that is taken for one of parameters; real ones have some 5000."""
+_END = "\x02"
+"""The line that ends a header, which Abacus writes before what may follow."""
 _KEY = re.compile(r"[A-Za-z_.$][\w.$]*")
 _TOKEN = re.compile(r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'#]+))""")
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -169,7 +171,7 @@ def _parsed(text: str, path: Path) -> dict[str, Value]:
         if line.startswith("##"):
             commented = not commented
             continue
-        if commented or line.lstrip().startswith("#"):
+        if commented or line.lstrip().startswith("#") or line == _END:
             continue
         kept = line.rstrip(" \t")
         if kept.endswith("\\"):

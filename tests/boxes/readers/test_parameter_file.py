@@ -48,7 +48,7 @@ def test_a_value_is_numbers_and_texts_and_never_code(parameters, written, value)
 
 
 def test_comments_blocks_of_them_and_continued_lines_follow_parse_header(parameters):
-    text = "# BoxSize = 1 \\\nBoxSize = 720 # here\n\n##\nnot = a\nparameter\n##\na = 1 \\\n  2\n"
+    text = "# BoxSize = 1 \\\nBoxSize = 720 # here\n\n##\nnot = a\nparameter\n##\na = 1 \\\n  2\n\x02\n"
     assert parameters(text).values == {"BoxSize": 720, "a": (1, 2)}
 
 
