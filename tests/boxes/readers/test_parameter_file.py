@@ -48,8 +48,8 @@ def test_a_value_is_numbers_and_texts_and_never_code(parameters, written, value)
 
 
 def test_comments_blocks_of_them_and_continued_lines_follow_parse_header(parameters):
-    text = "# BoxSize = 1 \\\nBoxSize = 720 # here\n\n##\nnot = a\nparameter\n##\na = 1 \\\n  2\n\x02\n"
-    assert parameters(text).values == {"BoxSize": 720, "a": (1, 2)}
+    text = "# BoxSize = 1 \\\nBoxSize = 720 # here\n\n##\nnot = a\nparameter\n##\na = 1 \\\n  2\n"
+    assert parameters(text + "\x02\n").values == {"BoxSize": 720, "a": (1, 2)}
 
 
 def test_the_state_of_a_slice_holds_over_the_parameters_before_it(parameters):
