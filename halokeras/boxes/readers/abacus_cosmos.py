@@ -21,7 +21,8 @@ from halokeras.boxes.readers.parameter_file import (
     read_cosmology,
     read_parameters,
 )
-from halokeras.boxes.readers.zeldovich import find_initial_conditions, initial_modes
+from halokeras.boxes.readers.zeldovich import initial_modes
+from halokeras.boxes.readers.zeldovich_files import find_initial_conditions
 from halokeras.boxes.source import HaloTable, Source
 from halokeras.errors import BoxError
 

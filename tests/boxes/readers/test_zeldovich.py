@@ -9,7 +9,8 @@ from halokeras.boxes.cosmology import growth
 from halokeras.boxes.lpt import first_order, linear_modes
 from halokeras.boxes.readers import zeldovich
 from halokeras.boxes.readers.parameter_file import read_parameters
-from halokeras.boxes.readers.zeldovich import find_initial_conditions, initial_modes
+from halokeras.boxes.readers.zeldovich import initial_modes
+from halokeras.boxes.readers.zeldovich_files import find_initial_conditions
 from halokeras.errors import BoxError
 
 BOX = 64.0
