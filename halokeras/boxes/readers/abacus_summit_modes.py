@@ -62,7 +62,7 @@ class AbacusModes:
             )
         vector = len(self.array.shape) == 4
         layer = 8 * points * (points // 2 + 1)
-        copies = (2 if vector else 1) * own + (points if points < own else 0)
+        copies = (2 if vector else 1) * own + (points if vector or points < own else 0)
         self.file.check_memory(copies * layer, f"the modes of {points}^3 points")
         modes = self._modes(own, points, vector, workers)
         modes *= np.float32(self.factor)
@@ -90,7 +90,8 @@ class AbacusModes:
         if vector:
             for row, wave in enumerate(k):
                 kept[0, row] -= 1j * np.float32(wave) * kept[1, row]
-        return kept[0] if points == own and not vector else kept[0].copy()
+        modes: Modes = kept[0] if points == own and not vector else kept[0].copy()
+        return modes
 
     def _planes(self) -> Iterator[NDArray[np.float32]]:
         """The grid in planes of constant x, seen to be finite and of mean 0."""
@@ -159,10 +160,10 @@ def read_initial_conditions(
     """
     file = open_asdf(path)
     known = {**parameters, **file.header}
-    if file.number("BoxSize") != box_size or known["SimName"] != parameters["SimName"]:
+    if file.number("BoxSize") != box_size or known.get("SimName") != parameters.get("SimName"):
         raise BoxError(
-            f"{path} is of {known['SimName']}, {file.number('BoxSize'):g} Mpc/h, but the halos of "
-            f"{parameters['SimName']}, {box_size:g} Mpc/h; give the files of one simulation"
+            f"{path} is of {known.get('SimName')} of {file.number('BoxSize'):g} Mpc/h, but the halos "
+            f"of {parameters.get('SimName')} of {box_size:g}; give the files of one simulation"
         )
     group = file.tree.get("data")
     name = "density" if isinstance(group, dict) and "density" in group else "displacements"
@@ -193,8 +194,13 @@ def _growth(
             nodes = np.array(sorted((float(z), float(d)) for z, d in table.items()))
         except (TypeError, ValueError):
             nodes = np.full((1, 2), np.nan)
-        if not (np.isfinite(nodes).all() and (nodes >= 0).all() and (np.diff(nodes[:, 0]) > 0).all()
-                and (np.diff(nodes[:, 1]) < 0).all() and nodes[-1, 1] > 0):
+        if not (
+            np.isfinite(nodes).all()
+            and (nodes >= 0).all()
+            and (np.diff(nodes[:, 0]) > 0).all()
+            and (np.diff(nodes[:, 1]) < 0).all()
+            and nodes[-1, 1] > 0
+        ):
             raise BoxError(f"{path}: GrowthTable in the header is no growth; get the file again")
         if not (nodes[0, 0] <= redshift <= nodes[-1, 0] and nodes[0, 0] <= start <= nodes[-1, 0]):
             raise BoxError(

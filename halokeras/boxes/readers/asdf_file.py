@@ -32,7 +32,7 @@ _STREAMED = 1
 _LENGTH = struct.Struct(">I")
 _FRAME = struct.Struct("<4BIII")  # two versions, flags, type size, bytes, block size, frame's bytes
 _KINDS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_KINDS += ("float32", "float64")
+_REAL = ("float32", "float64")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class AsdfFile:
             or not all(type(length) is int and length >= 0 for length in found)
             or type(source) is not int
             or not 0 <= source < len(self.blocks)
-            or kind not in _KINDS
+            or kind not in (*_KINDS, *_REAL)
             or type(offset) is not int
             or offset < 0
             or not stored.keys() <= {"shape", "source", "datatype", "byteorder", "offset"}
@@ -136,8 +136,7 @@ class AsdfFile:
                 f"{self.path}: data/{name} has shape {tuple(found)} instead of ({wanted_shape}); "
                 "check that it is the right product"
             )
-        order = ">" if stored.get("byteorder") == "big" else "<"
-        dtype = np.dtype(str(kind)).newbyteorder(order)
+        dtype = np.dtype(str(kind)).newbyteorder(">" if stored.get("byteorder") == "big" else "<")
         block = self.blocks[source]
         if offset + dtype.itemsize * prod(found) > block.size:
             raise BoxError(
@@ -253,9 +252,7 @@ def open_asdf(path: Path) -> AsdfFile:
             text, after = _split(start, path)
             return AsdfFile(path, _tree(text, path), tuple(_blocks(file, after, length, path)))
     except OSError as error:
-        raise BoxError(
-            f"cannot read {path} ({error.strerror or error}); check the path"
-        ) from error
+        raise BoxError(f"cannot read {path} ({error.strerror or error}); check the path") from error
 
 
 def require(module: str) -> Any:
