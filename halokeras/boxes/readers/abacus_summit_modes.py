@@ -162,8 +162,8 @@ def read_initial_conditions(
     known = {**parameters, **file.header}
     if file.number("BoxSize") != box_size or known.get("SimName") != parameters.get("SimName"):
         raise BoxError(
-            f"{path} is of {known.get('SimName')} of {file.number('BoxSize'):g} Mpc/h, but the halos "
-            f"of {parameters.get('SimName')} of {box_size:g}; give the files of one simulation"
+            f"{path} is of {known.get('SimName')} of {file.number('BoxSize'):g} Mpc/h, but the "
+            f"halos of {parameters.get('SimName')} of {box_size:g}; give files of one simulation"
         )
     group = file.tree.get("data")
     name = "density" if isinstance(group, dict) and "density" in group else "displacements"

@@ -31,7 +31,7 @@ _BLOCK = struct.Struct(">I4sQQQ16s")  # flags, compression, allocated, used, dat
 _STREAMED = 1
 _LENGTH = struct.Struct(">I")
 _FRAME = struct.Struct("<4BIII")  # two versions, flags, type size, bytes, block size, frame's bytes
-_KINDS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _REAL = ("float32", "float64")
 
 
@@ -119,7 +119,7 @@ class AsdfFile:
             or not all(type(length) is int and length >= 0 for length in found)
             or type(source) is not int
             or not 0 <= source < len(self.blocks)
-            or kind not in (*_KINDS, *_REAL)
+            or kind not in (*_WHOLE, *_REAL)
             or type(offset) is not int
             or offset < 0
             or not stored.keys() <= {"shape", "source", "datatype", "byteorder", "offset"}
@@ -205,7 +205,7 @@ class AsdfFile:
             yield np.frombuffer(self._take(file, min(_PIECE, block.size - start)), np.uint8)
 
     def _frames(self, file: BinaryIO, block: _Block) -> Iterator[NDArray[np.uint8]]:
-        blosc = require("blosc")
+        blosc = require("blosc.blosc_extension")
         used, size = block.used, block.size
         while size > 0:
             (length,) = _LENGTH.unpack(self._take(file, _LENGTH.size))
@@ -219,7 +219,7 @@ class AsdfFile:
             if opened > _PIECE:
                 self.check_memory(opened, "a compressed frame")
             try:
-                piece = np.frombuffer(blosc.decompress(frame), np.uint8)
+                piece = np.frombuffer(blosc.decompress(frame, False), np.uint8)
             except (blosc.error, ValueError, MemoryError) as error:
                 raise self._damaged() from error
             size -= opened
