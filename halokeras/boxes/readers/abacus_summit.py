@@ -65,7 +65,7 @@ def read(
     voxels
         Voxels a side of an ``nbody`` density.
     cosmology
-        By default that of the header, or of abacusutils' table for a simulation of that name.
+        By default that which abacusutils lists for the simulation, if any.
 
     Raises
     ------
@@ -79,8 +79,11 @@ def read(
     first = files[0]
     box_size, particle_mass = first.number("BoxSize"), first.number("ParticleMassHMsun")
     at = max(first.number("Redshift"), 0.0)
-    if not (box_size > 0 and particle_mass > 0):
-        raise BoxError(f"{first.path}: BoxSize and ParticleMassHMsun must be positive")
+    if not (box_size > 0 and particle_mass > 0 and 0 < first.number("Omega_M") <= 1):
+        raise BoxError(
+            f"{first.path}: BoxSize, ParticleMassHMsun and Omega_M must be positive and Omega_M at "
+            "most 1; get the file again"
+        )
     merged: Sequence[AsdfFile | None] = [None] * len(files)
     if cleaned:
         merged = _superslabs(_cleaning(folder), "cleaned_halo_info")
@@ -89,8 +92,9 @@ def read(
                 f"{merged[0].path.parent} has {len(merged)} files for the {len(files)} of "
                 f"{first.path.parent}; get all of them, or read the halos as they were found"
             )
-    parameters = {**_listed(first), **first.header}
-    known, assumed = _cosmology(first, parameters, cosmology)
+    listed = _listed(first)
+    parameters = {**listed, **first.header}
+    known, assumed = _cosmology(first, parameters, listed, cosmology)
     modes: InitialModes | None = None
     grid = None
     provenance: dict[str, str | int | float] = {
@@ -283,7 +287,10 @@ def _listed(file: AsdfFile) -> Mapping[str, Any]:
 
 
 def _cosmology(
-    file: AsdfFile, parameters: Mapping[str, Any], given: Cosmology | None
+    file: AsdfFile,
+    parameters: Mapping[str, Any],
+    listed: Mapping[str, Any],
+    given: Cosmology | None,
 ) -> tuple[Cosmology | None, list[str]]:
     """The cosmology, and sentences on what of the simulation's it leaves out."""
     h0, omega_m = file.number("H0"), file.number("Omega_M")
@@ -308,22 +315,20 @@ def _cosmology(
                     "that of the simulation"
                 )
         return given, assumed
-    spectrum, table = parameters.get("CLASS_power_spectrum"), parameters.get("GrowthTable")
-    start = parameters.get("CLASS_Redshift")
-    wanted = ("omega_b", "n_s")
-    if spectrum is None or not table or any(name not in parameters for name in wanted):
+    if not listed:
         assumed.append(
-            "the header states neither the power spectrum nor omega_b and n_s, so the cosmology "
-            "is unknown unless it is given"
+            f"abacusutils lists no simulation {parameters.get('SimName')} with this header, so its "
+            "cosmology is unknown unless it is given"
         )
         return None, assumed
+    spectrum, table = listed["CLASS_power_spectrum"], listed["GrowthTable"]
     k, power = (np.asarray(spectrum.columns[i], dtype=np.float64) for i in range(2))
     found = Cosmology(
         H0=h0,
         omega_m=omega_m,
-        omega_b=float(parameters["omega_b"]) / (h0 / 100) ** 2,
-        sigma8=_sigma8(k, power) * table[0.0] / table[start],
-        n_s=float(parameters["n_s"]),
+        omega_b=listed["omega_b"] / (h0 / 100) ** 2,
+        sigma8=_sigma8(k, power) * table[0.0] / table[listed["CLASS_Redshift"]],
+        n_s=listed["n_s"],
     )
     shown = ", ".join(f"{name} {value:.5g}" for name, value in asdict(found).items())
     assumed.append(

@@ -21,6 +21,8 @@ from halokeras.boxes.lpt import Modes
 from halokeras.boxes.readers.asdf_file import Array, AsdfFile, open_asdf
 from halokeras.errors import BoxError
 
+_EARLIEST = 9000.0
+"""Redshift from which growth without a table can begin."""
 _MEAN = 1e-3
 """Largest mean over the standard deviation."""
 
@@ -118,8 +120,8 @@ def find_initial_conditions(directory: Path) -> Path | None:
     They are looked for in the folder of the simulation, in ``ic`` there, and in ``ic/NAME`` and
     ``NAME_ic`` beside it, NAME being the folder's.
     """
-    beside = directory.parent
-    name = directory.name
+    directory = directory.resolve()
+    beside, name = directory.parent, directory.name
     folders = (directory, directory / "ic", beside / "ic" / name, beside / f"{name}_ic")
     for kind in ("dens", "disp"):
         found = [
@@ -145,7 +147,7 @@ def read_initial_conditions(
     box_size, redshift
         Of the simulation [Mpc/h] and of the halos.
     parameters
-        Of the simulation: ``SimName``, ``GrowthTable`` and ``Omega_M`` count, where the file's own
+        Of the simulation: ``Omega_M``, and ``SimName`` and ``GrowthTable`` where the file's own
         header lacks them.
 
     Returns
@@ -175,7 +177,14 @@ def read_initial_conditions(
             f"{path}: data/{name} is {array.dtype} of {points} points a side; it must hold real "
             "numbers on an even lattice"
         )
-    factor, assumed = _growth(known, file.number("InitialRedshift"), redshift, path)
+    start = file.number("InitialRedshift")
+    if not redshift < start < _EARLIEST:
+        raise BoxError(
+            f"{path}: InitialRedshift {start:g} is not before that of the halos, {redshift:g}; get "
+            "the file again"
+        )
+    omega_m = parameters["Omega_M"]
+    factor, assumed = _growth(known.get("GrowthTable"), omega_m, start, redshift, path)
     if name == "displacements":
         assumed.append(
             f"{path.name}: the overdensity is minus the divergence of the first-order displacement,"
@@ -185,10 +194,9 @@ def read_initial_conditions(
 
 
 def _growth(
-    known: Mapping[str, Any], start: float, redshift: float, path: Path
+    table: Any, omega_m: float, start: float, redshift: float, path: Path
 ) -> tuple[float, list[str]]:
     """Growth from `start` to `redshift`, from the simulation's own table where there is one."""
-    table = known.get("GrowthTable")
     if isinstance(table, Mapping) and len(table) > 3:
         try:
             nodes = np.array(sorted((float(z), float(d)) for z, d in table.items()))
@@ -209,7 +217,6 @@ def _growth(
             )
         spline = CubicSpline(np.log1p(nodes[:, 0]), np.log(nodes[:, 1]))
         return float(np.exp(spline(np.log1p(redshift)) - spline(np.log1p(start)))), []
-    omega_m = known["Omega_M"]
     now, then = growth(np.array([1 / (1 + redshift), 1 / (1 + start)]), omega_m).first
     return float(now / then), [
         f"{path.name} has no GrowthTable: its modes are grown from redshift {start:g} in a flat "

@@ -244,7 +244,7 @@ def test_halos_are_cleaned_and_counted_from_the_corner(tiny):
     assert (source.box_size, source.redshift) == (BOX, 0.5)
     assert source.provenance["particle_mass"] == 1e10
     assert source.cosmology is None
-    assert any("cosmology is unknown" in sentence for sentence in source.assumed)
+    assert any("lists no simulation tiny" in sentence for sentence in source.assumed)
 
 
 def test_halos_as_they_were_found(tiny):
@@ -373,6 +373,7 @@ def test_growth_is_interpolated_in_the_table(tmp_path):
         (np.zeros((8, 8, 8), "f4"), {"GrowthTable": {0.0: 1, 1.0: 2, 2.0: 3, 99.0: 4}}, "growth"),
         (np.zeros((8, 8, 8), "f4"), {"GrowthTable": dict(list(TABLE.items())[:4])}, "covers"),
         (np.zeros((8, 8, 8), "f4"), {"InitialRedshift": "soon"}, "instead of a number"),
+        (np.zeros((8, 8, 8), "f4"), {"InitialRedshift": 0.4}, "not before that of the halos"),
     ],
 )
 def test_what_is_no_initial_condition_is_refused(tmp_path, grid, header, message):
