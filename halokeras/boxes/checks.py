@@ -45,7 +45,8 @@ def check_source(
 ) -> Report:
     """Check that a density and its halos belong together and are what they are said to be.
 
-    For a box of 275^3 voxels and 5e6 halos: 45 s and 3 GB on one core.
+    Takes, for a box of 275^3 voxels and 5e6 halos, about ten seconds on one core and 0.8 GB beside
+    the box: nine times the memory of its density.
 
     Parameters
     ----------
@@ -80,7 +81,8 @@ def check_source(
     if table is not None:
         findings += check_table(table, source.box_size, h)
         findings += _check_masses(source, table)
-    if density.shape == counts.shape and not unsound:
+    cube = density.ndim == 3 and len(set(density.shape)) == 1
+    if cube and density.shape == counts.shape and not unsound:
         findings += check_planes(density, "density", voxel_size)
         findings += check_planes(counts, "counts", voxel_size)
         findings += _check_alignment(density, counts, voxel_size, source.counts is not None)
@@ -107,6 +109,9 @@ def _check_sizes(
             f"density has {_by(density.shape)} voxels and counts {_by(counts.shape)}; both must "
             "cover the same voxels"
         )
+    if len(set(density.shape)) > 1:
+        wrong = True
+        yield refused(f"density has {_by(density.shape)} voxels; give a cube of them")
     if abs(density.shape[0] * voxel_size / side - 1) > _SAME:
         wrong = True
         yield refused(

@@ -28,6 +28,7 @@ neither number is taken from a table.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,6 +161,7 @@ def recognise_scheme(
     return Scheme(None, reason, amplitude)
 
 
+@lru_cache(maxsize=4)
 def _references(
     side: int, voxel_size: float, cosmology: Cosmology, redshift: float
 ) -> tuple[list[Shape], list[Shape]]:

