@@ -27,6 +27,8 @@ _COARSE = 64
 """Points a side of the grids on which the 48 orientations are tried."""
 _MARGIN = 2.0
 """Deviations by which a coherence must exceed the largest expected of unrelated fields."""
+_ALONE = 5.0
+"""Deviations at which counts are believed to be in place, as they are: one trial, not many."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
     on grids of at most 64 points a side, as a flipped box still follows some shift a little: the
     modes across the flip are in place. The best is then measured on the grids themselves. A
     coherence counts only if it exceeds the largest that as many trials of unrelated fields are
-    expected to give by two deviations.
+    expected to give by two deviations; of counts as they are, if it exceeds five.
 
     Parameters
     ----------
@@ -203,6 +205,8 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
         return _matched(as_it_is, found, turned)
     if as_it_is.best > _significant(as_it_is.noise, trials):
         return _matched(as_it_is, as_it_is, Orientation())
+    if as_it_is.unmoved > _ALONE * as_it_is.noise:
+        return Match(as_it_is.unmoved, as_it_is.noise, as_it_is.unmoved, Orientation())
     return Match(as_it_is.unmoved, as_it_is.noise, as_it_is.unmoved, None)
 
 
