@@ -126,8 +126,10 @@ class Table:
                 raise unreadable(self.name, error) from error
             if piece is None:
                 break
-            seen += len(next(iter(piece.values())))
-            yield {name: native(array) for name, array in piece.items()}
+            found = len(next(iter(piece.values())))
+            seen += found
+            if found:
+                yield {name: native(array) for name, array in piece.items()}
         if self.rows is not None and seen != self.rows:
             raise BoxError(
                 f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"

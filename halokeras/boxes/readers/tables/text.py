@@ -27,7 +27,6 @@ _HEAD = 2**20
 """Bytes in which the header must end, and the longest line."""
 _BLOCK = 2**22
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE)
-_DELIMITERS = ",\t;"
 _ROCKSTAR = (
     ("Lbox", re.compile(r"box.?size[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
     ("particle_mass", re.compile(r"particle mass[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
@@ -178,7 +177,7 @@ def _layout(head: bytes, path: Path) -> Layout:
     first = _decoded(line)
     if comments and comments[0].startswith("%ECSV"):
         return _ecsv(comments, first, start + len(line), path)
-    delimiter = next((one for one in _DELIMITERS if one in first), " ")
+    delimiter = _delimiter(first)
     words = _split(first, delimiter)
     told = [comment for comment in comments if comment]
     if all(_NUMBER.fullmatch(word) for word in words):
@@ -219,6 +218,13 @@ def _ecsv(comments: list[str], first: str, start: int, path: Path) -> Layout:
         units[column["name"]] = units[column["name"]] or unit_in(column.get("description"))
     stated = [None if units[name] is None else str(units[name]) for name in names]
     return Layout(names, stated, delimiter, start, plain_about(told.get("meta") or {}))
+
+
+def _delimiter(line: str) -> str:
+    """Give a comma or semicolon, a tab where no blank is between tabs too, or a space."""
+    if found := next((one for one in ",;" if one in line), None):
+        return found
+    return "\t" if "\t" in line and " " not in line.strip() else " "
 
 
 def _split(line: str, delimiter: str) -> list[str]:
