@@ -84,14 +84,13 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
                 for name in archive.namelist()[:MOST_COLUMNS]
                 if name.endswith(".npy")
             }
-            headers = {name: _member_header(archive, one) for name, one in members.items()}
-            about = {
-                name: np.frombuffer(_member(archive, members[name])[2].read(dtype.itemsize), dtype)[
-                    0
-                ].item()
-                for name, (shape, _, dtype) in headers.items()
-                if shape == () and dtype.kind in "fiu"
-            }
+            headers = {}
+            about: dict[str, Any] = {}
+            for name, member in members.items():
+                with archive.open(member) as stream:
+                    shape, _, dtype = headers[name] = _header(stream)
+                    if shape == () and dtype.kind in "fiu":
+                        about[name] = _values(stream, dtype, 1, member).item()
         except UNREADABLE as error:
             raise unreadable(str(path), error) from error
         described = {
@@ -117,28 +116,21 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
         yield Table(str(path), "", columns, rows, read, about, unusable)
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> tuple[Header, str, IO[bytes]]:
-    """Open an array of an archive behind its header."""
-    stream = archive.open(name)
+def _header(stream: IO[bytes]) -> Header:
+    """Read the header of an array, up to its values."""
     version = npy.read_magic(stream)
     if version == (1, 0):
-        return npy.read_array_header_1_0(stream), name, stream
+        return npy.read_array_header_1_0(stream)
     if version in ((2, 0), (3, 0)):
-        return npy.read_array_header_2_0(stream), name, stream
-    raise ValueError(f"{name} is of version {version} of the .npy format")
-
-
-def _member_header(archive: zipfile.ZipFile, name: str) -> Header:
-    header, _, stream = _member(archive, name)
-    stream.close()
-    return header
+        return npy.read_array_header_2_0(stream)
+    raise ValueError(f"an array is of version {version} of the .npy format")
 
 
 def _rows(
     archive: zipfile.ZipFile, member: str, name: str, rows: int, at_once: int, width: int
 ) -> Iterator[NDArray[Any]]:
-    (shape, by_column, dtype), _, stream = _member(archive, member)
-    with stream:
+    with archive.open(member) as stream:
+        shape, by_column, dtype = _header(stream)
         if by_column and len(shape) == 2:  # its rows are all through the file
             refuse_beyond_memory(2 * dtype.itemsize * rows * width, f"{member} in {name}")
             whole = _values(stream, dtype, rows * width, member).reshape(shape, order="F")

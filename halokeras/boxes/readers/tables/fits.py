@@ -37,16 +37,17 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
         none, or astropy is missing.
     """
     fits = needs("astropy.io.fits", "catalogues", str(path))
+    damaged = (*UNREADABLE, fits.VerifyError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # astropy warns of what is refused here, or harmless
         try:
             opened = fits.open(path, memmap=True, disable_image_compression=True)
-        except UNREADABLE as error:
+        except damaged as error:
             raise unreadable(str(path), error) from error
         with opened:
             try:
                 table = _table(fits, opened, path, part)
-            except UNREADABLE as error:
+            except damaged as error:
                 raise unreadable(str(path), error) from error
             yield table
 

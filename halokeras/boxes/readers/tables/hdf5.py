@@ -56,18 +56,22 @@ def open_hdf5(path: Path, part: str | None) -> Iterator[Table]:
 
 
 def _table(file: h5py.File, path: Path, part: str | None) -> Table:
-    parts = _parts(file) if part is None else {part.strip("/"): _found(file, part.strip("/"), path)}
     about = plain_about(file.attrs)
     for name in _HEADERS:
         if isinstance(_own(file, name), h5py.Group):
             about.update(plain_about(file[name].attrs))
     about.update(_gadget_units(about))
-    chosen = choose_part(list(parts), path) if parts else ""
-    # A piece of a catalogue that is in many may hold none of its rows.
-    if not parts and about.get("NumFilesPerSnapshot", about.get("NumFiles", 1)) == 1:
-        raise BoxError(f"{path} holds no table of columns; name the group with --table")
+    parts = _parts(file) if part is None else _named(file, part.strip("/"))
     if not parts:
-        return Table(str(path), "", {}, 0, lambda *_: iter(()), about)
+        # A piece of a catalogue that is in many files may hold none of its rows.
+        if about.get("NumFilesPerSnapshot", about.get("NumFiles", 1)) != 1:
+            return Table(str(path), "", {}, 0, lambda *_: iter(()), about)
+        known = listed([name or "/" for name in _parts(file)])
+        raise BoxError(
+            f"{path} has no table{f' {part}' if part else ''} that is its own; name a group or "
+            f"compound dataset with --table (there are {known})"
+        )
+    chosen = choose_part(list(parts), path)
     stored = parts[chosen]
     about.update(plain_about(stored.attrs))
     name = f"{path}, {chosen}" if chosen else str(path)
@@ -133,16 +137,12 @@ def _parts(file: h5py.File) -> dict[str, h5py.Group | h5py.Dataset]:
     return found
 
 
-def _found(file: h5py.File, part: str, path: Path) -> h5py.Group | h5py.Dataset:
-    stored = file
+def _named(file: h5py.File, part: str) -> dict[str, h5py.Group | h5py.Dataset]:
+    """Find the table of a name, by no link."""
+    stored: Any = file
     for step in part.split("/") if part else []:
         stored = _own(stored, step) if isinstance(stored, h5py.Group) else None
-    if isinstance(stored, h5py.Dataset) and not _is_compound(stored):
-        stored = None
-    if stored is None:
-        known = listed([name or "/" for name in _parts(file)])
-        raise BoxError(f"{path} has no table {part}, or it is a link; choose --table from {known}")
-    return stored
+    return {part: stored} if isinstance(stored, h5py.Group) or _is_compound(stored) else {}
 
 
 def _described(group: h5py.Group) -> dict[str, Column | str]:

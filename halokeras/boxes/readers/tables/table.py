@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.memory import available_memory
 from halokeras.errors import BoxError
 
-CHUNK = 2**20
+CHUNK = 2**18
 """Rows that are read at a time."""
 USUAL_PARTS = ("halos", "halo", "Group", "data", "catalogue", "catalog", "PartType1", "1")
 """What is read of a file that holds several tables, where none is named."""
