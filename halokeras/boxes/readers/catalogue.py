@@ -154,10 +154,9 @@ def corner_of(
                 "give it [Mpc/h] with --box-size"
             )
         return np.full(3, -box_size / 2)
-    corner = np.asarray(origin, dtype=np.float64)
-    if isinstance(origin, str) or corner.shape != (3,) or not np.isfinite(corner).all():
+    if isinstance(origin, str) or len(origin) != 3 or not np.isfinite(origin).all():
         raise BoxError(f"--origin {origin} is no place; give corner, centre or three numbers")
-    return corner * per_length
+    return np.array(origin, dtype=np.float64) * per_length
 
 
 def _check_units(table: Table, columns: Columns, length_unit: str, mass_unit: str) -> list[str]:

@@ -269,8 +269,8 @@ def extremes(position):  # type: ignore[no-untyped-def]
     for p in range(position.shape[0]):
         for axis in range(3):
             value = position[p, axis]
-            if not value >= low[axis]:
+            if value < low[axis] or value != value:
                 low[axis] = value
-            if not value <= high[axis]:
+            if value > high[axis]:
                 high[axis] = value
     return low, high
