@@ -14,6 +14,7 @@ from halokeras.commands.benchmark import benchmark
 from halokeras.commands.evaluate import evaluate
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
+from halokeras.commands.prepare import prepare
 from halokeras.commands.simulate import simulate
 from halokeras.commands.terminal import Verbosity, set_verbosity, tell, verbosity
 from halokeras.commands.train import resume, train
@@ -77,6 +78,8 @@ app = typer.Typer(
 )
 for command, examples in COMMANDS.items():
     app.command(epilog="\n\n".join(["Examples:", *examples]))(command)
+
+app.add_typer(prepare, name="prepare")
 
 
 def main() -> None:

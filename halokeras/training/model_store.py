@@ -20,7 +20,7 @@ import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,7 +213,7 @@ def _pack(painter: Painter) -> bytes:
         if not np.isfinite(values).all():
             raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
     packed = io.BytesIO()
-    np.savez(packed, **weights)
+    np.savez(packed, **cast(dict[str, Any], weights))
     return packed.getvalue()
 
 
