@@ -31,25 +31,10 @@ from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History
 from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import DrawModel, save_painter
+from halokeras.training.run_folder import BEST, CHECKPOINTS, FINISHED, HISTORY, PARAMS, last_written
+from halokeras.training.stages import Stage, stages
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
-
-_PARAMS, _HISTORY, _FINISHED, _CHECKPOINTS, _BEST = (
-    "params.json",
-    "history.csv",
-    "finished",
-    "checkpoints",
-    "best",
-)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Steps `start` to `stop` of a run, all of one kind."""
-
-    name: str
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
@@ -83,14 +68,14 @@ def train(params: Params, folder: Path | None, report: Report) -> Path:
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
-    if devices.is_chief and (folder / _PARAMS).exists():
+    if devices.is_chief and (folder / PARAMS).exists():
         raise RunError(
             f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
             "or choose another --run folder"
         )
     data = load_data(params)
     if devices.is_chief:
-        write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
+        write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
     return _Run(params, folder, data, devices).go_on(report)
 
 
@@ -106,11 +91,11 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
     """
     devices = find_devices()
     folder = folder or newest_unfinished(runs)
-    if not (folder / _PARAMS).is_file():
+    if not (folder / PARAMS).is_file():
         raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
-    if (folder / _FINISHED).exists():
-        raise RunError(f"the run in {folder} is finished; its painter is {folder / _BEST}")
-    params = load_params(folder / _PARAMS)
+    if (folder / FINISHED).exists():
+        raise RunError(f"the run in {folder} is finished; its painter is {folder / BEST}")
+    params = load_params(folder / PARAMS)
     check_batches(params, devices.replicas)
     return _Run(params, folder, load_data(params), devices).go_on(report)
 
@@ -118,15 +103,11 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
 def newest_unfinished(runs: Path) -> Path:
     """Find the unfinished run that was written last, or raise `RunError`."""
     unfinished = [
-        path.parent for path in runs.glob(f"*/{_PARAMS}") if not (path.parent / _FINISHED).exists()
+        path.parent for path in runs.glob(f"*/{PARAMS}") if not (path.parent / FINISHED).exists()
     ]
     if not unfinished:
         raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
-    return max(unfinished, key=_last_written)
-
-
-def _last_written(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in folder.rglob("*") if path.is_file())
+    return max(unfinished, key=last_written)
 
 
 class _Run:
@@ -134,9 +115,9 @@ class _Run:
         self.params, self.folder, self.data, self.devices = params, folder, data, devices
         with devices.scope():
             self.gan = build_gan(params)
-        self.checkpoints = Checkpoints(self.gan, folder / _CHECKPOINTS)
+        self.checkpoints = Checkpoints(self.gan, folder / CHECKPOINTS)
         self.checkpoints.restore()
-        self.history = History(folder / _HISTORY)
+        self.history = History(folder / HISTORY)
         self.stages = stages(params)
         self.total = self.stages[-1].stop
 
@@ -151,7 +132,7 @@ class _Run:
                     if self._step < stage.stop:
                         self._train_stage(stage, report, interrupts)
             if self.devices.is_chief:
-                write_text(self.folder / _FINISHED, f"{self.total} steps\n")
+                write_text(self.folder / FINISHED, f"{self.total} steps\n")
             # a worker that left now would take the chief's last words for a failure
             self.devices.any(False)
         except KeyboardInterrupt:
@@ -168,7 +149,7 @@ class _Run:
                 f"{first_sentence(error)}; `halopaint resume --run {self.folder}` "
                 f"{'' if alone else 'on every worker '}goes on from the last checkpoint"
             ) from error
-        return self.folder / _BEST
+        return self.folder / BEST
 
     @property
     def _step(self) -> int:
@@ -251,7 +232,7 @@ class _Run:
         if bad:
             raise RunError(
                 f"{bad[0]} is not finite at step {step}; the last good checkpoint is kept in "
-                f"{self.folder / _CHECKPOINTS}: lower the learning rate and start again"
+                f"{self.folder / CHECKPOINTS}: lower the learning rate and start again"
             )
         return losses
 
@@ -261,7 +242,7 @@ class _Run:
         if validation.score < float(self.checkpoints.best_score):
             self.checkpoints.best_score.assign(validation.score)
             provenance = self._provenance(step, validation)
-            save_painter(painter, provenance, self.folder / _BEST, self._draw_model())
+            save_painter(painter, provenance, self.folder / BEST, self._draw_model())
         return validation
 
     def _draw_model(self) -> DrawModel | None:
@@ -289,22 +270,6 @@ class _Run:
                 name: np.round(value, 5).tolist() for name, value in vars(validation).items()
             },
         }
-
-
-def stages(params: Params) -> list[Stage]:
-    """List the stages of a run in order, without the empty ones."""
-    training = params.training
-    lengths = {
-        "warm start": training.warm_start.steps,
-        "critic warm-up": training.critic_warm_steps if training.steps else 0,
-        "adversarial": training.steps,
-    }
-    found, start = [], 0
-    for name, length in lengths.items():
-        if length:
-            found.append(Stage(name, start, start + length))
-        start += length
-    return found
 
 
 def check_batches(params: Params, replicas: int) -> None:

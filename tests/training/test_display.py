@@ -4,7 +4,8 @@ import numpy as np
 from rich.console import Console
 
 from halokeras.training.display import TrainingDisplay
-from halokeras.training.run import Progress, Stage
+from halokeras.training.run import Progress
+from halokeras.training.stages import Stage
 from halokeras.training.validation import Validation
 
 
