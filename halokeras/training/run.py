@@ -5,7 +5,7 @@ import os
 import platform
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from halokeras import __version__
 from halokeras.errors import RunError
-from halokeras.files import write_text
+from halokeras.files import make_folder, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
 from halokeras.params import OptimizerParams, Params, load_params
@@ -28,24 +28,27 @@ from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
-from halokeras.training.history import History
+from halokeras.training.history import History, Row
 from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import DrawModel, save_painter
 from halokeras.training.run_folder import BEST, CHECKPOINTS, FINISHED, HISTORY, PARAMS, last_written
 from halokeras.training.stages import Stage, stages
+from halokeras.training.tensorboard import check_tensorboard
 from halokeras.training.validation import Validation, validate
+from halokeras.training.watch import MOVIE, TENSORBOARD, Watch
 from halokeras.training.wgan import HaloPaintingGAN
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run tells of itself while it goes."""
+    """What a run tells of itself while it goes; `rows` is its whole history so far."""
 
     stage: Stage
     step: int
     total: int
     losses: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
+    rows: Sequence[Row] = ()
 
 
 Report = Callable[[Progress], None]
@@ -55,16 +58,35 @@ class Interrupted(RunError):
     """Ctrl-C or SIGTERM: the run was saved and can go on."""
 
 
-def train(params: Params, folder: Path | None, report: Report) -> Path:
+def train(
+    params: Params,
+    folder: Path | None,
+    report: Report,
+    *,
+    movie: bool = False,
+    tensorboard: bool = False,
+) -> Path:
     """Start a run in a new folder, train to its end, and give the folder of its best painter.
+
+    Parameters
+    ----------
+    params, folder
+        What to train and where, by default where the params say.
+    report
+        Called with the run's progress whenever it logs.
+    movie, tensorboard
+        Whether the run, also once resumed, keeps up a GIF of a slice and TensorBoard's events.
 
     Raises
     ------
     RunError
-        If the folder holds a run already, boxes are missing or unfit, or a loss is not finite.
+        If the folder holds a run already, boxes are missing or unfit, a loss is not finite, or
+        TensorBoard is wanted but not installed.
     Interrupted
         After Ctrl-C, once the run is saved.
     """
+    if tensorboard:
+        check_tensorboard()
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
@@ -75,6 +97,9 @@ def train(params: Params, folder: Path | None, report: Report) -> Path:
         )
     data = load_data(params)
     if devices.is_chief:
+        for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
+            if wanted:
+                make_folder(folder / name)
         write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
     return _Run(params, folder, data, devices).go_on(report)
 
@@ -126,18 +151,22 @@ class _Run:
             self.devices.check_agreement(self._step, zlib.crc32(repr(self.params).encode()))
             if self.devices.is_chief:
                 self.history.forget_after(self._step)
+                self.watch = Watch(self.folder, self.history, self.data.held_out[0], self.total)
+                self.watch.begin(self._step, self.gan.averaged_painter)
             self.started = time.monotonic() - self.history.seconds
             with Interrupts() as interrupts:
                 for stage in self.stages:
                     if self._step < stage.stop:
                         self._train_stage(stage, report, interrupts)
             if self.devices.is_chief:
+                self.watch.draw()
                 write_text(self.folder / FINISHED, f"{self.total} steps\n")
             # a worker that left now would take the chief's last words for a failure
             self.devices.any(False)
         except KeyboardInterrupt:
             if self.devices.is_chief:
                 self.checkpoints.save()
+                self.watch.draw()
             raise Interrupted(
                 f"stopped and saved at step {self._step} of {self.total}; "
                 f"`halopaint resume --run {self.folder}` goes on"
@@ -160,7 +189,7 @@ class _Run:
         update = devices.compiled(self._update(stage))
         first = self._step
         if devices.is_chief:
-            report(Progress(stage, first, self.total))
+            report(Progress(stage, first, self.total, rows=self.history.rows))
         for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
             self._set_learning_rates(stage, number)
             logs = update(batch)
@@ -184,9 +213,12 @@ class _Run:
         if losses or validation:
             seconds = time.monotonic() - self.started
             self.history.write(done, stage.name, seconds, losses, validation)
-            report(Progress(stage, done, self.total, losses, validation))
+            self.watch.after_row()
+            report(Progress(stage, done, self.total, losses, validation, self.history.rows))
+        self.watch.after_step(done, self.gan.averaged_painter)
         if last or done % run.checkpoint_every == 0:
             self.checkpoints.save()
+            self.watch.after_checkpoint()
 
     def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:
         return {
