@@ -9,9 +9,11 @@ import typer
 from typer.core import TyperGroup
 
 from halokeras.commands.benchmark import benchmark
+from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
+from halokeras.commands.runs import runs
 from halokeras.commands.simulate import simulate
 from halokeras.commands.terminal import tell
 from halokeras.commands.train import resume, train
@@ -39,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (simulate, lpt, train, resume, paint, evaluate, benchmark):
+for command in (simulate, lpt, train, resume, paint, evaluate, benchmark, runs, doctor):
     app.command()(command)
 
 

@@ -104,7 +104,7 @@ def _validation_table(validation: Validation, rows: Sequence[Row]) -> Renderable
     if best is not None and best.validated is not None:
         title += f", best {best.validated.score:.4f} at step {best.step}"
     table = Table(box=None, padding=(0, 1, 0, 0))  # ten bins fit 80 columns
-    table.add_column("k [h/Mpc]")
+    table.add_column(Text("k [h/Mpc]"))  # no markup
     for k in validation.k:
         table.add_column(f"{k:.2f}", justify="right")
     table.add_row("T", *(f"{value:.3f}" for value in validation.transfer_function))
