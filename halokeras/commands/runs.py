@@ -22,7 +22,7 @@ def runs(
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[DIR]...",
+            metavar="DIR",
             help="A folder of runs; with --compare, two runs or more, by folder or by name.",
             show_default="runs",
         ),
@@ -90,11 +90,10 @@ def _compare(paths: list[Path], figure: Path | None, as_json: bool) -> None:
         shown = {name: {**summary(run), "curves": curves(run)} for name, run in records.items()}
         _print_json({"runs": shown, "params": differing})
     else:
-        print_tables(
-            _table(list(records.values()), list(records)),
-            _params_table(differing, list(records)),
-            *_spectra_tables(records),
-        )
+        print_tables(_table(list(records.values()), list(records)))
+        for table in (_params_table(differing, list(records)), *_spectra_tables(records)):
+            typer.echo()
+            print_tables(table)
     if figure is not None:
         # with --json, stdout holds nothing else
         typer.echo(f"wrote {figure}", err=as_json)

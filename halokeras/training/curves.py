@@ -123,7 +123,7 @@ def _losses(axes: Axes, rows: Sequence[Row], title: str) -> None:
         axes.plot(steps, values, color=colour, lw=1.2, label=LOSSES[name])
     axes.set_title(title, fontsize=10)
     axes.set_ylabel("loss")
-    axes.legend(frameon=False, fontsize=8)
+    _legend(axes)
     _steps(axes)
 
 
@@ -139,8 +139,8 @@ def _score(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
             axes.plot(best.step, best.validated.score, "*", color=colour, ms=12, label=label)
     axes.set_yscale("log")
     _plain(axes)
-    axes.set_ylabel("score on held-out boxes, 0 is perfect")
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_ylabel("held-out score, 0 is perfect")
+    _legend(axes)
     _steps(axes)
 
 
@@ -159,7 +159,7 @@ def _distance(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
         colour, style = _look(number)
         axes.plot(list(held), list(held.values()), style, color=colour, lw=1.2, label=name)
     axes.set_ylabel("Wasserstein distance")
-    axes.legend(frameon=False, fontsize=8)
+    _legend(axes)
     _steps(axes)
 
 
@@ -189,7 +189,7 @@ def _best(axes: Axes, histories: Mapping[str, Sequence[Row]], attribute: str, la
             _spectrum(axes, best, attribute, color=colour, ls=style, marker=".", label=told)
     if row is not None:
         _of_k(axes, label, row)
-    axes.legend(frameon=False, fontsize=8)
+    _legend(axes)
 
 
 def _spectrum(axes: Axes, row: Row, attribute: str, **look: object) -> None:
@@ -206,8 +206,13 @@ def _of_k(axes: Axes, label: str, row: Row) -> None:
     axes.set_ylabel(label)
 
 
+def _legend(axes: Axes) -> None:
+    axes.legend(fontsize=8, framealpha=0.8, edgecolor="none")  # over curves, where it must be
+
+
 def _look(number: int) -> tuple[str, str]:
-    return _COLOURS[number % len(_COLOURS)], _STYLES[number // len(_COLOURS) % len(_STYLES)]
+    """Give a colour and a style: where curves coincide, a dashed one shows what is below."""
+    return _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
 
 
 def _steps(axes: Axes) -> None:

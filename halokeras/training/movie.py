@@ -1,10 +1,10 @@
 """How a slice of a held-out box is painted as training goes on, as an animated GIF.
 
-Which steps are shown is a function of the run's length alone, and what they look like is kept
+Which steps are shown is a function of the run's stages alone, and what they look like is kept
 in the run's folder, so that a resumed run goes on with the same movie.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from halokeras.files import whole_file
 from halokeras.networks.painter import Painter
+from halokeras.training.stages import Stage
 from halokeras.training.validation import HeldOut
 
 _FRAMES = 60
@@ -28,9 +29,15 @@ _FRAME_MS, _LAST_FRAME_MS = 120, 2500
 Columns = NDArray[np.float32]
 
 
-def frame_steps(total: int) -> frozenset[int]:
-    """Give the steps of a run of `total` that are shown: closer where most changes, at first."""
-    return frozenset(np.rint(total * np.linspace(0, 1, _FRAMES) ** 2).astype(int).tolist())
+def frame_steps(stages: Sequence[Stage]) -> frozenset[int]:
+    """Give the steps that are shown: of each stage most at first, where most changes."""
+    moving = [stage for stage in stages if stage.name != "critic warm-up"]  # there it stands still
+    along = np.linspace(0, 1, _FRAMES // len(moving)) ** 2
+    return frozenset(
+        round(stage.start + (stage.stop - stage.start) * fraction)
+        for stage in moving
+        for fraction in along
+    )
 
 
 class Movie:
@@ -44,13 +51,13 @@ class Movie:
         The GIF.
     box
         Whose slice is painted.
-    total
-        Steps of the run.
+    stages
+        Of the run.
     """
 
-    def __init__(self, folder: Path, target: Path, box: HeldOut, total: int) -> None:
-        self.folder, self.target, self.box, self.total = folder, target, box, total
-        self.steps = frame_steps(total)
+    def __init__(self, folder: Path, target: Path, box: HeldOut, stages: Sequence[Stage]) -> None:
+        self.folder, self.target, self.box = folder, target, box
+        self.steps, self.total = frame_steps(stages), stages[-1].stop
         length = box.density.shape[2]
         self._depth = min(max(1, round(_THICKNESS / box.voxel_size)), length)
         self._start = (length - self._depth) // 2
@@ -97,7 +104,7 @@ class Movie:
                     f"painted, step {step} of {self.total}": _shades(columns, 0.0, brightest),
                     "halos of the simulation": right,
                 },
-                self._caption(halos.shape[0]),
+                self._caption(halos.shape[0], brightest),
             )
             for step, columns in frames.items()
         ]
@@ -128,10 +135,13 @@ class Movie:
         columns: Columns = painted[0, ..., 0].sum(axis=2)
         return columns
 
-    def _caption(self, voxels: int) -> str:
-        side, size = voxels * self.box.voxel_size, self.box.voxel_size
+    def _caption(self, voxels: int, brightest: float) -> str:
+        size = self.box.voxel_size
         low, high = self._start * size, (self._start + self._depth) * size
-        return f"a held-out box, {side:g} Mpc/h wide, {low:g} < z < {high:g} Mpc/h"
+        return (
+            f"a held-out box, {voxels * size:g} Mpc/h wide, {low:g} < z < {high:g} Mpc/h; "
+            f"0 to {brightest:.3g} halos a column of {size:g} x {size:g} (Mpc/h)\u00b2"
+        )
 
 
 def _shades(values: NDArray[np.floating], low: float, high: float, first: int = 0) -> Image.Image:

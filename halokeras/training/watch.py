@@ -4,13 +4,14 @@ It only reads the run, so the weights are those of a run that nobody watches.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from halokeras.networks.painter import Painter
 from halokeras.training.curves import draw_run
 from halokeras.training.history import History
 from halokeras.training.movie import Movie
+from halokeras.training.stages import Stage
 from halokeras.training.tensorboard import Board
 from halokeras.training.validation import HeldOut
 
@@ -35,15 +36,17 @@ class Watch:
         Its rows.
     box
         The held-out box whose slice the movie shows.
-    total
-        Steps of the run.
+    stages
+        Of the run.
     """
 
-    def __init__(self, folder: Path, history: History, box: HeldOut, total: int) -> None:
+    def __init__(
+        self, folder: Path, history: History, box: HeldOut, stages: Sequence[Stage]
+    ) -> None:
         self.folder, self.history = folder, history
         self.movie: Movie | None = None
         if (folder / MOVIE).is_dir():
-            self.movie = Movie(folder / MOVIE, folder / "movie.gif", box, total)
+            self.movie = Movie(folder / MOVIE, folder / "movie.gif", box, stages)
         self.board: Board | None = None
         if (folder / TENSORBOARD).is_dir():
             self.board = Board(folder / TENSORBOARD, history.rows)
