@@ -145,13 +145,13 @@ class _Run:
         self.history = History(folder / HISTORY)
         self.stages = stages(params)
         self.total = self.stages[-1].stop
+        self.watch = Watch(folder, self.history, data.held_out[0], self.stages)
 
     def go_on(self, report: Report) -> Path:
         try:
             self.devices.check_agreement(self._step, zlib.crc32(repr(self.params).encode()))
             if self.devices.is_chief:
                 self.history.forget_after(self._step)
-                self.watch = Watch(self.folder, self.history, self.data.held_out[0], self.stages)
                 self.watch.begin(self._step, self.gan.averaged_painter)
             self.started = time.monotonic() - self.history.seconds
             with Interrupts() as interrupts:

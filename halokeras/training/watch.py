@@ -48,12 +48,12 @@ class Watch:
         if (folder / MOVIE).is_dir():
             self.movie = Movie(folder / MOVIE, folder / "movie.gif", box, stages)
         self.board: Board | None = None
-        if (folder / TENSORBOARD).is_dir():
-            self.board = Board(folder / TENSORBOARD, history.rows)
         self._allowance = Allowance()
 
     def begin(self, step: int, painter: Painter) -> None:
-        """Take up the movie at the step where the run starts or goes on."""
+        """Take up what is kept at the step where the run starts or goes on."""
+        if (self.folder / TENSORBOARD).is_dir():
+            self.board = Board(self.folder / TENSORBOARD, self.history.rows)
         if self.movie is not None:
             self.movie.forget_after(step)
             self.after_step(step, painter)
