@@ -85,9 +85,9 @@ def _of_one_run(rows: Sequence[Row]) -> list[Draw]:
     validated = [row for row in rows if row.validated is not None]
     draws: list[Draw] = []
     if warm:
-        draws.append(lambda axes: _losses(axes, warm, "warm start: Poisson likelihood"))
+        draws.append(lambda axes: _losses(axes, warm, "Poisson likelihood, warm start"))
     if judged:
-        draws.append(lambda axes: _losses(axes, judged, "critic and painter"))
+        draws.append(lambda axes: _losses(axes, judged, "losses, critic and painter"))
     if validated:
         draws += [
             lambda axes: _score(axes, {"": rows}),
@@ -113,7 +113,7 @@ def _of_many_runs(histories: Mapping[str, Sequence[Row]]) -> list[Draw]:
     return draws
 
 
-def _losses(axes: Axes, rows: Sequence[Row], title: str) -> None:
+def _losses(axes: Axes, rows: Sequence[Row], label: str) -> None:
     names = [name for name in LOSSES if any(name in row.losses for row in rows)]
     for name in names:
         held = [row for row in rows if name in row.losses]
@@ -121,9 +121,9 @@ def _losses(axes: Axes, rows: Sequence[Row], title: str) -> None:
         steps = [row.step for row in held]
         values = [row.losses[name] for row in held]
         axes.plot(steps, values, color=colour, lw=1.2, label=LOSSES[name])
-    axes.set_title(title, fontsize=10)
-    axes.set_ylabel("loss")
-    _legend(axes)
+    axes.set_ylabel(label)
+    # above the axes: four curves leave no room among them
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8, frameon=False)
     _steps(axes)
 
 
