@@ -1,8 +1,11 @@
 """What a run logs, one row of a CSV file for each logged step."""
 
 import csv
+import io
 import math
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,19 +64,20 @@ class Row:
 
 
 def read_history(path: Path) -> list[Row]:
-    """Read the rows of a history, without any that a killed run left incomplete.
+    """Read the rows of a history, without any that a killed run or a full disk left incomplete.
 
     Raises
     ------
     RunError
-        If there is such a file but it cannot be read as text.
+        If there is such a file but it cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [_parsed(fields) for fields in csv.DictReader(file)]
+        text = path.read_text(encoding="utf-8", errors="replace")
+        whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+        rows = [_parsed(fields) for fields in csv.DictReader(whole)]
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from error
     return [row for row in rows if row is not None]
 
@@ -125,10 +129,13 @@ class History:
             spectra = (tuple(getattr(validation, name).tolist()) for name in _SPECTRA)
             validated = Validated(validation.score, validation.mean_ratio, *spectra)
         row = Row(step, stage, seconds, losses, validated)
+        before = self.path.stat().st_size if self.path.exists() else 0
         try:
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, _FIELDS).writerow(_formatted(row))
         except OSError as error:
+            with suppress(OSError):
+                os.truncate(self.path, before)
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror}; free some space, then "
                 "`halopaint resume`"

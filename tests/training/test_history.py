@@ -52,8 +52,7 @@ def test_a_row_that_a_killed_run_cut_is_left_out(history, kept):
     whole = history.path.read_bytes()
     start = whole.index(b"20,adversarial")
     history.path.write_bytes(whole[: start + kept])
-    steps = [row.step for row in read_history(history.path)]
-    assert steps in ([10], [10, 20])
+    assert [row.step for row in read_history(history.path)] == [10]
 
 
 def test_a_history_of_before_k_was_logged_is_read(tmp_path):
@@ -66,8 +65,9 @@ def test_a_history_of_before_k_was_logged_is_read(tmp_path):
     assert row.validated.k == () and row.validated.cross_correlation == (1.0, 0.7)
 
 
-def test_none_is_empty_and_a_binary_one_is_told(tmp_path):
+def test_none_is_empty_and_one_that_cannot_be_read_is_told(tmp_path):
     assert read_history(tmp_path / "history.csv") == []
-    (tmp_path / "history.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RunError, match=r"history\.csv cannot be read"):
-        read_history(tmp_path / "history.csv")
+    (tmp_path / "history.csv").write_bytes(b"\xff\xfe\x00\n\xff")
+    assert read_history(tmp_path / "history.csv") == []
+    with pytest.raises(RunError, match="cannot be read"):
+        read_history(tmp_path)
