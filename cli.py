@@ -11,10 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from halokeras.commands.benchmark import benchmark
+from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
 from halokeras.commands.prepare import prepare
+from halokeras.commands.runs import runs
 from halokeras.commands.simulate import simulate
 from halokeras.commands.terminal import Verbosity, set_verbosity, tell, verbosity
 from halokeras.commands.train import resume, train
@@ -40,6 +42,8 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
         "halopaint evaluate --box 04",
         "halopaint evaluate --box my.h5 --model runs/my/best",
     ],
+    runs: ["halopaint runs", "halopaint runs --compare box00 quick --figure runs.png"],
+    doctor: ["halopaint doctor"],
     benchmark: ["halopaint benchmark"],
 }
 """The commands, with examples that their help shows."""
