@@ -39,6 +39,7 @@ UNREADABLE = (
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,
+    SyntaxError,
     tokenize.TokenError,
 )
 """What the libraries of the formats raise on files that are damaged or made up."""
