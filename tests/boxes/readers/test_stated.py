@@ -36,6 +36,8 @@ def test_a_box_that_is_no_cube_is_refused():
     ("about", "redshift"),
     [
         ({"Redshift": 0.3}, 0.3),
+        ({"redshift": "0.3000"}, 0.3),
+        ({"redshift": "low"}, None),
         ({"redshift": -2e-16}, 0),
         ({"scale_factor": 0.5}, 1),
         ({"Time": 0.25}, 3),
