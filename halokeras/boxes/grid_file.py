@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import h5py
@@ -49,7 +50,7 @@ def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     try:
         # Mapped, so that a header that promises more than the file holds allocates nothing.
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
         raise BoxError(f"{path} is not a plain numeric .npy array: {_line(error)}") from error
     _check_numbers(array, str(path))
     yield array

@@ -1,6 +1,7 @@
 """A table of named columns in a file, described without being read and then read in chunks."""
 
 import re
+import tokenize
 import zipfile
 import zlib
 from collections import Counter
@@ -38,6 +39,8 @@ UNREADABLE = (
     MemoryError,
     zipfile.BadZipFile,
     zlib.error,
+    SyntaxError,
+    tokenize.TokenError,
 )
 """What the libraries of the formats raise on files that are damaged or made up."""
 
