@@ -30,6 +30,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from halokeras.errors import ModelError
 from halokeras.params import PainterParams
+from halokeras.resources import shipped
+from halokeras.suggestions import beside
 from halokeras.training.count_law import MOST_HALOS, CountLaw
 from halokeras.training.provenance import Provenance, read_provenance
 
@@ -107,7 +109,8 @@ def read_files(folder: Path) -> PainterFiles:
         format version, or a file is damaged or malformed.
     """
     if not folder.is_dir():
-        raise ModelError(f"no saved painter {folder}; give the folder that training wrote")
+        meant = beside(folder, shipped("saved_models"))
+        raise ModelError(f"no saved painter {folder}{meant}; give the folder that training wrote")
     manifest = _parse(folder / MANIFEST, _read(folder / MANIFEST, _LARGEST_JSON))
     names = {ARCHITECTURE: _LARGEST_JSON, PROVENANCE: _LARGEST_JSON, WEIGHTS: _LARGEST_WEIGHTS}
     if LAW in _checksums(folder, manifest):

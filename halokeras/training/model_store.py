@@ -146,7 +146,7 @@ def _pack(painter: Painter) -> bytes:
         if not np.isfinite(values).all():
             raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
     packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **weights)
+    np.savez(packed, **weights)
     return packed.getvalue()
 
 

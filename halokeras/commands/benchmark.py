@@ -1,0 +1,45 @@
+"""`halopaint benchmark`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halokeras.commands.terminal import load_tensorflow, print_tables, tell
+
+
+def benchmark(
+    repeats: Annotated[int, typer.Option(min=1, help="Timed runs of each, in turn.")] = 7,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=32,
+            help="Box to paint [voxels a side]; more than once for more.",
+            show_default="128, 192, 256",
+        ),
+    ] = None,
+    without_onednn: Annotated[
+        bool,
+        typer.Option("--without-onednn", help="Time updates without oneDNN too: some minutes."),
+    ] = False,
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")] = Path(
+        "benchmark"
+    ),
+) -> None:
+    """Time training and painting on this machine, beside stock Keras and, if there, PyTorch."""
+    import json
+
+    from halokeras.files import check_writable, write_text
+
+    check_writable(output / "benchmark.json")
+    load_tensorflow()
+    from halokeras.benchmark.run import benchmark, draw, tables
+
+    found = benchmark(
+        repeats, side or [128, 192, 256], without_onednn, lambda what: tell("Timing", what)
+    )
+    write_text(output / "benchmark.json", json.dumps(found, indent=2) + "\n")
+    draw(found, output / "growth.png")
+    print_tables(*tables(found))
+    for name in ("benchmark.json", "growth.png"):
+        typer.echo(f"wrote {output / name}")

@@ -1,0 +1,68 @@
+"""Options that several commands share, and what they name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from halokeras.commands.terminal import load_tensorflow
+
+if TYPE_CHECKING:
+    from halokeras.training.model_store import SavedPainter
+
+
+SHIPPED_PAINTER = Path("saved_models/gen")
+
+
+BoxOption = Annotated[
+    str | None,
+    typer.Option("--box", metavar="ID|FILE", help="A box id, 00 to 04, or a box file."),
+]
+
+
+ModelOption = Annotated[
+    Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
+]
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object, for scripts.")
+]
+
+
+RunOption = Annotated[
+    Path | None, typer.Option("--run", metavar="DIR", help="The run's folder.", show_default=False)
+]
+
+
+def parse_voxels(text: str) -> tuple[int, int, int]:
+    """Read 256, or 512x256x256."""
+    sides = text.split("x")
+    if len(sides) not in (1, 3) or not all(side.isdecimal() and int(side) for side in sides):
+        raise typer.BadParameter(f"{text!r} is neither a number such as 256 nor 512x256x256")
+    x, y, z = (int(side) for side in (sides if len(sides) == 3 else 3 * sides))
+    return x, y, z
+
+
+def load_saved(model: Path) -> "SavedPainter":
+    """Load a saved painter, or the shipped one of that name."""
+    load_tensorflow()
+    from halokeras.training.model_store import load_painter
+
+    return load_painter(or_shipped(model, "saved_models"))
+
+
+def box_path(name: str) -> Path:
+    """Give the box file `name`, or of box id `name` the realisation that was held out."""
+    from halokeras.boxes.box_file import find_box
+
+    path = Path(name)
+    return path if path.suffix or path.is_file() else find_box(name)
+
+
+def or_shipped(path: Path, kind: Literal["params", "saved_models"]) -> Path:
+    """Give `path`, or where there is none the file or folder of that name that ships."""
+    from halokeras.resources import shipped
+
+    beside = shipped(kind) / path.name
+    return beside if not path.exists() and beside.exists() else path

@@ -1,0 +1,102 @@
+"""What commands show: one line of progress or trouble on stderr, results on stdout."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Verbosity(IntEnum):
+    """How much commands say on stderr: trouble only, progress too, tracebacks too."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+class _State:
+    verbosity = Verbosity.NORMAL
+
+
+def set_verbosity(verbosity: Verbosity) -> None:
+    """Say from now on as much as `verbosity` means."""
+    _State.verbosity = verbosity
+
+
+def verbosity() -> Verbosity:
+    """Give how much is said."""
+    return _State.verbosity
+
+
+class Show(Protocol):
+    """Moves a progress bar to the fraction `done`, under another `task` if one is named."""
+
+    def __call__(self, done: float, task: str | None = None) -> None: ...  # noqa: D102
+
+
+@contextmanager
+def progress(task: str) -> Iterator[Show]:
+    """Show a progress bar on stderr while the block runs, if that is a terminal."""
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal or _State.verbosity is Verbosity.QUIET
+    with Progress(console=console, transient=True, disable=hidden) as bar:
+        identity = bar.add_task(task, total=1)
+
+        def show(done: float, task: str | None = None) -> None:
+            bar.update(identity, completed=done, description=task)
+
+        yield show
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without what it says on stderr, which no setting of its own silences."""
+    if _State.verbosity is Verbosity.VERBOSE:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stderr = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def print_tables(*tables: "RenderableType") -> None:
+    """Print tables to stdout, as wide as the terminal, or in a file as wide as they need."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(*tables, sep="\n")
+
+
+def wrote(files: Sequence[Path], as_json: bool = False, **facts: Any) -> None:
+    """Print to stdout which files were written, or those and `facts` as one JSON object."""
+    if as_json:
+        typer.echo(json.dumps({"wrote": [str(path) for path in files], **facts}))
+        return
+    for path in files:
+        typer.echo(f"wrote {path}")
+
+
+def tell(what: str, message: str, color: str = "none") -> None:
+    """Print one line to stderr, however long, without reading markup in it.
+
+    What has no color is no trouble, and is not said where only trouble is.
+    """
+    if color == "none" and _State.verbosity is Verbosity.QUIET:
+        return
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{what}: {' '.join(message.split())}", style=color, markup=False)

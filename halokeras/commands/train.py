@@ -1,0 +1,50 @@
+"""`halopaint train` and `halopaint resume`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from halokeras.commands.options import RunOption, or_shipped
+from halokeras.commands.terminal import load_tensorflow, tell
+
+if TYPE_CHECKING:
+    from halokeras.training.run import Report
+
+
+def train(
+    params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters, JSON.")],
+    run: RunOption = None,
+) -> None:
+    """Train a painter as a params file says."""
+    from halokeras.params import load_params
+
+    checked = load_params(or_shipped(params, "params"))
+    load_tensorflow()
+    from halokeras.training.run import train
+
+    _train(lambda report: train(checked, run, report))
+
+
+def resume(run: RunOption = None) -> None:
+    """Go on with a run, by default the newest unfinished one."""
+    load_tensorflow()
+    from halokeras.training.run import resume
+
+    _train(lambda report: resume(run, report))
+
+
+def _train(start: "Callable[[Report], Path]") -> None:
+    """Show a run while it trains, and name the painter it made."""
+    from halokeras.training.display import TrainingDisplay
+    from halokeras.training.run import Interrupted
+
+    try:
+        with TrainingDisplay(Console(stderr=True)) as display:
+            painter = start(display.report)
+    except Interrupted as error:
+        tell("Interrupted", str(error), "yellow")
+        raise typer.Exit(130) from error
+    typer.echo(f"wrote {painter}")
