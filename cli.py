@@ -11,9 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from halokeras.commands.benchmark import benchmark
+from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
+from halokeras.commands.runs import runs
 from halokeras.commands.simulate import simulate
 from halokeras.commands.terminal import Verbosity, set_verbosity, tell, verbosity
 from halokeras.commands.train import resume, train
@@ -40,6 +42,8 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
         "halopaint evaluate --box my.h5 --model runs/my/best",
     ],
     benchmark: ["halopaint benchmark"],
+    runs: ["halopaint runs", "halopaint runs --compare quick other --figure curves.png"],
+    doctor: ["halopaint doctor"],
 }
 """The commands, with examples that their help shows."""
 
