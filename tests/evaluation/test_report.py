@@ -6,16 +6,15 @@ import pytest
 from matplotlib.pyplot import imread
 
 from halokeras.boxes.cosmology import ABACUS_COSMOS
-from halokeras.evaluation import report as report_module
-from halokeras.evaluation.report import (
+from halokeras.evaluation.contenders import (
     DENSITY,
     DRAWS,
     FIELD,
     LOCAL_BIAS,
     WARM_START,
-    compare,
-    report,
+    Contenders,
 )
+from halokeras.evaluation.report import compare, report
 from halokeras.evaluation.report_figure import draw_report
 from halokeras.evaluation.table import report_table
 from halokeras.training.model_store import load_painter
@@ -29,13 +28,12 @@ def some_counts(seed=1, shape=(32, 32, 32)):
 @pytest.fixture
 def of_the_truth(monkeypatch, tiny_box, drawing_model):
     """A report in which the painted field and the draws are the halos themselves."""
-    honest = report_module.contenders
+    honest = Contenders.fields
 
-    def contenders(box, counts, saved, others, draws):
-        truth = {FIELD: [counts], DRAWS: [counts]}
-        return {**honest(box, counts, saved, others, draws), **truth}
+    def fields(self, box, counts, painted):
+        return {**honest(self, box, counts, painted), FIELD: [counts], DRAWS: [counts]}
 
-    monkeypatch.setattr(report_module, "contenders", contenders)
+    monkeypatch.setattr(Contenders, "fields", fields)
     mirrored = replace(
         tiny_box,
         density=tiny_box.density[::-1].copy(),
