@@ -93,9 +93,9 @@ def evaluate(
         from halokeras.evaluation.report import report
 
         named = {path.stem: reference for path, reference in boxes.items()}
-        others = {path.name: load_saved(path) for path in against or [PUBLISHED_PAINTER]}
+        others = _others(against or [PUBLISHED_PAINTER])
         whole = report(named, saved, others, draws, counts)
-        about = provenance(named, saved, model.resolve().name, others, draws)
+        about = provenance(named, saved, str(model), others, draws)
         told, passed = _as_text({**whole.to_json(), "provenance": about}), whole.passed
         folder = output or Path("evaluation") / Path(box).stem
         written += _write_report(whole, about, told, folder, figures_format, page)
@@ -109,6 +109,15 @@ def evaluate(
         typer.echo(f"wrote {file}", err=as_json)
     if strict and not passed:
         raise typer.Exit(1)
+
+
+def _others(folders: list[Path]) -> "dict[str, SavedPainter]":
+    """Load painters by the names of their folders, or by their paths where names are the same."""
+    names = [folder.name for folder in folders]
+    return {
+        folder.name if names.count(folder.name) == 1 else str(folder): load_saved(folder)
+        for folder in folders
+    }
 
 
 def _read_painted(painted: Path, saved: "SavedPainter") -> "Box":

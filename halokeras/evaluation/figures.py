@@ -211,7 +211,7 @@ def draw_panel(figure: Figure, axes: Axes, panel: Panel, voxel_size: float) -> N
     extend = beyond.get((bool(image.min() < low), bool(image.max() > high)), "neither")
     bar = figure.colorbar(drawn, ax=axes, label=panel.label, extend=extend, shrink=0.9, pad=0.01)
     if isinstance(drawn.norm, LogNorm):
-        _plain_ticks(bar.ax.yaxis)
+        plain_ticks(bar.ax.yaxis)
 
 
 def shade_beyond_nyquist(axes: Axes, voxel_size: float, name: bool) -> None:
@@ -235,7 +235,7 @@ def shade_beyond_nyquist(axes: Axes, voxel_size: float, name: bool) -> None:
         )
 
 
-def _plain_ticks(axis: Axis) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Label a logarithmic axis 0.2, 0.5, 1, 2, ..."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -291,7 +291,7 @@ def _spectra(
     correlation.axhline(1, color=_REFERENCE, lw=0.8)
     correlation.set(ylim=(correlation.get_ylim()[0], 1.02), ylabel=r"$r(k)$")
     correlation.set(xscale="log", xlabel=r"$k$ [h/Mpc]")
-    _plain_ticks(correlation.xaxis)
+    plain_ticks(correlation.xaxis)
     for axes in (power, transfer, correlation):
         shade_beyond_nyquist(axes, voxel_size, name=axes is power)
     return figure

@@ -28,7 +28,7 @@ def provenance(
         Name of the painter.
     """
     return {
-        "painter": {"name": model, "hash": saved.hash, **saved.provenance.model_dump()},
+        "painter": {**saved.provenance.model_dump(), "name": model, "hash": saved.hash},
         "against": {name: other.hash for name, other in others.items()},
         "boxes": {name: _box(box) for name, box in boxes.items()},
         "draws": {"seed": SEED, "realisations": draws if saved.draws is not None else 0},

@@ -17,6 +17,7 @@ from halokeras.evaluation.figures import (
     density_panel,
     draw_panel,
     new_figure,
+    plain_ticks,
     save_figure,
     shade_beyond_nyquist,
 )
@@ -70,7 +71,7 @@ def report_figures(report: Report) -> dict[str, Figure]:
     }
     figures = {}
     for name, draw in panels.items():
-        figures[name] = new_figure(5.2, 4.0)
+        figures[name] = new_figure(4.2, 3.6)
         draw(figures[name].subplots(), report)
     return figures
 
@@ -87,7 +88,7 @@ def slab_figures(report: Report) -> dict[str, Figure]:
     aspect = halos.shape[1] / halos.shape[0]
     figures = {}
     for panel in panels.values():
-        figure = new_figure(5.2, min(max(0.4 + 4.2 * aspect, 2.0), 9.0))
+        figure = new_figure(4.2, min(max(0.4 + 3.3 * aspect, 1.8), 7.0))
         draw_panel(figure, figure.subplots(), panel, slab.voxel_size)
         figures[panel.title] = figure
     return figures
@@ -111,7 +112,8 @@ def _power(axes: Axes, report: Report) -> None:
     axes.set(xscale="log", yscale="log", xlabel="k [h/Mpc]", ylabel="P [(Mpc/h)$^3$]")
     shade_beyond_nyquist(axes, report.voxel_size, name=False)
     axes.set_xlim(left=0.8 * report.k[0])
-    axes.legend(frameon=False, fontsize=7.5, loc="lower left")
+    plain_ticks(axes.xaxis)
+    _legend_above(axes)
 
 
 def _transfer(axes: Axes, report: Report) -> None:
@@ -122,7 +124,7 @@ def _transfer(axes: Axes, report: Report) -> None:
     axes.set(xlabel="k [h/Mpc]", ylabel=r"T = $\sqrt{P\,/\,P_{\rm halos}}$", ylim=(0.8, 1.35))
     axes.set_xlim(left=0)
     shade_beyond_nyquist(axes, report.voxel_size, name=True)
-    axes.legend(frameon=False, fontsize=7.5, loc="upper left", ncols=2)
+    _legend_above(axes)
 
 
 def _correlation(axes: Axes, report: Report) -> None:
@@ -131,7 +133,7 @@ def _correlation(axes: Axes, report: Report) -> None:
     axes.set(xlabel="k [h/Mpc]", ylabel="r with the halos", ylim=(0, 1.02))
     axes.set_xlim(left=0)
     shade_beyond_nyquist(axes, report.voxel_size, name=True)
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    _legend_above(axes)
 
 
 def _bispectrum(axes: Axes, report: Report) -> None:
@@ -142,7 +144,7 @@ def _bispectrum(axes: Axes, report: Report) -> None:
     axes.errorbar(angle, wanted, np.nan_to_num(error), **_HALOS)
     axes.set(xlabel=r"angle between k of 0.1 and 0.2 h/Mpc [$\pi$ rad]", ylabel="Q", xlim=(0, 1))
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), None)
-    axes.legend(frameon=False, fontsize=8)
+    _legend_above(axes)
 
 
 def _voxels(axes: Axes, report: Report) -> None:
@@ -153,7 +155,7 @@ def _voxels(axes: Axes, report: Report) -> None:
         found = [one.histogram * one.reference_histogram for one in report.comparisons[name]]
         _curve(axes, report, name, halos, np.mean(found, axis=0), None)
     axes.set(yscale="log", xlabel="halos in a voxel, means rounded", ylabel="voxels of a box")
-    axes.legend(frameon=False, fontsize=8)
+    _legend_above(axes)
 
 
 def _histogram(axes: Axes, report: Report) -> None:
@@ -161,7 +163,20 @@ def _histogram(axes: Axes, report: Report) -> None:
     names = [name for name in (DRAWS, LOCAL_BIAS) if name in report.comparisons]
     _curves(axes, report, np.arange(HIGHEST_COUNT + 1.0), "histogram", names)
     axes.set(xlabel="halos in a voxel", ylabel="voxels / voxels of the halos", ylim=(0.5, 1.5))
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    _legend_above(axes)
+
+
+def _legend_above(axes: Axes) -> None:
+    """Name the curves where they cannot run through the names."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.3,
+        frameon=False,
+        fontsize=8,
+        ncols=2,
+        handlelength=2.4,
+    )
 
 
 def _curves(axes: Axes, report: Report, x: Array, attribute: str, names: list[str]) -> None:
