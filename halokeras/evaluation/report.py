@@ -25,6 +25,10 @@ HALOS = "halos"
 LINEAR, HIGHEST_COUNT = 0.4, 5
 """Wavenumber [h/Mpc] and halos per voxel up to which the sharper targets hold."""
 
+LINEAR_TRANSFER = f"T, k <= {LINEAR:g}"
+HISTOGRAM = f"voxels with n <= {HIGHEST_COUNT}"
+"""Statistics whose targets figures show."""
+
 CELLS = (8.0, 16.0)
 """Sides of the cells whose variance is compared [Mpc/h]."""
 
@@ -81,6 +85,8 @@ class Line:
         By contender: standard error of that figure over the realisations; NaN for a single one.
     passed
         By contender that the target is for.
+    threshold
+        The target as a number: largest deviation, or least gain.
     """
 
     statistic: str
@@ -88,6 +94,7 @@ class Line:
     worst: dict[str, float]
     error: dict[str, float]
     passed: dict[str, bool]
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -280,12 +287,12 @@ def _lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
     middle = linear & (upper > 0.1 * (1 + 1e-9))
     return [
         _within("mean counts", 0.005, found, "mean", both),
-        _within("T, k <= 0.4", 0.02, found, "transfer_function", both, linear),
+        _within(LINEAR_TRANSFER, 0.02, found, "transfer_function", both, linear),
         _within("T, k > 0.4", 0.05, found, "transfer_function", both, ~linear),
         _gain("r over the 2LPT density's", 0.0, found, field, np.full(upper.size, fill_value=True)),
         _gain("r over it, 0.1 < k <= 0.4", 0.03, found, field, middle),
         _bispectrum(0.10, found, both),
-        _within(f"voxels with n <= {HIGHEST_COUNT}", 0.05, found, "histogram", draws),
+        _within(HISTOGRAM, 0.05, found, "histogram", draws),
         _within("empty voxels", 0.005, found, "void_fraction", draws),
         _within("variance in cells", 0.03, found, "cell_variance", both),
     ]
@@ -297,7 +304,7 @@ def _other_lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]
     both = (FIELD, DRAWS)
     return [
         _within("mean counts", 0.05, found, "mean", both),
-        _within("T, k <= 0.4", 0.05, found, "transfer_function", both, linear),
+        _within(LINEAR_TRANSFER, 0.05, found, "transfer_function", both, linear),
     ]
 
 
@@ -319,7 +326,7 @@ def _within(
         at = int(np.argmax(np.where(kept, np.abs(mean - 1), -1.0)))
         worst[contender], error[contender] = float(mean[at] - 1), float(scatter[at])
     passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
-    return Line(statistic, f"within {100 * tolerance:g} %", worst, error, passed)
+    return Line(statistic, f"within {100 * tolerance:g} %", worst, error, passed, tolerance)
 
 
 def _gain(
@@ -342,7 +349,7 @@ def _gain(
         spread = gains[:, at].std(ddof=1) if len(gains) > 1 else np.nan
         error[contender] = float(spread / np.sqrt(len(gains)))
     passed = {name: worst[name] > least for name in asked if name in worst}
-    return Line(statistic, f"above {least:g}", worst, error, passed)
+    return Line(statistic, f"above {least:g}", worst, error, passed, least)
 
 
 def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Sequence[str]) -> Line:
@@ -362,7 +369,12 @@ def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Seq
         error[contender] = float(spread / np.sqrt(len(ratios)))
     passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
     return Line(
-        "Q over angle, k 0.1 and 0.2", f"within {100 * tolerance:g} %", worst, error, passed
+        "Q over angle, k 0.1 and 0.2",
+        f"within {100 * tolerance:g} %",
+        worst,
+        error,
+        passed,
+        tolerance,
     )
 
 

@@ -21,7 +21,15 @@ from halokeras.evaluation.figures import (
     save_figure,
     shade_beyond_nyquist,
 )
-from halokeras.evaluation.report import HALOS, HIGHEST_COUNT, LINEAR, Report, average
+from halokeras.evaluation.report import (
+    HALOS,
+    HIGHEST_COUNT,
+    HISTOGRAM,
+    LINEAR,
+    LINEAR_TRANSFER,
+    Report,
+    average,
+)
 
 Array = NDArray[np.float64]
 
@@ -117,8 +125,7 @@ def _power(axes: Axes, report: Report) -> None:
 
 
 def _transfer(axes: Axes, report: Report) -> None:
-    tolerance = 0.02
-    axes.fill_between([0, LINEAR], 1 - tolerance, 1 + tolerance, label="target, 2 %", **_BAND)
+    _target_band(axes, report, LINEAR_TRANSFER, (0, LINEAR))
     names = [name for name in report.comparisons if name != DENSITY]
     _curves(axes, report, report.k, "transfer_function", names)
     axes.set(xlabel="k [h/Mpc]", ylabel=r"T = $\sqrt{P\,/\,P_{\rm halos}}$", ylim=(0.8, 1.35))
@@ -159,11 +166,20 @@ def _voxels(axes: Axes, report: Report) -> None:
 
 
 def _histogram(axes: Axes, report: Report) -> None:
-    axes.axhspan(0.95, 1.05, label="target of draws, 5 %", **_BAND)
+    _target_band(axes, report, HISTOGRAM, (-0.5, HIGHEST_COUNT + 0.5))
     names = [name for name in (DRAWS, LOCAL_BIAS) if name in report.comparisons]
     _curves(axes, report, np.arange(HIGHEST_COUNT + 1.0), "histogram", names)
     axes.set(xlabel="halos in a voxel", ylabel="voxels / voxels of the halos", ylim=(0.5, 1.5))
+    axes.set_xlim(-0.5, HIGHEST_COUNT + 0.5)
     _legend_above(axes)
+
+
+def _target_band(axes: Axes, report: Report, statistic: str, reach: tuple[float, float]) -> None:
+    """Shade what a target allows, if this report asks it."""
+    for line in report.lines:
+        if line.statistic == statistic:
+            edges = 1 - line.threshold, 1 + line.threshold
+            axes.fill_between(reach, *edges, label=f"target, {line.target}", **_BAND)
 
 
 def _legend_above(axes: Axes) -> None:

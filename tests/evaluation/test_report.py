@@ -17,7 +17,7 @@ from halokeras.evaluation.contenders import (
 )
 from halokeras.evaluation.figures import new_figure
 from halokeras.evaluation.report import compare, report
-from halokeras.evaluation.report_figure import draw_report, drawable
+from halokeras.evaluation.report_figure import draw_report, drawable, report_figures
 from halokeras.evaluation.table import report_table
 from halokeras.statistics.spectra import measure
 from halokeras.training.model_store import load_painter
@@ -161,3 +161,13 @@ def test_halos_have_their_own_power_and_shot_noise(of_the_truth, tiny_box):
     assert of_the_truth.k_upper[-1] == pytest.approx(np.pi / 4)
     assert of_the_truth.shot_noise == pytest.approx(64 / counts.mean())
     assert one.reference_histogram[0] == np.sum(counts == 0)
+
+
+@pytest.mark.parametrize(("box_id", "told"), [("00", "within 2 %"), ("03", "within 5 %")])
+def test_figures_show_the_target_that_is_asked(tiny_box, drawing_model, box_id, told):
+    box = replace(tiny_box, cosmology=ABACUS_COSMOS[box_id])
+    found = report({"one": box}, load_painter(drawing_model), {}, draws=1)
+    (axes,) = report_figures(found)["transfer"].axes
+    assert f"target, {told}" in [text.get_text() for text in axes.get_legend().get_texts()]
+    (line,) = (line for line in found.lines if line.statistic == "T, k <= 0.4")
+    assert told == f"within {100 * line.threshold:g} %"
