@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from halokeras.commands.benchmark import benchmark
 from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
+from halokeras.commands.inspect import inspect
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
 from halokeras.commands.runs import runs
@@ -43,6 +44,11 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
     ],
     benchmark: ["halopaint benchmark"],
     runs: ["halopaint runs", "halopaint runs --compare quick other --figure curves.png"],
+    inspect: [
+        "halopaint inspect box.h5 --figure slice.png",
+        "halopaint inspect saved_models/gen",
+        "halopaint inspect runs/box00 --json",
+    ],
     doctor: ["halopaint doctor"],
 }
 """The commands, with examples that their help shows."""

@@ -1,5 +1,6 @@
 """Figures of painted counts: slices, spectra, histogram; colours after Okabe and Ito."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -103,7 +104,7 @@ def scorecard_figures(
         _difference_panel(slab),
     ]
     figures = {
-        "slices": _slices(panels, slab),
+        "slices": slices_figure(panels, slab),
         "spectra": _spectra(density, counts, painted, scorecard, voxel_size),
         "histogram": _histogram(scorecard),
     }
@@ -126,7 +127,7 @@ def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -
         density_panel(slab, "density", "matter density"),
         counts_panel(slab, "painted", "painted halos", slab.columns["painted"]),
     ]
-    save_figure(_slices(panels, slab), path)
+    save_figure(slices_figure(panels, slab), path)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -183,14 +184,16 @@ def _per_column(slab: Slab) -> str:
     return f"halos per {side:g} x {side:g} x {slab.depth * side:g} (Mpc/h)$^3$"
 
 
-def _slices(panels: list[Panel], slab: Slab) -> Figure:
-    rows = len(panels) // 2
+def slices_figure(panels: Sequence[Panel], slab: Slab) -> Figure:
+    """Draw panels of one slab, two in a row, or one alone."""
+    across = min(len(panels), 2)
+    rows = len(panels) // across
     shape = panels[0].image.shape
     aspect = shape[1] / shape[0]
-    figure = new_figure(10, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
+    figure = new_figure(5 * across, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
     figure.suptitle(slab.extent, fontsize=11)
     for axes, panel in zip(
-        np.ravel(figure.subplots(rows, 2, sharex=True, sharey=True)), panels, strict=True
+        np.ravel(figure.subplots(rows, across, sharex=True, sharey=True)), panels, strict=True
     ):
         draw_panel(figure, axes, panel, slab.voxel_size)
         axes.set_title(panel.title)

@@ -41,12 +41,16 @@ class Slab:
 
 def project(fields: dict[str, Grid], voxel_size: float) -> Slab:
     """Cut and sum fields of one shape, by name, on voxels of `voxel_size` [Mpc/h]."""
-    length = next(iter(fields.values())).shape[2]
-    depth = min(max(1, round(_THICKNESS / voxel_size)), length)
-    start = (length - depth) // 2
+    start, depth = middle(next(iter(fields.values())).shape[2], voxel_size)
     inside = np.s_[:, :, start : start + depth]
     columns = {
         name: np.asarray(field[inside].sum(axis=2, dtype=np.float64))
         for name, field in fields.items()
     }
     return Slab(voxel_size, start, depth, columns)
+
+
+def middle(length: int, voxel_size: float) -> tuple[int, int]:
+    """Give the first voxel and the depth of the slab of a box of `length` voxels along z."""
+    depth = min(max(1, round(_THICKNESS / voxel_size)), length)
+    return (length - depth) // 2, depth

@@ -141,7 +141,7 @@ def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
 
 
 def _pack(painter: Painter) -> bytes:
-    weights = _weights(painter)
+    weights: dict[str, Any] = _weights(painter)
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
