@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from halokeras.commands.benchmark import benchmark
 from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
+from halokeras.commands.inspect import inspect
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
 from halokeras.commands.prepare import prepare
@@ -42,9 +43,14 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
         "halopaint evaluate --box 04",
         "halopaint evaluate --box my.h5 --model runs/my/best",
     ],
-    runs: ["halopaint runs", "halopaint runs --compare box00 quick --figure runs.png"],
-    doctor: ["halopaint doctor"],
     benchmark: ["halopaint benchmark"],
+    runs: ["halopaint runs", "halopaint runs --compare quick other --figure curves.png"],
+    inspect: [
+        "halopaint inspect box.h5 --figure slice.png",
+        "halopaint inspect saved_models/gen",
+        "halopaint inspect runs/box00 --json",
+    ],
+    doctor: ["halopaint doctor"],
 }
 """The commands, with examples that their help shows."""
 

@@ -110,12 +110,16 @@ def _check_numbers(array: Any, name: str) -> None:
         )
 
 
-def check_stored(stored: h5py.Dataset, name: str) -> None:
-    """Refuse a dataset that promises more than its file can hold: reading it would not end."""
-    if not stored.is_virtual and stored.nbytes > _DENSEST * stored.id.get_storage_size():
+def check_stored(stored: Any, name: str) -> None:
+    """Refuse a dataset or Zarr array that promises more than it holds: reading would not end."""
+    in_hdf5 = isinstance(stored, h5py.Dataset)
+    if in_hdf5 and stored.is_virtual:
+        return
+    held = stored.id.get_storage_size() if in_hdf5 else stored.nbytes_stored()
+    if stored.nbytes > _DENSEST * held:
         raise BoxError(
-            f"{name}: a density of shape {stored.shape} is promised and "
-            f"{stored.id.get_storage_size():,} bytes are stored; write it again"
+            f"{name}: a grid of shape {stored.shape} is promised and {held:,} bytes are stored; "
+            "write it again"
         )
 
 
