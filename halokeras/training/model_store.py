@@ -6,7 +6,7 @@ What the folder holds is told in `halokeras.training.model_files`.
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -146,7 +146,7 @@ def _pack(painter: Painter) -> bytes:
         if not np.isfinite(values).all():
             raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
     packed = io.BytesIO()
-    np.savez(packed, **cast(dict[str, Any], weights))
+    np.savez(packed, **weights)
     return packed.getvalue()
 
 
