@@ -52,7 +52,7 @@ def catalogue(
         int | None,
         typer.Option(min=0, help="seed of a simulation begun on halopaint's own modes."),
     ] = None,
-    part: Annotated[
+    table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Group, dataset or array of the halos.")
     ] = None,
     columns: Annotated[
@@ -94,7 +94,7 @@ def catalogue(
         str, typer.Option(help="Where its values lie: centres or corners of voxels.")
     ] = "centres",
     grid_axes: Annotated[str, typer.Option(help="Order of its axes: xyz, or zyx ...")] = "xyz",
-    particles_part: Annotated[
+    particles_table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Group of --particles.")
     ] = None,
     density_scheme: Annotated[
@@ -124,8 +124,8 @@ def catalogue(
         raise typer.BadParameter(
             "--dataset, --contrast, --grid-points and --grid-axes go with --density"
         )
-    if particles_part is not None and particles is None:
-        raise typer.BadParameter("--particles-part goes with --particles")
+    if particles_table is not None and particles is None:
+        raise typer.BadParameter("--particles-table goes with --particles")
     if density_scheme is not None and density is None and particles is None:
         raise typer.BadParameter("--density-scheme goes with --density or --particles")
     target = target_of(output, halos.stem)
@@ -140,7 +140,7 @@ def catalogue(
     tell("Reading", str(halos))
     read = read_halos(
         halos,
-        part=part,
+        part=table,
         columns=parse_columns(columns or []),
         length_unit=length_unit,
         mass_unit=mass_unit,
@@ -170,7 +170,7 @@ def catalogue(
         grid = read_particles(
             particles,
             voxels_across(side, voxels, voxel_size, str(halos)),
-            part=particles_part,
+            part=particles_table,
             length_unit=length_unit,
             hubble=hubble,
             origin=_origin(origin),

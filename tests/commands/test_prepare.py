@@ -93,7 +93,7 @@ def test_json_holds_the_report(own, run):
     ("change", "told"),
     [
         (["--particles", "rho.npy"], "give one of --density, --particles"),
-        (["--particles-part", "PartType1"], "goes with --particles"),
+        (["--particles-table", "PartType1"], "goes with --particles"),
         (["--output", "box.zarr"], "ends in .h5"),
         (["--box", "00"], "not both"),
         (["--origin", "1,b,c"], "is no place"),
