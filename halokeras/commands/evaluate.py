@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from halokeras.commands.options import SHIPPED_PAINTER, ModelOption, load_saved
-from halokeras.commands.terminal import print_tables, progress, tell
+from halokeras.commands.terminal import load_tensorflow, print_tables, progress, tell
 from halokeras.errors import ModelError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def evaluate(
     """Score painted halos against those of a box: of an id, every realisation held out."""
     if page is not None and painted is not None:
         raise typer.BadParameter("--report paints every realisation itself; drop --painted")
+    load_tensorflow()
     from halokeras.boxes.box import halo_counts
     from halokeras.evaluation.held_out import held_out
     from halokeras.evaluation.table import report_table, scorecard_table
