@@ -85,7 +85,7 @@ def abacus_cosmos(
         box=box,
         phase=phase,
         redshift=redshift,
-        finder=finder,
+        finder=finder.value,
         mass=mass,
         hosts_only=hosts_only,
         initial_conditions=initial_conditions,
