@@ -9,7 +9,6 @@ from typing import Any
 from halokeras.evaluation.slab import Slab
 from halokeras.training.history import Row
 
-
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 
 
