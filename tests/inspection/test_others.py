@@ -94,6 +94,7 @@ def touch(folder, *names):
         (["info/abacus.par"], ["prepare abacus-cosmos"]),
         (["sim_rockstar_halos/z0.300/halos.tar.gz"], ["prepare abacus-cosmos"]),
         (["halos/z0.000/halo_info/halo_info_000.asdf"], ["prepare abacus-summit"]),
+        (["halos/z0.000/x", "info/abacus.par"], ["prepare abacus-summit"]),
         (["Position/attr-v2", "Position/header"], ["BigFile", "prepare catalogue"]),
         (["a/params.json", "b/params.json"], ["2 runs (a, b)", "inspect one"]),
         (["gen/architecture.json"], ["1 saved painters (gen)", "inspect one"]),
