@@ -30,12 +30,9 @@ def _folder(folder: Path) -> tuple[str, str]:
     names = {path.name for path in entries}
     if not entries:
         return "is an empty folder", "name a box, a run or a saved painter"
-    if any((folder / below).is_file() for below in ("abacus.par", "info/abacus.par")) or any(
-        "AbacusCosmos" in name or name.endswith(("_rockstar_halos", "_FoF_halos")) for name in names
-    ):
-        return "looks like an AbacusCosmos simulation", f"halopaint prepare abacus-cosmos {quoted}"
-    if {"halos", "halo_info"} & names or any(path.suffix == ".asdf" for path in entries):
-        return "looks like an AbacusSummit simulation", f"halopaint prepare abacus-summit {quoted}"
+    simulation = _simulation(folder, names)
+    if simulation is not None:
+        return simulation
     if any((path / "attr-v2").exists() for path in (folder, *entries)):
         return "looks like a BigFile catalogue", f"halopaint prepare catalogue {quoted}"
     kinds = {
@@ -49,6 +46,18 @@ def _folder(folder: Path) -> tuple[str, str]:
             more = ", ..." if len(found) > _NAMED else ""
             return f"holds {len(found)} {kind} ({shown}{more})", "inspect one of them"
     return "is no box, run or saved painter", "name the folder or file that is one"
+
+
+def _simulation(folder: Path, names: set[str]) -> tuple[str, str] | None:
+    quoted = shlex.quote(str(folder))
+    # A simulation of AbacusSummit holds an abacus.par too.
+    if {"halos", "halo_info"} & names or any(name.endswith(".asdf") for name in names):
+        return "looks like an AbacusSummit simulation", f"halopaint prepare abacus-summit {quoted}"
+    if any((folder / below).is_file() for below in ("abacus.par", "info/abacus.par")) or any(
+        name.endswith(("_rockstar_halos", "_FoF_halos")) for name in names
+    ):
+        return "looks like an AbacusCosmos simulation", f"halopaint prepare abacus-cosmos {quoted}"
+    return None
 
 
 def _file(path: Path) -> tuple[str, str]:
@@ -84,8 +93,10 @@ def _text(path: Path, head: str, prepare: str) -> tuple[str, str]:
             return "is JSON, but no params file", "name a box, a run or a saved painter"
         return "is a params file", f"halopaint train --params {shlex.quote(str(path))}"
     if re.search(r"^\s*(BoxSize|SimName|ICFormat|NP)\s*=", head, re.MULTILINE):
-        parent = shlex.quote(str(path.resolve().parent))
-        return "holds the parameters of an Abacus run", f"halopaint prepare abacus-cosmos {parent}"
+        parent = path.resolve().parent
+        folder = parent.parent if parent.name == "info" else parent
+        found = _simulation(folder, {entry.name for entry in folder.iterdir()})
+        return "holds the parameters of an Abacus run", found[1] if found else prepare
     if head.startswith("# %ECSV"):
         return "is an ECSV table", f"if it is a halo catalogue: {prepare}"
     return "is text", f"if it is a table of halos: {prepare}"
