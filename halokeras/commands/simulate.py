@@ -8,7 +8,7 @@ import typer
 
 from halokeras.commands.options import or_shipped
 from halokeras.commands.terminal import progress, tell
-from halokeras.errors import BoxError, OutputError
+from halokeras.errors import BoxError
 
 
 def simulate(
@@ -30,13 +30,13 @@ def simulate(
         raise typer.BadParameter("give either --box or --params")
     from halokeras.boxes.box_file import box_name
     from halokeras.boxes.cosmology import box_cosmology
+    from halokeras.files import check_absent
     from halokeras.params import load_params
 
     if box is not None:
         box_cosmology(box)  # an unknown id is told before any estimate
         target = output or Path("boxes") / box_name(box, seed)
-        if target.exists():
-            raise OutputError(f"{target} exists; remove it, or choose another --output")
+        check_absent(target)
         _simulate(target, box_id=box, seed=seed, size=size, particles=particles)
     if params is not None:
         wanted = load_params(or_shipped(params, "params")).box

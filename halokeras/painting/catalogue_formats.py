@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.checksums import CHECKED, new_file
 from halokeras.errors import OutputError
 from halokeras.files import whole_file, whole_folder
 
@@ -94,10 +94,13 @@ def check_format(format: str) -> None:
 
 @contextmanager
 def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
-    with h5py.File(path, "w") as file:
+    with new_file(path) as file:
         file.attrs.update(about)
         for name in names:
-            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype)
+            # A catalogue without halos has empty datasets, which cannot be chunked.
+            stored = file.create_dataset(
+                name, (size,), COLUMNS[name].dtype, **(CHECKED if size else {})
+            )
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
         done = 0
@@ -173,7 +176,7 @@ def _parquet(path: Path, names: Sequence[str], size: int, about: About) -> Itera
     ]
     told = {name: json.dumps(value) for name, value in about.items()}
     schema = pyarrow.schema(fields, metadata=told)
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         yield lambda rows: writer.write_table(pyarrow.table(rows, schema=schema))
 
 

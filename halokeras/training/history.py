@@ -1,6 +1,9 @@
 """What a run logs, one row of a CSV file for each logged step."""
 
 import csv
+import io
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
@@ -29,8 +32,10 @@ class History:
         self.path = path
         self.rows: list[dict[str, str]] = []
         if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                self.rows = list(csv.DictReader(file))
+            text = path.read_text(encoding="utf-8", errors="replace")
+            whole = text[: text.rfind("\n") + 1]  # of a full disk half a row may be left
+            read = csv.DictReader(io.StringIO(whole, newline=""))
+            self.rows = [row for row in read if None not in row and None not in row.values()]
 
     @property
     def seconds(self) -> float:
@@ -69,10 +74,13 @@ class History:
                 "transfer_function": " ".join(f"{t:.4f}" for t in validation.transfer_function),
                 "cross_correlation": " ".join(f"{r:.4f}" for r in validation.cross_correlation),
             }
+        before = self.path.stat().st_size if self.path.exists() else 0
         try:
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, _FIELDS).writerow(row)
         except OSError as error:
+            with suppress(OSError):
+                os.truncate(self.path, before)
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror}; free some space, then "
                 "`halopaint resume`"

@@ -6,6 +6,7 @@ import platform
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import tensorflow as tf
 
 from halokeras import __version__
 from halokeras.errors import RunError
-from halokeras.files import write_text
+from halokeras.files import Held, held, remove_abandoned, sync, unwritable, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
 from halokeras.params import OptimizerParams, Params, load_params
@@ -61,6 +62,7 @@ class Progress:
     total: int
     losses: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
+    warnings: tuple[str, ...] = ()
 
 
 Report = Callable[[Progress], None]
@@ -83,15 +85,14 @@ def train(params: Params, folder: Path | None, report: Report) -> Path:
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
-    if devices.is_chief and (folder / _PARAMS).exists():
-        raise RunError(
-            f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
-            "or choose another --run folder"
-        )
-    data = load_data(params)
     if devices.is_chief:
-        write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
-    return _Run(params, folder, data, devices).go_on(report)
+        _check_new(folder)
+    data = load_data(params)
+    with _alone(folder, devices):
+        if devices.is_chief:
+            _check_new(folder)  # another process may have begun one
+            write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
+        return _Run(params, folder, data, devices).go_on(report)
 
 
 def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Path:
@@ -109,10 +110,13 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
     if not (folder / _PARAMS).is_file():
         raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
     if (folder / _FINISHED).exists():
+        remove_abandoned(folder)
         raise RunError(f"the run in {folder} is finished; its painter is {folder / _BEST}")
     params = load_params(folder / _PARAMS)
     check_batches(params, devices.replicas)
-    return _Run(params, folder, load_data(params), devices).go_on(report)
+    data = load_data(params)
+    with _alone(folder, devices):
+        return _Run(params, folder, data, devices).go_on(report)
 
 
 def newest_unfinished(runs: Path) -> Path:
@@ -123,6 +127,32 @@ def newest_unfinished(runs: Path) -> Path:
     if not unfinished:
         raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
     return max(unfinished, key=_last_written)
+
+
+def _check_new(folder: Path) -> None:
+    if (folder / _PARAMS).exists():
+        raise RunError(
+            f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
+            "or choose another --run folder"
+        )
+
+
+@contextmanager
+def _alone(folder: Path, devices: Devices) -> Iterator[None]:
+    """Hold the run's folder, so that no other process trains the same run."""
+    if not devices.is_chief:
+        yield
+        return
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(folder))
+        except Held:
+            raise RunError(
+                f"another process trains the run in {folder}; wait for it, or stop it first"
+            ) from None
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        yield
 
 
 def _last_written(folder: Path) -> float:
@@ -179,7 +209,9 @@ class _Run:
         update = devices.compiled(self._update(stage))
         first = self._step
         if devices.is_chief:
-            report(Progress(stage, first, self.total))
+            damaged = tuple(self.checkpoints.damaged)
+            report(Progress(stage, first, self.total, warnings=damaged))
+            self.checkpoints.damaged.clear()
         for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
             self._set_learning_rates(stage, number)
             logs = update(batch)
@@ -205,6 +237,8 @@ class _Run:
             self.history.write(done, stage.name, seconds, losses, validation)
             report(Progress(stage, done, self.total, losses, validation))
         if last or done % run.checkpoint_every == 0:
+            if self.history.path.exists():
+                sync(self.history.path)  # what is logged up to a checkpoint is never logged again
             self.checkpoints.save()
 
     def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:

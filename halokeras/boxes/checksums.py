@@ -1,0 +1,102 @@
+"""Checksums of a box file, by which a flipped bit anywhere in it is noticed and named.
+
+A sealed file, format version 2, has an attribute ``checksums``: JSON of the SHA-256 of every
+dataset (type, shape and values, whatever the chunks or compression) by its name, and under
+``attributes`` that of all other attributes. Of an HDF5 file the library itself keeps checksums of
+its structure and of each chunk, so that a part can be read without the whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from halokeras.boxes.grid import Grid, slabs
+from halokeras.boxes.hdf5 import plain
+from halokeras.errors import BoxError
+
+SEALED_VERSION = 2
+_CHECKSUMS = "checksums"
+_ATTRIBUTES = "attributes"
+_LIBVER = "v110"
+PACKED: Mapping[str, Any] = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+CHECKED: Mapping[str, Any] = {"fletcher32": True}
+
+
+def new_file(path: Path) -> h5py.File:
+    """Make an HDF5 file whose structure HDF5 itself checks when it is read."""
+    return h5py.File(path, "w", libver=(_LIBVER, _LIBVER))
+
+
+def promise(file: Any, names: Iterable[str]) -> None:
+    """Take the place of the checksums of datasets `names`, so that `seal` moves nothing."""
+    file.attrs["format_version"] = SEALED_VERSION
+    none = json.dumps(dict.fromkeys([_ATTRIBUTES, *names], "0" * 64))
+    file.attrs[_CHECKSUMS] = np.bytes_(none) if isinstance(file, h5py.File) else none
+
+
+def seal(file: Any, names: Iterable[str] = ()) -> None:
+    """Write the checksums of an HDF5 file or Zarr group: of `names`, or of those promised."""
+    if names:
+        promise(file, names)
+    attributes = dict(file.attrs)
+    sums = _stated(attributes, Path())
+    sums = {name: dataset_sum(file[name]) for name in sums if name != _ATTRIBUTES}
+    text = json.dumps({_ATTRIBUTES: attributes_sum(attributes, Path()), **sums})
+    if isinstance(file, h5py.File):
+        file.attrs.modify(_CHECKSUMS, np.bytes_(text))  # in place
+    else:
+        file.attrs[_CHECKSUMS] = text
+
+
+def checked(attributes: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Give the stated checksums of datasets, or refuse attributes that are not the sealed ones."""
+    stated = _stated(attributes, path)
+    if stated.get(_ATTRIBUTES) != attributes_sum(attributes, path):
+        raise _damaged(path, "an attribute")
+    return stated
+
+
+def check_datasets(stated: Mapping[str, str], fields: Mapping[str, Grid], path: Path) -> None:
+    """Refuse datasets that are not those which were sealed."""
+    for name, stored in fields.items():
+        if stated.get(name) != dataset_sum(stored):
+            raise _damaged(path, name)
+
+
+def attributes_sum(attributes: Mapping[str, Any], path: Path) -> str:
+    """Give the SHA-256 of attributes, the checksums left out."""
+    told = {name: plain(value, name, path) for name, value in attributes.items()}
+    told.pop(_CHECKSUMS, None)
+    listed = {name: np.asarray(value).tolist() for name, value in told.items()}
+    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
+
+def dataset_sum(stored: Grid) -> str:
+    """Give the SHA-256 of a dataset: type, shape and values."""
+    dtype = np.dtype(stored[:0].dtype).newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str} {tuple(stored.shape)}".encode())
+    for slab in slabs(stored):
+        digest.update(np.ascontiguousarray(slab, dtype=dtype).data)
+    return digest.hexdigest()
+
+
+def _stated(attributes: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        stated = json.loads(plain(attributes[_CHECKSUMS], _CHECKSUMS, path))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _damaged(path, f"attribute {_CHECKSUMS}") from error
+    if not isinstance(stated, dict):
+        raise _damaged(path, f"attribute {_CHECKSUMS}")
+    return stated
+
+
+def _damaged(path: Path, what: str) -> BoxError:
+    return BoxError(
+        f"box file {path} is damaged or was edited: {what} is not what its checksum says; fetch "
+        "or make it again"
+    )
