@@ -1,6 +1,7 @@
 """A painter saved as plain arrays and JSON, with where it comes from and what it was trained on.
 
-A saved painter is a folder of files, none of which can run code::
+A saved painter is a folder of files, none of which can run code, and from which no more is read
+or allocated than the architecture, within limits, says::
 
     architecture.json   format, format version and the painter's constructor arguments
     weights.npz         one float32 array per weight, named and shaped as the architecture says
@@ -16,7 +17,11 @@ and, where the training had a warm start, what integer counts are drawn from::
 import hashlib
 import io
 import json
+import os
+import stat
+import struct
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -38,9 +43,29 @@ FORMAT_VERSION = 1
 _ARCHITECTURE, _WEIGHTS, _PROVENANCE = "architecture.json", "weights.npz", "provenance.json"
 _EXPECTED, _LAW = "expected.npz", "count_law.json"
 _MANIFEST = "manifest.json"
-_LARGEST_JSON = 16 * 2**20  # bytes
+_LARGEST_HEADER = 2**16  # bytes
+_LARGEST_JSON = 4 * 2**20  # bytes
 _LARGEST_WEIGHTS = 512 * 2**20  # bytes
+_LARGEST_ENTRY = 2**12  # bytes of names and headers of an array
+_LARGEST_NUMBER = 4096
+_MOST_LAYERS = 512
+_MOST_WORK = 3 * 10**11  # multiplications, some seconds
+_MOST_MEMORY = 4 * 2**30  # bytes of a layer over a tile as they are painted
+_TILE = 64  # voxels
 _UNITY = 1e-6  # by which a sum of probabilities may miss 1
+
+_NOT_AN_ARCHIVE = (
+    zipfile.BadZipFile,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+)
+"""What zipfile and numpy raise for malformed input."""
 
 Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -130,6 +155,7 @@ def save_painter(
         If the folder cannot be written.
     """
     checked = read_provenance(provenance, _PROVENANCE)
+    check_size(PainterParams.model_validate(painter.get_config()))
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
     files = {
         _ARCHITECTURE: _to_json(header, _ARCHITECTURE),
@@ -157,23 +183,33 @@ def load_painter(folder: Path) -> SavedPainter:
     """
     if not folder.is_dir():
         raise ModelError(f"no saved painter {folder}; give the folder that training wrote")
-    manifest = _parse(folder / _MANIFEST, _read(folder / _MANIFEST, _LARGEST_JSON))
-    names = {_ARCHITECTURE: _LARGEST_JSON, _PROVENANCE: _LARGEST_JSON, _WEIGHTS: _LARGEST_WEIGHTS}
-    if _LAW in _checksums(folder, manifest):
-        names |= {_EXPECTED: _LARGEST_WEIGHTS, _LAW: _LARGEST_JSON}
-    files = {name: _read(folder / name, largest) for name, largest in names.items()}
-    header = _parse(folder / _ARCHITECTURE, files[_ARCHITECTURE])
-    fields = _parse(folder / _PROVENANCE, files[_PROVENANCE])
+    manifest = _parse(folder / _MANIFEST, _read(folder / _MANIFEST, _LARGEST_HEADER))
+    checksums = _checksums(folder, manifest)
+
+    def read(name: str, largest: int) -> bytes:
+        content = _read(folder / name, largest)
+        if checksums.get(name) != _sha256(content):
+            raise ModelError(
+                f"{folder / name} is damaged or edited: its checksum is not the one in "
+                f"{_MANIFEST}; copy the folder again"
+            )
+        return content
+
+    header = _parse(folder / _ARCHITECTURE, read(_ARCHITECTURE, _LARGEST_HEADER))
     _check_format(folder, header)
-    _check_manifest(folder, manifest, files)
+    fields = _parse(folder / _PROVENANCE, read(_PROVENANCE, _LARGEST_JSON))
     provenance = read_provenance(fields, str(folder / _PROVENANCE))
     painter = _build(folder / _ARCHITECTURE, header)
-    _fill(painter, folder / _WEIGHTS, files[_WEIGHTS])
+    # No more is read than such a painter's weights take.
+    largest = sum(
+        4 * int(variable.size) + _LARGEST_ENTRY for variable in _weights(painter).values()
+    )
+    _fill(painter, folder / _WEIGHTS, read(_WEIGHTS, largest))
     draws = None
-    if _LAW in files:
+    if _LAW in checksums:
         expected = painter.twin()
-        _fill(expected, folder / _EXPECTED, files[_EXPECTED])
-        draws = DrawModel(expected, _read_law(folder / _LAW, files[_LAW]))
+        _fill(expected, folder / _EXPECTED, read(_EXPECTED, largest))
+        draws = DrawModel(expected, _read_law(folder / _LAW, read(_LAW, _LARGEST_JSON)))
     return SavedPainter(painter, provenance, painter_hash(painter, draws), draws)
 
 
@@ -230,14 +266,19 @@ def _weights(painter: Painter) -> dict[str, NDArray[np.float32]]:
 
 def _read(path: Path, largest: int) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > largest:
-            raise ModelError(f"{path} has {size} bytes, more than a painter's file ever holds")
-        return path.read_bytes()
+        # A pipe without a writer would keep an ordinary open waiting for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ModelError(f"{path} is not a regular file; copy the folder again")
+            content = file.read(largest + 1)
     except FileNotFoundError as error:
         raise ModelError(f"{path.parent} is not a saved painter: it has no {path.name}") from error
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelError(f"cannot read {path}: {error.strerror}; copy the folder again") from error
+    if len(content) > largest:
+        raise ModelError(f"{path} has more than the {largest} bytes such a file ever holds")
+    return content
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
@@ -247,7 +288,21 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
         raise ModelError(f"{path} is not valid JSON ({error}); copy the folder again") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is not a JSON object; copy the folder again")
+    if not all(text.isprintable() for text in _texts(value)):
+        raise ModelError(f"{path} holds control characters; remove them")
     return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give all texts of a JSON value, line breaks and tabs made spaces: some will be shown."""
+    if isinstance(value, str):
+        yield value.translate({ord(c): " " for c in "\n\r\t"})
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (name, *_texts(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -289,28 +344,39 @@ def _checksums(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return checksums
 
 
-def _check_manifest(folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
-    checksums = _checksums(folder, manifest)
-    for name, content in files.items():
-        if checksums.get(name) != _sha256(content):
-            raise ModelError(
-                f"{folder / name} is damaged or edited: its checksum is not the one in "
-                f"{_MANIFEST}; copy the folder again"
-            )
-
-
 def _build(path: Path, header: dict[str, Any]) -> Painter:
     try:
         params = PainterParams.model_validate(header.get("painter"))
     except ValidationError as error:
         field = ".".join(str(part) for part in ("painter", *error.errors()[0]["loc"]))
         raise ModelError(f"{path}: {field}: {error.errors()[0]['msg']}") from error
+    try:
+        check_size(params)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    return built_painter(**params.model_dump())
+
+
+def check_size(params: PainterParams) -> None:
+    """Raise `ModelError` if a painter is larger than any that `load_painter` would build."""
+    numbers = (params.blocks, params.filters, params.head_layers, params.head_filters)
+    if max(*numbers, *params.kernel_sizes) > _LARGEST_NUMBER:
+        raise ModelError(f"a number above {_LARGEST_NUMBER} is more than any painter has")
+    layers = params.blocks * len(params.kernel_sizes) + params.head_layers
+    if layers > _MOST_LAYERS:
+        raise ModelError(f"{layers} layers are more than any painter has ({_MOST_LAYERS})")
     kernels = sum(size**3 for size in params.kernel_sizes)
     weights = params.blocks * kernels * params.filters**2
     weights += params.head_layers * params.head_filters**2 + params.filters * params.head_filters
     if 4 * weights > _LARGEST_WEIGHTS:
-        raise ModelError(f"{path} describes about {weights:.1g} weights, more than any painter has")
-    return built_painter(**params.model_dump())
+        raise ModelError(f"about {weights:.1g} weights are more than any painter has")
+    work = weights * (2 * params.margin + 1) ** 3
+    if work > _MOST_WORK:
+        raise ModelError(f"{work:.1g} multiplications to build it are more than any painter has")
+    branches = params.filters * len(params.kernel_sizes)
+    memory = 4 * (_TILE + 2 * params.margin) ** 3 * max(branches, params.head_filters)
+    if memory > _MOST_MEMORY:
+        raise ModelError(f"layers of {memory / 2**30:.0f} GiB a tile are more than any painter has")
 
 
 def _unpack(
@@ -318,19 +384,25 @@ def _unpack(
 ) -> dict[str, NDArray[np.float32]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            held = {name.removesuffix(".npy") for name in archive.namelist()}
+            names = archive.namelist()
+            held = {name.removesuffix(".npy") for name in names}
+            if len(names) > len(held):
+                raise ValueError("it holds an array twice")
             for name in sorted(set(expected) ^ held):
                 what = "lacks" if name in expected else "holds an unknown"
                 raise ModelError(f"{path} {what} weight {name}; it belongs to another painter")
             return {name: _array(path, archive, name, like) for name, like in expected.items()}
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, RuntimeError) as error:
+    except _NOT_AN_ARCHIVE as error:
         raise ModelError(f"{path} is not a plain .npz file ({error}); copy it again") from error
 
 
 def _array(
     path: Path, archive: zipfile.ZipFile, name: str, like: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    with archive.open(f"{name}.npy") as file:
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type != zipfile.ZIP_STORED:  # a few bytes could unpack to any size
+        raise ValueError(f"{name} is compressed")
+    with archive.open(entry) as file:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"{name} is of another .npy version")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -339,7 +411,10 @@ def _array(
                 f"{path}: weight {name} is {dtype} {shape}, and the architecture has "
                 f"float32 {like.shape}"
             )
-        values = np.frombuffer(file.read(like.nbytes), dtype="<f4").reshape(shape)
+        content = file.read(like.nbytes + 1)
+        if len(content) != like.nbytes:
+            raise ValueError(f"{name} has not the size that it states")
+        values = np.frombuffer(content, dtype="<f4").reshape(shape)
     if not np.isfinite(values).all():
         raise ModelError(f"{path}: weight {name} holds NaN or infinite values; train again")
     return values

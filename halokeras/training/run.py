@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from halokeras import __version__
-from halokeras.errors import RunError
+from halokeras.errors import ModelError, ParamsError, RunError
 from halokeras.files import Held, held, remove_abandoned, sync, unwritable, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
@@ -31,7 +31,7 @@ from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History
 from halokeras.training.interrupts import Interrupts
-from halokeras.training.model_store import DrawModel, save_painter
+from halokeras.training.model_store import DrawModel, check_size, save_painter
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
 
@@ -77,11 +77,17 @@ def train(params: Params, folder: Path | None, report: Report) -> Path:
 
     Raises
     ------
+    ParamsError
+        If the painter is larger than any that could be loaded again.
     RunError
         If the folder holds a run already, boxes are missing or unfit, or a loss is not finite.
     Interrupted
         After Ctrl-C, once the run is saved.
     """
+    try:
+        check_size(params.painter)
+    except ModelError as error:
+        raise ParamsError(f"params painter: {error}; make it smaller") from None
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name

@@ -277,7 +277,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken_up(uninterrup
 
 
 def test_no_whole_checkpoint_is_told(uninterrupted, tmp_path):
-    whole, params = uninterrupted
+    whole, _ = uninterrupted
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "finished").unlink()
     for manifest in (tmp_path / "run" / "checkpoints").glob("*/manifest.json"):
@@ -287,7 +287,7 @@ def test_no_whole_checkpoint_is_told(uninterrupted, tmp_path):
 
 
 def test_a_checkpoint_of_an_older_version_is_taken_up(uninterrupted, tmp_path):
-    folder, params = uninterrupted
+    _, params = uninterrupted
     gan = build_gan(params)
     checkpoints = run_module.Checkpoints(gan, tmp_path)
     manager = tf.train.CheckpointManager(checkpoints._checkpoint, str(tmp_path), max_to_keep=2)
