@@ -48,7 +48,10 @@ for command in (simulate, lpt, train, resume, paint, evaluate, benchmark):
 def main() -> None:
     """Run the command line; SIGTERM ends it as Ctrl-C does, with nothing left half-written."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(130)
 
 
 def _version(wanted: bool) -> None:

@@ -114,6 +114,8 @@ def write_box(box: Box, path: Path) -> None:
     arrays = box_arrays(box)
     with whole_file(path) as temporary, checksums.new_file(temporary) as file:
         write_header(file, header, box.shape)
+        if box.halos is not None:
+            checksums.new_group(file, "halos")
         for name, array in arrays.items():
             # A file without halos still has the two empty datasets, which cannot be chunked.
             file.create_dataset(name, data=array, **(checksums.PACKED if array.size else {}))

@@ -8,8 +8,12 @@ its structure and of each chunk, so that a part can be read without the whole.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -22,14 +26,66 @@ from halokeras.errors import BoxError
 SEALED_VERSION = 2
 _CHECKSUMS = "checksums"
 _ATTRIBUTES = "attributes"
-_LIBVER = "v110"
+Bounds = tuple[int, int]
+OLDER: Bounds = (h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_V18)
+"""The first with checksums of the structure; a killed writer leaves no mark in the file."""
+NEWER: Bounds = (h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+"""With checksums of the index of chunks too."""
 PACKED: Mapping[str, Any] = {"compression": "gzip", "shuffle": True, "fletcher32": True}
 CHECKED: Mapping[str, Any] = {"fletcher32": True}
 
 
-def new_file(path: Path) -> h5py.File:
-    """Make an HDF5 file whose structure HDF5 itself checks when it is read."""
-    return h5py.File(path, "w", libver=(_LIBVER, _LIBVER))
+@contextmanager
+def new_file(path: Path, bounds: Bounds = NEWER) -> Iterator[h5py.File]:
+    """Make an HDF5 file whose structure HDF5 checks, and that tells no time: same data, same bits.
+
+    Parameters
+    ----------
+    bounds
+        Versions of the library between which its structure lies.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(*bounds)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    creation = _timeless(h5py.h5p.FILE_CREATE)
+    try:
+        made = h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, fcpl=creation, fapl=access)
+        with h5py.File(made) as file:
+            yield file
+    except (OSError, RuntimeError) as error:  # HDF5 tells of a full disk in either
+        _hush()
+        raise OSError(getattr(error, "errno", None) or 0, str(error)) from error
+
+
+def _hush() -> None:
+    """Keep HDF5 from telling once more, for each of its objects, that it could not write."""
+    shown, unraised = sys.excepthook, sys.unraisablehook
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if trace is None or "h5py" not in trace.tb_frame.f_code.co_filename:
+            shown(kind, error, trace)
+
+    def unraise(unraisable: "sys.UnraisableHookArgs") -> None:
+        if "h5py" not in str(unraisable.object):
+            unraised(unraisable)
+
+    sys.excepthook, sys.unraisablehook = show, unraise
+
+
+def new_group(file: h5py.File, name: str) -> None:
+    """Make a group that tells no time either."""
+    h5py.h5g.create(file.id, name.encode(), gcpl=_timeless(h5py.h5p.GROUP_CREATE))
+
+
+def _timeless(kind: Any) -> Any:
+    properties = h5py.h5p.create(kind)
+    properties.set_obj_track_times(False)
+    return properties
 
 
 def promise(file: Any, names: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
-from halokeras.boxes.checksums import promise, seal
+from halokeras.boxes.checksums import OLDER, new_file, promise, seal
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import ModelError, OutputError
 from halokeras.files import (
@@ -191,8 +191,7 @@ def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], t
 
 
 def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
-    # Checksums of the structure but, unlike in newer files, no mark that a killed writer leaves.
-    with h5py.File(part, "w", libver=("v108", "v108")) as file:
+    with new_file(part, OLDER) as file:
         write_header(file, header, shape)
         promise(file, ["counts"])
         space = h5py.h5s.create_simple(shape)
