@@ -171,6 +171,13 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     )
 
 
+def reserve(path: Path, size: int) -> None:
+    """Make a file `size` bytes long and take the space on the disk, where the system can."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+
+
 def sync(path: Path) -> None:
     """Have the disk hold what was written to a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -112,7 +112,8 @@ def write_box(box: Box, path: Path) -> None:
     check_box(box, f"box for {path}")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     arrays = box_arrays(box)
-    with whole_file(path) as temporary, checksums.new_file(temporary) as file:
+    room = sum(checksums.stored_bytes(array.shape, array.dtype) for array in arrays.values())
+    with whole_file(path) as temporary, checksums.new_file(temporary, room) as file:
         write_header(file, header, box.shape)
         if box.halos is not None:
             checksums.new_group(file, "halos")

@@ -12,20 +12,25 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import DTypeLike
 
 from halokeras.boxes.grid import Grid, slabs
 from halokeras.boxes.hdf5 import plain
 from halokeras.errors import BoxError
+from halokeras.files import reserve
 
 SEALED_VERSION = 2
 _CHECKSUMS = "checksums"
 _ATTRIBUTES = "attributes"
+_STRUCTURE = 2**15
+"""Bytes that attributes and the structure of a file take at most."""
 Bounds = tuple[int, int]
 OLDER: Bounds = (h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_V18)
 """The first with checksums of the structure; a killed writer leaves no mark in the file."""
@@ -36,11 +41,16 @@ CHECKED: Mapping[str, Any] = {"fletcher32": True}
 
 
 @contextmanager
-def new_file(path: Path, bounds: Bounds = NEWER) -> Iterator[h5py.File]:
+def new_file(path: Path, room: int, bounds: Bounds = NEWER) -> Iterator[h5py.File]:
     """Make an HDF5 file whose structure HDF5 checks, and that tells no time: same data, same bits.
+
+    HDF5 cannot close a file that it cannot write, and may take the process with it. So the space
+    is taken before.
 
     Parameters
     ----------
+    room
+        Bytes that the datasets may take, at most, see `stored_bytes`.
     bounds
         Versions of the library between which its structure lies.
 
@@ -53,13 +63,29 @@ def new_file(path: Path, bounds: Bounds = NEWER) -> Iterator[h5py.File]:
     access.set_libver_bounds(*bounds)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
     creation = _timeless(h5py.h5p.FILE_CREATE)
+    room += _STRUCTURE
+    reserve(path, room)  # of a full disk HDF5 never hears
     try:
         made = h5py.h5f.create(os.fsencode(path), h5py.h5f.ACC_TRUNC, fcpl=creation, fapl=access)
         with h5py.File(made) as file:
+            reserve(path, room)
             yield file
+            file.flush()
+            size = file.id.get_filesize()
+        os.truncate(path, size)
     except (OSError, RuntimeError) as error:  # HDF5 tells of a full disk in either
         _hush()
         raise OSError(getattr(error, "errno", None) or 0, str(error)) from error
+
+
+def stored_bytes(
+    shape: tuple[int, ...], dtype: DTypeLike, chunks: tuple[int, ...] | None = None
+) -> int:
+    """Give the bytes of a dataset at most, with the overhang of its last chunks."""
+    sides = zip(shape, chunks or shape, strict=True)
+    values = prod(-(-length // side) * side for length, side in sides if length)
+    # Chunks have checksums and an index.
+    return values * np.dtype(dtype).itemsize * 51 // 50
 
 
 def _hush() -> None:

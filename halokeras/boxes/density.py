@@ -251,9 +251,11 @@ def write_density(
     """
     density, velocity = make_fields(box, workers, progress)
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
-    with whole_file(output) as temporary, checksums.new_file(temporary) as file:
+    chunks = tuple(min(_CHUNK, side) for side in box.voxels)
+    grids = 1 if velocity is None else 4
+    room = grids * checksums.stored_bytes(box.voxels, np.float32, chunks)
+    with whole_file(output) as temporary, checksums.new_file(temporary, room) as file:
         write_header(file, header, box.voxels)
-        chunks = tuple(min(_CHUNK, side) for side in box.voxels)
         stored = file.create_dataset(
             "density", box.voxels, np.float32, chunks=chunks, **checksums.CHECKED
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.checksums import CHECKED, new_file
+from halokeras.boxes.checksums import CHECKED, new_file, stored_bytes
 from halokeras.errors import OutputError
 from halokeras.files import whole_file, whole_folder
 
@@ -43,6 +43,8 @@ _BIGFILE = {
 }
 """The columns by the names that nbodykit looks for."""
 _BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
+_HDF5_ROWS = 2**16
+"""Rows in a chunk."""
 _BIGFILE_ROWS = 2**25
 """Rows in each physical file, as the bigfile package writes an array."""
 _FITS_BLOCK = 2880
@@ -94,13 +96,14 @@ def check_format(format: str) -> None:
 
 @contextmanager
 def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
-    with new_file(path) as file:
+    rows = min(size, _HDF5_ROWS)
+    room = sum(stored_bytes((size,), COLUMNS[name].dtype, (rows,)) for name in names)
+    with new_file(path, room) as file:
         file.attrs.update(about)
         for name in names:
             # A catalogue without halos has empty datasets, which cannot be chunked.
-            stored = file.create_dataset(
-                name, (size,), COLUMNS[name].dtype, **(CHECKED if size else {})
-            )
+            packed = {"chunks": (rows,), **CHECKED} if size else {}
+            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype, **packed)
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
         done = 0

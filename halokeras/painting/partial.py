@@ -7,7 +7,6 @@ The folder is held by the process that paints, so that two of them never write t
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import numpy as np
 
 from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
-from halokeras.boxes.checksums import OLDER, new_file, promise, seal
+from halokeras.boxes.checksums import OLDER, new_file, promise, seal, stored_bytes
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import ModelError, OutputError
 from halokeras.files import (
@@ -185,13 +184,12 @@ def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], t
         promise(group, ["counts"])
         return
     _create_hdf5(part, header, shape, dtype)
-    _reserve(part)
     sync(part)
     sync(part.parent)
 
 
 def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
-    with new_file(part, OLDER) as file:
+    with new_file(part, stored_bytes(shape, dtype), OLDER) as file:
         write_header(file, header, shape)
         promise(file, ["counts"])
         space = h5py.h5s.create_simple(shape)
@@ -200,13 +198,6 @@ def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generi
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         properties.set_obj_track_times(False)
         h5py.h5d.create(file.id, b"counts", kind, space, properties)
-
-
-def _reserve(part: Path) -> None:
-    """Take the space on the disk now, where the system can, rather than row by row."""
-    if hasattr(os, "posix_fallocate"):
-        with part.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
 
 
 def _opened(part: Path) -> AbstractContextManager[Any]:
