@@ -81,10 +81,13 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
     if not (path.is_file() or (path.suffix == zarr_store.SUFFIX and path.is_dir())):
         raise BoxError(f"box file {path} does not exist; make one with `halopaint simulate`")
     if path.suffix == zarr_store.SUFFIX:
-        group = zarr_store.open_group(path)
-        stored = {name: group[name] for name in _FIELDS if name in group}
-        stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
-        yield _read_header(dict(group.attrs), stored, path), stored
+        with zarr_store.readable(path):
+            group = zarr_store.open_group(path)
+            stored = {name: group[name] for name in _FIELDS if name in group}
+            stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
+            header = _read_header(dict(group.attrs), stored, path)
+        with zarr_store.readable(path):
+            yield header, stored
         return
     with ExitStack() as opened:
         try:

@@ -339,8 +339,15 @@ def _check_format(folder: Path, header: dict[str, Any]) -> None:
 
 def _checksums(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     checksums = manifest.get("sha256")
-    if not isinstance(checksums, dict):
-        raise ModelError(f"{folder / _MANIFEST} lists no checksums; copy the folder again")
+    always = {_ARCHITECTURE, _WEIGHTS, _PROVENANCE}
+    if not isinstance(checksums, dict) or set(checksums) not in (
+        always,
+        always | {_EXPECTED, _LAW},
+    ):
+        raise ModelError(
+            f"{folder / _MANIFEST} does not list the checksums of a painter's files; copy the "
+            "folder again"
+        )
     return checksums
 
 
