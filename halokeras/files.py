@@ -86,6 +86,14 @@ def check_replaceable(target: Path, mark: str, kind: str) -> None:
         raise OutputError(f"{target} is there and no {kind}; choose another folder")
 
 
+def make_folder(target: Path) -> None:
+    """Make a folder, with its parents, if it is not there; or raise `OutputError`."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
 def check_writable(target: Path) -> None:
     """Raise `OutputError` now if `target` could not be written after hours of work."""
     try:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from halokeras.errors import ParamsError
+from halokeras.resources import shipped
+from halokeras.suggestions import beside
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -236,8 +238,9 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
+        meant = beside(path, shipped("params"), pattern="*.json")
         raise ParamsError(
-            f"{kind} {path} does not exist; give {option} an existing JSON file"
+            f"{kind} {path} does not exist{meant}; give {option} an existing JSON file"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ParamsError(f"{kind} {path} cannot be read as text: {error}") from error

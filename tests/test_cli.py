@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -444,3 +445,80 @@ def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_m
     words = ["paint", "--voxels", 16, "--draw", "--model", tiny_model, "--output", "mock.h5"]
     fails(run(*words), "no law of counts")
     assert not (tmp_path / "mock_density.h5").exists()
+
+
+@pytest.mark.parametrize("example", [line for lines in cli.COMMANDS.values() for line in lines])
+def test_every_example_of_the_help_is_a_command_with_options_that_exist(example):
+    _, name, *words = example.split()
+    shown = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert example in shown.output
+    for word in words:
+        if word.startswith("--"):
+            assert re.search(rf"{word}\b", shown.output.split("Examples:")[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "--params", "params/quik.json"], "did you mean quick.json?"),
+        (["paint", "--model", "saved_models/gne"], "did you mean gen?"),
+        (["paint", "--box", "0"], "00, 01, 02, 03, 04"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_suggested(run, words, told):
+    fails(run(*words), told)
+
+
+def test_json_names_what_was_written_and_quiet_says_nothing_else(run, tmp_path):
+    result = run("lpt", "--voxels", "8", "--output", "a.h5", "--json", "--quiet")
+    assert json.loads(result.stdout) == {"wrote": ["a.h5"]}
+    assert result.stderr == ""
+    loud = run("lpt", "--voxels", "8", "--output", "b.h5")
+    assert loud.stdout == "wrote b.h5\n"
+    assert loud.stderr.startswith("Making: b.h5")
+    assert "Traceback" not in run("lpt", "--voxels", "8", "--output", "a.h5").stderr
+    assert "Traceback" in run("lpt", "--voxels", "8", "--output", "a.h5", "-v").stderr
+    assert run("-q", "lpt", "-v", "--voxels", "8", "--output", "c.h5").exit_code == 2
+
+
+def test_output_that_is_no_terminal_or_asked_to_be_plain_has_no_escape_codes(run, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[3" not in run("lpt", "--voxels", "8", "--output", "a.h5").stderr
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.delenv("FORCE_COLOR")
+    result = run("lpt", "--voxels", "8", "--output", "a.h5")
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_commands(shell):
+    script = subprocess.run(
+        [sys.executable, "-m", "cli", "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=shipped("params").parent,
+        # a test need not be run from a shell, which Typer looks for otherwise
+        env=os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+    )
+    assert "_COMPLETE" in script.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["evaluate", "--box", "no.h5"], ["paint", "--model", "no"], ["train", "--params", "no.json"]],
+)
+def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
+    found = subprocess.run(
+        [sys.executable, "-m", "cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=shipped("params").parent,
+    )
+    assert found.returncode == 1
+    assert found.stdout == ""
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("Error: ")

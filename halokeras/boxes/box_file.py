@@ -19,6 +19,7 @@ from halokeras.boxes.hdf5 import dataset, load, number, plain
 from halokeras.errors import BoxError
 from halokeras.files import whole_file
 from halokeras.resources import shipped
+from halokeras.suggestions import beside
 
 FORMAT = "halopaint box"
 FORMAT_VERSION = 1
@@ -79,7 +80,11 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
         As `read_box` but for what only the values tell; also for errors of HDF5 in the block.
     """
     if not (path.is_file() or (path.suffix == zarr_store.SUFFIX and path.is_dir())):
-        raise BoxError(f"box file {path} does not exist; make one with `halopaint simulate`")
+        meant = beside(path, Path("boxes"), pattern="*.h5")
+        raise BoxError(
+            f"box file {path} does not exist{meant}; make one "
+            "with `halopaint simulate` or `halopaint prepare`"
+        )
     if path.suffix == zarr_store.SUFFIX:
         with zarr_store.readable(path):
             group = zarr_store.open_group(path)

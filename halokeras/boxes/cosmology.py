@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from halokeras.errors import BoxError
+from halokeras.suggestions import did_you_mean
 
 CRITICAL_DENSITY = 2.77536627e11
 """Critical density today, in h^2 Msun/Mpc^3."""
@@ -75,7 +76,8 @@ def box_cosmology(box_id: str) -> Cosmology:
         return ABACUS_COSMOS[box_id]
     except KeyError:
         raise BoxError(
-            f"box id '{box_id}' is unknown; choose one of {', '.join(ABACUS_COSMOS)}"
+            f"box id '{box_id}' is unknown{did_you_mean(box_id, ABACUS_COSMOS)}; choose one of "
+            f"{', '.join(ABACUS_COSMOS)}, or give a box file"
         ) from None
 
 

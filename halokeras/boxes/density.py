@@ -20,12 +20,14 @@ from halokeras.boxes import checksums
 from halokeras.boxes.box_file import Header, write_header
 from halokeras.boxes.cosmology import Cosmology, growth, linear_power
 from halokeras.boxes.gridding import Shape
-from halokeras.boxes.initial_modes import read_initial_modes
+from halokeras.boxes.initial_modes import check_modes, complete
 from halokeras.boxes.lpt import Modes, Table, first_order, modes_of_shape
 from halokeras.boxes.memory import available_memory
+from halokeras.boxes.source import InitialModes
 from halokeras.boxes.streamed_lpt import (
     deposit_displaced,
     deposit_momentum,
+    lattice_of,
     padded,
     pass_count,
     second_order_source,
@@ -75,7 +77,10 @@ class LptBox:
     box_id
         Name of the cosmology, if it has one.
     initial_modes
-        A file as `halokeras.boxes.initial_modes` reads, instead of modes drawn from the seed.
+        Gives the modes instead of the seed, which then draws only the small scales that they
+        lack.
+    modes_name
+        What the provenance and messages call them: the name of their file.
     velocity
         Whether the file gets the velocity of the matter in each voxel too.
 
@@ -91,7 +96,8 @@ class LptBox:
     voxel_size: float = 4.0
     redshift: float = 0.3
     box_id: str | None = None
-    initial_modes: Path | None = None
+    initial_modes: InitialModes | None = None
+    modes_name: str = ""
     velocity: bool = False
 
     def __post_init__(self) -> None:
@@ -280,12 +286,7 @@ def _make(
     now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
     ratio = float(now.second[0] / now.first[0] ** 2)
     small = _small_scales(box, power, ratio, workers)
-    if box.initial_modes is None:
-        delta = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
-    else:
-        delta = read_initial_modes(
-            box.initial_modes, box.lattice, box.voxels, box.voxel_size, power, workers
-        )
+    delta = _initial_modes(box, power, workers)
     source = second_order_source(delta, workers, lambda done: progress("second order", done))
     rate = None
     if box.velocity:
@@ -308,9 +309,21 @@ def _make(
     return density, velocity
 
 
+def _initial_modes(box: LptBox, power: Table, workers: int) -> Modes:
+    given = None
+    if box.initial_modes is not None:
+        given = box.initial_modes(box.lattice, workers)
+        name = f"initial modes {box.modes_name}"
+        check_modes(given, box.voxels, box.voxel_size, power, name)
+        if lattice_of(given) == box.lattice:
+            return given
+    drawn = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
+    return drawn if given is None else complete(drawn, given)
+
+
 def _provenance(box: LptBox) -> dict[str, str | int | float]:
     named = {} if box.box_id is None else {"box_id": box.box_id}
-    given = {} if box.initial_modes is None else {"initial_modes": box.initial_modes.name}
+    given = {} if box.initial_modes is None else {"initial_modes": box.modes_name}
     return {
         **named,
         **given,

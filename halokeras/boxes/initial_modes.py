@@ -1,8 +1,8 @@
-"""A user's own initial conditions: the linear overdensity of a box, from a ``.npy`` file.
+"""Initial conditions that are not ours: the linear overdensity of a box, and modes that it lacks.
 
-The grid is delta(x) in linear theory at the redshift of the box, in real space, real numbers of
-mean 0, with 2 points along the side of a voxel (4 in a box of up to 128^3 voxels). Point i lies at
-i times the spacing: the first is the corner of the first voxel. Modes at the Nyquist frequency of
+A ``.npy`` file holds delta(x) in linear theory at the redshift of the box, in real space, real
+numbers of mean 0 on an even number of points, no fewer than the box has voxels. Point i lies at i
+times the spacing: the first is the corner of the first voxel. Modes at the Nyquist frequency of
 the grid are left out.
 """
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.gridding import Shape
 from halokeras.boxes.lpt import Modes, Table
-from halokeras.boxes.streamed_lpt import modes_of_planes
+from halokeras.boxes.source import InitialModes
+from halokeras.boxes.streamed_lpt import lattice_of, modes_of_planes
 from halokeras.errors import BoxError
 
 _MEAN = 1e-3
@@ -23,36 +24,90 @@ _POWER = 2.0
 """Largest factor between the power of the large scales and that of the cosmology."""
 
 
-def read_initial_modes(
-    path: Path, lattice: Shape, voxels: Shape, voxel_size: float, power: Table, workers: int = 1
-) -> Modes:
-    """Read a linear overdensity and give its modes, a plane in memory at a time.
-
-    Parameters
-    ----------
-    path
-        A ``.npy`` file as the module says.
-    lattice
-        Points that it must have along x, y, z.
-    voxels, voxel_size
-        Of the box; side of a voxel [Mpc/h].
-    power
-        Linear power that it should show: wavenumbers [h/Mpc] and power [(Mpc/h)^3].
-    workers
-        Threads.
+def modes_of_file(path: Path) -> InitialModes:
+    """Give the modes of a linear overdensity in a file, read a plane at a time when they are asked.
 
     Raises
     ------
     BoxError
-        If it is no such grid: another shape, not finite, a mean that is not 0, or large scales
-        whose power is not that of the cosmology within a factor of 2.
+        Now or then, if it is no such grid: of another shape, not finite, or with a mean that is
+        not 0.
     """
     grid = _mapped(path)
-    if grid.dtype.kind != "f" or grid.shape != lattice:
+    if grid.dtype.kind != "f" or grid.ndim != 3 or any(side % 2 or not side for side in grid.shape):
         raise BoxError(
-            f"initial modes {path} are {grid.dtype} of shape {grid.shape}; the box needs a linear "
-            f"overdensity, real numbers of shape {lattice}"
+            f"initial modes {path} are {grid.dtype} of shape {grid.shape}; give a linear "
+            "overdensity, real numbers on an even number of points along x, y and z"
         )
+
+    def modes(lattice: Shape, workers: int) -> Modes:
+        common = tuple(min(sides) for sides in zip(lattice, grid.shape, strict=True))
+        if any(
+            side * lattice[0] != other * grid.shape[0]
+            for side, other in zip(grid.shape, lattice, strict=True)
+        ):
+            raise BoxError(
+                f"initial modes {path} of shape {grid.shape} are of a box of other proportions; "
+                f"its sides are as {lattice}"
+            )
+        _check_overdensity(grid, path)
+        return modes_of_planes(iter(grid), grid.shape, (common[0], common[1], common[2]), workers)
+
+    return modes
+
+
+def complete(drawn: Modes, given: Modes) -> Modes:
+    """Overwrite drawn modes by those that are given, of a lattice that is no finer.
+
+    Parameters
+    ----------
+    drawn
+        Modes of the lattice wanted, which are changed.
+    given
+        Modes that are known; those at the Nyquist frequency are not.
+    """
+    x, y, z = (side // 2 for side in lattice_of(given))
+    for along_x in (slice(0, x), slice(1 - x, None)):
+        for along_y in (slice(0, y), slice(1 - y, None)):
+            drawn[along_x, along_y, :z] = given[along_x, along_y, :z]
+    drawn[0, 0, 0] = 0
+    return drawn
+
+
+def check_modes(modes: Modes, voxels: Shape, voxel_size: float, power: Table, name: str) -> None:
+    """Refuse modes that are too few for the voxels, or whose large scales have another power.
+
+    Parameters
+    ----------
+    modes
+        Of the linear overdensity at the redshift of `power`.
+    voxels, voxel_size
+        Of the box; side of a voxel [Mpc/h].
+    power
+        Linear power that it should show: wavenumbers [h/Mpc] and power [(Mpc/h)^3].
+    name
+        What messages call them.
+
+    Raises
+    ------
+    BoxError
+        If there is no mode for some voxel, or the power is off by more than a factor of 2.
+    """
+    points = lattice_of(modes)
+    if any(have < need for have, need in zip(points, voxels, strict=True)):
+        raise BoxError(
+            f"{name} have {points} points for {voxels} voxels; give as many at least, or choose "
+            "larger voxels"
+        )
+    found = _large_scales(modes, voxels, voxel_size, power)
+    if not 1 / _POWER < found < _POWER:
+        raise BoxError(
+            f"{name} have {found:.3g} times the large-scale power of the cosmology; "
+            "give the linear overdensity at the redshift of the box, not white noise"
+        )
+
+
+def _check_overdensity(grid: NDArray[np.floating], path: Path) -> None:
     total, squares = 0.0, 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         for plane in grid:
@@ -66,14 +121,6 @@ def read_initial_modes(
             f"initial modes {path} have mean {mean:.3g} and standard deviation {deviation:.3g}; "
             "give a linear overdensity, which has mean 0 and is not constant"
         )
-    modes = modes_of_planes(iter(grid), lattice, workers)
-    found = _large_scales(modes, voxels, voxel_size, power)
-    if not 1 / _POWER < found < _POWER:
-        raise BoxError(
-            f"initial modes {path} have {found:.3g} times the large-scale power of the cosmology; "
-            "give the linear overdensity at the redshift of the box, not white noise"
-        )
-    return modes
 
 
 def _mapped(path: Path) -> NDArray[Any]:

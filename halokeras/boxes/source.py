@@ -61,7 +61,11 @@ class Source:
     density
         (n, n, n) rho/mean about voxel centres; or
     initial_modes
-        What a 2LPT density is made of.
+        What a 2LPT density is made of; or
+    own_seed
+        the seed of halopaint's modes that the simulation began with.
+    density_box_size, density_redshift
+        Of a density that states its own.
     provenance
         For the box: ``density_scheme`` (of a `density`), ``halo_finder``, ``mass_definition``,
         ``particle_mass`` [Msun/h], ``simulation`` and the like.
@@ -77,5 +81,8 @@ class Source:
     counts: NDArray[Any] | None = None
     density: NDArray[Any] | None = None
     initial_modes: InitialModes | None = None
+    own_seed: int | None = None
+    density_box_size: float | None = None
+    density_redshift: float | None = None
     provenance: Mapping[str, str | int | float] = field(default_factory=dict)
     assumed: tuple[str, ...] = ()

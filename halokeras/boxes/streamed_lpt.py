@@ -160,23 +160,30 @@ def _each_plane(
         deposited.result()
 
 
-def modes_of_planes(planes: Iterator[NDArray[np.floating]], lattice: Shape, workers: int) -> Modes:
+def modes_of_planes(
+    planes: Iterator[NDArray[np.floating]], points: Shape, lattice: Shape, workers: int
+) -> Modes:
     """Transform a real field that comes plane by plane along x; no Nyquist modes and no mean.
 
     Parameters
     ----------
     planes
-        As many arrays (ny, nz) as the lattice has points along x.
+        As many arrays (ny, nz) as the field has points along x.
+    points
+        Points of the field along x, y, z, even.
     lattice
-        Points along x, y, z.
+        The lattice whose modes are kept, along each axis no finer than the field.
     workers
         Threads.
     """
-    modes = np.empty((lattice[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
+    half = lattice[0] // 2
+    modes = np.empty((points[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
     for plane, into in zip(planes, modes, strict=True):
         _to_modes(plane.astype(np.float32), into, workers)
     fft.fft(modes, axis=0, norm="forward", overwrite_x=True, workers=workers)
-    modes[lattice[0] // 2] = 0
+    if points[0] > lattice[0]:
+        modes = np.concatenate([modes[:half], modes[points[0] - half :]])
+    modes[half] = 0
     modes[0, 0, 0] = 0
     return modes
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.options import parse_voxels
-from halokeras.commands.terminal import progress, tell
+from halokeras.commands.options import JsonOption, parse_voxels
+from halokeras.commands.terminal import progress, tell, wrote
 
 if TYPE_CHECKING:
     from halokeras.boxes.density import LptBox
@@ -44,13 +44,15 @@ def lpt(
         typer.Option(
             metavar="FILE",
             help="Your own initial conditions, .npy: the linear overdensity at the redshift, in "
-            "real space, mean 0, with 2 points along the side of a voxel (4 in a box of up to "
-            "128^3 voxels), the first on the corner of the first voxel.",
+            "real space, mean 0, on at least as many points as voxels (best 2 along the side of "
+            "a voxel, or 4 in a box of up to 128^3 voxels), the first on the corner of the first "
+            "voxel; the seed draws the scales it lacks.",
         ),
     ] = None,
     velocity: Annotated[
         bool, typer.Option("--velocity", help="Write the velocity of the matter too [km/s].")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the 2LPT density of a box of any size, ready to paint."""
     if box is not None and cosmology is not None:
@@ -60,6 +62,7 @@ def lpt(
     from halokeras.boxes.cosmology import box_cosmology
     from halokeras.boxes.cosmology_file import load_cosmology
     from halokeras.boxes.density import LptBox
+    from halokeras.boxes.initial_modes import modes_of_file
     from halokeras.files import check_absent
 
     check_absent(output)
@@ -71,10 +74,12 @@ def lpt(
         voxel_size=4.0 if size is None else size / voxels[0],
         redshift=redshift,
         box_id=named,
-        initial_modes=initial_modes,
+        initial_modes=modes_of_file(initial_modes) if initial_modes else None,
+        modes_name=initial_modes.name if initial_modes else "",
         velocity=velocity,
     )
     make_density(wanted, output)
+    wrote([output], as_json)
 
 
 def make_density(wanted: "LptBox", target: Path) -> None:
@@ -98,4 +103,3 @@ def make_density(wanted: "LptBox", target: Path) -> None:
             workers=os.cpu_count() or 1,
             progress=lambda stage, fraction: show(fraction, stage),
         )
-    typer.echo(f"wrote {target}")

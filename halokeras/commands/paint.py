@@ -13,13 +13,14 @@ from halokeras.commands.lpt import make_density
 from halokeras.commands.options import (
     SHIPPED_PAINTER,
     BoxOption,
+    JsonOption,
     ModelOption,
     box_path,
     load_saved,
     or_shipped,
     parse_voxels,
 )
-from halokeras.commands.terminal import print_tables, progress, tell
+from halokeras.commands.terminal import print_tables, progress, tell, wrote
 
 if TYPE_CHECKING:
     from halokeras.boxes.grid import Grid
@@ -96,6 +97,7 @@ def paint(
     ] = False,
     figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
     force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Paint halo counts onto a density, by default a shipped box that was never trained on."""
     grid = density is not None
@@ -176,12 +178,13 @@ def paint(
             _place_halos(drawn, target, chosen, saved, given, finer)
         from halokeras.evaluation.summary import summarize
 
-        reference = source if density is None else None
-        print_tables(*summarize(given, outputs[0], reference, saved, seconds))
-        for written in (*outputs, *catalogues):
-            typer.echo(f"wrote {written}")
+        written = [*outputs, *catalogues]
+        if not as_json:
+            reference = source if density is None else None
+            print_tables(*summarize(given, outputs[0], reference, saved, seconds))
         if figure:
-            typer.echo(f"wrote {_draw_slices(given, outputs[0])}")
+            written.append(_draw_slices(given, outputs[0]))
+        wrote(written, as_json, seconds=seconds, model_hash=saved.hash)
 
 
 def _density_for(

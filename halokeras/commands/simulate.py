@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import or_shipped
-from halokeras.commands.terminal import progress, tell
+from halokeras.commands.options import JsonOption, or_shipped
+from halokeras.commands.terminal import progress, tell, wrote
 from halokeras.errors import BoxError
 
 
@@ -24,6 +24,7 @@ def simulate(
         Path | None,
         typer.Option(metavar="FILE", help="Box file. [default: boxes/box<ID>_seed<SEED>.h5]"),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
     if (box is None) == (params is None):
@@ -33,11 +34,13 @@ def simulate(
     from halokeras.files import check_absent
     from halokeras.params import load_params
 
+    made = []
     if box is not None:
         box_cosmology(box)  # an unknown id is told before any estimate
         target = output or Path("boxes") / box_name(box, seed)
         check_absent(target)
         _simulate(target, box_id=box, seed=seed, size=size, particles=particles)
+        made.append(target)
     if params is not None:
         wanted = load_params(or_shipped(params, "params")).box
         for named in (*wanted.train, *wanted.validate_on):
@@ -46,21 +49,24 @@ def simulate(
                 and named.seed is not None
                 and _is_missing(named.id, named.seed)
             ):
+                target = Path("boxes") / box_name(named.id, named.seed)
                 _simulate(
-                    Path("boxes") / box_name(named.id, named.seed),
+                    target,
                     box_id=named.id,
                     seed=named.seed,
                     size=wanted.size,
                     particles=wanted.particles,
                     redshift=wanted.redshift,
                 )
+                made.append(target)
+    wrote(made, as_json)
 
 
 def _is_missing(box_id: str, seed: int) -> bool:
     from halokeras.boxes.box_file import find_box
 
     try:
-        typer.echo(f"{find_box(box_id, seed)} is there")
+        tell("Found", str(find_box(box_id, seed)))
     except BoxError:
         return True
     return False
@@ -87,4 +93,3 @@ def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
             **of_the_box,
         )
     write_box(box, target)
-    typer.echo(f"wrote {target}")

@@ -1,15 +1,40 @@
 """What commands show: one line of progress or trouble on stderr, results on stdout."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+class Verbosity(IntEnum):
+    """How much commands say on stderr: trouble only, progress too, tracebacks too."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
+
+
+class _State:
+    verbosity = Verbosity.NORMAL
+
+
+def set_verbosity(verbosity: Verbosity) -> None:
+    """Say from now on as much as `verbosity` means."""
+    _State.verbosity = verbosity
+
+
+def verbosity() -> Verbosity:
+    """Give how much is said."""
+    return _State.verbosity
 
 
 class Show(Protocol):
@@ -24,7 +49,8 @@ def progress(task: str) -> Iterator[Show]:
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    hidden = not console.is_terminal or _State.verbosity is Verbosity.QUIET
+    with Progress(console=console, transient=True, disable=hidden) as bar:
         identity = bar.add_task(task, total=1)
 
         def show(done: float, task: str | None = None) -> None:
@@ -35,6 +61,8 @@ def progress(task: str) -> Iterator[Show]:
 
 def load_tensorflow() -> None:
     """Import TensorFlow without what it says on stderr, which no setting of its own silences."""
+    if _State.verbosity is Verbosity.VERBOSE:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
@@ -54,7 +82,21 @@ def print_tables(*tables: "RenderableType") -> None:
     console.print(*tables, sep="\n")
 
 
+def wrote(files: Sequence[Path], as_json: bool = False, **facts: Any) -> None:
+    """Print to stdout which files were written, or those and `facts` as one JSON object."""
+    if as_json:
+        typer.echo(json.dumps({"wrote": [str(path) for path in files], **facts}))
+        return
+    for path in files:
+        typer.echo(f"wrote {path}")
+
+
 def tell(what: str, message: str, color: str = "none") -> None:
-    """Print one line to stderr, however long, without reading markup in it."""
+    """Print one line to stderr, however long, without reading markup in it.
+
+    What has no color is no trouble, and is not said where only trouble is.
+    """
+    if color == "none" and _State.verbosity is Verbosity.QUIET:
+        return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{what}: {' '.join(message.split())}", style=color, markup=False)
