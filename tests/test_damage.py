@@ -16,6 +16,7 @@ from halokeras.painting import paint as painting
 from halokeras.painting.inputs import density_of, open_box_density
 from halokeras.painting.paint import paint_file
 from halokeras.randomness import fold_in
+from halokeras.training.model_files import read_files
 from halokeras.training.model_store import load_painter, save_painter
 
 
@@ -84,7 +85,7 @@ def test_of_a_painted_file(name, tiny_box, tiny_model, tmp_path, monkeypatch):
             noticed += one_sentence(error, path)
         else:
             same_box(found, whole)
-    assert noticed > 200
+    assert noticed > 150
 
 
 def test_of_a_density_that_is_read_in_parts(tmp_path):
@@ -102,20 +103,19 @@ def test_of_a_density_that_is_read_in_parts(tmp_path):
                 assert given.hash == hashed
         except BoxError as error:
             noticed += one_sentence(error, path)
-    assert noticed > 200
+    assert noticed > 150
 
 
-@pytest.mark.slow
 def test_of_a_saved_painter(drawing_model):
-    hashed = load_painter(drawing_model).hash
-    for path in flips(drawing_model.iterdir(), 150):
+    hashed = read_files(drawing_model).hash
+    for path in flips(drawing_model.iterdir(), 400):
         with pytest.raises(ModelError) as caught:
-            load_painter(drawing_model)
+            read_files(drawing_model)
         # the manifest itself may blame the file whose checksum it is
         assert path.name == "manifest.json" or one_sentence(caught.value, path)
         assert "\n" not in str(caught.value)
         assert str(drawing_model) in str(caught.value)
-    assert load_painter(drawing_model).hash == hashed
+    assert read_files(drawing_model).hash == hashed
 
 
 @pytest.mark.slow

@@ -76,6 +76,10 @@ PAINT = "paint --box input/box.h5 --model input/model --no-figure"
 COMMANDS = {
     "simulate": Command("simulate --box 00 --size 64 --particles 16 --output out/box.h5"),
     "lpt": Command("lpt --voxels 16 --velocity --output out/density.h5"),
+    "prepare": Command(
+        "prepare catalogue input/halos.npz --density input/density.npy --box 00 --box-size 64 "
+        "--redshift 0.3 --force --output out/prepared.h5"
+    ),
     "paint": Command(f"{PAINT} --output out/painted.h5", replaces=True),
     "paint to Zarr": Command(f"{PAINT} --output out/painted.zarr", replaces=True),
     "paint --draw --catalogue": Command(
@@ -488,6 +492,8 @@ def _make_inputs(folder: Path) -> None:
             Box(4.0, 0.3, ABACUS_COSMOS["00"], density, halos, provenance=known),
             folder / f"{name}.h5",
         )
+        np.savez(folder / "halos.npz", position=halos.position, mass=halos.mass)
+        np.save(folder / "density.npy", density)
     params = {
         "box": {
             "train": [{"path": "input/train.h5"}],

@@ -12,7 +12,7 @@ FAULTS = os.environ.get("HALOPAINT_FAULTS", "6")
 """Into each command; six are one of each kind."""
 
 SLOWEST = ("train", "resume", "evaluate")
-QUICK = ("simulate", "lpt", "paint", "paint to Zarr", "paint --draw --catalogue")
+QUICK = ("simulate", "lpt", "prepare", "paint", "paint to Zarr", "paint --draw --catalogue")
 
 
 @pytest.mark.slow
