@@ -151,7 +151,7 @@ def write_header(file: Any, header: Header, shape: Shape) -> None:
     if header.cosmology is not None:
         for name in _COSMOLOGY:
             file.attrs[name] = float(getattr(header.cosmology, name))
-    for name, value in header.provenance.items():
+    for name, value in sorted(header.provenance.items()):  # same data, same bits
         file.attrs[name] = value
 
 

@@ -202,6 +202,8 @@ def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generi
 
 def _opened(part: Path) -> AbstractContextManager[Any]:
     if part.suffix == zarr_store.SUFFIX:
+        for cut_off in part.rglob("*.partial"):  # chunks that a killed process was writing
+            cut_off.unlink()
         return nullcontext(zarr_store.open_group(part, "r+"))
     try:
         file: AbstractContextManager[Any] = h5py.File(part, "r+")
