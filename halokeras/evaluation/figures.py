@@ -133,7 +133,8 @@ def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, as the suffix of `path` says, whole.
 
-    The same figure gives the same bytes.
+    The same figure gives the same bytes, but for names of clip paths in SVG, which matplotlib makes
+    of addresses in memory.
 
     Raises
     ------
