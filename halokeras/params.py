@@ -250,7 +250,7 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
 def _parse(text: str, source: str, model: type[Fields]) -> Fields:
     try:
         fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers too long, brackets too deep
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
     except ParamsError as error:
         raise ParamsError(f"{source}: {error}") from None
