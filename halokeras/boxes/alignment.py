@@ -5,6 +5,8 @@ the correlation that a painter can learn from; half a box, as between codes that
 centre and from the corner, leaves none.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -50,24 +52,55 @@ def check_alignment(
         )
     if not counts.any():
         raise BoxError("counts are all zero; lower mass_min or give a box with halos")
+    found = measure_coherence(density, counts)
+    if found.best < max(_LEAST_COHERENCE, _LEAST_DEVIATIONS * found.noise):
+        raise BoxError(
+            f"counts do not follow the density (coherence {found.unmoved:.2f}) and no shift makes "
+            "them; check that both are of the same simulation, axes in the same order"
+        )
+    if found.is_shifted:
+        voxels = ", ".join(f"{step:+g}" for step in found.shift)
+        length = ", ".join(f"{step * voxel_size:+g}" for step in found.shift)
+        raise BoxError(
+            f"counts lie ({voxels}) voxels from the density (coherence {found.unmoved:.2f}, and "
+            f"{found.best:.2f} once moved back); subtract ({length}) Mpc/h from the halo "
+            "positions, or deposit the density about voxel centres"
+        )
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """Coherence of two grids, as `check_alignment` defines it.
+
+    Attributes
+    ----------
+    unmoved
+        Of the grids as they are.
+    best
+        The largest, once some shift by half or whole voxels is undone.
+    shift
+        That shift, of the second grid from the first [voxels], in [-n / 2, n / 2).
+    noise
+        Standard deviation of the coherence of unrelated grids.
+    """
+
+    unmoved: float
+    best: float
+    shift: tuple[float, ...]
+    noise: float
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether the shift gains more on none than noise would."""
+        return self.unmoved < self.best - _GAIN_DEVIATIONS * self.noise
+
+
+def measure_coherence(density: NDArray[np.floating], counts: NDArray[np.floating]) -> Coherence:
+    """Measure the coherence of two periodic grids of one shape, unmoved and for the best shift."""
     phases, modes = _phases(density, counts)
-    noise = 1 / np.sqrt(modes)
     shift, best = _best_shift(phases, density.shape)
-    best /= modes
-    unmoved = _coherence(phases, density.shape, (np.zeros(1),) * 3).item() / modes
-    if best < max(_LEAST_COHERENCE, _LEAST_DEVIATIONS * noise):
-        raise BoxError(
-            f"counts do not follow the density (coherence {unmoved:.2f}) and no shift makes them; "
-            "check that both are of the same simulation, axes in the same order"
-        )
-    if unmoved < best - _GAIN_DEVIATIONS * noise:
-        voxels = ", ".join(f"{step:+g}" for step in shift)
-        length = ", ".join(f"{step * voxel_size:+g}" for step in shift)
-        raise BoxError(
-            f"counts lie ({voxels}) voxels from the density (coherence {unmoved:.2f}, and "
-            f"{best:.2f} once moved back); subtract ({length}) Mpc/h from the halo positions, or "
-            "deposit the density about voxel centres"
-        )
+    unmoved = _coherence(phases, density.shape, (np.zeros(1),) * 3).item()
+    return Coherence(unmoved / modes, best / modes, tuple(shift), float(1 / np.sqrt(modes)))
 
 
 def _phases(

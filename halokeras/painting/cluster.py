@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.grid_file import open_numbers
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError, HalopaintError, ModelError
-from halokeras.painting.inputs import open_numbers
 from halokeras.painting.paint import Place, Progress, TilePainter
 from halokeras.painting.tiles import Row, cover, joined
 from halokeras.training.model_store import load_painter
