@@ -1,6 +1,5 @@
 """The one family of errors that halopaint raises for what a user can put right."""
 
-
 _LONGEST = 2000
 """Characters of a message, whatever a file calls its fields."""
 

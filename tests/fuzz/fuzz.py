@@ -210,9 +210,7 @@ def _note(result: Result, index: int, outcome: str, what: str) -> None:
         result.findings.append({"index": index, "kind": outcome, "what": what})
 
 
-def _in_a_process(
-    name: str, target: Target, seed: int, start: int, stop: int, report: Path
-) -> int:
+def _in_a_process(name: str, target: Target, seed: int, start: int, stop: int, report: Path) -> int:
     """Run `work` in a child; give its exit status, or minus the signal that ended it."""
     sys.stdout.flush()
     child = os.fork()

@@ -296,7 +296,7 @@ def npz(content: bytes, rng: Rng) -> bytes:
     elif kind == 4:
         members[at] = (pick(rng, ("x.npy", "", "/etc/a", "../b", name + ".npy", "\x1b[1m")), stored)
     elif kind == 5:
-        members[at] = (name, stored + bytes(int(pick(rng, (1, 4096, 64 * 2**20)))))
+        members[at] = (name, stored + bytes(int(pick(rng, (1, 1, 4096, 4096, 4096, 16 * 2**20)))))
     else:
         members.insert(at, (f"{name}x" if rng.random() < 0.5 else name, stored))
     method = pick(rng, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2))
@@ -371,7 +371,7 @@ def _unwritten(group: Any, leaf: str, values: Any, rng: Rng) -> None:
 def _one_large_chunk(group: Any, leaf: str, values: Any, rng: Rng) -> None:
     """Little in the file, much to open it."""
     shape = (*values.shape[:1], *(max(side, 1) for side in values.shape[1:])) or (8,)
-    large = tuple(max(side, 1) * 2**k for side, k in zip(shape, (8, 6, 6), strict=False))
+    large = tuple(max(side, 1) * 2**k for side, k in zip(shape, (5, 4, 4), strict=False))
     stored = group.create_dataset(leaf, large, values.dtype, chunks=large, compression="gzip")
     if values.size and values.ndim:
         stored[tuple(slice(0, side) for side in shape)] = values

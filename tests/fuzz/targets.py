@@ -12,13 +12,14 @@ from typing import Any
 
 import h5py
 import numpy as np
+from scipy import fft
 
-from halokeras.boxes import zarr_store
 from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
-from halokeras.boxes.box_file import Header, open_box_file, read_box, write_box, write_header
+from halokeras.boxes.box_file import Header, read_box, write_box, write_header
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.boxes.cosmology_file import load_cosmology
 from halokeras.boxes.initial_modes import check_modes, modes_of_file
+from halokeras.boxes.lpt import linear_modes
 from halokeras.boxes.readers import abacus_cosmos
 from halokeras.boxes.readers.abacus_halos import FOF_RECORD
 from halokeras.boxes.readers.parameter_file import read_cosmology, read_parameters
@@ -26,9 +27,8 @@ from halokeras.boxes.source import Source
 from halokeras.errors import HalopaintError
 from halokeras.painting.inputs import open_box_density, open_density
 from halokeras.painting.partial import partial_counts, partial_paths
-from halokeras.painting.tiles import read_row
+from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
-from halokeras.painting.tiles import Row
 
 COSMOLOGY = ABACUS_COSMOS["00"]
 BOX = 32.0
@@ -76,6 +76,7 @@ def _params(folder: Path) -> None:
 def _read_params(folder: Path) -> None:
     params = load_params(folder / "params.json")
     assert parse_params(params.model_dump_json(), "again") == params
+    assert params.painter.margin >= 0
 
 
 def _cosmology(folder: Path) -> None:
@@ -93,8 +94,9 @@ def _task_config(folder: Path) -> None:
 def _read_task_config(folder: Path) -> None:
     from halokeras.training.devices import parse_task_config
 
-    # as the environment gives it
-    config = parse_task_config((folder / "task.json").read_bytes().decode("utf-8", "surrogateescape"))
+    path = folder / "task.json"
+    content = path.read_bytes() if path.exists() else b""
+    config = parse_task_config(content.decode("utf-8", "surrogateescape"))  # as an environment's
     assert 0 <= config.position < len(config.workers)
 
 
@@ -208,7 +210,7 @@ def _zarr_densities(folder: Path) -> None:
 
 
 def _read_density(folder: Path) -> None:
-    path = next(path for path in folder.iterdir() if path.stem == "density")
+    path = next(folder.glob("density.*"), folder / "density.npy")
     dataset = None if path.suffix == ".npy" else "density"
     with open_density(path, dataset, 4.0, 0.3) as density:
         density.sample()
@@ -216,10 +218,10 @@ def _read_density(folder: Path) -> None:
 
 
 def _initial_modes(folder: Path) -> None:
-    delta = np.random.default_rng(4).normal(size=(8, 8, 8))
+    delta = fft.irfftn(linear_modes(4, 8, BOX, POWER), s=(8, 8, 8), norm="forward")
     for dtype in ("f4", "f8"):
         (folder / dtype).mkdir()
-        np.save(folder / dtype / "delta.npy", (delta - delta.mean()).astype(dtype))
+        np.save(folder / dtype / "delta.npy", delta.astype(dtype))
 
 
 def _read_initial_modes(folder: Path) -> None:
@@ -287,7 +289,7 @@ def _parameters(folder: Path) -> None:
 
 
 def _read_parameters(folder: Path) -> None:
-    read_cosmology(read_parameters(next(folder.iterdir())), "00")
+    read_cosmology(read_parameters(next(folder.iterdir(), folder / "header")), "00")
 
 
 def _slice(folder: Path, finder: str) -> Path:
@@ -381,7 +383,11 @@ def _asdf(header: dict[str, Any], arrays: dict[str, np.ndarray], compressed: boo
     lines = ["#ASDF 1.0.0", "#ASDF_STANDARD 1.5.0", "%YAML 1.1", "--- !core/asdf-1.1.0", "data:"]
     blocks = b""
     for number, (name, array) in enumerate(arrays.items()):
-        lines += [f"  {name}: !core/ndarray-1.0.0", f"    source: {number}", "    byteorder: little"]
+        lines += [
+            f"  {name}: !core/ndarray-1.0.0",
+            f"    source: {number}",
+            "    byteorder: little",
+        ]
         lines += [f"    datatype: {array.dtype.name}", f"    shape: {list(array.shape)}"]
         stored = data = array.tobytes()
         if compressed:
@@ -558,7 +564,9 @@ def _raise(folder: Path) -> None:
 
 TARGETS: dict[str, Target] = {
     "params": Target(_params, _read_params, 3),
-    "cosmology": Target(_cosmology, lambda folder: _ignore(load_cosmology(folder / "mine.json")), 2),
+    "cosmology": Target(
+        _cosmology, lambda folder: _ignore(load_cosmology(folder / "mine.json")), 2
+    ),
     "task_config": Target(_task_config, _read_task_config, 2),
     "run_folder": Target(_run_folder, _read_run_folder, 2, restore=True),
     "box_hdf5": Target(_boxes, _read_box, 2),
@@ -593,6 +601,3 @@ def _ignore(value: object) -> None:
 def remove(folder: Path) -> None:
     """Remove a folder that reading may have changed."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-__all__ = ["CANARIES", "TARGETS", "Target", "open_box_file", "remove", "seal", "zarr_store"]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from halokeras.boxes import hdf5, zarr_store
 from halokeras.boxes.grid import slabs
 from halokeras.boxes.grid_file import open_numbers
-from halokeras.boxes.readers.tables.table import UNREADABLE, refuse_beyond_memory, unreadable
+from halokeras.boxes.readers.tables.table import refuse_beyond_memory
 from halokeras.boxes.source import HaloTable
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 Contrast = Literal["1+delta", "delta", "rho"]

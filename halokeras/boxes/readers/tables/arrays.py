@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Column,
     Table,
@@ -21,8 +20,8 @@ from halokeras.boxes.readers.tables.table import (
     of_one_length,
     refuse_beyond_memory,
     sort_out,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]

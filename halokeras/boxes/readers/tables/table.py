@@ -1,8 +1,6 @@
 """A table of named columns in a file, described without being read and then read in chunks."""
 
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.memory import available_memory
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 CHUNK = 2**18
@@ -25,21 +24,6 @@ MOST_COLUMNS = 10_000
 
 Chunk = dict[str, NDArray[Any]]
 About = Mapping[str, Any]
-
-UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What the libraries of the formats raise on files that are damaged or made up."""
 
 
 @dataclass(frozen=True)
@@ -236,15 +220,6 @@ def refuse_beyond_memory(need: int, name: str) -> None:
             f"{name} needs {need / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
             "smaller one or a larger machine"
         )
-
-
-def unreadable(name: str, error: BaseException) -> BoxError:
-    """Give the error that says in one sentence why a file cannot be read."""
-    reason = (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
-    return BoxError(
-        f"{name} cannot be read ({reason[:200]}); it may be truncated or of another kind: fetch or "
-        "write it again"
-    )
 
 
 def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:
