@@ -11,9 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from halokeras.commands.benchmark import benchmark
+from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
+from halokeras.commands.inspect import inspect
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
+from halokeras.commands.prepare import prepare
+from halokeras.commands.runs import runs
 from halokeras.commands.simulate import simulate
 from halokeras.commands.terminal import Verbosity, set_verbosity, tell, verbosity
 from halokeras.commands.train import resume, train
@@ -40,6 +44,13 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
         "halopaint evaluate --box my.h5 --model runs/my/best",
     ],
     benchmark: ["halopaint benchmark"],
+    runs: ["halopaint runs", "halopaint runs --compare quick other --figure curves.png"],
+    inspect: [
+        "halopaint inspect box.h5 --figure slice.png",
+        "halopaint inspect saved_models/gen",
+        "halopaint inspect runs/box00 --json",
+    ],
+    doctor: ["halopaint doctor"],
 }
 """The commands, with examples that their help shows."""
 
@@ -77,6 +88,8 @@ app = typer.Typer(
 )
 for command, examples in COMMANDS.items():
     app.command(epilog="\n\n".join(["Examples:", *examples]))(command)
+
+app.add_typer(prepare, name="prepare")
 
 
 def main() -> None:

@@ -91,6 +91,14 @@ def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def make_folder(target: Path) -> None:
+    """Make a folder, with its parents, if it is not there; or raise `OutputError`."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
 def check_writable(target: Path) -> None:
     """Raise `OutputError` now if `target` could not be written after hours of work."""
     try:

@@ -504,3 +504,21 @@ def test_a_shell_can_complete_commands(shell):
         env=os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
     )
     assert "_COMPLETE" in script.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["evaluate", "--box", "no.h5"], ["paint", "--model", "no"], ["train", "--params", "no.json"]],
+)
+def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
+    found = subprocess.run(
+        [sys.executable, "-m", "cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=shipped("params").parent,
+    )
+    assert found.returncode == 1
+    assert found.stdout == ""
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("Error: ")

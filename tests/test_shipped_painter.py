@@ -4,7 +4,8 @@ import pytest
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import find_box, read_box
-from halokeras.evaluation.report import DRAWS, FIELD, report
+from halokeras.evaluation.contenders import DRAWS, FIELD
+from halokeras.evaluation.report import report
 from halokeras.params import load_params
 from halokeras.resources import shipped
 from halokeras.training.model_store import load_painter

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.cosmology import Cosmology
-from halokeras.boxes.grid import Grid, slabs, survey
+from halokeras.boxes.grid import Grid, Survey, slabs, survey
 from halokeras.boxes.gridding import Shape, count
 from halokeras.errors import BoxError
 
@@ -104,7 +104,8 @@ def check_box(box: Box, source: str) -> None:
             )
         check_grid(grid, name, source)
     if box.halos is not None:
-        _check_halos(box.halos, box.box_size, source)
+        check_lengths(box.halos.position.shape, box.halos.mass.shape, source)
+        check_halos(box.halos, box.box_size, source)
 
 
 def check_scale(voxel_size: float, redshift: float, source: str) -> None:
@@ -119,7 +120,11 @@ def check_grid(grid: Grid, name: str, source: str) -> None:
     """Refuse a grid, the ``density`` or ``counts`` of a box, as `check_box`, slab by slab."""
     if len(grid.shape) != 3 or 0 in grid.shape:
         raise BoxError(f"{source}: {name} must be a 3D grid, not of shape {grid.shape}")
-    seen = survey(grid)
+    check_values(survey(grid), name, source)
+
+
+def check_values(seen: Survey, name: str, source: str) -> None:
+    """Refuse a grid by what was seen of its values, as `check_grid`."""
     if not np.isfinite([seen.minimum, seen.mean]).all():
         raise BoxError(f"{source}: {name} holds NaN or infinite values; make it again")
     if seen.minimum < 0:
@@ -130,6 +135,31 @@ def check_grid(grid: Grid, name: str, source: str) -> None:
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(
             f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean"
+        )
+
+
+def check_lengths(position: tuple[int, ...], mass: tuple[int, ...], source: str) -> None:
+    """Refuse a catalogue whose arrays, of these shapes, do not match, as `check_box`."""
+    if len(position) != 2 or position[1] != 3 or mass != position[:1]:
+        raise BoxError(
+            f"{source}: halos/position {position} and halos/mass {mass} do not match; "
+            "they must be (N, 3) and (N,)"
+        )
+
+
+def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
+    """Refuse a catalogue, or a part of one, by its values, as `check_box`."""
+    position, mass = halos.position, halos.mass
+    if not np.isfinite(position).all():
+        raise BoxError(f"{source}: halos/position holds NaN or infinite values; drop those halos")
+    if not (np.isfinite(mass).all() and (mass > 0).all()):
+        raise BoxError(f"{source}: halos/mass must be positive and finite; drop the other halos")
+    stored = _single(position)
+    outside = ((stored < 0) | (stored >= np.array(box_size))).any(axis=1)
+    if outside.any():
+        raise BoxError(
+            f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
+            f"{box_size} Mpc/h; check the units and wrap them into the box"
         )
 
 
@@ -212,23 +242,3 @@ def box_arrays(box: Box) -> dict[str, NDArray[Any]]:
 
 def _single(array: NDArray[Any]) -> NDArray[np.float32]:
     return array.astype(np.float32, copy=False)
-
-
-def _check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
-    position, mass = halos.position, halos.mass
-    if position.ndim != 2 or position.shape[1] != 3 or mass.shape != position.shape[:1]:
-        raise BoxError(
-            f"{source}: halos/position {position.shape} and halos/mass {mass.shape} do not match; "
-            "they must be (N, 3) and (N,)"
-        )
-    if not np.isfinite(position).all():
-        raise BoxError(f"{source}: halos/position holds NaN or infinite values; drop those halos")
-    if not (np.isfinite(mass).all() and (mass > 0).all()):
-        raise BoxError(f"{source}: halos/mass must be positive and finite; drop the other halos")
-    stored = _single(position)
-    outside = ((stored < 0) | (stored >= np.array(box_size))).any(axis=1)
-    if outside.any():
-        raise BoxError(
-            f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
-            f"{box_size} Mpc/h; check the units and wrap them into the box"
-        )

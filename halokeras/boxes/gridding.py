@@ -50,12 +50,19 @@ def count(position: NDArray[np.floating], shape: Shape, voxel_size: float) -> ND
     voxel_size
         Side of a voxel [Mpc/h].
     """
+    counts = np.bincount(voxel_index(position, shape, voxel_size), minlength=np.prod(shape))
+    return counts.reshape(shape).astype(np.float32)
+
+
+def voxel_index(
+    position: NDArray[np.floating], shape: Shape, voxel_size: float
+) -> NDArray[np.int64]:
+    """Give the index of the voxel of each point in the flattened grid, as `count` counts them."""
     sides = np.array(shape)
     # Rounding can put a position just below the upper face into the voxel above it.
     voxel = np.floor(np.asarray(position, dtype=np.float64) / voxel_size).astype(np.int64) % sides
-    flat = np.ravel_multi_index((voxel[:, 0], voxel[:, 1], voxel[:, 2]), shape)
-    counts = np.bincount(flat, minlength=sides.prod())
-    return counts.reshape(shape).astype(np.float32)
+    flat: NDArray[np.int64] = np.ravel_multi_index((voxel[:, 0], voxel[:, 1], voxel[:, 2]), shape)
+    return flat
 
 
 def wrap(position: NDArray[np.floating], box_size: float) -> NDArray[np.float32]:

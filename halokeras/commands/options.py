@@ -60,7 +60,7 @@ def box_path(name: str) -> Path:
     return path if path.suffix or path.is_file() else find_box(name)
 
 
-def or_shipped(path: Path, kind: Literal["params", "saved_models"]) -> Path:
+def or_shipped(path: Path, kind: Literal["params", "saved_models", "boxes"]) -> Path:
     """Give `path`, or where there is none the file or folder of that name that ships."""
     from halokeras.resources import shipped
 

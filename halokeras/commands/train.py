@@ -17,15 +17,29 @@ if TYPE_CHECKING:
 def train(
     params: Annotated[Path, typer.Option(metavar="FILE", help="Training parameters, JSON.")],
     run: RunOption = None,
+    movie: Annotated[
+        bool,
+        typer.Option(
+            "--movie", help="Show how a held-out slice is painted, in the run's movie.gif."
+        ),
+    ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Log for TensorBoard, in the run's tensorboard folder."),
+    ] = False,
 ) -> None:
-    """Train a painter as a params file says."""
+    """Train a painter as a params file says.
+
+    The run's folder shows its losses and validations as curves.png and curves.svg; `halopaint runs`
+    lists and compares runs. A resumed run goes on with its movie and TensorBoard.
+    """
     from halokeras.params import load_params
 
     checked = load_params(or_shipped(params, "params"))
     load_tensorflow()
     from halokeras.training.run import train
 
-    _train(lambda report: train(checked, run, report))
+    _train(lambda report: train(checked, run, report, movie=movie, tensorboard=tensorboard))
 
 
 def resume(run: RunOption = None) -> None:

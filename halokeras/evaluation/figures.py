@@ -1,9 +1,14 @@
 """Figures of painted counts: slices, spectra, histogram; colours after Okabe and Ito."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
@@ -14,6 +19,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.grid import Grid
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.scorecard import TRANSFER_TOLERANCE, TRANSFER_UP_TO, Scorecard
+from halokeras.evaluation.slab import Slab, project
 from halokeras.files import whole_file
 from halokeras.statistics.spectra import Spectra, fine_edges, measure
 
@@ -22,13 +28,40 @@ _PAINTED = "#0072B2"
 _LOCAL_BIAS = "#E69F00"
 _DENSITY = "#009E73"
 
-_THICKNESS = 20.0
-"""Of slices [Mpc/h], to the nearest whole voxel."""
-
 _MOST_HALOS = 20
 """Halos per voxel that the histogram shows, at most."""
 
 Field = NDArray[np.floating]
+
+
+class FigureFormat(StrEnum):
+    """What a figure is written as: pixels, or lines and letters that stay sharp."""
+
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One image of a slab.
+
+    Attributes
+    ----------
+    title
+        What it is of.
+    image
+        (nx, ny).
+    label
+        Of the colour bar, with the unit.
+    colours
+        As matplotlib's imshow takes them.
+    """
+
+    title: str
+    image: Field
+    label: str
+    colours: dict[str, Any]
 
 
 def scorecard_figures(
@@ -38,8 +71,9 @@ def scorecard_figures(
     scorecard: Scorecard,
     voxel_size: float,
     folder: Path,
+    format: FigureFormat = FigureFormat.PNG,
 ) -> list[Path]:
-    """Draw slices.png, spectra.png and histogram.png into `folder`.
+    """Draw the figures "slices", "spectra" and "histogram" into `folder`.
 
     Parameters
     ----------
@@ -62,31 +96,57 @@ def scorecard_figures(
     OutputError
         If a file cannot be written.
     """
+    slab = project({"density": density, "reference": counts, "painted": painted}, voxel_size)
+    panels = [
+        density_panel(slab, "density", "matter density"),
+        counts_panel(slab, "reference", "reference halos", slab.columns["reference"]),
+        counts_panel(slab, "painted", "painted halos", slab.columns["reference"]),
+        _difference_panel(slab),
+    ]
     figures = {
-        "slices.png": _slices(density, painted, voxel_size, counts),
-        "spectra.png": _spectra(density, counts, painted, scorecard, voxel_size),
-        "histogram.png": _histogram(scorecard),
+        "slices": slices_figure(panels, slab),
+        "spectra": _spectra(density, counts, painted, scorecard, voxel_size),
+        "histogram": _histogram(scorecard),
     }
-    for name, figure in figures.items():
-        save_figure(figure, folder / name)
-    return [folder / name for name in figures]
+    paths = [folder / f"{name}.{format}" for name in figures]
+    for figure, path in zip(figures.values(), paths, strict=True):
+        save_figure(figure, path)
+    return paths
 
 
 def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -> None:
-    """Draw a slice of a density (rho/mean) beside the counts painted on it, as PNG.
+    """Draw a slice of a density (rho/mean) beside the counts painted on it.
 
     Raises
     ------
     OutputError
         If `path` cannot be written.
     """
-    save_figure(_slices(density, counts, voxel_size), path)
+    slab = project({"density": density, "painted": counts}, voxel_size)
+    panels = [
+        density_panel(slab, "density", "matter density"),
+        counts_panel(slab, "painted", "painted halos", slab.columns["painted"]),
+    ]
+    save_figure(slices_figure(panels, slab), path)
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole, or raise `OutputError`."""
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight")
+    """Write a figure as PNG, SVG or PDF, as the suffix of `path` says, whole.
+
+    The same figure gives the same bytes, but for names of clip paths in SVG, which matplotlib makes
+    of addresses in memory.
+
+    Raises
+    ------
+    OutputError
+        If `path` cannot be written.
+    """
+    format = FigureFormat(path.suffix.removeprefix("."))
+    undated = {FigureFormat.SVG: {"Date": None}, FigureFormat.PDF: {"CreationDate": None}}
+    with whole_file(path) as temporary, rc_context({"svg.hashsalt": path.stem}):
+        figure.savefig(
+            temporary, format=format, dpi=150, bbox_inches="tight", metadata=undated.get(format)
+        )
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -96,72 +156,90 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _slices(
-    density: Grid, painted: Grid, voxel_size: float, reference: Grid | None = None
-) -> Figure:
-    """Project a slab about the middle of z: density, counts, and counts less the reference."""
-    depth = min(max(1, round(_THICKNESS / voxel_size)), density.shape[2])
-    start = (density.shape[2] - depth) // 2
-    slab = np.s_[:, :, start : start + depth]
-    columns = painted[slab].sum(axis=2, dtype=np.float64)
-    per_column = f"halos per {voxel_size:g} x {voxel_size:g} x {depth * voxel_size:g} (Mpc/h)$^3$"
-    matter = density[slab].mean(axis=2, dtype=np.float64)
+def density_panel(slab: Slab, name: str, title: str) -> Panel:
+    """Give the mean density (rho/mean) through a slab."""
+    matter = slab.columns[name] / slab.depth
     positive = matter[matter > 0]
     low, high = np.percentile(positive, [0.5, 99.9]) if positive.size else (0.1, 10.0)
     low, high = min(low, 0.99), max(high, 1.01)
-    images: list[tuple[str, Field, str, dict[str, Any]]] = [
-        (
-            "matter density",
-            np.maximum(matter, low),
-            r"$\rho\,/\,\bar\rho$",
-            {"cmap": "magma", "norm": LogNorm(low, high)},
-        )
-    ]
-    if reference is None:
-        shown = {"cmap": "viridis", "vmin": 0, "vmax": _brightest(columns)}
-        images.append(("painted halos", columns, per_column, shown))
-    else:
-        wanted = reference[slab].sum(axis=2, dtype=np.float64)
-        shown = {"cmap": "viridis", "vmin": 0, "vmax": _brightest(wanted)}
-        images.append(("reference halos", wanted, per_column, shown))
-        images.append(("painted halos", columns, per_column, shown))
-        most = _brightest(wanted)
-        images.append(
-            (
-                "painted less reference",
-                columns - wanted,
-                per_column,
-                {"cmap": "RdBu_r", "vmin": -most, "vmax": most},
-            )
-        )
-    rows = len(images) // 2
-    aspect = density.shape[1] / density.shape[0]
-    figure = new_figure(10, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
-    figure.suptitle(
-        f"{start * voxel_size:g} < z < {(start + depth) * voxel_size:g} Mpc/h", fontsize=11
-    )
-    for axes, (title, image, label, colours) in zip(
-        np.ravel(figure.subplots(rows, 2, sharex=True, sharey=True)), images, strict=True
+    colours = {"cmap": "magma", "norm": LogNorm(low, high)}
+    return Panel(title, np.maximum(matter, low), r"$\rho\,/\,\bar\rho$", colours)
+
+
+def counts_panel(slab: Slab, name: str, title: str, scale: Field) -> Panel:
+    """Give the halos in the columns of a slab, in the colours of another field's, `scale`."""
+    colours = {"cmap": "viridis", "vmin": 0, "vmax": _brightest(scale)}
+    return Panel(title, slab.columns[name], _per_column(slab), colours)
+
+
+def _difference_panel(slab: Slab) -> Panel:
+    wanted = slab.columns["reference"]
+    most = _brightest(wanted)
+    colours = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
+    difference = slab.columns["painted"] - wanted
+    return Panel("painted less reference", difference, _per_column(slab), colours)
+
+
+def _per_column(slab: Slab) -> str:
+    side = slab.voxel_size
+    return f"halos per {side:g} x {side:g} x {slab.depth * side:g} (Mpc/h)$^3$"
+
+
+def slices_figure(panels: Sequence[Panel], slab: Slab) -> Figure:
+    """Draw panels of one slab, two in a row, or one alone."""
+    across = min(len(panels), 2)
+    rows = len(panels) // across
+    shape = panels[0].image.shape
+    aspect = shape[1] / shape[0]
+    figure = new_figure(5 * across, 0.3 + rows * min(max(0.6 + 4.2 * aspect, 2.0), 12.0))
+    figure.suptitle(slab.extent, fontsize=11)
+    for axes, panel in zip(
+        np.ravel(figure.subplots(rows, across, sharex=True, sharey=True)), panels, strict=True
     ):
-        extent = (0, image.shape[0] * voxel_size, 0, image.shape[1] * voxel_size)
-        drawn = axes.imshow(
-            image.T, origin="lower", extent=extent, interpolation="nearest", **colours
-        )
-        axes.set_title(title)
-        if axes.get_subplotspec().is_last_row():
-            axes.set_xlabel("x [Mpc/h]")
-        if axes.get_subplotspec().is_first_col():
-            axes.set_ylabel("y [Mpc/h]")
-        low, high = drawn.get_clim()
-        beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
-        extend = beyond.get((bool(image.min() < low), bool(image.max() > high)), "neither")
-        bar = figure.colorbar(drawn, ax=axes, label=label, extend=extend, shrink=0.9, pad=0.01)
-        if isinstance(drawn.norm, LogNorm):
-            _plain_ticks(bar.ax.yaxis)
+        draw_panel(figure, axes, panel, slab.voxel_size)
+        axes.set_title(panel.title)
+        axes.label_outer()
     return figure
 
 
-def _plain_ticks(axis: Axis) -> None:
+def draw_panel(figure: Figure, axes: Axes, panel: Panel, voxel_size: float) -> None:
+    """Draw the image of a panel with its scales [Mpc/h] and colour bar."""
+    image = panel.image
+    extent = (0, image.shape[0] * voxel_size, 0, image.shape[1] * voxel_size)
+    drawn = axes.imshow(
+        image.T, origin="lower", extent=extent, interpolation="nearest", **panel.colours
+    )
+    axes.set(xlabel="x [Mpc/h]", ylabel="y [Mpc/h]")
+    low, high = drawn.get_clim()
+    beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    extend = beyond.get((bool(image.min() < low), bool(image.max() > high)), "neither")
+    bar = figure.colorbar(drawn, ax=axes, label=panel.label, extend=extend, shrink=0.9, pad=0.01)
+    if isinstance(drawn.norm, LogNorm):
+        plain_ticks(bar.ax.yaxis)
+
+
+def shade_beyond_nyquist(axes: Axes, voxel_size: float, name: bool) -> None:
+    """Shade the wavenumbers [h/Mpc] that voxels cannot hold, and on request name the edge."""
+    nyquist = np.pi / voxel_size
+    axes.set_xlim(right=1.06 * nyquist)
+    axes.axvspan(nyquist, 1.06 * nyquist, color="0.85", lw=0, zorder=0)
+    axes.axvline(nyquist, color="grey", ls=":", lw=1, zorder=0)
+    if name:
+        axes.annotate(
+            "Nyquist",
+            (nyquist, 0.97),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3, 0),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="top",
+            color="0.4",
+            fontsize=8,
+        )
+
+
+def plain_ticks(axis: Axis) -> None:
     """Label a logarithmic axis 0.2, 0.5, 1, 2, ..."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -199,7 +277,7 @@ def _spectra(
         (transfer, scorecard.painted.transfer_function),
         (correlation, scorecard.painted.cross_correlation),
     ):
-        axes.plot(scorecard.k, values, "o", color=_PAINTED, ms=4)
+        axes.plot(scorecard.k, values, "o", color=_PAINTED, ms=4, zorder=3)
     power.set(yscale="log", ylabel=r"$P(k)$ [(Mpc/h)$^3$]")
     power.legend(frameon=False, fontsize=9)
     transfer.axhline(1, color=_REFERENCE, lw=0.8)
@@ -210,29 +288,16 @@ def _spectra(
         color=_PAINTED,
         alpha=0.15,
         lw=0,
-        label=f"target, {TRANSFER_TOLERANCE:.0%}",
+        label=f"target, within {100 * TRANSFER_TOLERANCE:g} % up to k = {TRANSFER_UP_TO:g} h/Mpc",
     )
     transfer.set(ylim=(0, _highest(of_painted)), ylabel=r"$T(k)$")
     transfer.legend(frameon=False, fontsize=9, loc="lower left")
     correlation.axhline(1, color=_REFERENCE, lw=0.8)
     correlation.set(ylim=(correlation.get_ylim()[0], 1.02), ylabel=r"$r(k)$")
     correlation.set(xscale="log", xlabel=r"$k$ [h/Mpc]")
-    _plain_ticks(correlation.xaxis)
-    nyquist = np.pi / voxel_size
+    plain_ticks(correlation.xaxis)
     for axes in (power, transfer, correlation):
-        axes.axvline(nyquist, color="grey", ls=":", lw=1)
-    power.annotate(
-        "Nyquist",
-        (nyquist, 0.97),
-        xycoords=("data", "axes fraction"),
-        xytext=(-3, 0),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        va="top",
-        color="grey",
-        fontsize=8,
-    )
+        shade_beyond_nyquist(axes, voxel_size, name=axes is power)
     return figure
 
 

@@ -1,18 +1,17 @@
 """A painter on realisations it never saw, beside its cheap alternatives, target by target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, halo_counts
-from halokeras.evaluation.baselines import fit_local_bias
+from halokeras.evaluation.contenders import DENSITY, DRAWS, FIELD, Contenders
+from halokeras.evaluation.slab import Slab, project
 from halokeras.painting.check import cosmology_differences
-from halokeras.painting.draws import draw_from
-from halokeras.painting.paint import paint
-from halokeras.randomness import fold_in
 from halokeras.statistics.bispectrum import equilateral, over_angle
 from halokeras.statistics.histograms import cell_variance, count_histogram
 from halokeras.statistics.spectra import measure
@@ -20,13 +19,19 @@ from halokeras.training.model_store import SavedPainter
 
 Array = NDArray[np.float64]
 
-FIELD, DRAWS = "painted field", "draws"
-DENSITY, LOCAL_BIAS, WARM_START = "2LPT density", "local bias, Poisson", "warm start, Poisson"
+HALOS = "halos"
+"""Name of what all are compared with."""
 
 LINEAR, HIGHEST_COUNT = 0.4, 5
 """Wavenumber [h/Mpc] and halos per voxel up to which the sharper targets hold."""
 
-_CELLS = (8.0, 16.0)
+LINEAR_TRANSFER = f"T, k <= {LINEAR:g}"
+HISTOGRAM = f"voxels with n <= {HIGHEST_COUNT}"
+"""Statistics whose targets figures show."""
+
+CELLS = (8.0, 16.0)
+"""Sides of the cells whose variance is compared [Mpc/h]."""
+
 _OF_COUNTS = ("mean", "histogram", "void_fraction")
 """Attributes in which a density cannot be compared with counts."""
 
@@ -39,10 +44,14 @@ class Comparison:
     ----------
     transfer_function, cross_correlation
         T and r in bins of k.
+    reference_power
+        Of the halos, in the same bins [(Mpc/h)^3].
     mean, void_fraction
         Ratios.
     histogram
         Ratios of the voxels with 0 to 5 halos; NaN where the reference has none.
+    reference_histogram
+        Voxels with 0 to 5 halos.
     cell_variance
         Ratios in cells of 8 and 16 Mpc/h; NaN where none fit.
     reduced_bispectrum, reference_bispectrum
@@ -53,9 +62,11 @@ class Comparison:
 
     transfer_function: Array
     cross_correlation: Array
+    reference_power: Array
     mean: float
     void_fraction: float
     histogram: Array
+    reference_histogram: Array
     cell_variance: Array
     reduced_bispectrum: Array
     reference_bispectrum: Array
@@ -74,6 +85,8 @@ class Line:
         By contender: standard error of that figure over the realisations; NaN for a single one.
     passed
         By contender that the target is for.
+    threshold
+        The target as a number: largest deviation, or least gain.
     """
 
     statistic: str
@@ -81,6 +94,7 @@ class Line:
     worst: dict[str, float]
     error: dict[str, float]
     passed: dict[str, bool]
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -89,26 +103,36 @@ class Report:
 
     Attributes
     ----------
-    k_upper
-        Upper edges of the bins in k [h/Mpc].
+    k, k_upper
+        Mean wavenumbers and upper edges of the bins in k [h/Mpc].
     angles
         Of the bispectrum's triangles [rad].
     triangle_k
         Of the equilateral triangles [h/Mpc].
+    voxel_size
+        [Mpc/h].
+    shot_noise
+        1 / nbar of the halos [(Mpc/h)^3].
     boxes
         Names of the realisations.
     comparisons
         By contender, one for each realisation; of several draws, their mean.
     lines
         What was asked and what was reached.
+    slab
+        Of the first realisation: its halos, and each contender, one draw of it where it is drawn.
     """
 
+    k: Array
     k_upper: Array
     angles: Array
     triangle_k: Array
+    voxel_size: float
+    shot_noise: float
     boxes: tuple[str, ...]
     comparisons: dict[str, list[Comparison]]
     lines: tuple[Line, ...]
+    slab: Slab
 
     @property
     def passed(self) -> bool:
@@ -116,13 +140,19 @@ class Report:
         return all(verdict for line in self.lines for verdict in line.passed.values())
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it in types that JSON has."""
-        plain: dict[str, Any] = _plain({"passed": self.passed, **asdict(self)})
+        """Give all numbers, not the slab, in types that JSON has."""
+        told = {"passed": self.passed, **asdict(self)}
+        del told["slab"]
+        plain: dict[str, Any] = _plain(told)
         return plain
 
 
 def report(
-    boxes: dict[str, Box], saved: SavedPainter, others: dict[str, SavedPainter], draws: int
+    boxes: dict[str, Box],
+    saved: SavedPainter,
+    others: dict[str, SavedPainter],
+    draws: int,
+    painted: Mapping[str, NDArray[np.float32]] = MappingProxyType({}),
 ) -> Report:
     """Paint, draw and compare.
 
@@ -136,55 +166,41 @@ def report(
         Painters to show beside it, by name.
     draws
         Realisations drawn for each box, if the painter can.
+    painted
+        What the painter painted already, by name of the box.
     """
     selection = saved.provenance.selection
+    contenders = Contenders(saved, others, draws)
     comparisons: dict[str, list[Comparison]] = {}
-    for box in boxes.values():
+    shot_noise, slab = [], None
+    for title, box in boxes.items():
         counts = halo_counts(box, selection.mass_min, selection.mass_max)
         halos = beyond_two_points(counts, box.voxel_size)
-        for name, fields in contenders(box, counts, saved, others, draws).items():
-            found = [_compare(field, counts, box.voxel_size, halos) for field in fields]
+        fields = contenders.fields(box, counts, painted.get(title))
+        for name, realisations in fields.items():
+            found = [_compare(field, counts, box.voxel_size, halos) for field in realisations]
             comparisons.setdefault(name, []).append(_mean(found))
+        shot_noise.append(box.voxel_size**3 / counts.mean(dtype=np.float64))
+        slab = slab or project(
+            {HALOS: counts, **{name: some[0] for name, some in fields.items()}}, box.voxel_size
+        )
+    assert slab is not None  # at least one box is asked for
     # boxes are of one shape and cosmology: the last tells of all
-    upper = measure(counts, counts, box.voxel_size).upper
+    bins = measure(counts, counts, box.voxel_size)
     known = not cosmology_differences(saved.provenance, box.cosmology)
+    asked = _lines if known else _other_lines
     return Report(
-        k_upper=upper,
+        k=bins.k,
+        k_upper=bins.upper,
         angles=halos.angles,
         triangle_k=halos.triangle_k,
+        voxel_size=float(box.voxel_size),
+        shot_noise=float(np.mean(shot_noise)),
         boxes=tuple(boxes),
         comparisons=comparisons,
-        lines=tuple(_lines(comparisons, upper) if known else _other_lines(comparisons, upper)),
+        lines=tuple(asked(comparisons, bins.upper)),
+        slab=slab,
     )
-
-
-def contenders(
-    box: Box,
-    counts: NDArray[np.float32],
-    saved: SavedPainter,
-    others: dict[str, SavedPainter],
-    draws: int,
-) -> dict[str, list[NDArray[Any]]]:
-    """Give the fields to compare with `counts`, by name; several where they are drawn."""
-    density = box.density
-    assert density is not None  # a box without one was refused
-    fields: dict[str, list[NDArray[Any]]] = {FIELD: [paint(saved.painter, density)]}
-    if saved.draws is not None:
-        numbers = range(draws)
-        expected = paint(saved.draws.painter, density)
-        fields[DRAWS] = [draw_from(saved.draws.law, expected, 0, number) for number in numbers]
-        fields[WARM_START] = [
-            fold_in(0, "warm start draw", number).poisson(expected.astype(np.float64))
-            for number in numbers
-        ]
-    local = fit_local_bias(density, counts).paint(density)
-    fields[LOCAL_BIAS] = [
-        fold_in(0, "local bias draw", number).poisson(local) for number in range(draws)
-    ]
-    fields[DENSITY] = [density]
-    for name, other in others.items():
-        fields[name] = [paint(other.painter, density)]
-    return fields
 
 
 def compare(field: NDArray[Any], counts: NDArray[np.float32], voxel_size: float) -> Comparison:
@@ -221,7 +237,7 @@ def beyond_two_points(values: NDArray[Any], voxel_size: float) -> BeyondTwoPoint
     some = count_histogram(values)[: HIGHEST_COUNT + 1]
     histogram = np.zeros(HIGHEST_COUNT + 1)
     histogram[: some.size] = some
-    variances = (cell_variance(values, voxel_size, side) for side in _CELLS)
+    variances = (cell_variance(values, voxel_size, side) for side in CELLS)
     angles, isosceles = over_angle(values, voxel_size)
     sides = equilateral(values, voxel_size)
     return BeyondTwoPoints(
@@ -245,9 +261,11 @@ def _compare(
     return Comparison(
         transfer_function=spectra.transfer_function,
         cross_correlation=spectra.cross_correlation,
+        reference_power=spectra.second,
         mean=float(field.sum(dtype=np.float64) / counts.sum(dtype=np.float64)),
         void_fraction=float(histogram[0]),
         histogram=histogram,
+        reference_histogram=halos.histogram,
         cell_variance=found.cell_variance / halos.cell_variance,
         reduced_bispectrum=found.reduced,
         reference_bispectrum=halos.reduced,
@@ -269,12 +287,12 @@ def _lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
     middle = linear & (upper > 0.1 * (1 + 1e-9))
     return [
         _within("mean counts", 0.005, found, "mean", both),
-        _within("T, k <= 0.4", 0.02, found, "transfer_function", both, linear),
+        _within(LINEAR_TRANSFER, 0.02, found, "transfer_function", both, linear),
         _within("T, k > 0.4", 0.05, found, "transfer_function", both, ~linear),
         _gain("r over the 2LPT density's", 0.0, found, field, np.full(upper.size, fill_value=True)),
         _gain("r over it, 0.1 < k <= 0.4", 0.03, found, field, middle),
         _bispectrum(0.10, found, both),
-        _within(f"voxels with n <= {HIGHEST_COUNT}", 0.05, found, "histogram", draws),
+        _within(HISTOGRAM, 0.05, found, "histogram", draws),
         _within("empty voxels", 0.005, found, "void_fraction", draws),
         _within("variance in cells", 0.03, found, "cell_variance", both),
     ]
@@ -286,7 +304,7 @@ def _other_lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]
     both = (FIELD, DRAWS)
     return [
         _within("mean counts", 0.05, found, "mean", both),
-        _within("T, k <= 0.4", 0.05, found, "transfer_function", both, linear),
+        _within(LINEAR_TRANSFER, 0.05, found, "transfer_function", both, linear),
     ]
 
 
@@ -308,7 +326,7 @@ def _within(
         at = int(np.argmax(np.where(kept, np.abs(mean - 1), -1.0)))
         worst[contender], error[contender] = float(mean[at] - 1), float(scatter[at])
     passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
-    return Line(statistic, f"within {100 * tolerance:g} %", worst, error, passed)
+    return Line(statistic, f"within {100 * tolerance:g} %", worst, error, passed, tolerance)
 
 
 def _gain(
@@ -331,7 +349,7 @@ def _gain(
         spread = gains[:, at].std(ddof=1) if len(gains) > 1 else np.nan
         error[contender] = float(spread / np.sqrt(len(gains)))
     passed = {name: worst[name] > least for name in asked if name in worst}
-    return Line(statistic, f"above {least:g}", worst, error, passed)
+    return Line(statistic, f"above {least:g}", worst, error, passed, least)
 
 
 def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Sequence[str]) -> Line:
@@ -351,7 +369,12 @@ def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Seq
         error[contender] = float(spread / np.sqrt(len(ratios)))
     passed = {name: abs(worst[name]) <= tolerance for name in asked if name in worst}
     return Line(
-        "Q over angle, k 0.1 and 0.2", f"within {100 * tolerance:g} %", worst, error, passed
+        "Q over angle, k 0.1 and 0.2",
+        f"within {100 * tolerance:g} %",
+        worst,
+        error,
+        passed,
+        tolerance,
     )
 
 

@@ -1,14 +1,13 @@
 """A scorecard as a table for the terminal."""
 
-import math
-
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from halokeras.evaluation.report import DENSITY, DRAWS, FIELD, LOCAL_BIAS, Report, average
+from halokeras.evaluation.report import Report
 from halokeras.evaluation.scorecard import Distribution, Scorecard
+from halokeras.evaluation.sheets import Sheet, bispectrum_sheet, clustering_sheet, targets_sheet
 
 
 def scorecard_table(card: Scorecard) -> Group:
@@ -18,57 +17,20 @@ def scorecard_table(card: Scorecard) -> Group:
 
 def report_table(report: Report) -> Group:
     """Give a report's spectra, bispectra and targets as what rich prints."""
-    return Group(_mean_spectra(report), "", _mean_bispectra(report), "", _lines(report))
+    sheets = (clustering_sheet(report), bispectrum_sheet(report), targets_sheet(report))
+    first, *others = (_as_table(sheet) for sheet in sheets)
+    return Group(first, *(part for table in others for part in ("", table)))
 
 
-def _mean_spectra(report: Report) -> Table:
-    found = report.comparisons
-    table = _table(f"Clustering, means over {', '.join(report.boxes)}")
-    table.caption = "k in h/Mpc; the last digits' errors are standard errors over realisations"
-    table.add_column("k to", justify="right")
-    columns = [(f"T, {name}", name, "transfer_function") for name in found if name != DENSITY]
-    columns += [(f"r, {name}", name, "cross_correlation") for name in (FIELD, DENSITY)]
-    for heading, _, _ in columns:
-        table.add_column(heading, justify="right")
-    means = [average(found[name], attribute) for _, name, attribute in columns]
-    for i, upper in enumerate(report.k_upper):
-        table.add_row(f"{upper:.3f}", *(_with_error(mean[i], error[i]) for mean, error in means))
+def _as_table(sheet: Sheet) -> Table:
+    table = _table(sheet.title)
+    table.caption = sheet.caption
+    for number, heading in enumerate(sheet.headings):
+        table.add_column(heading, justify="left" if number < sheet.words else "right")
+    for row in sheet.rows:
+        colours = {True: "green", False: "red", None: ""}
+        table.add_row(*(Text(str(cell), colours[cell.passed]) for cell in row))
     return table
-
-
-def _mean_bispectra(report: Report) -> Table:
-    table = _table("Reduced bispectrum Q, sides 0.1 and 0.2 h/Mpc")
-    shown = [name for name in (FIELD, DRAWS, LOCAL_BIAS) if name in report.comparisons]
-    for heading in ("angle", "halos", *shown):
-        table.add_column(heading, justify="right")
-    wanted = average(report.comparisons[FIELD], "reference_bispectrum")
-    means = [average(report.comparisons[name], "reduced_bispectrum") for name in shown]
-    for i, angle in enumerate(report.angles):
-        cells = [_with_error(mean[i], error[i]) for mean, error in (wanted, *means)]
-        table.add_row(f"{angle / math.pi:.2f} pi", *cells)
-    return table
-
-
-def _lines(report: Report) -> Table:
-    table = _table("Worst deviation from the halos (gain of r: the least)")
-    names = list(report.comparisons)
-    for heading in ("statistic", "target", *names):
-        table.add_column(heading, justify="left" if heading in ("statistic", "target") else "right")
-    for line in report.lines:
-        cells = []
-        for name in names:
-            worst = line.worst[name]
-            text = Text("-" if math.isnan(worst) else f"{worst:+.4f}")
-            if name in line.passed:
-                text.append(" met" if line.passed[name] else " missed")
-                text.stylize("green" if line.passed[name] else "red")
-            cells.append(text)
-        table.add_row(line.statistic, line.target, *cells)
-    return table
-
-
-def _with_error(mean: float, error: float) -> str:
-    return f"{mean:.3f}" if math.isnan(error) else f"{mean:.3f} ± {error:.3f}"
 
 
 def _spectra(card: Scorecard) -> Table:

@@ -1,25 +1,92 @@
 """What a run logs, one row of a CSV file for each logged step."""
 
 import csv
+import io
+import math
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from halokeras.errors import OutputError
+from halokeras.errors import OutputError, RunError
 from halokeras.files import whole_file
-from halokeras.training.validation import Validation
 
+if TYPE_CHECKING:  # it imports TensorFlow, which those who only read a history can do without
+    from halokeras.training.validation import Validation
+
+_LOSSES = ("painter_loss", "critic_loss", "wasserstein", "penalty")
+_SPECTRA = ("k", "transfer_function", "cross_correlation")
 _FIELDS = (
     "step",
     "stage",
     "seconds",
-    "painter_loss",
-    "critic_loss",
-    "wasserstein",
-    "penalty",
+    *_LOSSES,
     "score",
     "mean_ratio",
     "transfer_function",
     "cross_correlation",
+    "k",
 )
+
+
+@dataclass(frozen=True)
+class Validated:
+    """How the painter did on the held-out boxes.
+
+    Attributes
+    ----------
+    score
+        0 is perfect, infinite for a painter that paints nothing.
+    mean_ratio
+        Painted halos over reference halos.
+    k, transfer_function, cross_correlation
+        In bins of k [h/Mpc]; `k` is empty in histories of before it was logged.
+    """
+
+    score: float
+    mean_ratio: float
+    k: tuple[float, ...]
+    transfer_function: tuple[float, ...]
+    cross_correlation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One logged step: seconds of training so far, losses by name, and any validation."""
+
+    step: int
+    stage: str
+    seconds: float
+    losses: dict[str, float] = field(default_factory=dict)
+    validated: Validated | None = None
+
+
+def read_history(path: Path) -> list[Row]:
+    """Read the rows of a history, without any that a killed run or a full disk left incomplete.
+
+    Raises
+    ------
+    RunError
+        If there is such a file but it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+        rows = [_parsed(fields) for fields in csv.DictReader(whole)]
+    except FileNotFoundError:
+        return []
+    except (OSError, csv.Error) as error:
+        raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from error
+    return [row for row in rows if row is not None]
+
+
+def best_row(rows: Sequence[Row]) -> Row | None:
+    """Give the row of the best validation, whose painter is the one that the run keeps."""
+    scores = [(row.validated.score, row.step, row) for row in rows if row.validated is not None]
+    finite = [entry for entry in scores if math.isfinite(entry[0])]
+    return min(finite)[2] if finite else None
 
 
 class History:
@@ -27,23 +94,20 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[dict[str, str]] = []
-        if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                self.rows = list(csv.DictReader(file))
+        self.rows = read_history(path)
 
     @property
     def seconds(self) -> float:
         """Seconds of training up to the last row."""
-        return float(self.rows[-1]["seconds"]) if self.rows else 0.0
+        return self.rows[-1].seconds if self.rows else 0.0
 
     def forget_after(self, step: int) -> None:
         """Drop rows beyond `step`, which a resumed run is about to write again."""
-        self.rows = [row for row in self.rows if row["step"].isdigit() and int(row["step"]) <= step]
+        self.rows = [row for row in self.rows if row.step <= step]
         with whole_file(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, _FIELDS)
             writer.writeheader()
-            writer.writerows(self.rows)
+            writer.writerows(_formatted(row) for row in self.rows)
 
     def write(
         self,
@@ -51,7 +115,7 @@ class History:
         stage: str,
         seconds: float,
         losses: dict[str, float],
-        validation: Validation | None,
+        validation: "Validation | None",
     ) -> None:
         """Append a row.
 
@@ -60,20 +124,59 @@ class History:
         OutputError
             If the file cannot be written.
         """
-        row = {"step": str(step), "stage": stage, "seconds": f"{seconds:.1f}"}
-        row |= {name: f"{value:.6g}" for name, value in losses.items()}
+        validated = None
         if validation is not None:
-            row |= {
-                "score": f"{validation.score:.5f}",
-                "mean_ratio": f"{validation.mean_ratio:.5f}",
-                "transfer_function": " ".join(f"{t:.4f}" for t in validation.transfer_function),
-                "cross_correlation": " ".join(f"{r:.4f}" for r in validation.cross_correlation),
-            }
+            spectra = (tuple(getattr(validation, name).tolist()) for name in _SPECTRA)
+            validated = Validated(validation.score, validation.mean_ratio, *spectra)
+        row = Row(step, stage, seconds, losses, validated)
+        before = self.path.stat().st_size if self.path.exists() else 0
         try:
             with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, _FIELDS).writerow(row)
+                csv.DictWriter(file, _FIELDS).writerow(_formatted(row))
         except OSError as error:
+            with suppress(OSError):
+                os.truncate(self.path, before)
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror}; free some space, then "
                 "`halopaint resume`"
             ) from error
+        self.rows.append(row)
+
+
+def _formatted(row: Row) -> dict[str, str]:
+    fields = {"step": str(row.step), "stage": row.stage, "seconds": f"{row.seconds:.1f}"}
+    fields |= {name: f"{value:.6g}" for name, value in row.losses.items()}
+    if row.validated is not None:
+        fields |= {
+            "score": f"{row.validated.score:.5f}",
+            "mean_ratio": f"{row.validated.mean_ratio:.5f}",
+            **{
+                name: " ".join(f"{value:.4f}" for value in getattr(row.validated, name))
+                for name in _SPECTRA
+            },
+        }
+    return fields
+
+
+def _parsed(fields: dict[str, Any]) -> Row | None:
+    """Read a row, or give None where a run was killed in the middle of it."""
+    try:
+        return Row(
+            int(fields["step"]),
+            fields["stage"],
+            float(fields["seconds"]),
+            {name: float(fields[name]) for name in _LOSSES if fields.get(name)},
+            _parsed_validation(fields) if fields.get("score") else None,
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _parsed_validation(fields: dict[str, Any]) -> Validated:
+    k, transfer, correlation = (
+        tuple(float(value) for value in (fields.get(name) or "").split()) for name in _SPECTRA
+    )
+    if len(transfer) != len(correlation):
+        raise ValueError("the row was cut")
+    k = k if len(k) == len(transfer) else ()
+    return Validated(float(fields["score"]), float(fields["mean_ratio"]), k, transfer, correlation)

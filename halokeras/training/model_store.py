@@ -1,51 +1,37 @@
-"""A painter saved as plain arrays and JSON, with where it comes from and what it was trained on.
+"""A painter as a folder of plain arrays and JSON, written whole and read with suspicion.
 
-A saved painter is a folder of files, none of which can run code::
-
-    architecture.json   format, format version and the painter's constructor arguments
-    weights.npz         one float32 array per weight, named and shaped as the architecture says
-    provenance.json     training boxes, voxel size, redshift, cosmology, params, scores, ...
-    manifest.json       SHA-256 of the others, so that a damaged file is noticed and named
-
-and, where the training had a warm start, what integer counts are drawn from::
-
-    expected.npz        weights of the painter that paints expected counts, as weights.npz
-    count_law.json      probabilities of 0, 1, 2, ... halos at expected counts
+What the folder holds is told in `halokeras.training.model_files`.
 """
 
-import hashlib
 import io
-import json
-import zipfile
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from halokeras.errors import ModelError
 from halokeras.files import whole_folder
 from halokeras.networks.painter import Painter, built_painter
-from halokeras.params import PainterParams
-from halokeras.resources import shipped
-from halokeras.suggestions import beside
-from halokeras.training.count_law import MOST_HALOS, CountLaw
+from halokeras.training.count_law import CountLaw
+from halokeras.training.model_files import (
+    ARCHITECTURE,
+    EXPECTED,
+    FORMAT,
+    FORMAT_VERSION,
+    LAW,
+    MANIFEST,
+    PROVENANCE,
+    WEIGHTS,
+    Weights,
+    check_weights,
+    hash_painter,
+    law_fields,
+    read_files,
+    sha256,
+    to_json,
+)
 from halokeras.training.provenance import Provenance, read_provenance
-
-FORMAT = "halopaint painter"
-FORMAT_VERSION = 1
-_ARCHITECTURE, _WEIGHTS, _PROVENANCE = "architecture.json", "weights.npz", "provenance.json"
-_EXPECTED, _LAW = "expected.npz", "count_law.json"
-_MANIFEST = "manifest.json"
-_LARGEST_JSON = 16 * 2**20  # bytes
-_LARGEST_WEIGHTS = 512 * 2**20  # bytes
-_UNITY = 1e-6  # by which a sum of probabilities may miss 1
-
-Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -62,27 +48,6 @@ class DrawModel:
 
     painter: Painter
     law: CountLaw
-
-
-class _LawFields(BaseModel):
-    """What count_law.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    expected: Annotated[list[Expected], Field(min_length=1, max_length=4096)]
-    probabilities: list[Annotated[list[Probability], Field(max_length=MOST_HALOS + 1)]]
-
-    @model_validator(mode="after")
-    def _is_a_law(self) -> "_LawFields":
-        if any(below >= above for below, above in pairwise(self.expected)):
-            raise ValueError("expected counts do not ascend")
-        if len(self.probabilities) != len(self.expected):
-            raise ValueError("expected counts and rows of probabilities are not equally many")
-        if len({len(row) for row in self.probabilities}) != 1:
-            raise ValueError("rows of probabilities are not equally long")
-        if any(abs(sum(row) - 1) > _UNITY for row in self.probabilities):
-            raise ValueError("a row of probabilities does not sum to 1")
-        return self
 
 
 @dataclass(frozen=True)
@@ -131,19 +96,19 @@ def save_painter(
     OutputError
         If the folder cannot be written.
     """
-    checked = read_provenance(provenance, _PROVENANCE)
+    checked = read_provenance(provenance, PROVENANCE)
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
     files = {
-        _ARCHITECTURE: _to_json(header, _ARCHITECTURE),
-        _WEIGHTS: _pack(painter),
-        _PROVENANCE: _to_json(checked.model_dump(), _PROVENANCE),
+        ARCHITECTURE: to_json(header, ARCHITECTURE),
+        WEIGHTS: _pack(painter),
+        PROVENANCE: to_json(checked.model_dump(), PROVENANCE),
     }
     if draws is not None:
-        files[_EXPECTED] = _pack(draws.painter)
-        files[_LAW] = _to_json(_law_fields(draws.law), _LAW)
-    manifest = {"sha256": {name: _sha256(content) for name, content in files.items()}}
-    files[_MANIFEST] = _to_json(manifest, _MANIFEST)
-    with whole_folder(folder, _ARCHITECTURE, "saved painter") as temporary:
+        files[EXPECTED] = _pack(draws.painter)
+        files[LAW] = to_json(law_fields(draws.law), LAW)
+    manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
+    files[MANIFEST] = to_json(manifest, MANIFEST)
+    with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
 
@@ -157,58 +122,26 @@ def load_painter(folder: Path) -> SavedPainter:
         In one sentence, if there is no such folder, it is not a saved painter or of another
         format version, a file is damaged or malformed, or the weights do not fit.
     """
-    if not folder.is_dir():
-        meant = beside(folder, shipped("saved_models"))
-        raise ModelError(f"no saved painter {folder}{meant}; give the folder that training wrote")
-    manifest = _parse(folder / _MANIFEST, _read(folder / _MANIFEST, _LARGEST_JSON))
-    names = {_ARCHITECTURE: _LARGEST_JSON, _PROVENANCE: _LARGEST_JSON, _WEIGHTS: _LARGEST_WEIGHTS}
-    if _LAW in _checksums(folder, manifest):
-        names |= {_EXPECTED: _LARGEST_WEIGHTS, _LAW: _LARGEST_JSON}
-    files = {name: _read(folder / name, largest) for name, largest in names.items()}
-    header = _parse(folder / _ARCHITECTURE, files[_ARCHITECTURE])
-    fields = _parse(folder / _PROVENANCE, files[_PROVENANCE])
-    _check_format(folder, header)
-    _check_manifest(folder, manifest, files)
-    provenance = read_provenance(fields, str(folder / _PROVENANCE))
-    painter = _build(folder / _ARCHITECTURE, header)
-    _fill(painter, folder / _WEIGHTS, files[_WEIGHTS])
+    files = read_files(folder)
+    painter = built_painter(**files.params.model_dump())
+    _fill(painter, folder / WEIGHTS, files.weights)
     draws = None
-    if _LAW in files:
+    if files.expected is not None and files.law is not None:
         expected = painter.twin()
-        _fill(expected, folder / _EXPECTED, files[_EXPECTED])
-        draws = DrawModel(expected, _read_law(folder / _LAW, files[_LAW]))
-    return SavedPainter(painter, provenance, painter_hash(painter, draws), draws)
+        _fill(expected, folder / EXPECTED, files.expected)
+        draws = DrawModel(expected, files.law)
+    return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Give the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
-    digest = hashlib.sha256(_to_json(painter.get_config(), _ARCHITECTURE))
     parts = [painter] if draws is None else [painter, draws.painter]
-    for part in parts:
-        for name, values in _weights(part).items():
-            digest.update(f"{name} {values.shape}".encode())
-            digest.update(values.astype("<f4").tobytes())
-    if draws is not None:
-        digest.update(_to_json(_law_fields(draws.law), _LAW))
-    return digest.hexdigest()
-
-
-def _law_fields(law: CountLaw) -> dict[str, Any]:
-    return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
-
-
-def _read_law(path: Path, content: bytes) -> CountLaw:
-    try:
-        fields = _LawFields.model_validate(_parse(path, content))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{path}: {where or 'law'}: {first['msg']}") from error
-    return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
+    law = None if draws is None else draws.law
+    return hash_painter(painter.get_config(), [_weights(part) for part in parts], law)
 
 
 def _pack(painter: Painter) -> bytes:
-    weights = _weights(painter)
+    weights: dict[str, Any] = _weights(painter)
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
@@ -217,132 +150,16 @@ def _pack(painter: Painter) -> bytes:
     return packed.getvalue()
 
 
-def _fill(painter: Painter, path: Path, content: bytes) -> None:
-    weights = _unpack(path, content, _weights(painter))
-    for variable, values in zip(painter.weights, weights.values(), strict=True):
-        variable.assign(values)
+def _fill(painter: Painter, path: Path, weights: Weights) -> None:
+    expected = _weights(painter)
+    check_weights(path, weights, expected)
+    for variable, name in zip(painter.weights, expected, strict=True):
+        variable.assign(weights[name])
 
 
-def _weights(painter: Painter) -> dict[str, NDArray[np.float32]]:
+def _weights(painter: Painter) -> Weights:
     # Keras numbers the names of layers by process; the order and the last part are stable.
     return {
         f"{index:03d}.{variable.name}": np.asarray(variable, dtype=np.float32)
         for index, variable in enumerate(painter.weights)
     }
-
-
-def _read(path: Path, largest: int) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > largest:
-            raise ModelError(f"{path} has {size} bytes, more than a painter's file ever holds")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path.parent} is not a saved painter: it has no {path.name}") from error
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _parse(path: Path, content: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(content, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not valid JSON ({error}); copy the folder again") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} is not a JSON object; copy the folder again")
-    return value
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a field appears twice")
-    return fields
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
-
-
-def _to_json(value: dict[str, Any], name: str) -> bytes:
-    try:
-        return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{name} takes plain, finite JSON values only: {error}") from error
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _check_format(folder: Path, header: dict[str, Any]) -> None:
-    if header.get("format") != FORMAT:
-        raise ModelError(f"{folder} is not a saved painter: {_ARCHITECTURE} is of another format")
-    if header.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
-            f"{folder} has format version {header.get('format_version')!r} and this halopaint "
-            f"reads {FORMAT_VERSION}; install the halopaint that wrote it"
-        )
-
-
-def _checksums(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    checksums = manifest.get("sha256")
-    if not isinstance(checksums, dict):
-        raise ModelError(f"{folder / _MANIFEST} lists no checksums; copy the folder again")
-    return checksums
-
-
-def _check_manifest(folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
-    checksums = _checksums(folder, manifest)
-    for name, content in files.items():
-        if checksums.get(name) != _sha256(content):
-            raise ModelError(
-                f"{folder / name} is damaged or edited: its checksum is not the one in "
-                f"{_MANIFEST}; copy the folder again"
-            )
-
-
-def _build(path: Path, header: dict[str, Any]) -> Painter:
-    try:
-        params = PainterParams.model_validate(header.get("painter"))
-    except ValidationError as error:
-        field = ".".join(str(part) for part in ("painter", *error.errors()[0]["loc"]))
-        raise ModelError(f"{path}: {field}: {error.errors()[0]['msg']}") from error
-    kernels = sum(size**3 for size in params.kernel_sizes)
-    weights = params.blocks * kernels * params.filters**2
-    weights += params.head_layers * params.head_filters**2 + params.filters * params.head_filters
-    if 4 * weights > _LARGEST_WEIGHTS:
-        raise ModelError(f"{path} describes about {weights:.1g} weights, more than any painter has")
-    return built_painter(**params.model_dump())
-
-
-def _unpack(
-    path: Path, content: bytes, expected: dict[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            held = {name.removesuffix(".npy") for name in archive.namelist()}
-            for name in sorted(set(expected) ^ held):
-                what = "lacks" if name in expected else "holds an unknown"
-                raise ModelError(f"{path} {what} weight {name}; it belongs to another painter")
-            return {name: _array(path, archive, name, like) for name, like in expected.items()}
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, RuntimeError) as error:
-        raise ModelError(f"{path} is not a plain .npz file ({error}); copy it again") from error
-
-
-def _array(
-    path: Path, archive: zipfile.ZipFile, name: str, like: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    with archive.open(f"{name}.npy") as file:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError(f"{name} is of another .npy version")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if shape != like.shape or dtype != np.dtype("<f4") or fortran:
-            raise ModelError(
-                f"{path}: weight {name} is {dtype} {shape}, and the architecture has "
-                f"float32 {like.shape}"
-            )
-        values = np.frombuffer(file.read(like.nbytes), dtype="<f4").reshape(shape)
-    if not np.isfinite(values).all():
-        raise ModelError(f"{path}: weight {name} holds NaN or infinite values; train again")
-    return values

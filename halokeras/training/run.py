@@ -5,7 +5,7 @@ import os
 import platform
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from halokeras import __version__
 from halokeras.errors import RunError
-from halokeras.files import write_text
+from halokeras.files import make_folder, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
 from halokeras.params import OptimizerParams, Params, load_params
@@ -28,39 +28,27 @@ from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
-from halokeras.training.history import History
+from halokeras.training.history import History, Row
 from halokeras.training.interrupts import Interrupts
 from halokeras.training.model_store import DrawModel, save_painter
+from halokeras.training.run_folder import BEST, CHECKPOINTS, FINISHED, HISTORY, PARAMS, last_written
+from halokeras.training.stages import Stage, stages
+from halokeras.training.tensorboard import check_tensorboard
 from halokeras.training.validation import Validation, validate
+from halokeras.training.watch import MOVIE, TENSORBOARD, Watch
 from halokeras.training.wgan import HaloPaintingGAN
-
-_PARAMS, _HISTORY, _FINISHED, _CHECKPOINTS, _BEST = (
-    "params.json",
-    "history.csv",
-    "finished",
-    "checkpoints",
-    "best",
-)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Steps `start` to `stop` of a run, all of one kind."""
-
-    name: str
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run tells of itself while it goes."""
+    """What a run tells of itself while it goes; `rows` is its whole history so far."""
 
     stage: Stage
     step: int
     total: int
     losses: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
+    rows: Sequence[Row] = ()
 
 
 Report = Callable[[Progress], None]
@@ -70,27 +58,49 @@ class Interrupted(RunError):
     """Ctrl-C or SIGTERM: the run was saved and can go on."""
 
 
-def train(params: Params, folder: Path | None, report: Report) -> Path:
+def train(
+    params: Params,
+    folder: Path | None,
+    report: Report,
+    *,
+    movie: bool = False,
+    tensorboard: bool = False,
+) -> Path:
     """Start a run in a new folder, train to its end, and give the folder of its best painter.
+
+    Parameters
+    ----------
+    params, folder
+        What to train and where, by default where the params say.
+    report
+        Called with the run's progress whenever it logs.
+    movie, tensorboard
+        Whether the run, also once resumed, keeps up a GIF of a slice and TensorBoard's events.
 
     Raises
     ------
     RunError
-        If the folder holds a run already, boxes are missing or unfit, or a loss is not finite.
+        If the folder holds a run already, boxes are missing or unfit, a loss is not finite, or
+        TensorBoard is wanted but not installed.
     Interrupted
         After Ctrl-C, once the run is saved.
     """
+    if tensorboard:
+        check_tensorboard()
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
-    if devices.is_chief and (folder / _PARAMS).exists():
+    if devices.is_chief and (folder / PARAMS).exists():
         raise RunError(
             f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
             "or choose another --run folder"
         )
     data = load_data(params)
     if devices.is_chief:
-        write_text(folder / _PARAMS, params.model_dump_json(indent=2) + "\n")
+        for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
+            if wanted:
+                make_folder(folder / name)
+        write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
     return _Run(params, folder, data, devices).go_on(report)
 
 
@@ -106,11 +116,11 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
     """
     devices = find_devices()
     folder = folder or newest_unfinished(runs)
-    if not (folder / _PARAMS).is_file():
+    if not (folder / PARAMS).is_file():
         raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
-    if (folder / _FINISHED).exists():
-        raise RunError(f"the run in {folder} is finished; its painter is {folder / _BEST}")
-    params = load_params(folder / _PARAMS)
+    if (folder / FINISHED).exists():
+        raise RunError(f"the run in {folder} is finished; its painter is {folder / BEST}")
+    params = load_params(folder / PARAMS)
     check_batches(params, devices.replicas)
     return _Run(params, folder, load_data(params), devices).go_on(report)
 
@@ -118,15 +128,11 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
 def newest_unfinished(runs: Path) -> Path:
     """Find the unfinished run that was written last, or raise `RunError`."""
     unfinished = [
-        path.parent for path in runs.glob(f"*/{_PARAMS}") if not (path.parent / _FINISHED).exists()
+        path.parent for path in runs.glob(f"*/{PARAMS}") if not (path.parent / FINISHED).exists()
     ]
     if not unfinished:
         raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
-    return max(unfinished, key=_last_written)
-
-
-def _last_written(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in folder.rglob("*") if path.is_file())
+    return max(unfinished, key=last_written)
 
 
 class _Run:
@@ -134,29 +140,33 @@ class _Run:
         self.params, self.folder, self.data, self.devices = params, folder, data, devices
         with devices.scope():
             self.gan = build_gan(params)
-        self.checkpoints = Checkpoints(self.gan, folder / _CHECKPOINTS)
+        self.checkpoints = Checkpoints(self.gan, folder / CHECKPOINTS)
         self.checkpoints.restore()
-        self.history = History(folder / _HISTORY)
+        self.history = History(folder / HISTORY)
         self.stages = stages(params)
         self.total = self.stages[-1].stop
+        self.watch = Watch(folder, self.history, data.held_out[0], self.stages)
 
     def go_on(self, report: Report) -> Path:
         try:
             self.devices.check_agreement(self._step, zlib.crc32(repr(self.params).encode()))
             if self.devices.is_chief:
                 self.history.forget_after(self._step)
+                self.watch.begin(self._step, self.gan.averaged_painter)
             self.started = time.monotonic() - self.history.seconds
             with Interrupts() as interrupts:
                 for stage in self.stages:
                     if self._step < stage.stop:
                         self._train_stage(stage, report, interrupts)
             if self.devices.is_chief:
-                write_text(self.folder / _FINISHED, f"{self.total} steps\n")
+                self.watch.draw()
+                write_text(self.folder / FINISHED, f"{self.total} steps\n")
             # a worker that left now would take the chief's last words for a failure
             self.devices.any(False)
         except KeyboardInterrupt:
             if self.devices.is_chief:
                 self.checkpoints.save()
+                self.watch.draw()
             raise Interrupted(
                 f"stopped and saved at step {self._step} of {self.total}; "
                 f"`halopaint resume --run {self.folder}` goes on"
@@ -168,7 +178,7 @@ class _Run:
                 f"{first_sentence(error)}; `halopaint resume --run {self.folder}` "
                 f"{'' if alone else 'on every worker '}goes on from the last checkpoint"
             ) from error
-        return self.folder / _BEST
+        return self.folder / BEST
 
     @property
     def _step(self) -> int:
@@ -179,7 +189,7 @@ class _Run:
         update = devices.compiled(self._update(stage))
         first = self._step
         if devices.is_chief:
-            report(Progress(stage, first, self.total))
+            report(Progress(stage, first, self.total, rows=self.history.rows))
         for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
             self._set_learning_rates(stage, number)
             logs = update(batch)
@@ -203,9 +213,12 @@ class _Run:
         if losses or validation:
             seconds = time.monotonic() - self.started
             self.history.write(done, stage.name, seconds, losses, validation)
-            report(Progress(stage, done, self.total, losses, validation))
+            self.watch.after_row()
+            report(Progress(stage, done, self.total, losses, validation, self.history.rows))
+        self.watch.after_step(done, self.gan.averaged_painter)
         if last or done % run.checkpoint_every == 0:
             self.checkpoints.save()
+            self.watch.after_checkpoint()
 
     def _update(self, stage: Stage) -> Callable[[Any], dict[str, tf.Tensor]]:
         return {
@@ -251,7 +264,7 @@ class _Run:
         if bad:
             raise RunError(
                 f"{bad[0]} is not finite at step {step}; the last good checkpoint is kept in "
-                f"{self.folder / _CHECKPOINTS}: lower the learning rate and start again"
+                f"{self.folder / CHECKPOINTS}: lower the learning rate and start again"
             )
         return losses
 
@@ -261,7 +274,7 @@ class _Run:
         if validation.score < float(self.checkpoints.best_score):
             self.checkpoints.best_score.assign(validation.score)
             provenance = self._provenance(step, validation)
-            save_painter(painter, provenance, self.folder / _BEST, self._draw_model())
+            save_painter(painter, provenance, self.folder / BEST, self._draw_model())
         return validation
 
     def _draw_model(self) -> DrawModel | None:
@@ -289,22 +302,6 @@ class _Run:
                 name: np.round(value, 5).tolist() for name, value in vars(validation).items()
             },
         }
-
-
-def stages(params: Params) -> list[Stage]:
-    """List the stages of a run in order, without the empty ones."""
-    training = params.training
-    lengths = {
-        "warm start": training.warm_start.steps,
-        "critic warm-up": training.critic_warm_steps if training.steps else 0,
-        "adversarial": training.steps,
-    }
-    found, start = [], 0
-    for name, length in lengths.items():
-        if length:
-            found.append(Stage(name, start, start + length))
-        start += length
-    return found
 
 
 def check_batches(params: Params, replicas: int) -> None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,17 @@ from scipy.ndimage import gaussian_filter
 
 from halokeras.boxes.box import Box
 from halokeras.errors import OutputError
-from halokeras.evaluation.figures import painted_slices, scorecard_figures
+from halokeras.evaluation.figures import (
+    FigureFormat,
+    new_figure,
+    painted_slices,
+    scorecard_figures,
+    shade_beyond_nyquist,
+)
 from halokeras.evaluation.scorecard import score
 
 VOXEL = 4.0
+NAMES = ("slices", "spectra", "histogram")
 
 
 def fields(shape):
@@ -20,12 +28,12 @@ def fields(shape):
     return density, np.random.default_rng(2).poisson(0.5 * density).astype(np.float32)
 
 
-def draw(shape, folder):
+def draw(shape, folder, format=FigureFormat.PNG):
     density, counts = fields(shape)
     painted = 0.5 * density
     box = Box(voxel_size=VOXEL, redshift=0.3, cosmology=None, density=density, counts=counts)
     card = score(box, replace(box, density=None, counts=painted))
-    return scorecard_figures(density, counts, painted, card, VOXEL, folder)
+    return scorecard_figures(density, counts, painted, card, VOXEL, folder, format)
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 16), (12, 32, 3), (32, 12, 20)])
@@ -44,6 +52,28 @@ def test_the_same_fields_draw_the_same_picture(tmp_path):
     first, second = (draw((16, 16, 16), tmp_path / name) for name in "ab")
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(imread(one), imread(other))
+
+
+@pytest.mark.parametrize(("format", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_vector_figures_are_of_their_format_and_the_same_each_time(format, start, tmp_path):
+    first, second = (draw((8, 8, 8), tmp_path / name, FigureFormat(format)) for name in "ab")
+    assert [path.name for path in first] == [f"{n}.{format}" for n in NAMES]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes().startswith(start)
+        clip_path = rb"\bp[0-9a-f]{10}\b"
+        assert re.sub(clip_path, b"", one.read_bytes()) == re.sub(
+            clip_path, b"", other.read_bytes()
+        )
+
+
+def test_wavenumbers_beyond_nyquist_are_shaded():
+    axes = new_figure(4, 3).subplots()
+    axes.plot([0.1, 0.7], [1, 2])
+    shade_beyond_nyquist(axes, VOXEL, name=True)
+    (shade,) = (patch for patch in axes.patches if patch.get_width() > 0)
+    assert shade.get_x() == pytest.approx(np.pi / VOXEL)
+    assert shade.get_x() + shade.get_width() == pytest.approx(axes.get_xlim()[1])
+    assert [text.get_text() for text in axes.texts] == ["Nyquist"]
 
 
 def test_a_painted_box_needs_no_reference(tmp_path):

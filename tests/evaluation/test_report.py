@@ -5,19 +5,21 @@ import numpy as np
 import pytest
 from matplotlib.pyplot import imread
 
+from halokeras.boxes.box import halo_counts
 from halokeras.boxes.cosmology import ABACUS_COSMOS
-from halokeras.evaluation import report as report_module
-from halokeras.evaluation.report import (
+from halokeras.evaluation.contenders import (
     DENSITY,
     DRAWS,
     FIELD,
     LOCAL_BIAS,
     WARM_START,
-    compare,
-    report,
+    Contenders,
 )
-from halokeras.evaluation.report_figure import draw_report
+from halokeras.evaluation.figures import new_figure
+from halokeras.evaluation.report import compare, report
+from halokeras.evaluation.report_figure import draw_report, drawable, report_figures
 from halokeras.evaluation.table import report_table
+from halokeras.statistics.spectra import measure
 from halokeras.training.model_store import load_painter
 
 
@@ -29,13 +31,12 @@ def some_counts(seed=1, shape=(32, 32, 32)):
 @pytest.fixture
 def of_the_truth(monkeypatch, tiny_box, drawing_model):
     """A report in which the painted field and the draws are the halos themselves."""
-    honest = report_module.contenders
+    honest = Contenders.fields
 
-    def contenders(box, counts, saved, others, draws):
-        truth = {FIELD: [counts], DRAWS: [counts]}
-        return {**honest(box, counts, saved, others, draws), **truth}
+    def fields(self, box, counts, painted):
+        return {**honest(self, box, counts, painted), FIELD: [counts], DRAWS: [counts]}
 
-    monkeypatch.setattr(report_module, "contenders", contenders)
+    monkeypatch.setattr(Contenders, "fields", fields)
     mirrored = replace(
         tiny_box,
         density=tiny_box.density[::-1].copy(),
@@ -126,3 +127,47 @@ def test_the_figure_is_a_picture_of_something(of_the_truth, tmp_path):
     picture = imread(tmp_path / "new" / "report.png")
     assert picture.shape[0] > 700
     assert picture.std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [("a$b$c", r"a\$b\$c"), ("_x", " _x"), ("gen", "gen"), ("halo\u0000\U0001f52d", "halo??")],
+)
+def test_any_name_can_be_drawn(name, drawn):
+    assert drawable(name) == drawn
+    figure = new_figure(3, 2)
+    axes = figure.subplots()
+    axes.plot([1, 2], label=drawable(name))
+    axes.legend()
+    figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [drawn]
+
+
+def test_what_was_painted_before_is_not_painted_again(tiny_box, drawing_model):
+    saved = load_painter(drawing_model)
+    before = np.full(tiny_box.shape, 0.5, np.float32)
+    before[0] = 1.5
+    found = report({"one": tiny_box}, saved, {}, 1, {"one": before}).comparisons[FIELD][0]
+    counts = halo_counts(tiny_box, 2e12)
+    assert found.mean == pytest.approx(before.sum() / counts.sum())
+
+
+def test_halos_have_their_own_power_and_shot_noise(of_the_truth, tiny_box):
+    counts = halo_counts(tiny_box, 2e12)
+    spectra = measure(counts, counts, 4.0)
+    one = of_the_truth.comparisons[FIELD][0]
+    np.testing.assert_array_equal(one.reference_power, spectra.second)
+    np.testing.assert_array_equal(of_the_truth.k, spectra.k)
+    assert of_the_truth.k_upper[-1] == pytest.approx(np.pi / 4)
+    assert of_the_truth.shot_noise == pytest.approx(64 / counts.mean())
+    assert one.reference_histogram[0] == np.sum(counts == 0)
+
+
+@pytest.mark.parametrize(("box_id", "told"), [("00", "within 2 %"), ("03", "within 5 %")])
+def test_figures_show_the_target_that_is_asked(tiny_box, drawing_model, box_id, told):
+    box = replace(tiny_box, cosmology=ABACUS_COSMOS[box_id])
+    found = report({"one": box}, load_painter(drawing_model), {}, draws=1)
+    (axes,) = report_figures(found)["transfer"].axes
+    assert f"target, {told}" in [text.get_text() for text in axes.get_legend().get_texts()]
+    (line,) = (line for line in found.lines if line.statistic == "T, k <= 0.4")
+    assert told == f"within {100 * line.threshold:g} %"

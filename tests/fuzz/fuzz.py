@@ -96,10 +96,10 @@ class Corpus:
         for path, content in self.files[case].items():
             if self.target.restore:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            elif path.is_file() and path.stat().st_size == len(content) < 2**20:
-                if path.read_bytes() == content:
-                    continue
-            path.write_bytes(content)
+            if not (path.is_file() and path.stat().st_size == len(content)) or (
+                path.read_bytes() != content
+            ):
+                path.write_bytes(content)
 
 
 def judge(target: Target, case: Path) -> tuple[str, str]:

@@ -229,9 +229,9 @@ def _written(value: Any) -> str:
     """JSON in which numbers stand as they are, and a name may be there twice."""
     if isinstance(value, dict):
         doubled = [(name.removesuffix(" "), inner) for name, inner in value.items()]
-        return "{%s}" % ", ".join(f"{json.dumps(n)}: {_written(v)}" for n, v in doubled)
+        return "{{{}}}".format(", ".join(f"{json.dumps(n)}: {_written(v)}" for n, v in doubled))
     if isinstance(value, list):
-        return "[%s]" % ", ".join(map(_written, value))
+        return "[{}]".format(", ".join(map(_written, value)))
     return repr(value) if isinstance(value, Raw) else json.dumps(value)
 
 

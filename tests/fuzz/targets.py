@@ -403,8 +403,15 @@ def _asdf(header: dict[str, Any], arrays: dict[str, np.ndarray], compressed: boo
 
 def _summit(folder: Path) -> None:
     header = {
-        **{"SimName": "tiny", "BoxSize": BOX, "ParticleMassHMsun": 1e10, "Redshift": 0.5},
-        **{"InitialRedshift": 99.0, "H0": 67.36, "Omega_M": 0.3, "SODensityL1": 258.3, "NP": 5},
+        "SimName": "tiny",
+        "BoxSize": BOX,
+        "ParticleMassHMsun": 1e10,
+        "Redshift": 0.5,
+        "InitialRedshift": 99.0,
+        "H0": 67.36,
+        "Omega_M": 0.3,
+        "SODensityL1": 258.3,
+        "NP": 5,
     }
     table = {"GrowthTable": {z: 100 / (1 + z) for z in (0.0, 0.25, 0.5, 1.0, 2.0, 8.0, 99.0)}}
     noise = np.random.default_rng(6).normal(size=(8, 8, 8, 3)).astype("f4")
@@ -478,8 +485,11 @@ def _painters(folder: Path) -> None:
         drawn = np.random.default_rng(number).uniform(0, 0.3, variable.shape)
         variable.assign(drawn.astype(np.float32))
     provenance = {
-        **{"voxel_size": 4.0, "redshift": 0.3, "cosmology": asdict(COSMOLOGY)},
-        **{"density_scheme": "2lpt", "selection": {"mass_min": 2e12, "mass_max": None}},
+        "voxel_size": 4.0,
+        "redshift": 0.3,
+        "cosmology": asdict(COSMOLOGY),
+        "density_scheme": "2lpt",
+        "selection": {"mass_min": 2e12, "mass_max": None},
         "training_boxes": {"box00_seed1.h5": "0" * 64},
         "fingerprint": fingerprint(_density(16), 4.0).model_dump(),
         "note": "kept as it is",
@@ -536,6 +546,146 @@ def _read_checkpoints(folder: Path) -> None:
     Checkpoints(_gan(), folder / "checkpoints").restore()
 
 
+def _columns() -> dict[str, np.ndarray]:
+    halos = _halos(3)
+    axes = {f"halo_{axis}": halos["pos"][:, i] for i, axis in enumerate("xyz")}
+    return {
+        **axes,
+        "halo_mvir": halos["m"],
+        "halo_id": halos["id"],
+        "halo_upid": halos["parent_id"],
+    }
+
+
+def _tables(folder: Path) -> None:
+    columns = _columns()
+    about = {"Lbox": BOX, "redshift": 0.3, "particle_mass": PARTICLE, "length_unit": "Mpc/h"}
+    for kind in ("hdf5", "records", "npy", "npz", "csv", "list"):
+        (folder / kind).mkdir()
+    with h5py.File(folder / "hdf5" / "halos.hdf5", "w") as file:
+        for name, values in columns.items():
+            file.create_dataset(name, data=values, chunks=(4,), compression="gzip")
+        file.attrs.update(about)
+    kinds = [(name, values.dtype) for name, values in columns.items()]
+    records = np.zeros(6, kinds)
+    for name, values in columns.items():
+        records[name] = values
+    with h5py.File(folder / "records" / "halos.hdf5", "w") as file:
+        file.create_dataset("halos", data=records).attrs.update(about)
+    np.save(folder / "npy" / "halos.npy", records)
+    np.savez(folder / "npz" / "halos.npz", **columns)
+    rows = [" ".join(str(value) for value in record.tolist()) for record in records]
+    text = "\n".join([",".join(columns), *(row.replace(" ", ",") for row in rows)])
+    (folder / "csv" / "halos.csv").write_text(text + "\n")
+    lines = ["#" + " ".join(columns), "#a = 0.769231", "#Om = 0.314; Ol = 0.686; h = 0.673"]
+    lines += [f"#Box size: {BOX} Mpc/h", f"#Particle mass: {PARTICLE} Msun/h", *rows]
+    (folder / "list" / "halos.list").write_text("\n".join(lines) + "\n")
+
+
+def _library_tables(folder: Path) -> None:
+    from astropy.table import Table as AstropyTable
+    from pyarrow import parquet
+    from pyarrow import table as arrow_table
+
+    columns = _columns()
+    for kind in ("fits", "ecsv", "parquet"):
+        (folder / kind).mkdir()
+    made = AstropyTable(columns, meta={"LBOX": BOX})
+    made.write(folder / "fits" / "halos.fits")
+    made.write(folder / "ecsv" / "halos.ecsv")
+    native = {
+        name: values.astype(values.dtype.newbyteorder("=")) for name, values in columns.items()
+    }
+    stored = arrow_table(native).replace_schema_metadata({"Lbox": str(BOX)})
+    parquet.write_table(stored, folder / "parquet" / "halos.parquet")
+    _bigfile(folder / "bigfile" / "halos")
+
+
+def _bigfile(path: Path) -> None:
+    halos = _halos(4)
+    blocks = {"Position": ("<f8", 3, halos["pos"]), "Mass": ("<f4", 1, halos["m"])}
+    for name, (dtype, width, values) in blocks.items():
+        block = path / "1" / name
+        block.mkdir(parents=True)
+        lines = [f"DTYPE: {dtype}", f"NMEMB: {width}", "NFILE: 2"]
+        for number, piece in enumerate((values[:4], values[4:])):
+            stored = np.ascontiguousarray(piece, dtype).tobytes()
+            (block / f"{number:06X}").write_bytes(stored)
+            lines.append(f"{number:06X}: {len(piece)} : {sum(stored)} : {sum(stored)}")
+        (block / "header").write_text("\n".join(lines) + "\n")
+        (block / "attr-v2").write_text("")
+    header = path / "Header"
+    header.mkdir()
+    (header / "header").write_text("DTYPE: <i8\nNMEMB: 0\nNFILE: 0\n")
+    box = struct.pack("<3d", BOX, BOX, BOX).hex()
+    (header / "attr-v2").write_text(f"BoxSize <f8 3 {box} #HUMANE [ 32 32 32 ]\n")
+
+
+def _read_table(folder: Path) -> None:
+    from halokeras.boxes.readers.catalogue import read_halos
+
+    path = next(folder.glob("halos*"), folder / "halos.csv")
+    found = read_halos(path, drop_invalid=True, box_size=None, hosts_only=False)
+    assert len(found.halos.position) == len(found.halos.mass)
+
+
+def _snapshots(folder: Path) -> None:
+    where = np.random.default_rng(8).uniform(0, BOX, (40, 3)).astype("f4")
+    (folder / "a" / "snapshot").mkdir(parents=True)
+    for number, rows in enumerate((slice(0, 15), slice(15, 40))):
+        with h5py.File(folder / "a" / "snapshot" / f"snap_004.{number}.hdf5", "w") as file:
+            header = file.create_group("Header")
+            header.attrs.update({"BoxSize": BOX, "Redshift": 0.3, "NumFilesPerSnapshot": 2})
+            header.attrs["NumPart_Total"] = np.array([0, 40, 0, 0, 0, 0], np.uint32)
+            header.attrs["MassTable"] = np.array([0, 4.0, 0, 0, 0, 0])
+            file["PartType1/Coordinates"] = where[rows]
+
+
+def _read_snapshot(folder: Path) -> None:
+    from halokeras.boxes.readers.particles import read_particles
+
+    found = read_particles(folder / "snapshot", 4)
+    assert np.isfinite(found.density).all()
+
+
+def _count_pairs(folder: Path) -> None:
+    (folder / "a").mkdir()
+    counts = np.random.default_rng(9).integers(0, 9, (8, 8, 8))
+    np.save(folder / "a" / "particles.npy", counts)
+    np.save(folder / "a" / "halos.npy", (counts // 5).astype("f4"))
+
+
+def _read_count_pair(folder: Path) -> None:
+    from halokeras.boxes.readers.count_pairs import read_count_pair
+
+    _use(read_count_pair(folder / "particles.npy", folder / "halos.npy", voxel_size=4, redshift=0))
+
+
+def _read_density_grid(folder: Path) -> None:
+    from halokeras.boxes.readers.density_grid import read_density
+
+    path = next(folder.glob("density.*"), folder / "density.npy")
+    read_density(path, None if path.suffix == ".npy" else "density", contrast="rho", axes="zyx")
+
+
+def _anything(folder: Path) -> None:
+    for write in (_boxes, _run_folder, _painters, _densities, _zarr_boxes, _tables, _parameters):
+        inner = folder.parent / "inner"
+        inner.mkdir()
+        write(inner)
+        for case in inner.iterdir():
+            case.rename(folder / f"{write.__name__}_{case.name}")
+        inner.rmdir()
+
+
+def _inspect(folder: Path) -> None:
+    from halokeras.inspection.inspect import inspect
+
+    paths = [folder] if (folder / "params.json").exists() else sorted(folder.iterdir())
+    for path in paths:
+        inspect(path)
+
+
 def _canary(folder: Path) -> None:
     (folder / "a").mkdir()
     (folder / "a" / "number.txt").write_text("1000")
@@ -582,6 +732,11 @@ TARGETS: dict[str, Target] = {
     "abacus_fof": Target(_friends, _read_friends, 2),
     "zeldovich": Target(_zeldovich, _read_zeldovich, 1),
     "abacus_summit": Target(_summit, _read_summit, 2),
+    "tables": Target(_tables, _read_table, 3),
+    "tables_of_libraries": Target(_library_tables, _read_table, 2),
+    "particles": Target(_snapshots, _read_snapshot, 2),
+    "density_grid": Target(_densities, _read_density_grid, 2),
+    "count_pairs": Target(_count_pairs, _read_count_pair, 2),
 }
 """Every reader of files that others may have written."""
 

@@ -107,9 +107,14 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
     assert params == run_module.load_params(folder / "params.json")
 
 
-# step 5 is validated and 18 saved: what belongs to a step is done before the run stops
-@pytest.mark.parametrize(("stop_at", "number"), [(5, signal.SIGINT), (18, signal.SIGTERM)])
-def test_interrupted_and_resumed_equals_uninterrupted(uninterrupted, tmp_path, stop_at, number):
+# step 5 is validated and 18 saved: what belongs to a step is done before the run stops;
+# a movie and TensorBoard only look on
+@pytest.mark.parametrize(
+    ("stop_at", "number", "watched"), [(5, signal.SIGINT, False), (18, signal.SIGTERM, True)]
+)
+def test_interrupted_and_resumed_equals_uninterrupted(
+    uninterrupted, tmp_path, stop_at, number, watched
+):
     whole, params = uninterrupted
 
     def stop(progress):
@@ -117,13 +122,19 @@ def test_interrupted_and_resumed_equals_uninterrupted(uninterrupted, tmp_path, s
             os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted, match=f"step {stop_at} of 22.*halopaint resume"):
-        train(params, tmp_path / "run", stop)
+        train(params, tmp_path / "run", stop, movie=watched, tensorboard=watched)
     resume(tmp_path / "run", ignore)
     for ours, theirs in zip(
         final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
     assert history(tmp_path / "run") == history(whole)
+    assert (tmp_path / "run" / "curves.png").exists() and (whole / "curves.svg").exists()
+    assert (tmp_path / "run" / "movie.gif").exists() == watched
+    assert (tmp_path / "run" / "tensorboard").exists() == watched
+    if watched:
+        frames = [int(path.stem[4:]) for path in sorted((tmp_path / "run" / "movie").iterdir())]
+        assert frames == [*range(9), *range(10, 23)]  # the painter stands still at step 9
 
 
 def history(folder):

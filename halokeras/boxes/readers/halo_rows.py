@@ -58,7 +58,7 @@ class HaloRows:
         if self._subhalos == self._seen > 0:
             raise BoxError(
                 f"{table.name}: every row of {columns.parent} is another halo's id, and hosts "
-                "should have -1; name another column with --columns parent=NAME"
+                "should have -1; name another with --columns parent=NAME, or none with parent="
             )
 
     def halos(self) -> HaloTable:

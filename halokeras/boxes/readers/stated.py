@@ -22,7 +22,7 @@ def stated_box_size(name: str, about: Mapping[str, Any], length_factor: float) -
     BoxError
         If the box is no cube.
     """
-    told = {key.lower(): value for key, value in about.items()}
+    told = _numbers(about)
     for key, factor in (("lbox", 1.0), ("box_size", 1.0), ("boxsize", length_factor)):
         value = told.get(key)
         if value is None and f"{key}_x" in told:  # in FITS a number has a card of its own
@@ -40,7 +40,7 @@ def stated_box_size(name: str, about: Mapping[str, Any], length_factor: float) -
 
 def stated_redshift(about: Mapping[str, Any]) -> float | None:
     """Give the redshift, where the file tells it or the scale factor."""
-    told = {key.lower(): value for key, value in about.items()}
+    told = _numbers(about)
     redshift = told.get("redshift")
     if isinstance(redshift, int | float) and redshift > -1:
         return max(float(redshift), 0.0)  # snapshots of today are at -1e-16 and the like
@@ -56,7 +56,7 @@ def stated_particle_mass(about: Mapping[str, Any], mass_factor: float) -> float 
 
     Gadget's ``MassTable`` is in the unit of the masses, whose factor is `mass_factor`.
     """
-    told = {key.lower(): value for key, value in about.items()}
+    told = _numbers(about)
     for key in _PARTICLE_MASSES:
         value = told.get(key)
         if isinstance(value, int | float) and value > 0:
@@ -65,3 +65,14 @@ def stated_particle_mass(about: Mapping[str, Any], mass_factor: float) -> float 
     if isinstance(table, np.ndarray) and table.size > 1 and table[1] > 0:
         return float(table[1]) * mass_factor
     return None
+
+
+def _numbers(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Give by lower-case name what is told, text that is a number as that number."""
+    told = {}
+    for name, value in about.items():
+        try:  # halotools keeps redshifts as text
+            told[name.lower()] = float(value) if isinstance(value, str) else value
+        except ValueError:
+            told[name.lower()] = value
+    return told

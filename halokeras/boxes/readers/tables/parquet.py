@@ -37,7 +37,7 @@ def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
     pyarrow = needs("pyarrow", "catalogues", str(path))
     parquet = needs("pyarrow.parquet", "catalogues", str(path))
     try:
-        file = parquet.ParquetFile(path)
+        file = parquet.ParquetFile(path, pre_buffer=False)  # it would keep the whole file
         fields = list(file.schema_arrow)
     except UNREADABLE as error:
         raise unreadable(str(path), error) from error

@@ -116,6 +116,9 @@ def test_damaged_files_are_told(tmp_path):
     refused(tmp_path / "b.npz", "CRC")
     (tmp_path / "a.npy").write_bytes(npy(header("[('x', '<f4')]", "(7,)"), X.tobytes(), (9, 0)))
     refused(tmp_path / "a.npy", "cannot be read")
+    for begun in ("{'descr': (", header("',8'", "(7,)")):
+        (tmp_path / "a.npy").write_bytes(npy(begun, X.tobytes()))
+        refused(tmp_path / "a.npy", "cannot be read")
     np.save(tmp_path / "b.npy", np.zeros((2, 2, 2)))
     refused(tmp_path / "b.npy", "structured array")
     with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:

@@ -176,6 +176,9 @@ def test_an_ecsv_header_runs_nothing(tmp_path):
     refused(write(tmp_path, ECSV.replace("# schema", f"{evil}\n# schema"), "a.ecsv"), "cannot be")
     assert not marker.exists()
     refused(write(tmp_path, ECSV.replace("x,y,id", "y,x,id"), "a.ecsv"), "other columns")
+    for line in ("# datatype: 7", "# datatype: [7]", "# - []"):
+        damaged = ECSV.replace("# datatype:", line)
+        refused(write(tmp_path, damaged, "a.ecsv"), "cannot be read")
 
 
 def test_without_pyarrow_the_way_to_install_it_is_told(tmp_path, monkeypatch):

@@ -1,0 +1,52 @@
+"""`halopaint inspect`: what a file or folder is."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halokeras.commands.options import JsonOption, or_shipped
+from halokeras.commands.terminal import print_tables, progress, tell
+
+
+def inspect(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE|DIR", help="A box, a painted box, a run or a saved painter."),
+    ],
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw a slice of a box, or the curves of a run: PNG, SVG or PDF.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a box, a painted box, a run or a saved painter is, and what is wrong with it."""
+    if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
+    from halokeras.inspection.inspect import inspect
+
+    for kind in ("saved_models", "boxes"):
+        path = or_shipped(path, kind)
+    with progress("looking at the box") as show:
+        found = inspect(path, show)
+    if figure is not None:
+        from halokeras.inspection.figure import draw_figure
+
+        draw_figure(found, figure)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from halokeras.inspection.table import inspection_table
+
+        print_tables(inspection_table(found, Console().color_system is not None))
+    for problem in found.problems:
+        tell("Warning", problem, "yellow")
+    if figure is not None:
+        typer.echo(f"wrote {figure}", err=as_json)

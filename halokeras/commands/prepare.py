@@ -1,0 +1,179 @@
+"""`halopaint prepare`: simulations on disk to box files."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from halokeras.commands.options import JsonOption
+from halokeras.commands.terminal import tell
+
+if TYPE_CHECKING:
+    pass
+
+from halokeras.commands.prepare_catalogue import catalogue
+from halokeras.commands.preparing import (
+    AxesOption,
+    CosmologyOption,
+    ForceOption,
+    HostsOption,
+    OutputOption,
+    SeedOption,
+    ShiftOption,
+    VoxelSizeOption,
+    VoxelsOption,
+    cosmology_of,
+    finish,
+    target_of,
+)
+
+prepare = typer.Typer(no_args_is_help=True, help="Turn a simulation on disk into a box file.")
+
+
+class Finder(StrEnum):
+    """The halo finders of AbacusCosmos."""
+
+    ROCKSTAR = "rockstar"
+    FOF = "fof"
+
+
+class MatterOf(StrEnum):
+    """What the density of AbacusSummit is made of."""
+
+    LPT = "2lpt"
+    NBODY = "nbody"
+
+
+class Centre(StrEnum):
+    """The centres of CompaSO halos."""
+
+    SUBHALO = "x_L2com"
+    HALO = "x_com"
+
+
+@prepare.command("abacus-cosmos")
+def abacus_cosmos(
+    directory: Annotated[Path, typer.Argument(help="Folder of the set or of one simulation.")],
+    box: Annotated[str | None, typer.Option(metavar="ID", help="Simulation, 00 to 04.")] = None,
+    phase: Annotated[int | None, typer.Option(min=0, help="Phase of 00, 0 to 15.")] = None,
+    redshift: Annotated[float, typer.Option(min=0, help="Of the halos.")] = 0.3,
+    initial_conditions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of zeldovich-PLT's ic_* files."),
+    ] = None,
+    finder: Annotated[Finder, typer.Option(help="Whose halos.")] = Finder.ROCKSTAR,
+    mass: Annotated[
+        str, typer.Option(help="virial, virial_so, 200b, 200c, 500c or 2500c, of Rockstar's.")
+    ] = "virial",
+    hosts_only: HostsOption = False,
+    voxels: VoxelsOption = None,
+    voxel_size: VoxelSizeOption = None,
+    seed: SeedOption = 0,
+    axes: AxesOption = None,
+    shift: ShiftOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """AbacusCosmos: Rockstar or friends-of-friends halos, 2LPT of zeldovich-PLT's files."""
+    target = target_of(output, f"abacus_cosmos_{box or directory.resolve().name}", phase)
+    from halokeras.boxes.readers.abacus_cosmos import read
+
+    source = read(
+        directory,
+        box=box,
+        phase=phase,
+        redshift=redshift,
+        finder=finder.value,
+        mass=mass,
+        hosts_only=hosts_only,
+        initial_conditions=initial_conditions,
+    )
+    finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
+
+
+@prepare.command("abacus-summit")
+def abacus_summit(
+    directory: Annotated[Path, typer.Argument(help="Folder of one simulation.")],
+    redshift: Annotated[
+        float | None, typer.Option(min=0, help="Of the halos, where there are several.")
+    ] = None,
+    density: Annotated[
+        MatterOf, typer.Option(help="2LPT of the initial conditions, or all particles of slices.")
+    ] = MatterOf.LPT,
+    initial_conditions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="ic_dens_N*.asdf or ic_disp_N*.asdf, if not near by."),
+    ] = None,
+    cleaned: Annotated[bool, typer.Option(help="Merge halos as the cleaning files say.")] = True,
+    position: Annotated[
+        Centre, typer.Option(help="Centre of the largest subhalo, or of the halo.")
+    ] = Centre.SUBHALO,
+    mass_min: Annotated[
+        float, typer.Option(min=0, help="Least mass kept [Msun/h], which bounds the memory.")
+    ] = 0.0,
+    cosmology: CosmologyOption = None,
+    voxels: VoxelsOption = None,
+    voxel_size: VoxelSizeOption = None,
+    seed: SeedOption = 0,
+    axes: AxesOption = None,
+    shift: ShiftOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """AbacusSummit: CompaSO halos, 2LPT of its initial conditions; needs the extra abacus."""
+    if density is MatterOf.NBODY and voxels is None:
+        raise typer.BadParameter("--density nbody needs --voxels")
+    target = target_of(output, directory.resolve().name)
+    from halokeras.boxes.readers.abacus_summit import read
+
+    tell("Reading", str(directory))
+    source = read(
+        directory,
+        redshift=redshift,
+        cleaned=cleaned,
+        position=position.value,
+        mass_min=mass_min,
+        density=density.value,
+        initial_conditions=initial_conditions,
+        voxels=voxels if density is MatterOf.NBODY else None,
+        cosmology=cosmology_of(None, cosmology),
+    )
+    finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
+
+
+@prepare.command("counts")
+def counts(
+    particle_counts: Annotated[Path, typer.Argument(help="Particles per voxel, .npy.")],
+    halo_counts: Annotated[Path, typer.Argument(help="Halos per voxel, .npy.")],
+    voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")],
+    redshift: Annotated[float, typer.Option(min=0, help="Of both.")],
+    density_scheme: Annotated[
+        str, typer.Option(help="What moved the particles: 2lpt, zeldovich, nbody or unknown.")
+    ] = "unknown",
+    box: Annotated[str | None, typer.Option(metavar="ID", help="Cosmology, 00 to 04.")] = None,
+    cosmology: CosmologyOption = None,
+    axes: AxesOption = None,
+    shift: ShiftOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Grids of counts of particles and of halos, as the published reproduction has them."""
+    target = target_of(output, halo_counts.stem)
+    from halokeras.boxes.readers.count_pairs import read_count_pair
+
+    source = read_count_pair(
+        particle_counts,
+        halo_counts,
+        voxel_size=voxel_size,
+        redshift=redshift,
+        cosmology=cosmology_of(box, cosmology),
+        density_scheme=density_scheme,
+    )
+    finish(source, target, None, None, 0, axes, shift, force, as_json)
+
+
+prepare.command("catalogue")(catalogue)

@@ -1,0 +1,130 @@
+"""What inspecting a file or folder finds: facts with names and units, in sections."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from halokeras.evaluation.slab import Slab
+from halokeras.training.history import Row
+
+_COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known.
+
+    Attributes
+    ----------
+    name
+        Its name in JSON; in a table, with spaces for underscores unless it is a symbol.
+    value
+        Plain JSON: text, a number, a truth, None, lists and objects of them.
+    unit
+        Of the value, for a table; empty for a pure number.
+    text
+        How a table shows the value, if not as it is; empty leaves it to JSON.
+    """
+
+    name: str
+    value: Any
+    unit: str = ""
+    text: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What a table calls it."""
+        return self.name if self.name in _COSMOLOGY else self.name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Section:
+    """Facts under one title; a table shows `absent` where there are none."""
+
+    title: str
+    facts: list[Fact]
+    absent: str = "not stated"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file or folder is.
+
+    Attributes
+    ----------
+    kind
+        ``box``, ``painted box``, ``drawn box``, ``run`` or ``painter``.
+    path
+        What was inspected.
+    headline
+        It in one line.
+    sections
+        What it tells.
+    problems
+        Sentences on what is wrong with it.
+    preparation
+        The report of the preparation that a box keeps, or None.
+    slab
+        Of a box, its ``density`` and, by what they are, its halos.
+    rows
+        Of a run, its history.
+    advice
+        The command that goes on with it.
+    """
+
+    kind: str
+    path: Path
+    headline: str
+    sections: list[Section]
+    problems: list[str] = field(default_factory=list)
+    preparation: str | None = None
+    slab: Slab | None = None
+    rows: Sequence[Row] = ()
+    advice: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all facts as plain JSON values; what is not finite is null."""
+        told: dict[str, Any] = {"path": str(self.path), "kind": self.kind}
+        for section in self.sections:
+            facts = {fact.name: _finite(fact.value) for fact in section.facts}
+            told[section.title.replace(" ", "_")] = facts or None
+        told["problems"] = self.problems
+        if self.preparation is not None:
+            told["preparation"] = self.preparation
+        return told
+
+
+def readable_bytes(size: int) -> str:
+    """Give a size in B, KiB, MiB or GiB."""
+    amount, units = float(size), ["B", "KiB", "MiB", "GiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount /= 1024
+        units.pop(0)
+    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """Give a time in s, min or h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def cosmology_section(parameters: Mapping[str, float] | None) -> Section:
+    """Tell H0 [km/s/Mpc], omega_m, omega_b, sigma8 and n_s, if they are known."""
+    units = {"H0": "km/s/Mpc"}
+    told = parameters or {}
+    facts = [Fact(name, told[name], units.get(name, "")) for name in _COSMOLOGY if name in told]
+    return Section("cosmology", facts)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

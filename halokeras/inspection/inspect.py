@@ -1,0 +1,59 @@
+"""Tell what a file or folder is, and have the reader of its kind look at it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+
+from halokeras.boxes import zarr_store
+from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.unreadable import UNREADABLE
+from halokeras.errors import BoxError
+from halokeras.inspection.boxes import inspect_box
+from halokeras.inspection.facts import Inspection
+from halokeras.inspection.others import describe_other
+from halokeras.inspection.painters import inspect_painter
+from halokeras.inspection.runs import inspect_run
+from halokeras.training.model_files import ARCHITECTURE, MANIFEST
+from halokeras.training.run_folder import is_run
+
+
+def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: None) -> Inspection:
+    """Tell what `path` is: a box, painted or not, a run, or a saved painter.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+    progress
+        Called with the fraction of a field of a box that was looked at.
+
+    Raises
+    ------
+    HalopaintError
+        In one sentence: if there is nothing at `path`, if it is none of these (what it looks like
+        and which command takes it), or if it is one that cannot be read.
+    """
+    if not path.exists():
+        raise BoxError(f"{path} does not exist; check the path")
+    if path.is_dir():
+        if is_run(path):
+            return inspect_run(path)
+        if (path / ARCHITECTURE).is_file() or (path / MANIFEST).is_file():
+            return inspect_painter(path)
+        if path.suffix == zarr_store.SUFFIX:
+            return inspect_box(path, progress)
+    elif _is_box(path):
+        return inspect_box(path, progress)
+    raise BoxError(describe_other(path))
+
+
+def _is_box(path: Path) -> bool:
+    """Whether a file is HDF5 that calls itself a box, or too broken for HDF5 to tell."""
+    if not h5py.is_hdf5(path):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") in (FORMAT, FORMAT.encode()))
+    except UNREADABLE:
+        return path.suffix == ".h5"

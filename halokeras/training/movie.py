@@ -1,0 +1,186 @@
+"""How a slice of a held-out box is painted as training goes on, as an animated GIF.
+
+Which steps are shown is a function of the run's stages alone, and what they look like is kept
+in the run's folder, so that a resumed run goes on with the same movie.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from halokeras.files import whole_file
+from halokeras.networks.painter import Painter
+from halokeras.training.stages import Stage
+from halokeras.training.validation import HeldOut
+
+_FRAMES = 60
+_THICKNESS = 20.0
+"""Of the slice [Mpc/h], to the nearest whole voxel."""
+_PANEL = 256
+"""Pixels along the longer side of a panel, or more where the box has more voxels."""
+_MARGIN, _LINE, _SHADES = 12, 20, 120
+_FRAME_MS, _LAST_FRAME_MS = 120, 2500
+
+Columns = NDArray[np.float32]
+
+
+def frame_steps(stages: Sequence[Stage]) -> frozenset[int]:
+    """Give the steps that are shown: of each stage most at first, where most changes."""
+    moving = [stage for stage in stages if stage.name != "critic warm-up"]  # there it stands still
+    along = np.linspace(0, 1, _FRAMES // len(moving)) ** 2
+    return frozenset(
+        round(stage.start + (stage.stop - stage.start) * fraction)
+        for stage in moving
+        for fraction in along
+    )
+
+
+class Movie:
+    """The frames of a run, and the GIF made of them.
+
+    Parameters
+    ----------
+    folder
+        Where the frames lie, a file each.
+    target
+        The GIF.
+    box
+        Whose slice is painted.
+    stages
+        Of the run.
+    """
+
+    def __init__(self, folder: Path, target: Path, box: HeldOut, stages: Sequence[Stage]) -> None:
+        self.folder, self.target, self.box = folder, target, box
+        self.steps, self.total = frame_steps(stages), stages[-1].stop
+        length = box.density.shape[2]
+        self._depth = min(max(1, round(_THICKNESS / box.voxel_size)), length)
+        self._start = (length - self._depth) // 2
+
+    def forget_after(self, step: int) -> None:
+        """Drop frames beyond `step`, which a resumed run is about to make again."""
+        for path, shown in self._frames().items():
+            if shown > step:
+                path.unlink()
+
+    def take(self, step: int, painter: Painter) -> None:
+        """Keep what `painter` paints at `step`.
+
+        Raises
+        ------
+        OutputError
+            If the frame cannot be written.
+        """
+        columns = self._paint(painter)
+        target = self.folder / f"step{step:09d}.npy"
+        with whole_file(target) as temporary, temporary.open("wb") as file:
+            np.save(file, columns)
+
+    def write(self) -> None:
+        """Make the GIF of the frames that there are.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        slab = np.s_[:, :, self._start : self._start + self._depth]
+        matter = np.log(np.maximum(self.box.density[slab].mean(axis=2), 1e-3))
+        halos = self.box.counts[slab].sum(axis=2)
+        low, high = np.percentile(matter, [0.5, 99.9])
+        brightest = float(np.percentile(halos, 99.8)) or float(halos.max()) or 1.0
+        frames = {step: np.load(path) for path, step in self._frames().items()}
+        left = _shades(matter, low, high, first=_SHADES)
+        right = _shades(halos, 0.0, brightest)
+        drawn = [
+            _frame(
+                {
+                    "2LPT density": left,
+                    f"painted, step {step} of {self.total}": _shades(columns, 0.0, brightest),
+                    "halos of the simulation": right,
+                },
+                self._caption(halos.shape[0], brightest),
+            )
+            for step, columns in frames.items()
+        ]
+        if not drawn:
+            return
+        with whole_file(self.target) as temporary:
+            drawn[0].save(
+                temporary,
+                format="GIF",
+                save_all=True,
+                append_images=drawn[1:],
+                duration=[_FRAME_MS] * (len(drawn) - 1) + [_LAST_FRAME_MS],
+                loop=0,
+                optimize=False,
+            )
+
+    def _frames(self) -> dict[Path, int]:
+        return {path: int(path.stem[4:]) for path in sorted(self.folder.glob("step*.npy"))}
+
+    def _paint(self, painter: Painter) -> Columns:
+        """Paint the slice alone and sum it along z."""
+        margin = painter.margin
+        density = self.box.density
+        along = np.arange(self._start - margin, self._start + self._depth + margin)
+        slab = density[:, :, along % density.shape[2]]
+        wide = np.pad(slab, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
+        painted = painter(tf.constant(wide[None, ..., None])).numpy()
+        columns: Columns = painted[0, ..., 0].sum(axis=2)
+        return columns
+
+    def _caption(self, voxels: int, brightest: float) -> str:
+        size = self.box.voxel_size
+        low, high = self._start * size, (self._start + self._depth) * size
+        return (
+            f"a held-out box, {voxels * size:g} Mpc/h wide, {low:g} < z < {high:g} Mpc/h; "
+            f"0 to {brightest:.3g} halos a column of {size:g} x {size:g} (Mpc/h)\u00b2"
+        )
+
+
+def _shades(values: NDArray[np.floating], low: float, high: float, first: int = 0) -> Image.Image:
+    """Give (x, y) values as an image of shades from `first` on, x to the right and y upwards."""
+    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * (_SHADES - 1)
+    indices = (first + np.nan_to_num(scaled).round()).astype(np.uint8).T[::-1]
+    zoom = max(1, round(_PANEL / max(indices.shape)))
+    return Image.fromarray(np.kron(indices, np.ones((zoom, zoom), np.uint8)))
+
+
+def _frame(panels: Mapping[str, Image.Image], caption: str) -> Image.Image:
+    """Lay panels side by side under their titles, with no shade but those of the palette."""
+    font = ImageFont.truetype(
+        Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size=13
+    )
+    widths = [panel.width for panel in panels.values()]
+    height = max(panel.height for panel in panels.values())
+    size = (sum(widths) + _MARGIN * (len(widths) + 1), height + 2 * _LINE + 2 * _MARGIN)
+    text = Image.new("L", size, 0)  # its sixteen greys are the last shades
+    pen = ImageDraw.Draw(text)
+    x = _MARGIN
+    for title, panel in panels.items():
+        pen.text((x, _MARGIN // 2), title, fill=255, font=font)
+        x += panel.width + _MARGIN
+    pen.text((_MARGIN, height + _LINE + _MARGIN), caption, fill=255, font=font)
+    indices = (2 * _SHADES + np.asarray(text) // 16).astype(np.uint8)
+    x = _MARGIN
+    for panel in panels.values():
+        indices[_LINE + _MARGIN // 2 :, x:][: panel.height, : panel.width] = np.asarray(panel)
+        x += panel.width + _MARGIN
+    frame = Image.fromarray(indices)
+    frame.putpalette(_palette())
+    return frame
+
+
+def _palette() -> list[int]:
+    """Colours of counts, of density, and greys from white to black."""
+    along = np.linspace(0, 1, _SHADES)
+    colours = [mpl.colormaps[name](along)[:, :3] for name in ("viridis", "magma")]
+    greys = np.repeat(np.linspace(1, 0, 16)[:, None], 3, axis=1)
+    flat: list[int] = np.rint(255 * np.concatenate([*colours, greys])).astype(int).ravel().tolist()
+    return flat

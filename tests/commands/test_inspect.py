@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+import cli
+from halokeras.boxes.box_file import write_box
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.app, ["inspect", *map(str, words)])
+
+
+@pytest.fixture
+def box_file(tiny_box, tmp_path):
+    write_box(tiny_box, tmp_path / "box.h5")
+    return tmp_path / "box.h5"
+
+
+def test_json_is_all_that_stdout_holds(run, box_file):
+    result = run(box_file, "--json", "--figure", "slice.png")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["kind"] == "box"
+    assert told["path"] == str(box_file)
+    assert "wrote slice.png" in result.stderr
+
+
+def test_a_figure_of_a_box_is_a_whole_picture(run, box_file, tmp_path):
+    result = run(box_file, "--figure", "slice.png")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "wrote slice.png"
+    picture = imread(tmp_path / "slice.png")
+    assert min(picture.shape[:2]) > 200
+    assert picture.std() > 0.05
+
+
+def test_shipped_painters_and_boxes_are_found_from_any_folder(run):
+    assert "painter for voxels of 4 Mpc/h" in run("saved_models/gen").stdout
+    assert "box, 64 x 64 x 64 voxels" in run("box00_seed103.h5").stdout
+
+
+def test_a_problem_is_a_warning(run, box_file):
+    import h5py
+
+    with h5py.File(box_file, "r+") as file:
+        file["density"][...] = file["density"][...] * 2
+    result = run(box_file, "--json")
+    assert result.exit_code == 0
+    assert "mean density is 2" in result.stderr
+    assert "mean density is 2" in json.loads(result.stdout)["problems"][0]
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_what_it_is_not_exits_1_with_one_line(run, tmp_path, extra):
+    (tmp_path / "halos.csv").write_text("x,y,z\n")
+    result = run("halos.csv", *extra)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: halos.csv is text; ")
+    assert "halopaint prepare catalogue halos.csv" in line
+
+
+def test_a_painter_has_no_figure(run, tiny_model, tmp_path):
+    result = run(tiny_model, "--figure", "painter.png")
+    assert result.exit_code == 1
+    assert "nothing to draw" in result.stderr
+    assert not (tmp_path / "painter.png").exists()
+
+
+def test_a_figure_of_another_kind_is_wrong_usage(run, box_file):
+    assert run(box_file, "--figure", "slice.txt").exit_code == 2

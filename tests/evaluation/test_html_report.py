@@ -1,0 +1,224 @@
+"""The report's page in a real browser, with names that try to break out of it."""
+
+import json
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from halokeras.evaluation.contenders import DENSITY, DRAWS, FIELD
+from halokeras.evaluation.page import page, write_page
+from halokeras.evaluation.provenance import provenance
+from halokeras.evaluation.report import report
+from halokeras.training.model_store import load_painter
+
+EVIL = "<img src=x onerror=alert(1)>"
+BOX = "box $\\alpha</title><script>document.title='broken in'</script>"
+TWIN = '_"><b>{{ 7 * 7 }}</b>&lt;'
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium to look at the page with")
+
+WRAPPER = """<!DOCTYPE html><link rel="icon" href="data:,">
+<iframe src="page.html" style="width: %dpx; height: 800px; border: 0"></iframe><pre></pre><script>
+addEventListener("load", async () => {
+  const seen = document.querySelector("iframe").contentWindow, page = seen.document;
+  const root = page.documentElement, found = {images: [], drawings: []};
+  found.title = page.title;
+  found.width = root.clientWidth;
+  found.scrolled = Math.max(root.scrollWidth, page.body.scrollWidth);
+  const scrolls = (part) => part.closest(".scroll");
+  found.outside = [...page.body.querySelectorAll("*")].filter((part) =>
+    !scrolls(part) && part.getBoundingClientRect().right > root.clientWidth + 1
+  ).map((part) => part.tagName);
+  found.requests = seen.performance.getEntriesByType("resource").map((entry) => entry.name)
+    .filter((name) => !name.startsWith("data:"));
+  found.scripts = page.querySelectorAll("script").length;
+  for (const drawing of page.querySelectorAll(".drawing svg")) {
+    const {width, height} = drawing.getBoundingClientRect();
+    found.drawings.push([width, height, drawing.querySelectorAll("path").length]);
+  }
+  for (const image of page.querySelectorAll("image, img")) {
+    const copy = new Image();
+    copy.src = image.href ? image.href.baseVal : image.src;
+    try { await copy.decode(); } catch (error) { }
+    found.images.push(copy.naturalWidth);
+  }
+  const ids = [...page.querySelectorAll("[id]")].map((part) => part.id);
+  found.repeated = ids.length - new Set(ids).size;
+  found.dangling = [...page.querySelectorAll("use")].map((part) => part.href.baseVal)
+    .filter((href) => !page.getElementById(href.slice(1)));
+  found.targets = [...page.querySelector("table").querySelectorAll("tr")].map((row) =>
+    [...row.children].map((cell) => cell.textContent));
+  document.querySelector("pre").textContent = JSON.stringify(found);
+});
+</script>
+"""
+
+
+@contextmanager
+def served(pages):
+    """Serve some pages on this machine; give their address and, as they come, all requests."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body = pages.get(self.path, "").encode()
+            self.send_response(200 if self.path in pages else 404)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def look(text, width, folder):
+    """Give what a browser finds on a page `width` pixels wide, its complaints and its requests."""
+    with served({"/": WRAPPER % width, "/page.html": text}) as (address, asked):
+        words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
+        words += " --disable-background-networking --disable-component-update --disable-extensions"
+        words += " --enable-logging=stderr --virtual-time-budget=20000 --window-size=1400,900"
+        command = [
+            BROWSER,
+            *words.split(),
+            f"--user-data-dir={folder}",
+            "--dump-dom",
+            f"{address}/",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    written = re.search(r"<pre>(\{.*\})</pre>", done.stdout, re.DOTALL)
+    assert written, done.stderr[-2000:]
+    plain = written[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return json.loads(plain), complaints, asked
+
+
+@pytest.fixture
+def made(tiny_box, drawing_model):
+    saved = load_painter(drawing_model)
+    kept = saved.provenance.model_copy(update={"note": EVIL, "machine": EVIL})
+    saved = replace(saved, provenance=kept)
+    told = replace(tiny_box, provenance={**tiny_box.provenance, "halo_finder": EVIL})
+    boxes, others = {BOX: told, "two": tiny_box}, {TWIN: saved}
+    whole = report(boxes, saved, others, draws=2)
+    return whole, provenance(boxes, saved, EVIL, others, draws=2)
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_browser_shows_all_of_it_and_asks_for_nothing(made, width, tmp_path):
+    whole, about = made
+    found, complaints, asked = look(page(whole, about), width, tmp_path / "profile")
+    assert complaints == []
+    assert asked == ["/", "/page.html"]
+    assert found["requests"] == []
+    assert found["width"] in range(width - 20, width + 1)  # less a scroll bar
+    assert found["scrolled"] <= found["width"]
+    assert found["outside"] == []
+    assert len(found["drawings"]) == 10  # four slices, six curves
+    for across, down, paths in found["drawings"]:
+        assert 200 < across < width
+        assert 100 < down < 1000
+        assert paths > 20
+    assert len(found["images"]) >= 4
+    assert min(found["images"]) > 0
+    assert found["repeated"] == 0
+    assert found["dangling"] == []
+    assert found["scripts"] == 0
+    assert found["title"].startswith(EVIL)
+
+
+@in_a_browser
+def test_the_words_on_the_page_are_the_verdicts_of_the_json(made, tmp_path):
+    whole, about = made
+    found, _, _ = look(page(whole, about), 1200, tmp_path / "profile")
+    told = json.loads(json.dumps(whole.to_json()))
+    (_, _, *names), *rows = found["targets"]
+    assert names == list(told["comparisons"])
+    assert TWIN in names
+    for row, line in zip(rows, told["lines"], strict=True):
+        assert row[:2] == [line["statistic"], line["target"]]
+        for name, cell in zip(names, row[2:], strict=True):
+            number, *verdict = cell.split()
+            worst = line["worst"][name]
+            assert number == ("-" if worst is None else f"{worst:+.4f}")
+            words = {True: ["met"], False: ["missed"], None: []}
+            assert verdict == words[line["passed"].get(name)]
+    verdicts = [verdict for line in told["lines"] for verdict in line["passed"].values()]
+    assert found["title"].endswith(f"{sum(verdicts)} of {len(verdicts)} targets met")
+    assert {True, False} == set(verdicts)
+
+
+@in_a_browser
+def test_the_browser_would_tell_of_a_bad_page(tmp_path):
+    bad = """<!DOCTYPE html><title>bad</title><table></table><img src="not/there.png">
+    <div style="width: 600px">wide</div><script>console.error("trouble")</script>"""
+    found, complaints, asked = look(bad, 390, tmp_path / "profile")
+    assert found["scrolled"] >= 600
+    assert "DIV" in found["outside"]
+    assert "/not/there.png" in asked
+    assert len(found["requests"]) == 1
+    assert found["images"] == [0]
+    assert found["scripts"] == 1
+    assert any("trouble" in line for line in complaints)
+
+
+def test_nothing_from_a_file_becomes_markup_and_nothing_is_elsewhere(made):
+    text = page(*made)
+    assert "<script" not in text.lower()
+    assert "<img" not in text
+    assert "<b>{{" not in text
+    assert "49</b>" not in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in text
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_the_same_report_gives_the_same_page(made, tmp_path):
+    write_page(*made, tmp_path / "new" / "one.html")
+    assert (tmp_path / "new" / "one.html").read_text(encoding="utf-8") == page(*made)
+
+
+def test_a_painter_that_cannot_draw_has_a_page_without_draws(tiny_box, tiny_model):
+    saved = load_painter(tiny_model)
+    whole = report({"one": tiny_box}, saved, {}, draws=1)
+    text = page(whole, provenance({"one": tiny_box}, saved, "tiny", {}, 1))
+    assert "the painter has no law of counts" in text
+    assert "a draw" not in re.findall(r"<h3>(.*?)</h3>", text)
+    assert "painted field" in re.findall(r"<h3>(.*?)</h3>", text)
+
+
+def test_a_painter_does_not_tell_its_own_hash(tiny_box, tiny_model):
+    saved = load_painter(tiny_model)
+    boast = saved.provenance.model_copy(update={"hash": "0" * 64, "name": "another"})
+    told = provenance({"one": tiny_box}, replace(saved, provenance=boast), "tiny", {}, 1)
+    assert told["painter"]["hash"] == saved.hash
+    assert told["painter"]["name"] == "tiny"
+
+
+def test_the_slab_holds_what_was_compared(made, tiny_box):
+    slab = made[0].slab
+    assert {"halos", FIELD, DRAWS, DENSITY} <= set(slab.columns)
+    inside = tiny_box.density[:, :, slab.start : slab.start + slab.depth]
+    assert slab.depth == 5
+    assert slab.columns[DENSITY] == pytest.approx(inside.sum(axis=2), rel=1e-5)
+    voxels = (tiny_box.halos.position[tiny_box.halos.mass >= 2e12] / 4).astype(int)
+    halos = (voxels[:, 2] >= slab.start) & (voxels[:, 2] < slab.start + slab.depth)
+    assert slab.columns["halos"].sum() == halos.sum()

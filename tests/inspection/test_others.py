@@ -1,0 +1,107 @@
+"""What is no box, run or painter is told by what it looks like, with the command that takes it."""
+
+import h5py
+import numpy as np
+import pytest
+
+from halokeras.errors import BoxError
+from halokeras.inspection.inspect import inspect
+
+
+def refused(path, *words):
+    with pytest.raises(BoxError) as caught:
+        inspect(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    for word in words:
+        assert word in message
+
+
+def test_nothing_there(tmp_path):
+    refused(tmp_path / "nowhere.h5", "does not exist")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("table.csv", b"x,y,z,mass\n1,2,3,4\n", ["prepare catalogue"]),
+        ("table.ecsv", b"# %ECSV 1.0\n", ["ECSV", "prepare catalogue"]),
+        ("halos.fits", b"SIMPLE  =                    T", ["FITS", "prepare catalogue"]),
+        ("halos.parquet", b"PAR1", ["Parquet", "prepare catalogue"]),
+        ("abacus.par", b"# made by hand\nBoxSize = 1100.\nNP = 1440\n", ["prepare abacus-cosmos"]),
+        ("slice.png", b"\x89PNG\r\n", ["picture"]),
+        ("params.json", b'{"training": {"steps": 5}}', ["halopaint train --params"]),
+        ("other.json", b'{"magic": 5}', ["JSON"]),
+        ("binary", b"ab\0c", ["binary", "prepare catalogue"]),
+        ("nothing.h5", b"", ["empty"]),
+        ("objects.npy", b"\x93NUMPY\x01\x00", ["cannot be read as numbers"]),
+        ("truncated.h5", b"\x89HDF\r\n\x1a\n", ["cannot be read", "truncated"]),
+    ],
+)
+def test_files_by_their_first_bytes(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name, *words)
+
+
+def test_a_name_with_spaces_and_quotes_can_be_pasted(tmp_path):
+    path = tmp_path / "my halos; rm x.csv"
+    path.write_text("x,y,z\n")
+    refused(path, f"'{path}'")
+
+
+def test_arrays(tmp_path):
+    np.save(tmp_path / "rho.npy", np.ones((4, 5, 6)))
+    refused(tmp_path / "rho.npy", "4 x 5 x 6", "halopaint paint --density")
+    np.save(tmp_path / "halos.npy", np.ones((7, 3)))
+    refused(tmp_path / "halos.npy", "(7, 3)", "prepare catalogue")
+
+
+def test_hdf5_files(tmp_path):
+    def write(name, **datasets):
+        with h5py.File(tmp_path / name, "w") as file:
+            for key, value in datasets.items():
+                file[key] = value
+        return tmp_path / name
+
+    halos = {f"halo_{axis}": np.zeros(9, "f4") for axis in "xyz"}
+    refused(write("painted_halos.hdf5", **halos), "9 rows", "prepare catalogue")
+    rockstar = np.zeros(4, [("pos", "f4", 3), ("m", "f4")])
+    refused(write("rockstar.h5", halos=rockstar), "4 rows", "prepare catalogue")
+    refused(write("grid.h5", rho=np.ones((4, 4, 4))), "4 x 4 x 4", "--dataset rho")
+    refused(write("random.h5", noise=np.ones(5)), "HDF5 file of noise")
+    refused(write("empty.h5"), "no dataset")
+
+
+def test_a_link_out_of_an_hdf5_file_is_not_followed(tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["halo_x"] = np.zeros(3)
+    with h5py.File(tmp_path / "links.h5", "w") as file:
+        file["halo_x"] = h5py.ExternalLink("secret.h5", "halo_x")
+    refused(tmp_path / "links.h5", "no dataset")
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], ["empty folder"]),
+        (["info/abacus.par"], ["prepare abacus-cosmos"]),
+        (["sim_rockstar_halos/z0.300/halos.tar.gz"], ["prepare abacus-cosmos"]),
+        (["halos/z0.000/halo_info/halo_info_000.asdf"], ["prepare abacus-summit"]),
+        (["halos/z0.000/x", "info/abacus.par"], ["prepare abacus-summit"]),
+        (["Position/attr-v2", "Position/header"], ["BigFile", "prepare catalogue"]),
+        (["a/params.json", "b/params.json"], ["2 runs (a, b)", "inspect one"]),
+        (["gen/architecture.json"], ["1 saved painters (gen)", "inspect one"]),
+        (["one.h5", "two.h5"], ["2 box files (one.h5, two.h5)"]),
+        (["thesis.tex"], ["no box, run or saved painter"]),
+    ],
+)
+def test_folders_by_what_they_hold(tmp_path, names, words):
+    touch(tmp_path, *names)
+    refused(tmp_path, *words)
