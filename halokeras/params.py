@@ -274,6 +274,8 @@ def _without_duplicates(value: Any, path: str = "") -> Any:
                 raise ParamsError(f"field '{path}{name}' is given twice; keep one of them")
             fields[name] = _without_duplicates(inner, f"{path}{name}.")
         return fields
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        raise ParamsError(f"field '{path.removesuffix('.')}' holds half a character; correct it")
     if isinstance(value, list):
         return [_without_duplicates(inner, f"{path}{i}.") for i, inner in enumerate(value)]
     return value

@@ -55,7 +55,9 @@ def mapped(path: Path) -> NDArray[Any]:
             warnings.simplefilter("ignore")  # numpy warns of headers that it then refuses
             array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except UNREADABLE as error:
-        raise BoxError(f"{path} is not a plain numeric .npy array: {_line(error)}") from error
+        raise BoxError(
+            f"{path} cannot be read as a plain numeric .npy array: {_line(error)}"
+        ) from error
     return array
 
 

@@ -187,7 +187,7 @@ TAMPERED = {
             replace_dataset(f, "density", shape=(100_000,) * 3, dtype="f4", chunks=(10, 10, 10)),
             f.attrs.modify("box_size", 400_000.0),
         ),
-        "GiB free",
+        "promised as .* bytes",
     ),
 }
 

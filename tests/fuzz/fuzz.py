@@ -186,7 +186,8 @@ def fuzz(name: str, inputs: int, seed: int, start: int = 0) -> Result:
         if ended == 0:
             break
         if len(lines) % 2 == 0:
-            raise SystemExit(f"{name}: the fuzzer itself failed, see above")
+            _note(result, start, "fuzzer", "its own files cannot be read, see above")
+            break
         number = -ended
         kind = "hang" if number in (signal.SIGPROF, signal.SIGALRM) else "crash"
         _note(result, int(lines[-1]), kind, f"{signal.Signals(number).name} at {_innermost(trace)}")

@@ -113,12 +113,14 @@ def _run_folder(folder: Path) -> None:
 
 def _read_run_folder(folder: Path) -> None:
     from halokeras.training.history import History
+    from halokeras.training.run_folder import read_run
 
-    load_params(folder / "params.json")
+    run = read_run(folder)
+    assert run.total > 0
     history = History(folder / "history.csv")
     history.forget_after(40)
     assert np.isfinite(history.seconds)
-    assert all(int(row["step"]) <= 40 for row in history.rows)
+    assert all(row.step <= 40 for row in history.rows)
 
 
 def _density(side: int = 8) -> np.ndarray:
@@ -668,8 +670,12 @@ def _read_density_grid(folder: Path) -> None:
     read_density(path, None if path.suffix == ".npy" else "density", contrast="rho", axes="zyx")
 
 
+_OTHERS = ("_densities", "_tables", "_parameters")
+"""Files that are no box, run or painter, of which is told what they look like."""
+
+
 def _anything(folder: Path) -> None:
-    for write in (_boxes, _run_folder, _painters, _densities, _zarr_boxes, _tables, _parameters):
+    for write in (_boxes, _run_folder, _painters, _zarr_boxes, _densities, _tables, _parameters):
         inner = folder.parent / "inner"
         inner.mkdir()
         write(inner)
@@ -680,10 +686,14 @@ def _anything(folder: Path) -> None:
 
 def _inspect(folder: Path) -> None:
     from halokeras.inspection.inspect import inspect
+    from halokeras.inspection.others import describe_other
 
-    paths = [folder] if (folder / "params.json").exists() else sorted(folder.iterdir())
-    for path in paths:
-        inspect(path)
+    if folder.name.startswith("_run_folder"):
+        inspect(folder)
+        return
+    look = describe_other if folder.name.startswith(_OTHERS) else inspect
+    for path in sorted(folder.iterdir()):
+        look(path)
 
 
 def _canary(folder: Path) -> None:
@@ -736,6 +746,7 @@ TARGETS: dict[str, Target] = {
     "tables_of_libraries": Target(_library_tables, _read_table, 2),
     "particles": Target(_snapshots, _read_snapshot, 2),
     "density_grid": Target(_densities, _read_density_grid, 2),
+    "inspect": Target(_anything, _inspect, 0.6),
     "count_pairs": Target(_count_pairs, _read_count_pair, 2),
 }
 """Every reader of files that others may have written."""

@@ -113,7 +113,7 @@ class Table:
             found = len(next(iter(piece.values())))
             seen += found
             if found:
-                yield {name: native(array) for name, array in piece.items()}
+                yield {name: _flat(native(array)) for name, array in piece.items()}
         if self.rows is not None and seen != self.rows:
             raise BoxError(
                 f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
@@ -134,6 +134,11 @@ class Table:
             raise BoxError(
                 f"{self.name}: column {name} does not hold {wanted}; choose another with --columns"
             )
+
+
+def _flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a column of rows of one number as the numbers."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
@@ -188,7 +193,7 @@ def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
             value = value.item() if value.size == 1 else value
         short = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size <= 16
-        if short or isinstance(value, str | int | float):
+        if isinstance(name, str) and (short or isinstance(value, str | int | float)):
             about[name] = value
     return about
 
