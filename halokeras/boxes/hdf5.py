@@ -28,7 +28,7 @@ def plain(value: Any, name: str, path: Path) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, np.generic):
-        return value.item()
+        value = float(value) if isinstance(value, np.floating) else value.item()
     if isinstance(value, str | int | float):
         return value
     if name == "box_size" and isinstance(value, list):

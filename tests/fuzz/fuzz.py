@@ -45,7 +45,7 @@ _LONGEST_MESSAGE = 2100
 _MOST_RESTARTS = 40
 _LIBRARY_LOOP = "h5py/_hl/attrs.py"
 _KNOWN = "known loop of the HDF5 library"
-"""Texts of variable length lie in a heap that HDF5 walks without end where an entry is of size 0."""
+"""Texts of variable length lie in a heap, which HDF5 walks without end if an entry has no size."""
 _PACKAGE = str(Path(halokeras.__file__).parent)
 
 
@@ -88,7 +88,7 @@ class Corpus:
             path.write_bytes(self.files[case][mutations.pick(rng, paths)])
         else:
             path.write_bytes(mutations.mutate(path.name, self.files[case][path], rng))
-        if self.target.sealed and rng.random() < 0.9 and path.name != "manifest.json":
+        if self.target.sealed and path.name != "manifest.json" and rng.random() < 0.9:
             seal(path.parent)
         return case
 
