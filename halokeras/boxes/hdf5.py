@@ -28,7 +28,7 @@ def plain(value: Any, name: str, path: Path) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, np.generic):
-        return value.item()
+        value = float(value) if isinstance(value, np.floating) else value.item()
     if isinstance(value, str | int | float):
         return value
     if name == "box_size" and isinstance(value, list):
@@ -90,8 +90,8 @@ def _found(file: h5py.File, name: str, path: Path) -> h5py.Dataset | None:
         stored = stored[part]
     if not isinstance(stored, h5py.Dataset) or stored.is_virtual or stored.external:
         raise BoxError(f"box file {path}: {name} is not a dataset stored in the file itself")
-    if stored.shape is None:
-        raise BoxError(f"box file {path}: {name} is an empty dataset; write its values")
+    if not stored.shape:
+        raise BoxError(f"box file {path}: {name} is no array; write its values")
     return stored
 
 

@@ -21,6 +21,7 @@ from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
 from halokeras.boxes.checksums import OLDER, new_file, promise, seal, stored_bytes
 from halokeras.boxes.gridding import Shape
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import ModelError, OutputError
 from halokeras.files import (
     Held,
@@ -33,7 +34,7 @@ from halokeras.files import (
     unwritable,
     write_text,
 )
-from halokeras.painting.tiles import WritableGrid
+from halokeras.painting.tiles import WritableGrid, cover
 
 _SECONDS_BETWEEN_COMMITS = 2.0
 
@@ -116,10 +117,11 @@ def partial_counts(
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
             holding.enter_context(held(part.parent))
-            done = _rows_done(part, journal, identity)
+            done = _rows_done(part, journal, identity, len(cover(shape, tile)))
             if not done:
                 _create(part, header, shape, dtype, tile)
             with _opened(part) as store:
+                _check_counts(store, part, shape, dtype)
                 partial = PartialCounts(store, part, journal, done, identity)
                 yield partial
                 partial.seal()
@@ -156,13 +158,15 @@ def _forget_beginning(part: Path, journal: Path) -> None:
         shutil.rmtree(part.parent, ignore_errors=True)
 
 
-def _rows_done(part: Path, journal: Path, identity: str) -> int:
+def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int:
     if not (part.exists() and journal.exists()):
         return 0
     try:
         told: dict[str, Any] = json.loads(journal.read_text(encoding="utf-8"))
-        found, rows = str(told["identity"]), int(told["rows"])
-    except (ValueError, KeyError, TypeError) as error:
+        found, done = str(told["identity"]), told["rows"]
+        if not isinstance(done, int) or not 0 <= done <= rows:
+            raise ValueError(f"{rows} rows are painted in all")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise OutputError(
             f"{journal} does not tell how far the painting got; remove {part.parent} to start over"
         ) from error
@@ -171,7 +175,17 @@ def _rows_done(part: Path, journal: Path, identity: str) -> int:
             f"{part} was begun on another density, with another painter or another seed; finish "
             f"that, or remove {part.parent} to start over"
         )
-    return rows
+    return done
+
+
+def _check_counts(store: Any, part: Path, shape: Shape, dtype: type[np.generic]) -> None:
+    """Refuse what an earlier process has begun if it was damaged since."""
+    try:
+        as_begun = store["counts"].shape == shape and store["counts"].dtype == dtype
+    except UNREADABLE:
+        as_begun = False
+    if not as_begun:
+        raise OutputError(f"{part} is damaged; remove {part.parent} to start over")
 
 
 def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape) -> None:

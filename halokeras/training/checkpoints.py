@@ -20,6 +20,12 @@ from halokeras.training.wgan import HaloPaintingGAN
 _KEPT = 2
 _MANIFEST, _STATE = "manifest.json", "state"
 
+_UNREADABLE = (
+    *(AssertionError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    tf.errors.OpError,
+)
+"""What TensorFlow raises for files that are damaged or of other networks."""
+
 
 class Checkpoints:
     """The checkpoints of one run: both networks, the averages, the optimizers, step, best score.
@@ -98,7 +104,7 @@ class Checkpoints:
                     self._checkpoint.read(str(path / _STATE)).assert_consumed()
                 else:
                     self._checkpoint.restore(str(path)).assert_consumed()
-            except (AssertionError, ValueError, OSError, tf.errors.OpError) as error:
+            except _UNREADABLE as error:
                 reason = str(error) if isinstance(error, ValueError) else "it cannot be read"
                 self.damaged.append(f"checkpoint {path} is passed over: {reason}")
                 continue

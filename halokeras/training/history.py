@@ -161,10 +161,13 @@ def _formatted(row: Row) -> dict[str, str]:
 def _parsed(fields: dict[str, Any]) -> Row | None:
     """Read a row, or give None where a run was killed in the middle of it."""
     try:
+        seconds = float(fields["seconds"])
+        if not math.isfinite(seconds):
+            return None
         return Row(
             int(fields["step"]),
             fields["stage"],
-            float(fields["seconds"]),
+            seconds,
             {name: float(fields[name]) for name in _LOSSES if fields.get(name)},
             _parsed_validation(fields) if fields.get("score") else None,
         )

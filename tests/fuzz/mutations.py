@@ -339,7 +339,8 @@ def _change_hdf5(file: h5py.File, rng: Rng) -> None:
             _other_attribute(holder, name, rng)
         return
     target = pick(rng, datasets)
-    name, group, values = target.name, target.parent, target[()]
+    large = target.size is not None and target.size > 10**5  # made so by a mutation before
+    name, group, values = target.name, target.parent, np.zeros(8) if large else target[()]
     del file[name]
     leaf = name.rpartition("/")[2]
     pick(rng, _STORES)(group, leaf, np.asarray(values), rng)
@@ -363,9 +364,11 @@ def _unwritten(group: Any, leaf: str, values: Any, rng: Rng) -> None:
     shape = [shape for shape in _SHAPES if shape and min(shape) > 0 and len(shape) < 32]
     chosen = values.shape if rng.random() < 0.2 else pick(rng, shape)
     chunks = tuple(min(side, 64) for side in chosen)
-    layout = {"chunks": chunks} if rng.random() < 0.7 else {}
-    fill = {"fillvalue": 1} if values.dtype.kind in "fiu" else {}
-    group.create_dataset(leaf, chosen, values.dtype, **layout, **fill)
+    if rng.random() < 0.7:
+        fill = {"fillvalue": 1} if values.dtype.kind in "fiu" else {}
+        group.create_dataset(leaf, chosen, values.dtype, chunks=chunks, **fill)
+    else:  # without a value to fill with, which would be written
+        group.create_dataset(leaf, chosen, values.dtype)
 
 
 def _one_large_chunk(group: Any, leaf: str, values: Any, rng: Rng) -> None:

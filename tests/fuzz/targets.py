@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
@@ -14,7 +15,7 @@ import h5py
 import numpy as np
 from scipy import fft
 
-from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
+from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
 from halokeras.boxes.box_file import Header, read_box, write_box, write_header
 from halokeras.boxes.cosmology import ABACUS_COSMOS
 from halokeras.boxes.cosmology_file import load_cosmology
@@ -138,12 +139,16 @@ def _box() -> Box:
 
 
 def _boxes(folder: Path) -> None:
-    for name in ("full", "counts", "moving"):
+    for name in ("full", "counts", "moving", "unsealed"):
         (folder / name).mkdir()
     write_box(_box(), folder / "full" / "box.h5")
     counts = np.random.default_rng(3).integers(0, 4, (4, 5, 6), dtype=np.uint16)
     write_box(Box(4.0, 0.0, None, counts=counts), folder / "counts" / "box.h5")
     box = _box()
+    with h5py.File(folder / "unsealed" / "box.h5", "w") as file:
+        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        for name, values in box_arrays(box).items():
+            file.create_dataset(name, data=values, chunks=True, compression="gzip")
     with h5py.File(folder / "moving" / "box.h5", "w") as file:
         write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
         file["density"] = box.density
@@ -237,12 +242,16 @@ _JOURNAL = "0" * 64
 
 def _partial(folder: Path) -> None:
     (folder / "a").mkdir()
-    part, journal = partial_paths(folder / "a" / "painted.h5")
-    part.parent.mkdir(exist_ok=True)
-    with h5py.File(part, "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, {}), (8, 8, 8))
-        file["counts"] = np.ones((8, 8, 8), np.float32)
-    journal.write_text(json.dumps({"identity": _JOURNAL, "rows": 2}))
+    header, output = Header(4.0, 0.3, COSMOLOGY, {}), folder / "a" / "painted.h5"
+    with (
+        suppress(KeyboardInterrupt),
+        partial_counts(output, header, (8, 8, 8), np.float32, _JOURNAL, (4, 4, 8)) as partial,
+    ):
+        partial.counts[:4] = np.ones((4, 8, 8), "f4")
+        partial._committed = -np.inf
+        partial.commit(2)
+        raise KeyboardInterrupt
+    assert all(path.is_file() for path in partial_paths(output))
 
 
 def _read_partial(folder: Path) -> None:
@@ -735,7 +744,7 @@ TARGETS: dict[str, Target] = {
     "density_zarr": Target(_zarr_densities, _read_density, 0.3),
     "initial_modes": Target(_initial_modes, _read_initial_modes, 2),
     "painter": Target(_painters, _read_painter, 0.5, sealed=True),
-    "checkpoints": Target(_checkpoints, _read_checkpoints, 0.2, restore=True),
+    "checkpoints": Target(_checkpoints, _read_checkpoints, 0.2, restore=True, sealed=True),
     "partial": Target(_partial, _read_partial, 1, restore=True),
     "abacus_parameters": Target(_parameters, _read_parameters, 3),
     "abacus_rockstar": Target(_rockstar, _read_rockstar, 1),
