@@ -3,6 +3,8 @@
 Commands import what they use, so that `halopaint --help` answers at once.
 """
 
+import signal
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -93,8 +95,12 @@ app.add_typer(prepare, name="prepare")
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; SIGTERM ends it as Ctrl-C does, with nothing left half-written."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        app()
+    except KeyboardInterrupt:  # before the command began
+        sys.exit(130)
 
 
 def _version(wanted: bool) -> None:

@@ -1,25 +1,32 @@
 """Files and folders that appear whole or not at all."""
 
 import ctypes
+import fcntl
 import os
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
 
+_SUFFIX = ".halopaint"
+_CLOCK_TICK = 10**8
+"""Nanoseconds by which the times of files may lag behind the clock."""
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
+
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target` that takes its name once the block succeeds.
+    """Give a temporary path near `target` that takes its name once the block succeeds.
 
     The temporary file is synced to disk before the rename, so a reader, or a crash at any
     moment, sees the old file or the new one, never a part. On any exception the temporary
-    file is removed and `target` is left as it was.
+    file is removed and `target` is left as it was; what a killed process left behind, the next
+    one that writes into the folder removes.
 
     Parameters
     ----------
@@ -31,29 +38,18 @@ def whole_file(target: Path) -> Iterator[Path]:
     OutputError
         If the folder cannot be made or written, or the disk is full.
     """
-    temporary: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}.", suffix=".part"
-        )
-        os.close(handle)
-        temporary = Path(name)
+    with _temporary_folder(target) as folder:
+        temporary = folder / target.name
+        temporary.touch()
         yield temporary
         sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         sync(target.parent)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
-    """Give an empty folder beside `target` that takes its name once the block succeeds.
+    """Give an empty folder near `target` that takes its name once the block succeeds.
 
     As `whole_file`; a folder of that name is replaced if it is of the same kind.
 
@@ -71,24 +67,23 @@ def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
     OutputError
         If the folder cannot be made or written, the disk is full, or another folder is there.
     """
-    temporary: Path | None = None
     target = target.resolve()
+    if _aside(target).exists() and not target.exists():  # killed in the midst of `swap`
+        _aside(target).rename(target)
+    check_replaceable(target, mark, kind)
+    with _temporary_folder(target) as folder:
+        temporary = folder / target.name
+        temporary.mkdir()
+        yield temporary
+        sync_tree(temporary)
+        swap(temporary, target)
+        sync(target.parent)
+
+
+def check_replaceable(target: Path, mark: str, kind: str) -> None:
+    """Raise `OutputError` if `target` is there and neither empty nor a folder that holds `mark`."""
     if target.exists() and not (target / mark).exists() and not _is_empty(target):
         raise OutputError(f"{target} is there and no {kind}; choose another folder")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        temporary.chmod(0o755)
-        yield temporary
-        for path in [*temporary.rglob("*"), temporary]:
-            sync(path)
-        _swap(temporary, target)
-        sync(target.parent)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def make_folder(target: Path) -> None:
@@ -109,6 +104,61 @@ def check_writable(target: Path) -> None:
         raise unwritable(target, error) from error
 
 
+def check_absent(target: Path) -> None:
+    """Raise `OutputError` if `target` is there, for a command that never replaces its output."""
+    if target.exists():
+        remove_abandoned(target.parent)
+        raise OutputError(f"{target} exists; remove it, or choose another --output")
+
+
+class Held(Exception):
+    """A folder that another process holds."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if missing, for this process alone; the system lets go of a dead one's.
+
+    On a file system without such locks, as some of clusters, the block runs without one.
+
+    Raises
+    ------
+    Held
+        If another process holds it.
+    OSError
+        If it cannot be made.
+    """
+    lock = _hold(folder)
+    while lock is None:  # it was removed by the one who held it
+        lock = _hold(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary folders in `folder` whose processes are dead, and no others."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return
+    for name in names:
+        if not _TEMPORARY.fullmatch(name):
+            continue
+        try:
+            lock = os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder / name, ignore_errors=True)
+        except OSError:  # it is alive, or the file system cannot tell
+            continue
+        finally:
+            os.close(lock)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write `text` to `target` whole, or raise `OutputError` and leave it as it was."""
     with whole_file(target) as temporary:
@@ -117,12 +167,23 @@ def write_text(target: Path, text: str) -> None:
 
 def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     """Give the error that says why `target` cannot be written, and what to do."""
-    reason = getattr(error, "strerror", None) or str(error)
+    reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
-    reason = of_the_system[1] if of_the_system else " ".join(reason.split())
+    number = getattr(error, "errno", None)
+    if number:
+        reason = os.strerror(number)
+    elif of_the_system:
+        reason = of_the_system[1]
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"
     )
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make a file `size` bytes long and take the space on the disk, where the system can."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def sync(path: Path) -> None:
@@ -134,13 +195,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def sync_tree(folder: Path, since: int = 0) -> None:
+    """Have the disk hold all files below a folder that were written `since` then [ns], by name."""
+    for path in [*folder.rglob("*"), folder]:
+        if path.stat().st_mtime_ns >= since - _CLOCK_TICK:
+            sync(path)
 
 
-def _swap(temporary: Path, target: Path) -> None:
+def swap(temporary: Path, target: Path) -> None:
     """Give `temporary` the name `target`; what had that name gets the temporary one."""
     if not target.exists():
         temporary.rename(target)
@@ -148,10 +210,14 @@ def _swap(temporary: Path, target: Path) -> None:
     if _exchange(temporary, target):
         return
     # A file system that cannot exchange, such as NFS: the old folder steps aside for a moment.
-    aside = temporary.with_name(f"{temporary.name}.old")
+    aside = _aside(target)
     target.rename(aside)
     temporary.rename(target)
     aside.rename(temporary)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.aside")
 
 
 def _exchange(one: Path, other: Path) -> bool:
@@ -165,3 +231,55 @@ def _exchange(one: Path, other: Path) -> bool:
 
 def _is_empty(target: Path) -> bool:
     return target.is_dir() and not any(target.iterdir())
+
+
+@contextmanager
+def _temporary_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target`, held while the block runs and removed after it.
+
+    Raises
+    ------
+    OutputError
+        For every `OSError`.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(target.parent)
+        folder, lock = _new_folder(target)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _new_folder(target: Path) -> tuple[Path, int]:
+    """Make a folder beside `target` and lock it."""
+    while True:  # others may take it for abandoned before it is locked
+        made = tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_SUFFIX)
+        with suppress(Held):
+            lock = _hold(Path(made))
+            if lock is not None:
+                return Path(made), lock
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder; None if it was removed meanwhile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise Held from None
+    except OSError:  # no such locks here
+        return lock
+    if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
+        return lock
+    os.close(lock)
+    return None

@@ -1,7 +1,7 @@
 """The HDF5 file of a Box: written whole, read with suspicion, found by id and seed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes import zarr_store
+from halokeras.boxes import checksums, zarr_store
 from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
 from halokeras.boxes.cosmology import Cosmology, box_cosmology
 from halokeras.boxes.gridding import Shape
@@ -23,20 +23,22 @@ from halokeras.suggestions import beside
 
 FORMAT = "halopaint box"
 FORMAT_VERSION = 1
+"""Of a file without checksums; with them it is `checksums.SEALED_VERSION`."""
 
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
-_GRID = ("format", "format_version", "box_size", "voxel_size", "redshift")
+_GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
 _FIELDS = {"density": "f", "halos/position": "f", "halos/mass": "f", "counts": "fiu"}
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a box file tells of its grids: the attributes of `Box`."""
+    """What a box file tells of its grids: the attributes of `Box`, and checksums of datasets."""
 
     voxel_size: float
     redshift: float
     cosmology: Cosmology | None
     provenance: Provenance = field(default_factory=dict)
+    checksums: Mapping[str, str] | None = None
 
 
 def read_box(path: Path) -> Box:
@@ -51,6 +53,7 @@ def read_box(path: Path) -> Box:
     """
     with open_box_file(path) as (header, fields):
         arrays = {name: load(stored, path) for name, stored in fields.items()}
+        sums = header.checksums
     position, mass = (_single(arrays.get(name)) for name in ("halos/position", "halos/mass"))
     box = Box(
         voxel_size=header.voxel_size,
@@ -62,6 +65,8 @@ def read_box(path: Path) -> Box:
         provenance=header.provenance,
     )
     check_box(box, f"box file {path}")
+    if sums is not None:
+        checksums.check_datasets(sums, arrays, path)
     return box
 
 
@@ -81,10 +86,13 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
             "with `halopaint simulate` or `halopaint prepare`"
         )
     if path.suffix == zarr_store.SUFFIX:
-        group = zarr_store.open_group(path)
-        stored = {name: group[name] for name in _FIELDS if name in group}
-        stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
-        yield _read_header(dict(group.attrs), stored, path), stored
+        with zarr_store.readable(path):
+            group = zarr_store.open_group(path)
+            stored = {name: group[name] for name in _FIELDS if name in group}
+            stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
+            header = _read_header(dict(group.attrs), stored, path)
+        with zarr_store.readable(path):
+            yield header, stored
         return
     with ExitStack() as opened:
         try:
@@ -111,12 +119,16 @@ def write_box(box: Box, path: Path) -> None:
     """
     check_box(box, f"box for {path}")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    arrays = box_arrays(box)
+    room = sum(checksums.stored_bytes(array.shape, array.dtype) for array in arrays.values())
+    with whole_file(path) as temporary, checksums.new_file(temporary, room) as file:
         write_header(file, header, box.shape)
-        for name, array in box_arrays(box).items():
+        if box.halos is not None:
+            checksums.new_group(file, "halos")
+        for name, array in arrays.items():
             # A file without halos still has the two empty datasets, which cannot be chunked.
-            packed = {"compression": "gzip", "shuffle": True} if array.size else {}
-            file.create_dataset(name, data=array, **packed)
+            file.create_dataset(name, data=array, **(checksums.PACKED if array.size else {}))
+        checksums.seal(file, arrays)
 
 
 def write_header(file: Any, header: Header, shape: Shape) -> None:
@@ -139,7 +151,7 @@ def write_header(file: Any, header: Header, shape: Shape) -> None:
     if header.cosmology is not None:
         for name in _COSMOLOGY:
             file.attrs[name] = float(getattr(header.cosmology, name))
-    for name, value in header.provenance.items():
+    for name, value in sorted(header.provenance.items()):  # same data, same bits
         file.attrs[name] = value
 
 
@@ -209,10 +221,10 @@ def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> 
             "convert it with `halopaint prepare`"
         )
     version = attributes.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, checksums.SEALED_VERSION):
         raise BoxError(
             f"box file {path} has format_version {version}, this halopaint reads "
-            f"{FORMAT_VERSION}; update halopaint"
+            f"{FORMAT_VERSION} and {checksums.SEALED_VERSION}; update halopaint"
         )
     voxel_size = number(attributes, "voxel_size", path)
     redshift = number(attributes, "redshift", path)
@@ -226,7 +238,8 @@ def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> 
     known = {*_GRID, *_COSMOLOGY}
     provenance = {name: value for name, value in attributes.items() if name not in known}
     _check_size(fields, attributes.get("box_size", np.nan), voxel_size, path)
-    return Header(voxel_size, redshift, cosmology, provenance)
+    sums = checksums.checked(attributes, path) if version == checksums.SEALED_VERSION else None
+    return Header(voxel_size, redshift, cosmology, provenance, sums)
 
 
 def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:

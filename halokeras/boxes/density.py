@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from math import gcd, lcm, prod
 from pathlib import Path
 
-import h5py
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 import halokeras
+from halokeras.boxes import checksums
 from halokeras.boxes.box_file import Header, write_header
 from halokeras.boxes.cosmology import Cosmology, growth, linear_power
 from halokeras.boxes.gridding import Shape
@@ -257,17 +257,24 @@ def write_density(
     """
     density, velocity = make_fields(box, workers, progress)
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
-    with whole_file(output) as temporary, h5py.File(temporary, "w") as file:
+    chunks = tuple(min(_CHUNK, side) for side in box.voxels)
+    grids = 1 if velocity is None else 4
+    room = grids * checksums.stored_bytes(box.voxels, np.float32, chunks)
+    with whole_file(output) as temporary, checksums.new_file(temporary, room) as file:
         write_header(file, header, box.voxels)
-        chunks = tuple(min(_CHUNK, side) for side in box.voxels)
-        stored = file.create_dataset("density", box.voxels, np.float32, chunks=chunks)
+        stored = file.create_dataset(
+            "density", box.voxels, np.float32, chunks=chunks, **checksums.CHECKED
+        )
         for start in range(0, box.voxels[0], _CHUNK):
             stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
         if velocity is not None:
             shape = (3, *box.voxels)
-            moving = file.create_dataset("velocity", shape, np.float32, chunks=(1, *chunks))
+            moving = file.create_dataset(
+                "velocity", shape, np.float32, chunks=(1, *chunks), **checksums.CHECKED
+            )
             for axis, component in enumerate(velocity):
                 moving[axis] = component.astype(np.float32)
+        checksums.seal(file, file)
 
 
 def _make(

@@ -1,9 +1,11 @@
 """Zarr groups, which many processes of a cluster read and write chunk by chunk."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, HalopaintError
 
 SUFFIX = ".zarr"
 
@@ -21,6 +23,20 @@ def open_group(path: Path, mode: str = "r") -> Any:
     except (OSError, ValueError, KeyError) as error:
         raise BoxError(
             f"{path} cannot be read as a Zarr group ({str(error).splitlines()[0]}); check the path"
+        ) from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what Zarr raises for damaged metadata or chunks into `BoxError`."""
+    try:
+        yield
+    except HalopaintError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        line = (str(error) or type(error).__name__).splitlines()[0]
+        raise BoxError(
+            f"{path} cannot be read as a Zarr group ({line}); fetch or make it again"
         ) from error
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from halokeras.commands.terminal import load_tensorflow, print_tables, tell
+from halokeras.commands.options import JsonOption
+from halokeras.commands.terminal import load_tensorflow, print_tables, tell, wrote
 
 
 def benchmark(
@@ -25,6 +26,7 @@ def benchmark(
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")] = Path(
         "benchmark"
     ),
+    as_json: JsonOption = False,
 ) -> None:
     """Time training and painting on this machine, beside stock Keras and, if there, PyTorch."""
     import json
@@ -40,6 +42,6 @@ def benchmark(
     )
     write_text(output / "benchmark.json", json.dumps(found, indent=2) + "\n")
     draw(found, output / "growth.png")
-    print_tables(*tables(found))
-    for name in ("benchmark.json", "growth.png"):
-        typer.echo(f"wrote {output / name}")
+    if not as_json:
+        print_tables(*tables(found))
+    wrote([output / "benchmark.json", output / "growth.png"], as_json, **found)

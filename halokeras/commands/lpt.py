@@ -8,7 +8,6 @@ import typer
 
 from halokeras.commands.options import JsonOption, parse_voxels
 from halokeras.commands.terminal import progress, tell, wrote
-from halokeras.errors import OutputError
 
 if TYPE_CHECKING:
     from halokeras.boxes.density import LptBox
@@ -64,9 +63,9 @@ def lpt(
     from halokeras.boxes.cosmology_file import load_cosmology
     from halokeras.boxes.density import LptBox
     from halokeras.boxes.initial_modes import modes_of_file
+    from halokeras.files import check_absent
 
-    if output.exists():
-        raise OutputError(f"{output} exists; remove it, or choose another --output")
+    check_absent(output)
     named = None if cosmology else box or "00"
     wanted = LptBox(
         cosmology=load_cosmology(cosmology) if cosmology else box_cosmology(named or ""),

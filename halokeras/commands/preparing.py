@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import progress, wrote
-from halokeras.errors import OutputError
 
 if TYPE_CHECKING:
     from halokeras.boxes.cosmology import Cosmology
@@ -81,10 +80,9 @@ def target_of(output: Path | None, name: str, phase: int | None = None) -> Path:
         raise typer.BadParameter("--output is a box file and ends in .h5")
     numbered = name if phase is None else f"{name}-{phase}"
     target = output or Path("boxes") / f"{numbered}.h5"
-    if target.exists():
-        raise OutputError(f"{target} exists; remove it, or choose another --output")
-    from halokeras.files import check_writable
+    from halokeras.files import check_absent, check_writable
 
+    check_absent(target)
     check_writable(target)
     return target
 

@@ -8,7 +8,7 @@ import typer
 
 from halokeras.commands.options import JsonOption, or_shipped
 from halokeras.commands.terminal import progress, tell, wrote
-from halokeras.errors import BoxError, OutputError
+from halokeras.errors import BoxError
 
 
 def simulate(
@@ -31,14 +31,14 @@ def simulate(
         raise typer.BadParameter("give either --box or --params")
     from halokeras.boxes.box_file import box_name
     from halokeras.boxes.cosmology import box_cosmology
+    from halokeras.files import check_absent
     from halokeras.params import load_params
 
     made = []
     if box is not None:
         box_cosmology(box)  # an unknown id is told before any estimate
         target = output or Path("boxes") / box_name(box, seed)
-        if target.exists():
-            raise OutputError(f"{target} exists; remove it, or choose another --output")
+        check_absent(target)
         _simulate(target, box_id=box, seed=seed, size=size, particles=particles)
         made.append(target)
     if params is not None:

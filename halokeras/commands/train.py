@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from halokeras.commands.options import RunOption, or_shipped
-from halokeras.commands.terminal import load_tensorflow, tell
+from halokeras.commands.options import JsonOption, RunOption, or_shipped
+from halokeras.commands.terminal import Verbosity, load_tensorflow, tell, verbosity, wrote
 
 if TYPE_CHECKING:
     from halokeras.training.run import Report
@@ -27,6 +27,7 @@ def train(
         bool,
         typer.Option("--tensorboard", help="Log for TensorBoard, in the run's tensorboard folder."),
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a painter as a params file says.
 
@@ -39,26 +40,29 @@ def train(
     load_tensorflow()
     from halokeras.training.run import train
 
-    _train(lambda report: train(checked, run, report, movie=movie, tensorboard=tensorboard))
+    _train(
+        lambda report: train(checked, run, report, movie=movie, tensorboard=tensorboard), as_json
+    )
 
 
-def resume(run: RunOption = None) -> None:
+def resume(run: RunOption = None, as_json: JsonOption = False) -> None:
     """Go on with a run, by default the newest unfinished one."""
     load_tensorflow()
     from halokeras.training.run import resume
 
-    _train(lambda report: resume(run, report))
+    _train(lambda report: resume(run, report), as_json)
 
 
-def _train(start: "Callable[[Report], Path]") -> None:
+def _train(start: "Callable[[Report], Path]", as_json: bool) -> None:
     """Show a run while it trains, and name the painter it made."""
     from halokeras.training.display import TrainingDisplay
     from halokeras.training.run import Interrupted
 
     try:
-        with TrainingDisplay(Console(stderr=True)) as display:
+        console = Console(stderr=True, quiet=verbosity() is Verbosity.QUIET)
+        with TrainingDisplay(console) as display:
             painter = start(display.report)
     except Interrupted as error:
         tell("Interrupted", str(error), "yellow")
         raise typer.Exit(130) from error
-    typer.echo(f"wrote {painter}")
+    wrote([painter], as_json)

@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.checksums import CHECKED, new_file, stored_bytes
 from halokeras.errors import OutputError
 from halokeras.files import whole_file, whole_folder
 
@@ -43,6 +43,8 @@ _BIGFILE = {
 }
 """The columns by the names that nbodykit looks for."""
 _BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
+_HDF5_ROWS = 2**16
+"""Rows in a chunk."""
 _BIGFILE_ROWS = 2**25
 """Rows in each physical file, as the bigfile package writes an array."""
 _FITS_BLOCK = 2880
@@ -94,10 +96,14 @@ def check_format(format: str) -> None:
 
 @contextmanager
 def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
-    with h5py.File(path, "w") as file:
+    rows = min(size, _HDF5_ROWS)
+    room = sum(stored_bytes((size,), COLUMNS[name].dtype, (rows,)) for name in names)
+    with new_file(path, room) as file:
         file.attrs.update(about)
         for name in names:
-            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype)
+            # A catalogue without halos has empty datasets, which cannot be chunked.
+            packed = {"chunks": (rows,), **CHECKED} if size else {}
+            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype, **packed)
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
         done = 0
@@ -173,7 +179,7 @@ def _parquet(path: Path, names: Sequence[str], size: int, about: About) -> Itera
     ]
     told = {name: json.dumps(value) for name, value in about.items()}
     schema = pyarrow.schema(fields, metadata=told)
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         yield lambda rows: writer.write_table(pyarrow.table(rows, schema=schema))
 
 

@@ -1,16 +1,16 @@
 """A painted file that is written over minutes or days: killed half-way, it can be gone on with.
 
-Until it is whole the file lies beside its target under a hidden name, with a journal that says
+Until it is whole the file lies beside its target in a hidden folder, with a journal that says
 how many rows of tiles are safely on the disk. All space is taken and the structure of the file
 is on the disk before the first row; rows only overwrite values, so no moment leaves it unreadable.
+The folder is held by the process that paints, so that two of them never write the same file.
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,20 @@ import numpy as np
 
 from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
+from halokeras.boxes.checksums import OLDER, new_file, promise, seal, stored_bytes
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import ModelError, OutputError
-from halokeras.files import sync, unwritable, write_text
+from halokeras.files import (
+    Held,
+    check_replaceable,
+    held,
+    remove_abandoned,
+    swap,
+    sync,
+    sync_tree,
+    unwritable,
+    write_text,
+)
 from halokeras.painting.tiles import WritableGrid
 
 _SECONDS_BETWEEN_COMMITS = 2.0
@@ -43,6 +54,7 @@ class PartialCounts:
         self.done = done
         self._store, self._path, self._journal, self._identity = store, path, journal, identity
         self._committed = time.monotonic()
+        self._synced = 0
 
     def commit(self, done: int) -> None:
         """Note that `done` rows are filled; at most every two seconds, as it waits for the disk."""
@@ -53,10 +65,18 @@ class PartialCounts:
         self._committed = time.monotonic()
 
     def flush(self) -> None:
-        """Have what was written survive this process; of an HDF5 file, the machine too."""
+        """Have what was written survive this process and the machine."""
         if isinstance(self._store, h5py.File):
             self._store.flush()
             sync(self._path)
+        else:
+            sync_tree(self._path, self._synced)
+            self._synced = time.time_ns()
+
+    def seal(self) -> None:
+        """Write the checksum of the counts, all of which are there."""
+        seal(self._store)
+        self.flush()
 
 
 @contextmanager
@@ -89,31 +109,51 @@ def partial_counts(
         of another painting or damaged.
     """
     part, journal = partial_paths(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        done = _rows_done(part, journal, identity)
-        if not done:
-            _create(part, target, header, shape, dtype, tile)
-        with _opened(part, target) as store:
-            partial = PartialCounts(store, part, journal, done, identity)
-            yield partial
-            partial.flush()
-        if target.is_dir():
-            shutil.rmtree(target)
-        part.replace(target)
-        journal.unlink(missing_ok=True)
-        sync(target.parent)
-    except ModelError:
-        _remove(part)
-        journal.unlink(missing_ok=True)
-        raise
-    except OSError as error:
-        raise unwritable(target, error) from error
+    if target.suffix == zarr_store.SUFFIX:
+        check_replaceable(target, "zarr.json", "Zarr group")
+    with ExitStack() as holding:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(target.parent)
+            holding.enter_context(held(part.parent))
+            done = _rows_done(part, journal, identity)
+            if not done:
+                _create(part, header, shape, dtype, tile)
+            with _opened(part) as store:
+                partial = PartialCounts(store, part, journal, done, identity)
+                yield partial
+                partial.seal()
+            if target.is_dir() and target.suffix == zarr_store.SUFFIX:
+                swap(part, target)
+            else:
+                part.replace(target)
+            shutil.rmtree(part.parent)
+            sync(target.parent)
+        except Held:
+            raise OutputError(
+                f"another process is writing {target}; wait for it, or choose another --output"
+            ) from None
+        except ModelError:
+            shutil.rmtree(part.parent, ignore_errors=True)
+            raise
+        except (OSError, RuntimeError) as error:  # HDF5 tells of a full disk in either
+            _forget_beginning(part, journal)
+            raise unwritable(target, error) from error
+        except BaseException:
+            _forget_beginning(part, journal)
+            raise
 
 
 def partial_paths(target: Path) -> tuple[Path, Path]:
-    """Give where the unfinished file and its journal lie."""
-    return target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.journal")
+    """Give where the unfinished file and its journal lie, in a folder of their own."""
+    folder = target.with_name(f".{target.name}.part")
+    return folder / target.name, folder / "journal.json"
+
+
+def _forget_beginning(part: Path, journal: Path) -> None:
+    """Remove what no journal tells how to go on with."""
+    if not journal.exists():
+        shutil.rmtree(part.parent, ignore_errors=True)
 
 
 def _rows_done(part: Path, journal: Path, identity: str) -> int:
@@ -124,72 +164,49 @@ def _rows_done(part: Path, journal: Path, identity: str) -> int:
         found, rows = str(told["identity"]), int(told["rows"])
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
-            f"{journal} does not tell how far the painting got; remove it and {part.name} to "
-            "start over"
+            f"{journal} does not tell how far the painting got; remove {part.parent} to start over"
         ) from error
     if found != identity:
         raise OutputError(
             f"{part} was begun on another density, with another painter or another seed; finish "
-            f"that, or remove it and {journal.name} to start over"
+            f"that, or remove {part.parent} to start over"
         )
     return rows
 
 
-def _create(
-    part: Path, target: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape
-) -> None:
-    if target.suffix == zarr_store.SUFFIX:
-        _remove(part)
+def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape) -> None:
+    if part.suffix == zarr_store.SUFFIX:
+        if part.exists():
+            shutil.rmtree(part)
         group = zarr_store.open_group(part, "w")
         write_header(group, header, shape)
         group.create_array("counts", shape=shape, chunks=tile, dtype=np.dtype(dtype))
+        promise(group, ["counts"])
         return
-    if part.exists():
-        with _opened(part, target):  # refuses one that another process is writing
-            pass
-    try:
-        _create_hdf5(part, header, shape, dtype)
-        _reserve(part)
-    except (OSError, RuntimeError) as error:  # HDF5 tells of a full disk in either
-        _remove(part)
-        raise unwritable(target, error) from error
+    _create_hdf5(part, header, shape, dtype)
     sync(part)
     sync(part.parent)
 
 
 def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
-    with h5py.File(part, "w") as file:
+    with new_file(part, stored_bytes(shape, dtype), OLDER) as file:
         write_header(file, header, shape)
+        promise(file, ["counts"])
         space = h5py.h5s.create_simple(shape)
         kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
         properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        properties.set_obj_track_times(False)
         h5py.h5d.create(file.id, b"counts", kind, space, properties)
 
 
-def _reserve(part: Path) -> None:
-    """Take the space on the disk now, where the system can, rather than row by row."""
-    if hasattr(os, "posix_fallocate"):
-        with part.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
-
-
-def _remove(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part)
-    else:
-        part.unlink(missing_ok=True)
-
-
-def _opened(part: Path, target: Path) -> AbstractContextManager[Any]:
-    if target.suffix == zarr_store.SUFFIX:
+def _opened(part: Path) -> AbstractContextManager[Any]:
+    if part.suffix == zarr_store.SUFFIX:
+        for cut_off in part.rglob("*.partial"):  # chunks that a killed process was writing
+            cut_off.unlink()
         return nullcontext(zarr_store.open_group(part, "r+"))
     try:
         file: AbstractContextManager[Any] = h5py.File(part, "r+")
         return file
     except OSError as error:
-        if isinstance(error, BlockingIOError) or "lock" in str(error):
-            raise OutputError(
-                f"another process is writing {target}; wait for it, or choose another --output"
-            ) from error
-        raise OutputError(f"{part} is damaged; remove it and its .journal to start over") from error
+        raise OutputError(f"{part} is damaged; remove {part.parent} to start over") from error

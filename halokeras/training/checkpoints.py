@@ -1,13 +1,24 @@
-"""Checkpoints that hold all that a run needs to go on to the same bits."""
+"""Checkpoints that hold all that a run needs to go on to the same bits.
 
+Each is a folder, written whole, of TensorFlow's files and a manifest of their SHA-256, so that a
+flipped bit is noticed and the checkpoint before it taken up.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
 
-from halokeras.errors import RunError
+from halokeras.errors import OutputError, RunError
+from halokeras.files import whole_folder
 from halokeras.training.wgan import HaloPaintingGAN
 
 _KEPT = 2
+_MANIFEST, _STATE = "manifest.json", "state"
 
 
 class Checkpoints:
@@ -21,10 +32,16 @@ class Checkpoints:
         Compiled, so that its optimizers are built.
     folder
         Where the checkpoints lie.
+
+    Attributes
+    ----------
+    damaged
+        A sentence for each checkpoint that `restore` passed over.
     """
 
     def __init__(self, gan: HaloPaintingGAN, folder: Path) -> None:
         self.best_score = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
+        self.damaged: list[str] = []
         # variables by name of their owner: TensorFlow does not look into the lists of layers that
         # Keras models keep, and would leave those weights out without a word
         owners = {
@@ -43,23 +60,28 @@ class Checkpoints:
         )
         self._gan = gan
         self._folder = folder
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=_KEPT)
 
     def save(self) -> None:
-        """Write a checkpoint of the present step; the pointer to it is replaced last.
+        """Write a checkpoint of the present step, then remove all but the newest two.
 
         Raises
         ------
         RunError
             If it cannot be written.
         """
+        target = self._folder / f"step-{int(self._gan.step.numpy()):08d}"
         try:
-            self._manager.save(checkpoint_number=int(self._gan.step.numpy()))
-        except (OSError, tf.errors.OpError) as error:
+            with whole_folder(target, _MANIFEST, "checkpoint") as temporary:
+                self._checkpoint.write(str(temporary / _STATE))
+                sums = {path.name: _sha256(path) for path in sorted(temporary.iterdir())}
+                (temporary / _MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1) + "\n")
+        except (OutputError, tf.errors.OpError) as error:
             raise RunError(
                 f"cannot write a checkpoint to {self._folder}; free some space or make it "
                 "writable, then `halopaint resume`"
             ) from error
+        for older in self._found()[_KEPT:]:
+            shutil.rmtree(older, ignore_errors=True)
 
     def restore(self) -> bool:
         """Take up the newest checkpoint that is whole; False if there is none.
@@ -69,13 +91,49 @@ class Checkpoints:
         RunError
             If there are checkpoints but none can be read.
         """
-        paths = self._manager.checkpoints[::-1]
-        for path in paths:
+        for path in [*self._found(), *self._of_older_versions()]:
             try:
-                self._checkpoint.restore(path).assert_consumed()
-            except (AssertionError, ValueError, OSError, tf.errors.OpError):
+                if path.is_dir():
+                    _check(path)
+                    self._checkpoint.read(str(path / _STATE)).assert_consumed()
+                else:
+                    self._checkpoint.restore(str(path)).assert_consumed()
+            except (AssertionError, ValueError, OSError, tf.errors.OpError) as error:
+                reason = str(error) if isinstance(error, ValueError) else "it cannot be read"
+                self.damaged.append(f"checkpoint {path} is passed over: {reason}")
                 continue
             return True
-        if paths:
-            raise RunError(f"no checkpoint in {self._folder} can be read; start a new run")
+        if self.damaged:
+            raise RunError(f"{self.damaged[0]}; no checkpoint before it is whole: start a new run")
         return False
+
+    def _found(self) -> list[Path]:
+        """Give the checkpoints, the newest first."""
+        return _newest_first(self._folder.glob("step-*"), r"step-(\d+)")
+
+    def _of_older_versions(self) -> list[Path]:
+        """Give the prefixes of files that `tf.train.CheckpointManager` wrote."""
+        prefixes = (path.with_suffix("") for path in self._folder.glob("ckpt-*.index"))
+        return _newest_first(prefixes, r"ckpt-(\d+)")
+
+
+def _newest_first(paths: Iterable[Path], name: str) -> list[Path]:
+    named = [(re.fullmatch(name, path.name), path) for path in paths]
+    found = {int(step[1]): path for step, path in named if step}
+    return [found[step] for step in sorted(found, reverse=True)]
+
+
+def _check(path: Path) -> None:
+    """Raise `ValueError` that names the file of a checkpoint that is not what was written."""
+    try:
+        sums = json.loads((path / _MANIFEST).read_bytes())["sha256"].items()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{_MANIFEST} is damaged") from error
+    for name, stated in sums:
+        if Path(name).name != name or _sha256(path / name) != stated:
+            raise ValueError(f"{name} is damaged, its checksum is not the one in {_MANIFEST}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -50,6 +50,8 @@ class TrainingDisplay:
         self._validation = progress.validation or self._validation
         if self._first is None or self._first[0] != progress.stage.name:
             self._first = (progress.stage.name, progress.step, time.monotonic())
+        for warning in progress.warnings:
+            self._console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
         headline = self._headline(progress)
         if self._console.is_terminal:
             self._live.update(self._panel(headline, progress))

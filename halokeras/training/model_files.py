@@ -1,6 +1,7 @@
 """The files of a saved painter, read with suspicion and without TensorFlow.
 
-A saved painter is a folder of files, none of which can run code::
+A saved painter is a folder of files, none of which can run code, and from which no more is read
+or allocated than the architecture, within limits, says::
 
     architecture.json   format, format version and the painter's constructor arguments
     weights.npz         one float32 array per weight, named and shaped as the architecture says
@@ -17,8 +18,11 @@ import hashlib
 import io
 import json
 import math
+import os
+import stat
+import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -40,9 +44,29 @@ FORMAT_VERSION = 1
 ARCHITECTURE, WEIGHTS, PROVENANCE = "architecture.json", "weights.npz", "provenance.json"
 EXPECTED, LAW = "expected.npz", "count_law.json"
 MANIFEST = "manifest.json"
-_LARGEST_JSON = 16 * 2**20  # bytes
+_LARGEST_HEADER = 2**16  # bytes
+_LARGEST_JSON = 4 * 2**20  # bytes
 _LARGEST_WEIGHTS = 512 * 2**20  # bytes
+_LARGEST_ENTRY = 2**12  # bytes of names and headers of an array
+_LARGEST_NUMBER = 4096
+_MOST_LAYERS = 512
+_MOST_WORK = 3 * 10**11  # multiplications, some seconds
+_MOST_MEMORY = 4 * 2**30  # bytes of a layer over a tile as they are painted
+_TILE = 64  # voxels
 _UNITY = 1e-6  # by which a sum of probabilities may miss 1
+
+_NOT_AN_ARCHIVE = (
+    zipfile.BadZipFile,
+    struct.error,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+)
+"""What zipfile and numpy raise for malformed input."""
 
 Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -111,22 +135,30 @@ def read_files(folder: Path) -> PainterFiles:
     if not folder.is_dir():
         meant = beside(folder, shipped("saved_models"))
         raise ModelError(f"no saved painter {folder}{meant}; give the folder that training wrote")
-    manifest = _parse(folder / MANIFEST, _read(folder / MANIFEST, _LARGEST_JSON))
-    names = {ARCHITECTURE: _LARGEST_JSON, PROVENANCE: _LARGEST_JSON, WEIGHTS: _LARGEST_WEIGHTS}
-    if LAW in _checksums(folder, manifest):
-        names |= {EXPECTED: _LARGEST_WEIGHTS, LAW: _LARGEST_JSON}
-    files = {name: _read(folder / name, largest) for name, largest in names.items()}
-    header = _parse(folder / ARCHITECTURE, files[ARCHITECTURE])
-    fields = _parse(folder / PROVENANCE, files[PROVENANCE])
+    manifest = _parse(folder / MANIFEST, _read(folder / MANIFEST, _LARGEST_HEADER))
+    checksums = _checksums(folder, manifest)
+
+    def read(name: str, largest: int) -> bytes:
+        content = _read(folder / name, largest)
+        if checksums[name] != sha256(content):
+            raise ModelError(
+                f"{folder / name} is damaged or edited: its checksum is not the one in "
+                f"{MANIFEST}; copy the folder again"
+            )
+        return content
+
+    header = _parse(folder / ARCHITECTURE, read(ARCHITECTURE, _LARGEST_HEADER))
     _check_format(folder, header)
-    _check_manifest(folder, manifest, files)
+    fields = _parse(folder / PROVENANCE, read(PROVENANCE, _LARGEST_JSON))
     provenance = read_provenance(fields, str(folder / PROVENANCE))
     params = _read_architecture(folder / ARCHITECTURE, header)
-    weights = _unpack(folder / WEIGHTS, files[WEIGHTS])
-    if LAW not in files:
+    largest = _largest_file(params)
+    weights = _unpack(folder / WEIGHTS, read(WEIGHTS, largest))
+    if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
-    expected = _unpack(folder / EXPECTED, files[EXPECTED])
-    return PainterFiles(params, provenance, weights, expected, _read_law(folder / LAW, files[LAW]))
+    expected = _unpack(folder / EXPECTED, read(EXPECTED, largest))
+    law = _read_law(folder / LAW, read(LAW, _LARGEST_JSON))
+    return PainterFiles(params, provenance, weights, expected, law)
 
 
 def hash_painter(
@@ -186,14 +218,19 @@ def _read_law(path: Path, content: bytes) -> CountLaw:
 
 def _read(path: Path, largest: int) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > largest:
-            raise ModelError(f"{path} has {size} bytes, more than a painter's file ever holds")
-        return path.read_bytes()
+        # A pipe without a writer would keep an ordinary open waiting for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ModelError(f"{path} is not a regular file; copy the folder again")
+            content = file.read(largest + 1)
     except FileNotFoundError as error:
         raise ModelError(f"{path.parent} is not a saved painter: it has no {path.name}") from error
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+        raise ModelError(f"cannot read {path}: {error.strerror}; copy the folder again") from error
+    if len(content) > largest:
+        raise ModelError(f"{path} has more than the {largest} bytes such a file ever holds")
+    return content
 
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
@@ -203,7 +240,21 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
         raise ModelError(f"{path} is not valid JSON ({error}); copy the folder again") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is not a JSON object; copy the folder again")
+    if not all(text.isprintable() for text in _texts(value)):
+        raise ModelError(f"{path} holds control characters; remove them")
     return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give all texts of a JSON value, line breaks and tabs made spaces: some will be shown."""
+    if isinstance(value, str):
+        yield value.translate({ord(c): " " for c in "\n\r\t"})
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (name, *_texts(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -231,19 +282,16 @@ def _check_format(folder: Path, header: dict[str, Any]) -> None:
 
 def _checksums(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     checksums = manifest.get("sha256")
-    if not isinstance(checksums, dict):
-        raise ModelError(f"{folder / MANIFEST} lists no checksums; copy the folder again")
+    always = {ARCHITECTURE, WEIGHTS, PROVENANCE}
+    if not isinstance(checksums, dict) or set(checksums) not in (
+        always,
+        always | {EXPECTED, LAW},
+    ):
+        raise ModelError(
+            f"{folder / MANIFEST} does not list the checksums of a painter's files; copy the "
+            "folder again"
+        )
     return checksums
-
-
-def _check_manifest(folder: Path, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
-    checksums = _checksums(folder, manifest)
-    for name, content in files.items():
-        if checksums.get(name) != sha256(content):
-            raise ModelError(
-                f"{folder / name} is damaged or edited: its checksum is not the one in "
-                f"{MANIFEST}; copy the folder again"
-            )
 
 
 def _read_architecture(path: Path, header: dict[str, Any]) -> PainterParams:
@@ -252,12 +300,47 @@ def _read_architecture(path: Path, header: dict[str, Any]) -> PainterParams:
     except ValidationError as error:
         field = ".".join(str(part) for part in ("painter", *error.errors()[0]["loc"]))
         raise ModelError(f"{path}: {field}: {error.errors()[0]['msg']}") from error
+    try:
+        check_size(params)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    return params
+
+
+def check_size(params: PainterParams) -> None:
+    """Raise `ModelError` if a painter is larger than any that `read_files` would take."""
+    numbers = (params.blocks, params.filters, params.head_layers, params.head_filters)
+    if max(*numbers, *params.kernel_sizes) > _LARGEST_NUMBER:
+        raise ModelError(f"a number above {_LARGEST_NUMBER} is more than any painter has")
+    layers = params.blocks * len(params.kernel_sizes) + params.head_layers
+    if layers > _MOST_LAYERS:
+        raise ModelError(f"{layers} layers are more than any painter has ({_MOST_LAYERS})")
+    weights = _count_weights(params)
+    if 4 * weights > _LARGEST_WEIGHTS:
+        raise ModelError(f"about {weights:.1g} weights are more than any painter has")
+    work = weights * (2 * params.margin + 1) ** 3
+    if work > _MOST_WORK:
+        raise ModelError(f"{work:.1g} multiplications to build it are more than any painter has")
+    branches = params.filters * len(params.kernel_sizes)
+    memory = 4 * (_TILE + 2 * params.margin) ** 3 * max(branches, params.head_filters)
+    if memory > _MOST_MEMORY:
+        raise ModelError(f"layers of {memory / 2**30:.0f} GiB a tile are more than any painter has")
+
+
+def _count_weights(params: PainterParams) -> int:
+    """Give about how many weights a painter has: those between its layers, without biases."""
     kernels = sum(size**3 for size in params.kernel_sizes)
     weights = params.blocks * kernels * params.filters**2
-    weights += params.head_layers * params.head_filters**2 + params.filters * params.head_filters
-    if 4 * weights > _LARGEST_WEIGHTS:
-        raise ModelError(f"{path} describes about {weights:.1g} weights, more than any painter has")
-    return params
+    return weights + (
+        params.head_layers * params.head_filters**2 + params.filters * params.head_filters
+    )
+
+
+def _largest_file(params: PainterParams) -> int:
+    """Give bytes that the weights of a painter and their names take at most, generously."""
+    layers = params.blocks * (len(params.kernel_sizes) + 2) + params.head_layers + 2
+    widest = max(params.filters * len(params.kernel_sizes), params.head_filters)
+    return 2 * 4 * _count_weights(params) + 2 * layers * (_LARGEST_ENTRY + 4 * widest)
 
 
 def _unpack(path: Path, content: bytes) -> Weights:
@@ -266,17 +349,23 @@ def _unpack(path: Path, content: bytes) -> Weights:
     left = len(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.namelist():
-                name = member.removesuffix(".npy")
+            for member in archive.infolist():
+                name = member.filename.removesuffix(".npy")
+                if name in weights:
+                    raise ValueError(f"it holds {name} twice")
                 weights[name] = _array(path, archive, member, left)
                 left -= weights[name].nbytes
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, RuntimeError) as error:
+    except _NOT_AN_ARCHIVE as error:
         raise ModelError(f"{path} is not a plain .npz file ({error}); copy it again") from error
     return weights
 
 
-def _array(path: Path, archive: zipfile.ZipFile, member: str, largest: int) -> NDArray[np.float32]:
-    name = member.removesuffix(".npy")
+def _array(
+    path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int
+) -> NDArray[np.float32]:
+    name = member.filename.removesuffix(".npy")
+    if member.compress_type != zipfile.ZIP_STORED:  # a few bytes could unpack to any size
+        raise ValueError(f"{name} is compressed")
     with archive.open(member) as file:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"{name} is of another .npy version")
@@ -286,7 +375,10 @@ def _array(path: Path, archive: zipfile.ZipFile, member: str, largest: int) -> N
         size = 4 * math.prod(shape)
         if min(shape, default=1) < 1 or size > largest:
             raise ModelError(f"{path}: weight {name} promises {shape} values, which it cannot hold")
-        values = np.frombuffer(file.read(size), dtype="<f4").reshape(shape)
+        content = file.read(size + 1)
+        if len(content) != size:
+            raise ValueError(f"{name} has not the size that it states")
+        values = np.frombuffer(content, dtype="<f4").reshape(shape)
     if not np.isfinite(values).all():
         raise ModelError(f"{path}: weight {name} holds NaN or infinite values; train again")
     return values

@@ -13,6 +13,7 @@ import numpy as np
 from halokeras.errors import ModelError
 from halokeras.files import whole_folder
 from halokeras.networks.painter import Painter, built_painter
+from halokeras.params import PainterParams
 from halokeras.training.count_law import CountLaw
 from halokeras.training.model_files import (
     ARCHITECTURE,
@@ -24,6 +25,7 @@ from halokeras.training.model_files import (
     PROVENANCE,
     WEIGHTS,
     Weights,
+    check_size,
     check_weights,
     hash_painter,
     law_fields,
@@ -97,6 +99,7 @@ def save_painter(
         If the folder cannot be written.
     """
     checked = read_provenance(provenance, PROVENANCE)
+    check_size(PainterParams.model_validate(painter.get_config()))
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
     files = {
         ARCHITECTURE: to_json(header, ARCHITECTURE),

@@ -6,6 +6,7 @@ import platform
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from halokeras import __version__
-from halokeras.errors import RunError
-from halokeras.files import make_folder, write_text
+from halokeras.errors import ModelError, ParamsError, RunError
+from halokeras.files import Held, held, make_folder, remove_abandoned, sync, unwritable, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
 from halokeras.params import OptimizerParams, Params, load_params
@@ -30,6 +31,7 @@ from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History, Row
 from halokeras.training.interrupts import Interrupts
+from halokeras.training.model_files import check_size
 from halokeras.training.model_store import DrawModel, save_painter
 from halokeras.training.run_folder import BEST, CHECKPOINTS, FINISHED, HISTORY, PARAMS, last_written
 from halokeras.training.stages import Stage, stages
@@ -49,6 +51,7 @@ class Progress:
     losses: dict[str, float] = field(default_factory=dict)
     validation: Validation | None = None
     rows: Sequence[Row] = ()
+    warnings: tuple[str, ...] = ()
 
 
 Report = Callable[[Progress], None]
@@ -79,6 +82,8 @@ def train(
 
     Raises
     ------
+    ParamsError
+        If the painter is larger than any that could be loaded again.
     RunError
         If the folder holds a run already, boxes are missing or unfit, a loss is not finite, or
         TensorBoard is wanted but not installed.
@@ -87,21 +92,24 @@ def train(
     """
     if tensorboard:
         check_tensorboard()
+    try:
+        check_size(params.painter)
+    except ModelError as error:
+        raise ParamsError(f"params painter: {error}; make it smaller") from None
     devices = find_devices()
     check_batches(params, devices.replicas)
     folder = folder or Path(params.run.directory) / params.run.name
-    if devices.is_chief and (folder / PARAMS).exists():
-        raise RunError(
-            f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
-            "or choose another --run folder"
-        )
-    data = load_data(params)
     if devices.is_chief:
-        for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
-            if wanted:
-                make_folder(folder / name)
-        write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
-    return _Run(params, folder, data, devices).go_on(report)
+        _check_new(folder)
+    data = load_data(params)
+    with _alone(folder, devices):
+        if devices.is_chief:
+            _check_new(folder)  # another process may have begun one
+            for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
+                if wanted:
+                    make_folder(folder / name)
+            write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
+        return _Run(params, folder, data, devices).go_on(report)
 
 
 def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Path:
@@ -119,10 +127,13 @@ def resume(folder: Path | None, report: Report, runs: Path = Path("runs")) -> Pa
     if not (folder / PARAMS).is_file():
         raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
     if (folder / FINISHED).exists():
+        remove_abandoned(folder)
         raise RunError(f"the run in {folder} is finished; its painter is {folder / BEST}")
     params = load_params(folder / PARAMS)
     check_batches(params, devices.replicas)
-    return _Run(params, folder, load_data(params), devices).go_on(report)
+    data = load_data(params)
+    with _alone(folder, devices):
+        return _Run(params, folder, data, devices).go_on(report)
 
 
 def newest_unfinished(runs: Path) -> Path:
@@ -133,6 +144,32 @@ def newest_unfinished(runs: Path) -> Path:
     if not unfinished:
         raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
     return max(unfinished, key=last_written)
+
+
+def _check_new(folder: Path) -> None:
+    if (folder / PARAMS).exists():
+        raise RunError(
+            f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
+            "or choose another --run folder"
+        )
+
+
+@contextmanager
+def _alone(folder: Path, devices: Devices) -> Iterator[None]:
+    """Hold the run's folder, so that no other process trains the same run."""
+    if not devices.is_chief:
+        yield
+        return
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(held(folder))
+        except Held:
+            raise RunError(
+                f"another process trains the run in {folder}; wait for it, or stop it first"
+            ) from None
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        yield
 
 
 class _Run:
@@ -189,7 +226,9 @@ class _Run:
         update = devices.compiled(self._update(stage))
         first = self._step
         if devices.is_chief:
-            report(Progress(stage, first, self.total, rows=self.history.rows))
+            damaged = tuple(self.checkpoints.damaged)
+            report(Progress(stage, first, self.total, rows=self.history.rows, warnings=damaged))
+            self.checkpoints.damaged.clear()
         for number, batch in zip(range(first, stage.stop), self._crops(stage, first), strict=True):
             self._set_learning_rates(stage, number)
             logs = update(batch)
@@ -217,6 +256,8 @@ class _Run:
             report(Progress(stage, done, self.total, losses, validation, self.history.rows))
         self.watch.after_step(done, self.gan.averaged_painter)
         if last or done % run.checkpoint_every == 0:
+            if self.history.path.exists():
+                sync(self.history.path)  # what is logged up to a checkpoint is never logged again
             self.checkpoints.save()
             self.watch.after_checkpoint()
 

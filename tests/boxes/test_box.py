@@ -163,7 +163,7 @@ def halos_is_a_dataset(file):
 
 TAMPERED = {
     "not ours": (lambda f: f.attrs.pop("format"), "not a halopaint box"),
-    "newer": (lambda f: f.attrs.__setitem__("format_version", 2), "update halopaint"),
+    "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "update halopaint"),
     "no voxel": (lambda f: f.attrs.pop("voxel_size"), "voxel_size is missing"),
     "half a cosmology": (lambda f: f.attrs.pop("n_s"), "n_s is missing"),
     "odd cosmology": (lambda f: f.attrs.__setitem__("H0", 0.7), "not a flat LCDM cosmology"),
@@ -186,6 +186,7 @@ TAMPERED = {
         lambda f: (
             replace_dataset(f, "density", shape=(100_000,) * 3, dtype="f4", chunks=(10, 10, 10)),
             f.attrs.modify("box_size", 400_000.0),
+            f.attrs.modify("format_version", 1),
         ),
         "GiB free",
     ),

@@ -98,12 +98,22 @@ def look(text, width, folder):
         command = [
             BROWSER,
             *words.split(),
-            f"--user-data-dir={folder}",
             "--dump-dom",
-            f"{address}/",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    written = re.search(r"<pre>(\{.*\})</pre>", done.stdout, re.DOTALL)
+        # On a busy machine Chromium's virtual time can end before the page is there.
+        for attempt in range(5):
+            profile = f"--user-data-dir={folder}{attempt}"
+            done = subprocess.run(
+                [*command, profile, f"{address}/"],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=True,
+            )
+            written = re.search(r"<pre>(\{.*\})</pre>", done.stdout, re.DOTALL)
+            if written:
+                break
+            asked.clear()
     assert written, done.stderr[-2000:]
     plain = written[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]

@@ -40,11 +40,13 @@ def test_an_interrupted_group_goes_on_and_replaces_an_older_one(saved, tiny_box,
     paint_file(given, saved, "m", target)
     with pytest.raises(KeyboardInterrupt):
         paint_file(given, saved, "m", target, stop)
+    (tmp_path / ".box.zarr.part" / "box.zarr" / "counts" / "0.cut_off.partial").write_text("half")
     fractions = []
     paint_file(given, saved, "m", target, fractions.append)
     assert 0 < len(fractions) < 4
     np.testing.assert_array_equal(read_box(target).counts, read_box(tmp_path / "whole.h5").counts)
     assert not list(tmp_path.glob(".*"))
+    assert not list(target.rglob("*.partial"))
 
 
 def test_a_density_is_read_from_a_group(saved, tiny_box, tmp_path):

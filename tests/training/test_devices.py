@@ -180,7 +180,7 @@ def test_two_workers_train_as_one_and_go_on_after_one_is_lost(params, one, tmp_p
     run = tmp_path / "run"
     chief, other = start_workers(tmp_path, run, command=params)
     with ending(chief, other):
-        while not (run / "checkpoints" / "ckpt-4.index").exists():
+        while not (run / "checkpoints" / "step-00000004").exists():
             assert chief.poll() is None, (tmp_path / "worker0.log").read_text()
             time.sleep(0.02)
         other.kill()

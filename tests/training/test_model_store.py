@@ -1,7 +1,9 @@
 import hashlib
 import io
 import json
+import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -255,6 +257,101 @@ def test_a_header_that_promises_more_than_it_holds_allocates_nothing(tiny_model)
             archive.writestr(f"{name}.npy", header.getvalue())
     reseal(tiny_model)
     refused(tiny_model, "1000000000000")
+
+
+def rewrite_weights(folder, change, **how):
+    """Write the archive anew, with `change` from the content of each array to another."""
+    with zipfile.ZipFile(folder / "weights.npz") as held:
+        contents = {name: held.read(name) for name in held.namelist()}
+    with zipfile.ZipFile(folder / "weights.npz", "w", **how) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, change(content))
+    reseal(folder)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_weights_are_refused_as_a_few_bytes_could_unpack_to_any_size(tiny_model, method):
+    rewrite_weights(tiny_model, lambda content: content, compression=method)
+    refused(tiny_model, "weights.npz", "compressed")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tiny_model):
+    rewrite_weights(
+        tiny_model, lambda content: content + bytes(2**24), compression=zipfile.ZIP_DEFLATED
+    )
+    tracemalloc.start()
+    refused(tiny_model, "weights.npz")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+def test_bytes_behind_an_array_are_refused(tiny_model):
+    rewrite_weights(tiny_model, lambda content: content + b"x")
+    refused(tiny_model, "size that it states")
+
+
+def test_an_array_held_twice_is_refused(tiny_model):
+    with (
+        zipfile.ZipFile(tiny_model / "weights.npz", "a") as archive,
+        pytest.warns(UserWarning, match="Duplicate"),
+    ):
+        archive.writestr("000.kernel.npy", archive.read("000.kernel.npy"))
+    reseal(tiny_model)
+    refused(tiny_model, "twice")
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "architecture.json", "manifest.json"])
+def test_no_more_is_read_than_the_file_may_hold(tiny_model, name):
+    with (tiny_model / name).open("r+b") as file:
+        file.truncate(2**30)  # sparse
+    tracemalloc.start()
+    refused(tiny_model, name, "more than")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_a_pipe_or_device_or_folder_is_no_file_of_a_painter(tiny_model):
+    path = tiny_model / "provenance.json"
+    path.unlink()
+    os.mkfifo(path)
+    refused(tiny_model, "provenance.json", "not a regular file")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    refused(tiny_model, "provenance.json", "not a regular file")
+    path.unlink()
+    path.mkdir()
+    refused(tiny_model, "provenance.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"blocks": 600, "filters": 1, "kernel_sizes": [1]}, "layers"),
+        ({"kernel_sizes": [511], "filters": 1}, "weights"),
+        ({"kernel_sizes": [13], "blocks": 20, "filters": 40}, "multiplications"),
+        ({"blocks": 10**4000}, "above 4096"),
+        ({"kernel_sizes": [10**4000 + 1]}, "above 4096"),
+        ({"filters": 4000, "kernel_sizes": [1, 1], "blocks": 1}, "GiB"),
+        ({"blocks": 1e300}, "blocks"),
+    ],
+)
+def test_a_painter_that_would_take_hours_or_all_memory_is_not_built(tiny_model, changes, reason):
+    edit_json(tiny_model / "architecture.json", lambda fields: fields["painter"].update(changes))
+    refused(tiny_model, "architecture.json", reason)
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\ud800", "\u202e", "\x00"])
+def test_a_text_that_would_play_with_the_terminal_is_refused(tiny_model, text):
+    edit_json(tiny_model / "provenance.json", lambda fields: fields.update(density_scheme=text))
+    refused(tiny_model, "provenance.json", "control characters")
+
+
+@pytest.mark.parametrize("descr", ["|O", "<f8", [["a", "<f4"]], [[1]], "(((", "x" * 300])
+def test_a_header_of_any_type_is_refused(tiny_model, descr):
+    header = repr({"descr": descr, "fortran_order": False, "shape": (1,)}).ljust(117) + "\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    rewrite_weights(tiny_model, lambda content: start + b"cos\nsystem\n(S'true'\ntR.")
+    refused(tiny_model, "weights.npz")
 
 
 @pytest.mark.parametrize("spoil", [{"voxel_size": "four"}, {"redshift": -1}, {"fingerprint": {}}])

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,10 @@ import tensorflow as tf
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ParamsError, RunError
+from halokeras.files import held
 from halokeras.params import parse_params
 from halokeras.training import run as run_module
+from halokeras.training.history import History
 from halokeras.training.model_store import load_painter
 from halokeras.training.run import Interrupted, build_gan, resume, train
 
@@ -265,3 +268,63 @@ def test_held_out_boxes_may_not_train():
     fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [{"id": "00", "seed": 1}]}}
     with pytest.raises(ParamsError, match="validate_on"):
         parse_params(json.dumps(fields), "params")
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken_up(uninterrupted, tmp_path):
+    whole, params = uninterrupted
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "finished").unlink()
+    newest = tmp_path / "run" / "checkpoints" / "step-00000022" / "state.index"
+    newest.write_bytes(newest.read_bytes()[:-1] + b"?")
+    told = []
+    resume(tmp_path / "run", lambda progress: told.extend(progress.warnings))
+    (warning,) = told
+    assert "step-00000022 is passed over: state.index is damaged" in warning
+    for ours, theirs in zip(
+        final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert history(tmp_path / "run") == history(whole)
+
+
+def test_no_whole_checkpoint_is_told(uninterrupted, tmp_path):
+    whole, _ = uninterrupted
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "finished").unlink()
+    for manifest in (tmp_path / "run" / "checkpoints").glob("*/manifest.json"):
+        manifest.write_text("{")
+    with pytest.raises(RunError, match=r"step-00000022 .*manifest.json is damaged.*a new run"):
+        resume(tmp_path / "run", ignore)
+
+
+def test_a_checkpoint_of_an_older_version_is_taken_up(uninterrupted, tmp_path):
+    _, params = uninterrupted
+    gan = build_gan(params)
+    checkpoints = run_module.Checkpoints(gan, tmp_path)
+    manager = tf.train.CheckpointManager(checkpoints._checkpoint, str(tmp_path), max_to_keep=2)
+    manager.save(checkpoint_number=7)
+    expected = [np.asarray(v) for v in gan.variables]
+    other = build_gan(params)
+    for variable in other.variables:
+        variable.assign(np.zeros_like(np.asarray(variable)))
+    assert run_module.Checkpoints(other, tmp_path).restore()
+    for ours, theirs in zip(other.variables, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_two_processes_do_not_train_the_same_run(uninterrupted, tmp_path):
+    whole, _ = uninterrupted
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "finished").unlink()
+    with held(tmp_path / "run"), pytest.raises(RunError, match="another process trains"):
+        resume(tmp_path / "run", ignore)
+
+
+def test_half_a_row_of_the_history_is_dropped(tmp_path):
+    path = tmp_path / "history.csv"
+    log = History(path)
+    log.forget_after(0)
+    log.write(5, "adversarial", 1.0, {"painter_loss": 2.0}, None)
+    with path.open("a") as file:
+        file.write("12,adversarial,3.0,0.1,,,,,,,")
+    assert [row["step"] for row in History(path).rows] == ["5"]
