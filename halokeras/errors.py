@@ -1,8 +1,17 @@
 """The one family of errors that halopaint raises for what a user can put right."""
 
+_LONGEST = 2000
+"""Characters of a message, whatever a file calls its fields."""
+
 
 class HalopaintError(Exception):
     """A problem with the user's input, told in one sentence that names the remedy."""
+
+    def __str__(self) -> str:
+        # Names and values from a stranger's file must not break the line or steer the terminal.
+        told = "".join(c if c.isprintable() else " " for c in super().__str__())
+        half = _LONGEST // 2
+        return told if len(told) <= _LONGEST else f"{told[:half]} ... {told[-half:]}"
 
 
 class BoxError(HalopaintError):

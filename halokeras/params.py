@@ -250,7 +250,7 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
 def _parse(text: str, source: str, model: type[Fields]) -> Fields:
     try:
         fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers too long, brackets too deep
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
     except ParamsError as error:
         raise ParamsError(f"{source}: {error}") from None
@@ -274,6 +274,8 @@ def _without_duplicates(value: Any, path: str = "") -> Any:
                 raise ParamsError(f"field '{path}{name}' is given twice; keep one of them")
             fields[name] = _without_duplicates(inner, f"{path}{name}.")
         return fields
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
+        raise ParamsError(f"field '{path.removesuffix('.')}' holds half a character; correct it")
     if isinstance(value, list):
         return [_without_duplicates(inner, f"{path}{i}.") for i, inner in enumerate(value)]
     return value

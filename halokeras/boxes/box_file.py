@@ -16,6 +16,7 @@ from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
 from halokeras.boxes.cosmology import Cosmology, box_cosmology
 from halokeras.boxes.gridding import Shape
 from halokeras.boxes.hdf5 import dataset, load, number, plain
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 from halokeras.files import whole_file
 from halokeras.resources import shipped
@@ -86,20 +87,14 @@ def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
             "with `halopaint simulate` or `halopaint prepare`"
         )
     if path.suffix == zarr_store.SUFFIX:
-        with zarr_store.readable(path):
-            group = zarr_store.open_group(path)
-            stored = {name: group[name] for name in _FIELDS if name in group}
-            stored = {name: array for name, array in stored.items() if zarr_store.is_array(array)}
-            header = _read_header(dict(group.attrs), stored, path)
-        with zarr_store.readable(path):
-            yield header, stored
+        yield _opened_zarr(path)
         return
     with ExitStack() as opened:
         try:
             file = opened.enter_context(h5py.File(path, "r"))
             fields = _fields(file, path)
             header = _read_header(dict(file.attrs), fields, path)
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except UNREADABLE as error:
             raise _unreadable(path, error) from error
         try:
             yield header, fields
@@ -240,6 +235,16 @@ def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> 
     _check_size(fields, attributes.get("box_size", np.nan), voxel_size, path)
     sums = checksums.checked(attributes, path) if version == checksums.SEALED_VERSION else None
     return Header(voxel_size, redshift, cosmology, provenance, sums)
+
+
+def _opened_zarr(path: Path) -> tuple[Header, dict[str, Any]]:
+    group = zarr_store.open_group(path)
+    found = {name: zarr_store.open_array(group, name, path) for name in _FIELDS}
+    fields = {name: stored for name, stored in found.items() if stored is not None}
+    try:
+        return _read_header(dict(group.attrs), fields, path), fields
+    except UNREADABLE as error:
+        raise unreadable(f"box file {path}", error) from error
 
 
 def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:

@@ -1,9 +1,9 @@
 """A grid of numbers in a file that does not describe it: NumPy, HDF5 or Zarr, left on disk."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import h5py
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from halokeras.boxes import zarr_store
 from halokeras.boxes.grid import Grid
+from halokeras.boxes.hdf5 import check_stored
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import BoxError
-
-_DENSEST = 1100
-"""Bytes that a byte of a compressed HDF5 file can hold at most."""
 
 
 def open_numbers(
@@ -43,15 +42,30 @@ def open_numbers(
     return openers.get(path.suffix, _open_hdf5)(path, dataset, option)
 
 
+def mapped(path: Path) -> NDArray[Any]:
+    """Map a ``.npy`` array: a header that promises more than the file holds allocates nothing.
+
+    Raises
+    ------
+    BoxError
+        If it is no such file.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy warns of headers that it then refuses
+            array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except UNREADABLE as error:
+        raise BoxError(
+            f"{path} cannot be read as a plain numeric .npy array: {_line(error)}"
+        ) from error
+    return array
+
+
 @contextmanager
 def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     if dataset is not None:
         raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave {option} out")
-    try:
-        # Mapped, so that a header that promises more than the file holds allocates nothing.
-        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
-        raise BoxError(f"{path} is not a plain numeric .npy array: {_line(error)}") from error
+    array = mapped(path)
     _check_numbers(array, str(path))
     yield array
 
@@ -59,9 +73,9 @@ def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
 @contextmanager
 def _open_zarr(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
     group = zarr_store.open_group(path)
-    entry = None if dataset is None else group.get(dataset)
-    if entry is None or not zarr_store.is_array(entry):
-        names = ", ".join(list(group.array_keys())[:8])
+    entry = None if dataset is None else zarr_store.open_array(group, dataset, path)
+    if entry is None:
+        names = ", ".join(zarr_store.array_names(group)[:8])
         raise BoxError(f"{path} has no array {dataset!r}; choose one of {names} with {option}")
     _check_numbers(entry, f"{dataset} in {path}")
     yield entry
@@ -81,10 +95,10 @@ def _open_hdf5(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
                 raise BoxError(
                     f"{path} has no dataset {dataset!r}; choose with {option}{_datasets(file)}"
                 )
-        except (OSError, KeyError, RuntimeError) as error:
+            _check_numbers(entry, f"{dataset} in {path}")
+            check_stored(entry, f"{dataset} in {path}")
+        except UNREADABLE as error:
             raise _unreadable(path, error) from error
-        _check_numbers(entry, f"{dataset} in {path}")
-        check_stored(entry, f"{dataset} in {path}")
         try:
             yield entry
         except OSError as error:
@@ -103,23 +117,10 @@ def _datasets(file: Any) -> str:
 
 def _check_numbers(array: Any, name: str) -> None:
     """Refuse an array or dataset that is not a grid of numbers, before it is read."""
-    if array.dtype.kind not in "fiu" or array.ndim != 3 or 0 in array.shape:
+    if array.dtype.kind not in "fiu" or array.shape is None or array.ndim != 3 or 0 in array.shape:
         raise BoxError(
             f"{name} is {array.dtype} of shape {array.shape}; a density is a grid of numbers "
             "(nx, ny, nz)"
-        )
-
-
-def check_stored(stored: Any, name: str) -> None:
-    """Refuse a dataset or Zarr array that promises more than it holds: reading would not end."""
-    in_hdf5 = isinstance(stored, h5py.Dataset)
-    if in_hdf5 and stored.is_virtual:
-        return
-    held = stored.id.get_storage_size() if in_hdf5 else stored.nbytes_stored()
-    if stored.nbytes > _DENSEST * held:
-        raise BoxError(
-            f"{name}: a grid of shape {stored.shape} is promised and {held:,} bytes are stored; "
-            "write it again"
         )
 
 

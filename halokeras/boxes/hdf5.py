@@ -1,6 +1,7 @@
 """What is read from HDF5 files of unknown origin: plain values, and arrays in the file itself."""
 
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.memory import available_memory
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
+
+_DENSEST = 1100
+"""Bytes that a byte of a compressed HDF5 file can hold at most."""
 
 
 def plain(value: Any, name: str, path: Path) -> Any:
@@ -56,8 +61,23 @@ def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> h5py.Dataset 
     Raises
     ------
     BoxError
-        If it is a link, lies outside the file or is of another kind.
+        If it is a link, lies outside the file, is of another kind or promises more than the file
+        can hold.
     """
+    try:
+        stored = _found(file, name, path)
+        if stored is not None and stored.dtype.kind not in kinds:
+            raise BoxError(
+                f"box file {path}: {name} has type {stored.dtype}; it must hold real numbers"
+            )
+        if stored is not None and stored.dtype.kind in "fiu":
+            check_stored(stored, f"box file {path}: {name}")
+    except UNREADABLE as error:
+        raise unreadable(f"box file {path}", error) from error
+    return stored
+
+
+def _found(file: h5py.File, name: str, path: Path) -> h5py.Dataset | None:
     stored = file
     for part in name.split("/"):
         if not isinstance(stored, h5py.Group):
@@ -70,11 +90,21 @@ def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> h5py.Dataset 
         stored = stored[part]
     if not isinstance(stored, h5py.Dataset) or stored.is_virtual or stored.external:
         raise BoxError(f"box file {path}: {name} is not a dataset stored in the file itself")
-    if stored.dtype.kind not in kinds:
-        raise BoxError(
-            f"box file {path}: {name} has type {stored.dtype}; it must hold real numbers"
-        )
+    if stored.shape is None:
+        raise BoxError(f"box file {path}: {name} is an empty dataset; write its values")
     return stored
+
+
+def check_stored(stored: h5py.Dataset, name: str) -> None:
+    """Refuse a dataset that promises more than its file can hold: reading it would not end."""
+    if stored.is_virtual:
+        return
+    held = stored.id.get_storage_size()
+    promised = stored.dtype.itemsize * max(prod(stored.shape), prod(stored.chunks or ()))
+    if promised > _DENSEST * held and (held or stored.size):
+        raise BoxError(
+            f"{name} is promised as {promised:,} bytes and {held:,} are stored; write it again"
+        )
 
 
 def load(stored: h5py.Dataset, path: Path) -> NDArray[Any]:

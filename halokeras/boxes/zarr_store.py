@@ -1,13 +1,44 @@
 """Zarr groups, which many processes of a cluster read and write chunk by chunk."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from halokeras.errors import BoxError, HalopaintError
+import numpy as np
+
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
+from halokeras.errors import BoxError
 
 SUFFIX = ".zarr"
+_ANY_SIZE = 2**26
+_DENSEST = 10_000
+"""An array above the one [bytes] is stored in no less than its size over the other."""
+
+
+class StoredArray:
+    """An array of real numbers in a group; damage to its chunks is a `BoxError`.
+
+    Parameters
+    ----------
+    array
+        Zarr's.
+    name
+        Of the array, for messages.
+    """
+
+    def __init__(self, array: Any, name: str) -> None:
+        self._array, self.name = array, name
+        self.shape: tuple[int, ...] = tuple(array.shape)
+        self.dtype: np.dtype[Any] = array.dtype
+        self.ndim = len(self.shape)
+        self.nbytes: int = self.dtype.itemsize * prod(self.shape)
+
+    def __getitem__(self, place: Any) -> Any:
+        try:
+            return self._array[place]
+        except UNREADABLE as error:
+            raise unreadable(self.name, error) from error
 
 
 def open_group(path: Path, mode: str = "r") -> Any:
@@ -20,26 +51,44 @@ def open_group(path: Path, mode: str = "r") -> Any:
         ) from error
     try:
         return zarr.open_group(str(path), mode=mode)
-    except (OSError, ValueError, KeyError) as error:
-        raise BoxError(
-            f"{path} cannot be read as a Zarr group ({str(error).splitlines()[0]}); check the path"
-        ) from error
+    except UNREADABLE as error:
+        told = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise BoxError(f"{path} cannot be read as a Zarr group ({told}); check the path") from error
 
 
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn what Zarr raises for damaged metadata or chunks into `BoxError`."""
+def open_array(group: Any, name: str, path: Path) -> StoredArray | None:
+    """Give an array of real numbers of the group at `path`, or None where there is none.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be read, or promises far more than is stored: reading it would not end.
+    """
     try:
-        yield
-    except HalopaintError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        line = (str(error) or type(error).__name__).splitlines()[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr warns of what is refused here
+            entry = group.get(name)
+        if not hasattr(entry, "chunks") or entry.dtype.kind not in "fiu":
+            return None
+        found = StoredArray(entry, f"{name} in {path}")
+        chunk = prod(getattr(entry, "shards", None) or entry.chunks)
+        promised = max(found.nbytes, chunk * found.dtype.itemsize)
+        held = entry.nbytes_stored()
+    except UNREADABLE as error:
+        raise unreadable(f"{name} in {path}", error) from error
+    if promised > max(_ANY_SIZE, _DENSEST * held):
         raise BoxError(
-            f"{path} cannot be read as a Zarr group ({line}); fetch or make it again"
-        ) from error
+            f"{name} in {path} is promised as {promised:,} bytes and {held:,} are stored; write it "
+            "again"
+        )
+    return found
 
 
-def is_array(entry: Any) -> bool:
-    """Whether an entry of a group is an array of real numbers."""
-    return hasattr(entry, "chunks") and entry.dtype.kind in "fiu"
+def array_names(group: Any) -> list[str]:
+    """Give the names of a group's arrays, for a message."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(group.array_keys())
+    except UNREADABLE:
+        return []

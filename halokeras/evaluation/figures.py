@@ -1,5 +1,7 @@
 """Figures of painted counts: slices, spectra, histogram; colours after Okabe and Ito."""
 
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -133,8 +135,7 @@ def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, SVG or PDF, as the suffix of `path` says, whole.
 
-    The same figure gives the same bytes, but for names of clip paths in SVG, which matplotlib makes
-    of addresses in memory.
+    The same figure gives the same bytes.
 
     Raises
     ------
@@ -142,11 +143,26 @@ def save_figure(figure: Figure, path: Path) -> None:
         If `path` cannot be written.
     """
     format = FigureFormat(path.suffix.removeprefix("."))
-    undated = {FigureFormat.SVG: {"Date": None}, FigureFormat.PDF: {"CreationDate": None}}
-    with whole_file(path) as temporary, rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(
-            temporary, format=format, dpi=150, bbox_inches="tight", metadata=undated.get(format)
-        )
+    with whole_file(path) as temporary:
+        if format is FigureFormat.SVG:
+            temporary.write_text(svg_text(figure, path.stem), encoding="utf-8")
+            return
+        undated = {"CreationDate": None} if format is FigureFormat.PDF else None
+        figure.savefig(temporary, format=format, dpi=150, bbox_inches="tight", metadata=undated)
+
+
+def svg_text(figure: Figure, name: str) -> str:
+    """Give a figure as SVG whose names of clip paths start with `name` and a dash."""
+    written = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(written, format="svg", dpi=150, bbox_inches="tight", metadata=nothing)
+    text = written.getvalue()
+    # matplotlib names them by places whose last, unseen digits are not the same each time
+    names = dict.fromkeys(re.findall(r"url\(#(p[0-9a-f]{10})\)", text))
+    for number, clip in enumerate(names):
+        text = text.replace(clip, f"{name}-clip{number}")
+    return text
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -216,6 +232,7 @@ def draw_panel(figure: Figure, axes: Axes, panel: Panel, voxel_size: float) -> N
     bar = figure.colorbar(drawn, ax=axes, label=panel.label, extend=extend, shrink=0.9, pad=0.01)
     if isinstance(drawn.norm, LogNorm):
         plain_ticks(bar.ax.yaxis)
+        bar.ax.yaxis.labelpad = -4  # beside its ticks, not beside the next panel
 
 
 def shade_beyond_nyquist(axes: Axes, voxel_size: float, name: bool) -> None:

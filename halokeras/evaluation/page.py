@@ -1,6 +1,5 @@
 """A report as one HTML page that needs nothing else: no network, no other file, no script."""
 
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -10,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from halokeras.evaluation.figures import svg_text
 from halokeras.evaluation.report import Report
 from halokeras.evaluation.report_figure import report_figures, slab_figures
 from halokeras.evaluation.sheets import (
@@ -126,11 +125,7 @@ def page(report: Report, provenance: Mapping[str, Any]) -> str:
 
 def svg(figure: Figure, name: str) -> Markup:
     """Give a figure as an SVG element whose ids start with `name`, which is ours, not a file's."""
-    written = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(written, format="svg", bbox_inches="tight", metadata=nothing)
-    text = written.getvalue()
+    text = svg_text(figure, name)
     text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

@@ -12,7 +12,6 @@ from halokeras.boxes import hdf5
 from halokeras.boxes.box import check_lengths, check_scale, check_values, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.boxes.grid import Survey
-from halokeras.boxes.grid_file import check_stored
 from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError
 from halokeras.evaluation.slab import Slab, middle
@@ -27,9 +26,6 @@ from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_
 
 _OF_THE_FIELDS = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _UNITS = {"particle_mass": "Msun/h"}
-
-_DENSEST = 1100
-"""Bytes that a byte of a compressed file holds at most, as `halokeras.painting.inputs` has it."""
 
 Progress = Callable[[float], None]
 
@@ -62,9 +58,6 @@ class _Look:
 
     def inspection(self) -> Inspection:
         header = self.header
-        for name, stored in self.fields.items():
-            if stored.size:
-                check_stored(stored, f"{self.source}: {name}")
         self._allow(lambda: check_scale(header.voxel_size, header.redshift, self.source))
         kind, noun = self._kind()
         shape = self._shape()

@@ -7,6 +7,7 @@ import h5py
 
 from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import BoxError
 from halokeras.inspection.boxes import inspect_box
 from halokeras.inspection.facts import Inspection
@@ -54,5 +55,5 @@ def _is_box(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("format") in (FORMAT, FORMAT.encode()))
-    except (OSError, RuntimeError, KeyError, ValueError):
+    except UNREADABLE:
         return path.suffix == ".h5"

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
+from halokeras.boxes.grid_file import mapped
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
 from halokeras.training.run_folder import is_run
@@ -104,8 +105,8 @@ def _text(path: Path, head: str, prepare: str) -> tuple[str, str]:
 
 def _npy(path: Path) -> tuple[str, str]:
     try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (OSError, ValueError, EOFError):
+        array = mapped(path)
+    except HalopaintError:
         return "is a .npy file that cannot be read as numbers", "write it again without objects"
     if array.ndim == 3:
         return _grid(path, None, array)
@@ -141,7 +142,7 @@ def _hdf5(path: Path) -> tuple[str, str]:
             if grids:
                 name, grid = next(iter(grids.items()))
                 return _grid(path, name, grid)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError):
+    except UNREADABLE:
         return "is an HDF5 file that cannot be read", "it may be truncated: fetch it again"
     names = ", ".join(list(found)[:_NAMED]) or "no dataset"
     return f"is an HDF5 file of {names}", f"if it is of halos: halopaint prepare catalogue {quoted}"

@@ -13,7 +13,7 @@ from halokeras.boxes import hdf5
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.boxes.grid import Grid
-from halokeras.boxes.grid_file import check_stored, open_numbers
+from halokeras.boxes.grid_file import open_numbers
 from halokeras.errors import BoxError, ModelError
 
 _SAMPLE = 128
@@ -81,8 +81,6 @@ def open_box_density(path: Path) -> Iterator[Density]:
         source = f"box file {path}"
         check_scale(header.voxel_size, header.redshift, source)
         in_hdf5 = isinstance(fields["density"], h5py.Dataset)
-        if in_hdf5:
-            check_stored(fields["density"], source)
         check_grid(fields["density"], "density", source)
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields

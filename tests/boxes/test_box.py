@@ -188,7 +188,7 @@ TAMPERED = {
             f.attrs.modify("box_size", 400_000.0),
             f.attrs.modify("format_version", 1),
         ),
-        "GiB free",
+        "promised as .* bytes",
     ),
 }
 

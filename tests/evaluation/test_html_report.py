@@ -7,6 +7,7 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
 from threading import Thread
 
 import pytest
@@ -27,7 +28,7 @@ BROWSER = next(
 in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium to look at the page with")
 
 WRAPPER = """<!DOCTYPE html><link rel="icon" href="data:,">
-<iframe src="page.html" style="width: %dpx; height: 800px; border: 0"></iframe><pre></pre><script>
+<iframe src="page.html" style="width: %dpx; height: 800px; border: 0"></iframe><script>
 addEventListener("load", async () => {
   const seen = document.querySelector("iframe").contentWindow, page = seen.document;
   const root = page.documentElement, found = {images: [], drawings: []};
@@ -57,7 +58,7 @@ addEventListener("load", async () => {
     .filter((href) => !page.getElementById(href.slice(1)));
   found.targets = [...page.querySelector("table").querySelectorAll("tr")].map((row) =>
     [...row.children].map((cell) => cell.textContent));
-  document.querySelector("pre").textContent = JSON.stringify(found);
+  fetch("/found", {method: "POST", body: JSON.stringify(found)});
 });
 </script>
 """
@@ -65,14 +66,20 @@ addEventListener("load", async () => {
 
 @contextmanager
 def served(pages):
-    """Serve some pages on this machine; give their address and, as they come, all requests."""
-    asked = []
+    """Serve pages on this machine; give the address, what is asked and what is sent back."""
+    asked, sent = [], Queue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
-            body = pages.get(self.path, "").encode()
-            self.send_response(200 if self.path in pages else 404)
+            self.answer(200 if self.path in pages else 404, pages.get(self.path, "").encode())
+
+        def do_POST(self):
+            sent.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.answer(200, b"")
+
+        def answer(self, status, body):
+            self.send_response(status)
             self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -84,40 +91,31 @@ def served(pages):
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", asked, sent
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def look(text, width, folder):
     """Give what a browser finds on a page `width` pixels wide, its complaints and its requests."""
-    with served({"/": WRAPPER % width, "/page.html": text}) as (address, asked):
-        words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
-        words += " --disable-background-networking --disable-component-update --disable-extensions"
-        words += " --enable-logging=stderr --virtual-time-budget=20000 --window-size=1400,900"
-        command = [
-            BROWSER,
-            *words.split(),
-            "--dump-dom",
-        ]
-        # On a busy machine Chromium's virtual time can end before the page is there.
-        for attempt in range(5):
-            profile = f"--user-data-dir={folder}{attempt}"
-            done = subprocess.run(
-                [*command, profile, f"{address}/"],
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=True,
-            )
-            written = re.search(r"<pre>(\{.*\})</pre>", done.stdout, re.DOTALL)
-            if written:
-                break
-            asked.clear()
-    assert written, done.stderr[-2000:]
-    plain = written[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(plain), complaints, asked
+    folder.mkdir()
+    words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
+    words += " --disable-background-networking --disable-component-update --disable-extensions"
+    words += " --disable-dev-shm-usage --enable-logging=stderr --window-size=1400,900"
+    command = [BROWSER, *words.split(), f"--user-data-dir={folder / 'profile'}"]
+    log = folder / "log"
+    pages = {"/": WRAPPER % width, "/page.html": text}
+    with served(pages) as (address, asked, sent), log.open("w") as stderr:
+        browser = subprocess.Popen([*command, address], stderr=stderr, stdout=subprocess.DEVNULL)
+        try:
+            found = sent.get(timeout=120)
+        finally:
+            browser.terminate()
+            browser.wait(timeout=60)
+    complaints = [line for line in log.read_text().splitlines() if "CONSOLE" in line]
+    return found, complaints, asked
 
 
 @pytest.fixture
@@ -135,7 +133,7 @@ def made(tiny_box, drawing_model):
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_browser_shows_all_of_it_and_asks_for_nothing(made, width, tmp_path):
     whole, about = made
-    found, complaints, asked = look(page(whole, about), width, tmp_path / "profile")
+    found, complaints, asked = look(page(whole, about), width, tmp_path / "browser")
     assert complaints == []
     assert asked == ["/", "/page.html"]
     assert found["requests"] == []
@@ -158,7 +156,7 @@ def test_a_browser_shows_all_of_it_and_asks_for_nothing(made, width, tmp_path):
 @in_a_browser
 def test_the_words_on_the_page_are_the_verdicts_of_the_json(made, tmp_path):
     whole, about = made
-    found, _, _ = look(page(whole, about), 1200, tmp_path / "profile")
+    found, _, _ = look(page(whole, about), 1200, tmp_path / "browser")
     told = json.loads(json.dumps(whole.to_json()))
     (_, _, *names), *rows = found["targets"]
     assert names == list(told["comparisons"])
@@ -180,7 +178,7 @@ def test_the_words_on_the_page_are_the_verdicts_of_the_json(made, tmp_path):
 def test_the_browser_would_tell_of_a_bad_page(tmp_path):
     bad = """<!DOCTYPE html><title>bad</title><table></table><img src="not/there.png">
     <div style="width: 600px">wide</div><script>console.error("trouble")</script>"""
-    found, complaints, asked = look(bad, 390, tmp_path / "profile")
+    found, complaints, asked = look(bad, 390, tmp_path / "browser")
     assert found["scrolled"] >= 600
     assert "DIV" in found["outside"]
     assert "/not/there.png" in asked

@@ -106,7 +106,7 @@ class Bomb:
 def test_a_pickled_array_is_never_opened(tmp_path):
     path = tmp_path / "d.npy"
     np.save(path, np.array([Bomb()], dtype=object), allow_pickle=True)
-    refused(path, "not a plain numeric")
+    refused(path, "plain numeric")
     assert not Bomb.went_off
 
 

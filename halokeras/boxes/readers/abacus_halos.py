@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.gridding import wrap
-from halokeras.boxes.hdf5 import dataset
+from halokeras.boxes.hdf5 import check_stored, dataset
 from halokeras.boxes.memory import available_memory
 from halokeras.boxes.readers.parameter_file import Value
 from halokeras.boxes.source import HaloTable
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import BoxError
 
 MASSES: dict[str, tuple[str, int | None]] = {
@@ -205,10 +207,13 @@ def _friends_of_friends_halos(path: Path) -> int:
     return groups
 
 
-def _opened(path: Path) -> h5py.File:
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file; whatever is found damaged in the block is told as the file's."""
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
+        with h5py.File(path, "r") as file:
+            yield file
+    except UNREADABLE as error:
         raise BoxError(f"{path} is not a whole HDF5 file; unpack halos.tar.gz again") from error
 
 
@@ -224,6 +229,7 @@ def _halos(file: h5py.File, path: Path) -> h5py.Dataset:
             f"{path}: halos are {len(stored)} records that were never written or in chunks of "
             f"{chunk} bytes; unpack halos.tar.gz again"
         )
+    check_stored(stored, f"{path}: halos")
     return stored
 
 
@@ -263,12 +269,7 @@ def _blocks(path: Path) -> Iterator[NDArray[Any]]:
         records = np.empty(min(step, rows), dtype=stored.dtype)
         for start in range(0, rows, step):
             block = records[: rows - start]
-            try:
-                stored.read_direct(block, np.s_[start : start + len(block)])
-            except (OSError, RuntimeError) as error:
-                raise BoxError(
-                    f"{path}: halos cannot be read ({error}); unpack halos.tar.gz again"
-                ) from error
+            stored.read_direct(block, np.s_[start : start + len(block)])
             yield block
 
 

@@ -100,8 +100,9 @@ class AbacusModes:
         total, squares = 0.0, 0.0
         for rows in self.file.rows(self.array, 1):
             plane = rows[0].astype(np.float32)
-            total += float(plane.sum(dtype=np.float64))
-            squares += float(np.square(plane, dtype=np.float64).sum())
+            with np.errstate(invalid="ignore", over="ignore"):
+                total += float(plane.sum(dtype=np.float64))
+                squares += float(np.square(plane, dtype=np.float64).sum())
             if not np.isfinite(squares):
                 raise BoxError(f"{self.file.path} holds NaN or infinite values; get it again")
             yield plane

@@ -95,5 +95,5 @@ def _counts(path: Path) -> NDArray[np.float32]:
 
 
 def _are_counts(slab: NDArray[Any]) -> bool:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         return bool((slab >= 0).all() and (slab < 2**24).all() and (slab == np.floor(slab)).all())

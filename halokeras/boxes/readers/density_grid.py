@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from halokeras.boxes import hdf5, zarr_store
 from halokeras.boxes.grid import slabs
 from halokeras.boxes.grid_file import open_numbers
-from halokeras.boxes.readers.tables.table import UNREADABLE, refuse_beyond_memory, unreadable
+from halokeras.boxes.readers.tables.table import refuse_beyond_memory
 from halokeras.boxes.source import HaloTable
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 Contrast = Literal["1+delta", "delta", "rho"]
@@ -95,7 +96,7 @@ def read_density(
                 least = float(np.minimum(least, slab.min()))  # keeps a NaN
                 total += float(slab.sum(dtype=np.float64))
     mean = total / stored.size
-    if not np.isfinite([least, mean]).all():
+    if not np.isfinite([least, mean, float(stored.max())]).all():
         raise BoxError(f"{path}: the density holds NaN or infinite values; make it again")
     _check_contrast(path, contrast, least, mean)
     if contrast == "delta":
@@ -146,7 +147,7 @@ def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -
             else "give a density that particles were deposited for"
         )
         raise BoxError(f"{seen}, but no density of matter is negative; {remedy}")
-    if contrast == "rho" and mean == 0:
+    if contrast == "rho" and mean < np.finfo(np.float32).tiny:
         raise BoxError(f"{path} holds zeros only; make the density again")
     if contrast == "1+delta" and abs(mean - 1) > _TOLERANCE:
         raise BoxError(

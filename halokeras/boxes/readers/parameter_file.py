@@ -120,7 +120,7 @@ def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, 
     named = None if box is None else box_cosmology(box)
     stated = {
         "sigma8": _sigma8(parameters, omega_m),
-        "omega_b": parameters.number("ombh2") / (hubble / 100) ** 2
+        "omega_b": parameters.number("ombh2") / (hubble / 100) / (hubble / 100)
         if "ombh2" in parameters.values
         else None,
         "n_s": parameters.number("ns") if "ns" in parameters.values else None,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -159,7 +160,7 @@ class _Sums:
     def _take(self, chunk: Chunk, workers: int, pool: ThreadPoolExecutor) -> None:
         parts = [chunk[name] for name in self._columns.position]
         position = parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
-        if position.dtype.kind != "f":
+        if position.dtype not in (np.float32, np.float64):  # others numba does not know
             position = position.astype(np.float64)
         position = np.ascontiguousarray(position)
         weight = np.ones(1)
@@ -206,17 +207,26 @@ def _read_ahead(chunks: Iterator[Chunk], pool: ThreadPoolExecutor) -> Iterator[C
 
 def _check_total(table: Table) -> None:
     """Refuse a snapshot of Gadget's kind that has lost particles."""
-    told = table.about.get("NumPart_Total")
+    told, high = (
+        _whole_numbers(table.about.get(name))
+        for name in ("NumPart_Total", "NumPart_Total_HighWord")
+    )
     kind = table.part[-1:]
-    if not (isinstance(told, np.ndarray) and kind.isdigit() and int(kind) < len(told)):
+    if not (kind.isdecimal() and int(kind) < len(told)):
         return
-    high = table.about.get("NumPart_Total_HighWord", np.zeros(len(told)))
-    expected = int(told[int(kind)]) + (int(high[int(kind)]) << 32)
+    beyond = high[int(kind)] if len(high) == len(told) else 0
+    expected = told[int(kind)] + (beyond << 32)
     if table.rows is not None and table.rows != expected:
         raise BoxError(
             f"{table.name} holds {table.rows:,} particles and its header promises {expected:,}; "
             "give the folder of all files"
         )
+
+
+def _whole_numbers(told: Any) -> list[int]:
+    if isinstance(told, np.ndarray) and told.ndim == 1 and told.dtype.kind in "iu":
+        return [int(number) for number in told]
+    return []
 
 
 @numba.njit(cache=True, nogil=True)

@@ -62,7 +62,7 @@ def declared_unit(text: str) -> str | None:
     return None
 
 
-def check_unit(name: str, column: str, declared: str | None, unit: str, option: str) -> str | None:
+def check_unit(name: str, column: str, declared: object, unit: str, option: str) -> str | None:
     """Refuse a unit that contradicts the file's own.
 
     Parameters
@@ -70,7 +70,7 @@ def check_unit(name: str, column: str, declared: str | None, unit: str, option: 
     name, column
         Of the file and of the column, for messages.
     declared
-        As the file writes it.
+        As the file writes it, if that is text.
     unit, option
         As the user states it, and with which option.
 
@@ -84,7 +84,7 @@ def check_unit(name: str, column: str, declared: str | None, unit: str, option: 
     BoxError
         If both are known and differ.
     """
-    if not declared:
+    if not isinstance(declared, str) or not declared:
         return None
     meant = declared_unit(declared)
     if meant is None:

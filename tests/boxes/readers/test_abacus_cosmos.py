@@ -435,7 +435,7 @@ def no_number(file):
         (rewrite(objects), "fields that are no numbers"),
         (rewrite(no_table), "must hold real numbers"),
         (rewrite(a_group), "not a dataset"),
-        (rewrite(absurd), "halos need .* GiB"),
+        (rewrite(absurd), "promised as .* bytes"),
         (rewrite(unwritten), "never written"),
         (rewrite(huge_chunks), "chunks of"),
         (rewrite(renamed), "field N of halos is missing"),

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from halokeras.boxes.grid_file import mapped
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Column,
     Table,
@@ -21,8 +21,8 @@ from halokeras.boxes.readers.tables.table import (
     of_one_length,
     refuse_beyond_memory,
     sort_out,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
@@ -39,11 +39,7 @@ def open_npy(path: Path, part: str | None) -> Iterator[Table]:
     """
     if part is not None:
         raise BoxError(f"{path} holds one array and no table {part}; leave --table out")
-    try:
-        # Mapped, so that a header that promises more than the file holds allocates nothing.
-        array: NDArray[Any] = npy.open_memmap(path, mode="r")
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
+    array = mapped(path)
     if array.dtype.names and array.ndim == 1:
         fields = {name: array.dtype[name] for name in array.dtype.names[:MOST_COLUMNS]}
         described = {name: column_of(one.base, one.shape, None) for name, one in fields.items()}

@@ -16,7 +16,6 @@ import numpy as np
 
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Table,
     choose_part,
@@ -25,8 +24,8 @@ from halokeras.boxes.readers.tables.table import (
     of_one_length,
     plain_about,
     sort_out,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 _LARGEST_HEADER = 2**20

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from halokeras.boxes.readers.tables.table import (
-    UNREADABLE,
     Chunk,
     Table,
     choose_part,
@@ -19,8 +18,8 @@ from halokeras.boxes.readers.tables.table import (
     plain_about,
     sort_out,
     unit_in,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 _LAYOUT = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS")

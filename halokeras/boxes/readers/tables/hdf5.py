@@ -10,7 +10,6 @@ import numpy as np
 
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Column,
     Table,
@@ -20,8 +19,8 @@ from halokeras.boxes.readers.tables.table import (
     of_one_length,
     plain_about,
     sort_out,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 _DENSEST = 1100

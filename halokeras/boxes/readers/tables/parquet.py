@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Column,
     Table,
@@ -19,8 +18,8 @@ from halokeras.boxes.readers.tables.table import (
     needs,
     plain_about,
     sort_out,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 

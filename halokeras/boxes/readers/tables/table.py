@@ -1,9 +1,6 @@
 """A table of named columns in a file, described without being read and then read in chunks."""
 
 import re
-import tokenize
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.memory import available_memory
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 CHUNK = 2**18
@@ -26,23 +24,6 @@ MOST_COLUMNS = 10_000
 
 Chunk = dict[str, NDArray[Any]]
 About = Mapping[str, Any]
-
-UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-    SyntaxError,
-    tokenize.TokenError,
-)
-"""What the libraries of the formats raise on files that are damaged or made up."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +113,7 @@ class Table:
             found = len(next(iter(piece.values())))
             seen += found
             if found:
-                yield {name: native(array) for name, array in piece.items()}
+                yield {name: _flat(native(array)) for name, array in piece.items()}
         if self.rows is not None and seen != self.rows:
             raise BoxError(
                 f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
@@ -153,6 +134,11 @@ class Table:
             raise BoxError(
                 f"{self.name}: column {name} does not hold {wanted}; choose another with --columns"
             )
+
+
+def _flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a column of rows of one number as the numbers."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
@@ -207,7 +193,7 @@ def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
             value = value.item() if value.size == 1 else value
         short = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size <= 16
-        if short or isinstance(value, str | int | float):
+        if isinstance(name, str) and (short or isinstance(value, str | int | float)):
             about[name] = value
     return about
 
@@ -239,15 +225,6 @@ def refuse_beyond_memory(need: int, name: str) -> None:
             f"{name} needs {need / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
             "smaller one or a larger machine"
         )
-
-
-def unreadable(name: str, error: BaseException) -> BoxError:
-    """Give the error that says in one sentence why a file cannot be read."""
-    reason = (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
-    return BoxError(
-        f"{name} cannot be read ({reason[:200]}); it may be truncated or of another kind: fetch or "
-        "write it again"
-    )
 
 
 def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:

@@ -12,15 +12,14 @@ import numpy as np
 
 from halokeras.boxes.readers.tables.table import (
     MOST_COLUMNS,
-    UNREADABLE,
     Chunk,
     Column,
     Table,
     needs,
     plain_about,
     unit_in,
-    unreadable,
 )
+from halokeras.boxes.unreadable import UNREADABLE, unreadable
 from halokeras.errors import BoxError
 
 _HEAD = 2**20
