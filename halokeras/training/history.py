@@ -140,7 +140,10 @@ class History:
                 f"cannot write {self.path}: {error.strerror}; free some space, then "
                 "`halopaint resume`"
             ) from error
-        self.rows.append(row)
+        # as a resumed run will read it: figures do not tell whether a run was
+        read = _parsed(_formatted(row))
+        assert read is not None
+        self.rows.append(read)
 
 
 def _formatted(row: Row) -> dict[str, str]:

@@ -327,4 +327,11 @@ def test_half_a_row_of_the_history_is_dropped(tmp_path):
     log.write(5, "adversarial", 1.0, {"painter_loss": 2.0}, None)
     with path.open("a") as file:
         file.write("12,adversarial,3.0,0.1,,,,,,,")
-    assert [row["step"] for row in History(path).rows] == ["5"]
+    assert [row.step for row in History(path).rows] == [5]
+
+
+def test_a_history_at_work_is_the_one_that_is_read_again(tmp_path):
+    log = History(tmp_path / "history.csv")
+    log.forget_after(0)
+    log.write(5, "adversarial", 1.23456789, {"painter_loss": 1 / 3}, None)
+    assert log.rows == History(log.path).rows
