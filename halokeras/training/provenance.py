@@ -37,7 +37,7 @@ class PowerBin(BaseModel):
 class Fingerprint(BaseModel):
     """A density in a few numbers.
 
-    Parameters
+    Attributes
     ----------
     log_density_percentiles
         `PERCENTILES` of log(density + 0.1).
@@ -57,7 +57,7 @@ class Fingerprint(BaseModel):
 class Provenance(BaseModel):
     """Where a painter comes from; further fields are kept as they are, for the reader.
 
-    Parameters
+    Attributes
     ----------
     voxel_size
         [Mpc/h].

@@ -388,7 +388,8 @@ class Trials:
                 subprocess.run(["umount", folder / "out"], check=True)
             shutil.copytree(kept, folder / "out", dirs_exist_ok=True)
         else:
-            limit = int(self.chance.uniform(0, 1.05) * self.size)
+            # the log, which the child writes too, must hold its message
+            limit = int(self.chance.uniform(600, max(700, 1.05 * self.size)))
             limits = (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
             code = self.go(folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits))
         self.result.struck["full disk"] += code != 0

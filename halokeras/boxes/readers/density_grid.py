@@ -114,12 +114,19 @@ def read_density(
     return DensityGrid(density, corner, tuple(assumed))
 
 
-def from_corner(halos: HaloTable, corner: float) -> HaloTable:
-    """Give halos with positions that count from `corner`, along each axis [Mpc/h]."""
+def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
+    """Give halos with positions that count from `corner`, along each axis [Mpc/h].
+
+    What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so
+    that a wrong unit or origin is still seen.
+    """
     if corner == 0:
         return halos
-    moved: NDArray[Any] = halos.position - np.asarray(corner, dtype=halos.position.dtype)
-    return replace(halos, position=moved)
+    position = halos.position
+    side = np.asarray(box_size, dtype=position.dtype)
+    moved: NDArray[Any] = position - np.asarray(corner, dtype=position.dtype)
+    left = (position >= 0) & (position <= side) & (moved >= side)
+    return replace(halos, position=np.where(left, moved - side, moved))
 
 
 def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -> None:

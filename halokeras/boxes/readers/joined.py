@@ -60,7 +60,7 @@ def join(
         raise BoxError(f"{name} does not tell the size of its box; give it [Mpc/h] with --box-size")
     halos = catalogue.halos
     if isinstance(grid, DensityGrid):
-        halos = from_corner(halos, grid.corner * box_size / len(grid.density))
+        halos = from_corner(halos, grid.corner * box_size / len(grid.density), box_size)
     masses = catalogue.particle_mass
     return Source(
         name=name,

@@ -81,7 +81,7 @@ def test_a_density_about_corners_is_repaired_exactly_by_moving_the_halos(tmp_pat
     table = HaloTable(halos.astype(np.float32), np.ones(len(halos), np.float32))
     with pytest.raises(BoxError, match="voxels from the density"):
         check_alignment(found.density, count(table.position, (16,) * 3, 4), 4)
-    moved = from_corner(table, found.corner * 4).position % 64
+    moved = from_corner(table, found.corner * 4, 64).position
     check_alignment(found.density, count(moved, (16,) * 3, 4), 4)
     own = np.zeros((16, 16, 16))
     deposit(particles + 2, own, 1 / 4, 0.5)

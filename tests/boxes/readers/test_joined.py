@@ -13,8 +13,8 @@ DENSITY = np.ones((8, 8, 8), np.float32)
 NOTHING = {"cosmology": None, "initial_modes": None, "own_seed": None, "provenance": {}}
 
 
-def catalogue(box_size=64.0, redshift=0.3):
-    halos = HaloTable(np.array([[1.0, 2.0, 3.0]]), np.array([1e13]))
+def catalogue(box_size=64.0, redshift=0.3, position=(1.0, 2.0, 3.0)):
+    halos = HaloTable(np.array([position]), np.array([1e13]))
     return Catalogue(halos, Columns(("x", "y", "z")), box_size, redshift, 1e9, {}, ("halos",))
 
 
@@ -39,6 +39,13 @@ def test_halos_move_with_a_grid_whose_values_lie_on_corners():
     grid = DensityGrid(DENSITY, -0.5, ())
     found = join(catalogue(), name="h", redshift=0.3, grid=grid, **NOTHING)
     np.testing.assert_allclose(found.halos.position, [[5.0, 6.0, 7.0]])
+
+
+def test_halos_that_leave_the_box_with_its_corner_enter_it_again_and_strays_stay_outside():
+    grid = DensityGrid(DENSITY, -0.5, ())
+    moved = catalogue(position=(61.0, 64.0, 66.0))
+    found = join(moved, name="h", redshift=0.3, grid=grid, **NOTHING)
+    np.testing.assert_allclose(found.halos.position, [[1.0, 4.0, 70.0]])
 
 
 @pytest.mark.parametrize(
