@@ -62,6 +62,10 @@ def test_documented_defaults_are_the_defaults():
         ('{"box": {"selection": {"mass_min": 2, "mass_max": 1}}}', "mass_max must be above"),
         ('{"box": {"train": [{"id": "00"}]}}', "'box.train.0'"),
         ("{", "not valid JSON"),
+        ('{"training": {"seed": 1' + "0" * 5000 + "}}", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"run": {"directory": "\\ud800"}}', "'run.directory' holds half a character"),
+        ('{"run": {"\\u001b[31m\\n": 1}}', "unknown field 'run. [31m '"),
         ("[]", "params"),
     ],
 )

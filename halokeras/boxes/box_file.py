@@ -268,7 +268,8 @@ def _check_size(fields: dict[str, Any], stated: Any, voxel_size: float, path: Pa
 
 
 def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:
-    return None if array is None else array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        return None if array is None else array.astype(np.float32, copy=False)
 
 
 def _unreadable(path: Path, error: Exception) -> BoxError:

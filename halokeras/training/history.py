@@ -86,7 +86,7 @@ def best_row(rows: Sequence[Row]) -> Row | None:
     """Give the row of the best validation, whose painter is the one that the run keeps."""
     scores = [(row.validated.score, row.step, row) for row in rows if row.validated is not None]
     finite = [entry for entry in scores if math.isfinite(entry[0])]
-    return min(finite)[2] if finite else None
+    return min(finite, key=lambda entry: entry[:2])[2] if finite else None
 
 
 class History:

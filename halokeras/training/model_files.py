@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import ModelError
 from halokeras.params import PainterParams
 from halokeras.resources import shipped
@@ -55,17 +56,7 @@ _MOST_MEMORY = 4 * 2**30  # bytes of a layer over a tile as they are painted
 _TILE = 64  # voxels
 _UNITY = 1e-6  # by which a sum of probabilities may miss 1
 
-_NOT_AN_ARCHIVE = (
-    zipfile.BadZipFile,
-    struct.error,
-    ValueError,
-    TypeError,
-    KeyError,
-    EOFError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-)
+_NOT_AN_ARCHIVE = (*UNREADABLE, struct.error)
 """What zipfile and numpy raise for malformed input."""
 
 Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -178,7 +178,11 @@ def read_friends_of_friends(
                 block = records[: count - start]
                 if file.readinto(block.view(np.uint8).data) != block.nbytes:
                     raise BoxError(f"{path} became shorter while it was read; start again")
-                catalogue.add(wrap(block["pos"], box_size), block["N"] * particle_mass, block["id"])
+                with np.errstate(invalid="ignore", over="ignore"):
+                    position = wrap(block["pos"], box_size)
+                if not np.isfinite(position).all():
+                    raise BoxError(f"{path} holds positions that are not finite; unpack it again")
+                catalogue.add(position, block["N"] * particle_mass, block["id"])
     return catalogue.table()
 
 

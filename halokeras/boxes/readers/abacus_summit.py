@@ -215,10 +215,14 @@ def _halos(
             _check_same(cleaning, file)
         particles = source.array(name, where.shape[:1])
         file.check_memory(60 * where.shape[0], "its halos (a larger mass_min takes less)")
-        mass = (source.read(particles) * particle_mass).astype(np.float32)
-        chosen = (mass > 0) & (mass >= mass_min)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mass = (source.read(particles) * particle_mass).astype(np.float32)
+            chosen = (mass > 0) & (mass >= mass_min)
+            found = file.read(where)[chosen] * box_size + box_size / 2
+        if not (np.isfinite(found).all() and np.isfinite(mass).all()):
+            raise BoxError(f"{file.path} holds halos that are not finite; get the file again")
         kept_masses.append(mass[chosen])
-        kept_positions.append(file.read(where)[chosen] * box_size + box_size / 2)
+        kept_positions.append(found)
     total = sum(map(len, kept_masses))
     files[0].check_memory(16 * total, "its halos together (a larger mass_min takes less)")
     return HaloTable(np.concatenate(kept_positions), np.concatenate(kept_masses))

@@ -30,7 +30,7 @@ def stated_box_size(name: str, about: Mapping[str, Any], length_factor: float) -
         if not isinstance(value, int | float | np.ndarray):
             continue
         sides = np.atleast_1d(np.asarray(value, dtype=np.float64)) * factor
-        if not (np.isfinite(sides).all() and (sides > 0).all()):
+        if not (sides.size and np.isfinite(sides).all() and (sides > 0).all()):
             continue
         if np.ptp(sides) > 1e-6 * sides[0]:
             raise BoxError(f"{name} is of a box of {sides.tolist()} Mpc/h; it must be a cube")
@@ -71,6 +71,8 @@ def _numbers(about: Mapping[str, Any]) -> dict[str, Any]:
     """Give by lower-case name what is told, text that is a number as that number."""
     told = {}
     for name, value in about.items():
+        if isinstance(value, int) and abs(value) >= 2**64:
+            continue
         try:  # halotools keeps redshifts as text
             told[name.lower()] = float(value) if isinstance(value, str) else value
         except ValueError:

@@ -26,6 +26,7 @@ _HEAD = 2**20
 """Bytes in which the header must end, and the longest line."""
 _BLOCK = 2**22
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE)
+_LONGEST_COMMENT = 500
 _ROCKSTAR = (
     ("Lbox", re.compile(r"box.?size[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
     ("particle_mass", re.compile(r"particle mass[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
@@ -251,10 +252,15 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 def _name_and_unit(word: str) -> tuple[str, str | None]:
     """Part ``x [Mpc/h]`` or ``x(Mpc/h)``; consistent-trees' ``x(17)`` counts columns."""
-    match = re.fullmatch(r"(.+?)\s*[\[(]([^\])]+)[\])]", word)
-    if not match:
+    if not word.endswith(("]", ")")):
         return word, None
-    return match[1], None if match[2].isdigit() else match[2]
+    # Not by a regular expression: of a word of brackets it would take the square of its length.
+    closed = max(word.rfind("]", 0, -1), word.rfind(")", 0, -1))
+    opened = [place for place in (word.find(one, max(closed + 1, 1)) for one in "[(") if place > 0]
+    if not opened or min(opened) + 2 == len(word):
+        return word, None
+    name, unit = word[: min(opened)].rstrip(), word[min(opened) + 1 : -1]
+    return name, None if unit.isdigit() else unit
 
 
 def _rockstar(comments: list[str]) -> dict[str, Any]:
@@ -262,10 +268,10 @@ def _rockstar(comments: list[str]) -> dict[str, Any]:
     about: dict[str, Any] = {}
     for comment in comments:
         for name, pattern in _ROCKSTAR:
-            if found := pattern.search(f"#{comment}"):
+            if found := pattern.search(f"#{comment[:_LONGEST_COMMENT]}"):
                 about.setdefault(name, float(found[1]))
         for name, pattern in _UNITS:
-            if found := pattern.search(comment):
+            if found := pattern.search(comment[:_LONGEST_COMMENT]):
                 about.setdefault(name, found[1].strip())
     return about
 
