@@ -9,6 +9,7 @@ import pytest
 from halokeras.boxes import grid
 from halokeras.boxes.box import Halos, box_hash, halo_counts
 from halokeras.boxes.box_file import write_box
+from halokeras.boxes.checksums import seal
 from halokeras.errors import BoxError
 from halokeras.evaluation.slab import project
 from halokeras.inspection import fields
@@ -165,6 +166,11 @@ def shorten(file):
     file["halos/mass"] = np.ones(3, np.float32)
 
 
+def rewind(file):
+    file.attrs["redshift"] = -1.0
+    seal(file)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -172,7 +178,7 @@ def shorten(file):
         (spoil, "density holds NaN"),
         (leave, "halos/position lie outside"),
         (shorten, "do not match"),
-        (lambda file: file.attrs.update(redshift=-1.0), "redshift must not be negative"),
+        (rewind, "redshift must not be negative"),
     ],
 )
 def test_what_is_wrong_is_told_and_the_rest_with_it(tiny_box, written, change, words):
@@ -193,7 +199,7 @@ def test_a_grid_that_promises_more_than_is_stored_is_refused(tiny_box, written):
         file.create_dataset("density", (20_000,) * 3, "f4", chunks=(64, 64, 64))
         file.attrs["box_size"] = 80_000.0
 
-    with pytest.raises(BoxError, match="is promised and 0 bytes are stored"):
+    with pytest.raises(BoxError, match="bytes and 0 are stored"):
         broken(written(tiny_box), promise)
 
 
@@ -226,9 +232,11 @@ def test_a_zarr_group_is_told_as_a_file_is(tiny_box, written, tmp_path):
     del group["counts"]
     group.create_array("density", shape=(4096,) * 3, chunks=(64,) * 3, dtype="f4")
     group.attrs["box_size"] = 4 * 4096.0
-    with pytest.raises(BoxError, match="density: a grid of shape"):
+    with pytest.raises(BoxError, match="density in .* is promised as"):
         inspect(tmp_path / "box.zarr")
 
 
 def _plain(value):
+    if isinstance(value, bytes):
+        return value.decode()
     return value.item() if isinstance(value, np.generic) else value

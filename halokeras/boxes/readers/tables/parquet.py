@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.readers.tables.table import (
@@ -49,7 +48,7 @@ def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
             names = [*dict.fromkeys((*numbers, *integers))]
             for batch in file.iter_batches(rows, columns=names):
-                yield {name: _values(batch.column(name), name) for name in names}
+                yield {name: _values(pyarrow, batch.column(name), name) for name in names}
 
         about = _about(file.schema_arrow.metadata or {})
         yield Table(str(path), "", columns, file.metadata.num_rows, read, about, unusable)
@@ -63,13 +62,15 @@ def _column(pyarrow: Any, field: Any) -> Column | str:
     if not (pyarrow.types.is_floating(numbers) or pyarrow.types.is_integer(numbers)):
         return f"holds {field.type} and not real numbers"
     shape = (field.type.list_size,) if listed else ()
-    return column_of(np.dtype(numbers.to_pandas_dtype()), shape, unit)
+    # pyarrow's own dtype of a type needs pandas
+    dtype = pyarrow.array([], numbers).to_numpy(zero_copy_only=False).dtype
+    return column_of(dtype, shape, unit)
 
 
-def _values(array: Any, name: str) -> NDArray[Any]:
+def _values(pyarrow: Any, array: Any, name: str) -> NDArray[Any]:
     width = getattr(array.type, "list_size", 0)
     numbers = array.flatten() if width else array
-    if numbers.null_count and numbers.type.to_pandas_dtype()(0).dtype.kind != "f":
+    if numbers.null_count and not pyarrow.types.is_floating(numbers.type):
         raise ValueError(f"column {name} has rows without a value")
     values: NDArray[Any] = numbers.to_numpy(zero_copy_only=False)
     return values.reshape(-1, width) if width else values
