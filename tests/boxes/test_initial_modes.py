@@ -53,7 +53,7 @@ def test_what_is_no_linear_overdensity_is_refused(overdensity, tmp_path, change,
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "there is no file"), (b"text", "not a numeric")]
+    ("content", "told"), [(None, "there is no file"), (b"text", "plain numeric")]
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content, told):
     path = tmp_path / "delta.npy"
