@@ -199,7 +199,7 @@ def test_a_grid_that_promises_more_than_is_stored_is_refused(tiny_box, written):
         file.create_dataset("density", (20_000,) * 3, "f4", chunks=(64, 64, 64))
         file.attrs["box_size"] = 80_000.0
 
-    with pytest.raises(BoxError, match="promised as .* bytes and 0 are stored"):
+    with pytest.raises(BoxError, match=r"promised as .* bytes and 0 are stored"):
         broken(written(tiny_box), promise)
 
 
@@ -232,7 +232,7 @@ def test_a_zarr_group_is_told_as_a_file_is(tiny_box, written, tmp_path):
     del group["counts"]
     group.create_array("density", shape=(4096,) * 3, chunks=(64,) * 3, dtype="f4")
     group.attrs["box_size"] = 4 * 4096.0
-    with pytest.raises(BoxError, match="density in .* is promised as"):
+    with pytest.raises(BoxError, match=r"density in .* is promised as"):
         inspect(tmp_path / "box.zarr")
 
 
