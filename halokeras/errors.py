@@ -32,3 +32,8 @@ class RunError(HalopaintError):
 
 class OutputError(HalopaintError):
     """A file or folder that cannot be written."""
+
+
+def install(extra: str) -> str:
+    """Say how an optional part of halopaint is installed, from the index or in a clone."""
+    return f"pip install 'halopaint[{extra}]', or in a clone pip install '.[{extra}]'"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from halokeras.boxes.unreadable import UNREADABLE, unreadable
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, install
 
 SUFFIX = ".zarr"
 _ANY_SIZE = 2**26
@@ -46,9 +46,7 @@ def open_group(path: Path, mode: str = "r") -> Any:
     try:
         import zarr
     except ImportError as error:
-        raise BoxError(
-            f"{path} needs Zarr; install it with `pip install 'halopaint[cluster]'`"
-        ) from error
+        raise BoxError(f"{path} needs Zarr; {install('cluster')}") from error
     try:
         return zarr.open_group(str(path), mode=mode)
     except UNREADABLE as error:

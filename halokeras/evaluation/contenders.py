@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
 from halokeras.evaluation.baselines import fit_local_bias
-from halokeras.networks.painter import Painter
 from halokeras.painting.draws import draw_from
-from halokeras.painting.paint import LARGEST_TILE, TilePainter, paint_into
-from halokeras.painting.tiles import tile_shape
+from halokeras.painting.paint import paint
 from halokeras.randomness import fold_in
 from halokeras.training.model_store import SavedPainter
 
@@ -38,7 +36,6 @@ class Contenders:
         self._saved = saved
         self._others = others
         self._numbers = range(draws)
-        self._compiled: dict[int, TilePainter] = {}
 
     def fields(
         self, box: Box, counts: NDArray[np.float32], painted: NDArray[np.float32] | None = None
@@ -56,28 +53,18 @@ class Contenders:
         """
         density, saved = box.density, self._saved
         assert density is not None  # a box without one was refused
-        field = self._paint(saved.painter, density) if painted is None else painted
+        field = paint(saved.painter, density) if painted is None else painted
         found: dict[str, list[NDArray[Any]]] = {FIELD: [field]}
         if saved.draws is not None:
-            law, expected = saved.draws.law, self._paint(saved.draws.painter, density)
+            law, expected = saved.draws.law, paint(saved.draws.painter, density)
             found[DRAWS] = [draw_from(law, expected, SEED, number) for number in self._numbers]
             found[WARM_START] = self._poisson("warm start draw", expected.astype(np.float64))
         local = fit_local_bias(density, counts).paint(density)
         found[LOCAL_BIAS] = self._poisson("local bias draw", local)
         found[DENSITY] = [density]
         for name, other in self._others.items():
-            found[name] = [self._paint(other.painter, density)]
+            found[name] = [paint(other.painter, density)]
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
         return [fold_in(SEED, purpose, number).poisson(expected) for number in self._numbers]
-
-    def _paint(self, painter: Painter, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        x, y, z = density.shape
-        tile = tile_shape((x, y, z), LARGEST_TILE)
-        compiled = self._compiled.get(id(painter))
-        if compiled is None or compiled.tile != tile:
-            compiled = self._compiled[id(painter)] = TilePainter(painter, tile)
-        counts = np.empty((x, y, z), dtype=np.float32)
-        paint_into(counts, compiled, density)
-        return counts

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.checksums import CHECKED, new_file, stored_bytes
-from halokeras.errors import OutputError
+from halokeras.errors import OutputError, install
 from halokeras.files import whole_file, whole_folder
 
 Columns = dict[str, NDArray[Any]]
@@ -90,7 +90,7 @@ def check_format(format: str) -> None:
     except ImportError as error:
         raise OutputError(
             f"a {format} catalogue needs the package {wanted.package}, which is not installed: "
-            f"pip install 'halopaint[{wanted.extra}]'"
+            f"{install(wanted.extra)}"
         ) from error
 
 

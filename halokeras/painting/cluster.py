@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.grid_file import open_numbers
 from halokeras.boxes.gridding import Shape
-from halokeras.errors import BoxError, HalopaintError, ModelError
+from halokeras.errors import BoxError, HalopaintError, ModelError, install
 from halokeras.painting.paint import Place, Progress, TilePainter
 from halokeras.painting.tiles import Row, cover, joined
 from halokeras.training.model_store import load_painter
@@ -104,10 +104,7 @@ def connected(scheduler: str) -> "Iterator[Client]":
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise ClusterError(
-            "painting with --scheduler needs Dask; install it with `pip install "
-            "'halopaint[cluster]'`"
-        ) from error
+        raise ClusterError(f"painting with --scheduler needs Dask; {install('cluster')}") from error
     if scheduler == "local":
         with (
             LocalCluster(threads_per_worker=1, dashboard_address=None, env=_ONE_THREAD) as cluster,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,6 +87,15 @@ class TilePainter:
         return painted
 
 
+@lru_cache(maxsize=8)
+def compiled(painter: Painter, tile: Shape) -> TilePainter:
+    """Give a painter compiled for tiles of a shape, the same again for the last eight asked for.
+
+    A painter that goes on learning is painted with as it is, not as it was when compiled.
+    """
+    return TilePainter(painter, tile)
+
+
 def paint(
     painter: Painter,
     density: Grid,
@@ -113,7 +123,8 @@ def paint(
     """
     x, y, z = density.shape
     counts = np.empty((x, y, z), dtype=np.float32)
-    paint_into(counts, TilePainter(painter, tile_shape((x, y, z), largest_tile)), density, progress)
+    tile = tile_shape((x, y, z), largest_tile)
+    paint_into(counts, compiled(painter, tile), density, progress)
     return counts
 
 
@@ -229,7 +240,7 @@ def rows_of(
     """Paint rows as `painted_rows`, here or by `workers`, which know the painter by `expected`."""
     tile = tile_shape(given.shape, LARGEST_TILE)
     if workers is None:
-        return painted_rows(TilePainter(painter, tile), given.grid, progress, first)
+        return painted_rows(compiled(painter, tile), given.grid, progress, first)
     return workers.painted_rows(expected, given.shape, tile, progress, first)
 
 

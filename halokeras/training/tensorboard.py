@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from halokeras.errors import RunError
+from halokeras.errors import RunError, install
 from halokeras.training.history import Row
 
 
@@ -15,7 +15,7 @@ def check_tensorboard() -> None:
     """Raise `RunError` unless TensorBoard, which shows what is written, is installed."""
     if importlib.util.find_spec("tensorboard") is None:
         raise RunError(
-            "TensorBoard is not installed; `pip install 'halopaint[tensorboard]'`, or train "
+            f"TensorBoard is not installed; {install('tensorboard')}; or train "
             "without --tensorboard"
         )
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.memory import available_memory
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, install
 
 _TREE = 4 * 2**20
 """Largest tree [bytes]; those of Abacus have some 10^4."""
@@ -260,9 +260,7 @@ def require(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise BoxError(
-            "AbacusSummit files need abacusutils; run: pip install 'halopaint[abacus]'"
-        ) from error
+        raise BoxError(f"AbacusSummit files need abacusutils; {install('abacus')}") from error
 
 
 def _split(start: bytes, path: Path) -> tuple[bytes, int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.memory import available_memory
 from halokeras.boxes.unreadable import UNREADABLE, unreadable
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, install
 
 CHUNK = 2**18
 """Rows that are read at a time."""
@@ -213,7 +213,7 @@ def needs(package: str, extra: str, name: str) -> Any:
     except ImportError as error:
         raise BoxError(
             f"{name} needs the package {package.split('.')[0]}, which is not installed: "
-            f"pip install 'halopaint[{extra}]'"
+            f"{install(extra)}"
         ) from error
 
 
