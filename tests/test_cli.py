@@ -522,3 +522,22 @@ def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     assert found.stdout == ""
     (line,) = found.stderr.splitlines()
     assert line.startswith("Error: ")
+
+
+def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
+    small = ["--size", "32", "--particles", "32"]
+    result = run("simulate", "--box", "00", "--seed", "7", *small, "--json")
+    assert json.loads(result.stdout) == {"wrote": ["boxes/box00_seed7.h5"]}
+    box = read_box(tmp_path / "boxes" / "box00_seed7.h5")
+    assert box.shape == (8, 8, 8)
+    assert box.provenance["density_scheme"] == "2lpt"
+    again = run("simulate", "--box", "00", "--seed", "7", *small)
+    fails(again, "boxes/box00_seed7.h5 exists; remove it")
+    seven, eight = ({"id": "00", "seed": seed} for seed in (7, 8))
+    params = {"box": {"train": [eight], "validate_on": [seven], "size": 32.0, "particles": 32}}
+    (tmp_path / "mine.json").write_text(json.dumps(params))
+    result = run("simulate", "--params", "mine.json")
+    assert result.exit_code == 0, result.stderr
+    assert "Found: boxes/box00_seed7.h5" in result.stderr
+    assert result.stdout == "wrote boxes/box00_seed8.h5\n"
+    assert run("simulate", "--box", "00", "--params", "mine.json").exit_code == 2

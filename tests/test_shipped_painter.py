@@ -23,6 +23,7 @@ def test_it_names_the_boxes_and_the_params_that_made_it(saved):
     assert saved.provenance.training_boxes == named
 
 
+@pytest.mark.slow
 def test_it_meets_its_targets_on_realisations_it_never_saw(saved):
     told = saved.provenance
     seen = {*told.training_boxes.values(), *told.model_extra["validation_boxes"].values()}

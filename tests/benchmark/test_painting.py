@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from halokeras.benchmark.painting import useful_flops
 from halokeras.networks.painter import built_painter
 
@@ -12,6 +14,7 @@ def test_useful_flops_are_those_of_the_published_weights():
     assert useful_flops(built_painter()) == 2 * (125 * 30 + second + 300 + 3 * 100 + 10)
 
 
+@pytest.mark.slow
 def test_a_child_process_measures_one_box():
     command = [sys.executable, "-m", "halokeras.benchmark.painting", "box00", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

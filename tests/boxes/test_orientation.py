@@ -92,6 +92,7 @@ def test_halos_of_a_tiny_box_are_left_in_their_place():
     assert find_orientation(density, counted(position, 8)).orientation == Orientation()
 
 
+@pytest.mark.slow
 def test_a_larger_grid_is_searched_on_a_coarse_one():
     density, position = clustered(72)
     repair = Orientation((1, 0, 2), (False, True, False), (36, 0.5, 3))

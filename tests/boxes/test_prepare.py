@@ -45,6 +45,7 @@ def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
     assert "0 refused" in kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "orientation"),
     [

@@ -49,6 +49,7 @@ def test_json_of_what_was_painted_before_is_its_scorecard(run, unseen_box, tiny_
     assert told == json.loads((tmp_path / "evaluation" / "unseen" / "scorecard.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_page_and_vector_figures(run, unseen_box, drawing_model, tmp_path):
     words = ["evaluate", "--box", unseen_box, "--model", drawing_model, "--draws", 1]
     words += ["--against", drawing_model]

@@ -66,6 +66,7 @@ def test_a_wrong_unit_is_one_line_that_names_it(own, run):
     assert "Error: halos.h5" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_published_reproductions_half_box_is_found_and_repaired(own, run):
     words = ["prepare", "counts", "particle_counts.npy", "halo_counts.npy", "--voxel-size", "4"]
     words += ["--redshift", "0.3", "--box", "00", "--density-scheme", "2lpt", "--output", "c.h5"]

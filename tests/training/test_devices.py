@@ -169,6 +169,7 @@ def one(params, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_two_devices_train_as_one(params, one, tmp_path):
     finish(tmp_path, start(tmp_path, "two", tmp_path / "run", command=params, devices=2))
     assert_close(weights(tmp_path, "two"), weights(one, "one"))

@@ -112,6 +112,7 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
 
 # step 5 is validated and 18 saved: what belongs to a step is done before the run stops;
 # a movie and TensorBoard only look on
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop_at", "number", "watched"), [(5, signal.SIGINT, False), (18, signal.SIGTERM, True)]
 )
@@ -205,6 +206,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
     assert int(gan.step) == 3
 
 
+@pytest.mark.slow
 def test_training_lowers_the_likelihood(boxes, tmp_path):
     params = tiny_params(boxes, steps=0, warm_start={"steps": 150, "crop_size": 8, "batch_size": 4})
     train(params, tmp_path / "run", ignore)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from halokeras.params import Params
@@ -14,6 +15,7 @@ def gradients():
     return [*critic, *gan._painter_gradients(density, counts)["gradients"]]
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_without_the_fast_convolutions(monkeypatch):
     fast = gradients()
     for module in ("networks.conv", "training.wgan"):
