@@ -47,6 +47,7 @@ def test_a_small_box_is_the_one_that_painters_learn_from():
     np.testing.assert_allclose(density, shipped.density, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_a_large_box_looks_as_painters_know_them(large):
     shipped = read_box(find_box("00", 101))
     density = make_density(LptBox(PLANCK, 101, (64, 64, 64)), workers=2)

@@ -40,6 +40,7 @@ def painted(tiny_box, drawing_model, tmp_path, monkeypatch, client):
     return tmp_path, saved, workers
 
 
+@pytest.mark.slow
 def test_workers_paint_the_same_bits(painted):
     folder, saved, workers = painted
     with open_box_density(folder / "box.h5") as given:

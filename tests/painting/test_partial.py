@@ -78,6 +78,7 @@ def test_an_interrupted_painting_goes_on_and_leaves_no_litter(given, saved, tmp_
     assert list(target.parent.iterdir()) == [target]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["paint", "draw"])
 def test_a_killed_painting_ends_with_the_same_bits(how, tiny_box, saved, drawing_model, tmp_path):
     write_box(tiny_box, tmp_path / "box.h5")
@@ -163,6 +164,7 @@ with open_box_density(Path(sys.argv[2])) as given:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_before_anything_is_painted(tiny_box, drawing_model, tmp_path):
     write_box(tiny_box, tmp_path / "box.h5")
     command = [sys.executable, "-c", LIMITED, drawing_model, tmp_path / "box.h5"]
