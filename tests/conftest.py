@@ -4,9 +4,18 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import cli
 from halokeras.boxes.box import Box, Halos, box_hash
 from halokeras.boxes.cosmology import ABACUS_COSMOS
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ from halokeras.training.model_store import save_painter
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run the command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
-
-
-@pytest.fixture
 def box_file(tiny_box, tmp_path):
     path = tmp_path / "input" / "tiny_box.h5"
     write_box(tiny_box, path)

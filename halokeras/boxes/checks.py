@@ -37,10 +37,7 @@ def check_source(
     counts: NDArray[np.floating],
     voxel_size: float,
     *,
-    halos: HaloTable | None = None,
     density_scheme: str = "unknown",
-    density_box_size: float | None = None,
-    density_redshift: float | None = None,
     force: bool = False,
 ) -> Report:
     """Check that a density and its halos belong together and are what they are said to be.
@@ -51,17 +48,13 @@ def check_source(
     Parameters
     ----------
     source
-        What was read, with what it assumed.
+        What was read, with what it assumed; its halos after ``--axes`` and ``--shift``.
     density, counts
         (n, n, n) rho/mean and halos per voxel, as the box will have them.
     voxel_size
         [Mpc/h].
-    halos
-        The catalogue after ``--axes`` and ``--shift``, not yet wrapped; the source's if not given.
     density_scheme
         ``2lpt``, ``zeldovich``, ``nbody`` or ``unknown``, as the box will state it.
-    density_box_size, density_redshift
-        Of a density that has its own [Mpc/h].
     force
         Whether to give the report in spite of refusals.
 
@@ -70,12 +63,10 @@ def check_source(
     BoxError
         With the first refusal, unless `force`.
     """
-    table = source.halos if halos is None else halos
+    table = source.halos
     h = None if source.cosmology is None else source.cosmology.H0 / 100
     findings = [note(sentence) for sentence in source.assumed]
-    unlike = list(
-        _check_sizes(source, density, counts, voxel_size, density_box_size, density_redshift)
-    )
+    unlike = list(_check_sizes(source, density, counts, voxel_size))
     unsound = list(_check_values(density, counts))
     findings += unlike + unsound
     if table is not None:
@@ -98,10 +89,9 @@ def _check_sizes(
     density: NDArray[np.floating],
     counts: NDArray[np.floating],
     voxel_size: float,
-    density_box_size: float | None,
-    density_redshift: float | None,
 ) -> Iterator[Finding]:
     side, redshift = source.box_size, source.redshift
+    density_box_size, density_redshift = source.density_box_size, source.density_redshift
     wrong = False
     if density.shape != counts.shape:
         wrong = True

@@ -86,23 +86,26 @@ def deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
 def spread(weight, x, y, z, grid):  # type: ignore[no-untyped-def]
     """Add `weight` to the eight corners around the grid coordinate x, y, z, wrapped."""
     nx, ny, nz = grid.shape
-    floor_x = np.floor(x)
-    floor_y = np.floor(y)
-    floor_z = np.floor(z)
-    wx = x - floor_x
-    wy = y - floor_y
-    wz = z - floor_z
-    i0 = int(floor_x) % nx
-    j0 = int(floor_y) % ny
-    k0 = int(floor_z) % nz
-    i1 = i0 + 1 if i0 + 1 < nx else 0
-    j1 = j0 + 1 if j0 + 1 < ny else 0
-    k1 = k0 + 1 if k0 + 1 < nz else 0
-    grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz) * weight
-    grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz * weight
-    grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz) * weight
-    grid[i0, j1, k1] += (1 - wx) * wy * wz * weight
-    grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz) * weight
-    grid[i1, j0, k1] += wx * (1 - wy) * wz * weight
-    grid[i1, j1, k0] += wx * wy * (1 - wz) * weight
-    grid[i1, j1, k1] += wx * wy * wz * weight
+    i0, i1, wx = corners(x, nx)
+    j0, j1, wy = corners(y, ny)
+    k0, k1, wz = corners(z, nz)
+    add_plane(weight, 1 - wx, i0, j0, j1, wy, k0, k1, wz, grid)
+    add_plane(weight, wx, i1, j0, j1, wy, k0, k1, wz, grid)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def corners(place, points):  # type: ignore[no-untyped-def]
+    """Give the points of a periodic axis around a place, and the share of the upper one."""
+    floor = np.floor(place)
+    lower = int(floor) % points
+    upper = lower + 1 if lower + 1 < points else 0
+    return lower, upper, place - floor
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def add_plane(weight, share, i, j0, j1, wy, k0, k1, wz, grid):  # type: ignore[no-untyped-def]
+    """Add the `share` of `weight` that plane i gets to the four corners in it."""
+    grid[i, j0, k0] += share * (1 - wy) * (1 - wz) * weight
+    grid[i, j0, k1] += share * (1 - wy) * wz * weight
+    grid[i, j1, k0] += share * wy * (1 - wz) * weight
+    grid[i, j1, k1] += share * wy * wz * weight

@@ -77,8 +77,6 @@ def prepare(
         counts,
         voxel_size,
         density_scheme=str({**source.provenance, **made}.get("density_scheme", "unknown")),
-        density_box_size=source.density_box_size,
-        density_redshift=source.density_redshift,
         force=force,
     )
     turned = {"repaired_by": orientation.options} if orientation.options else {}

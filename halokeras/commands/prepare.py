@@ -2,16 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from halokeras.commands.options import JsonOption
-from halokeras.commands.terminal import tell
-
-if TYPE_CHECKING:
-    pass
-
 from halokeras.commands.prepare_catalogue import catalogue
 from halokeras.commands.preparing import (
     AxesOption,
@@ -27,6 +22,7 @@ from halokeras.commands.preparing import (
     finish,
     target_of,
 )
+from halokeras.commands.terminal import tell
 
 prepare = typer.Typer(no_args_is_help=True, help="Turn a simulation on disk into a box file.")
 

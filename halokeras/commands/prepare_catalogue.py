@@ -2,16 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
 from halokeras.commands.options import JsonOption
-from halokeras.commands.terminal import tell
-
-if TYPE_CHECKING:
-    pass
-
 from halokeras.commands.preparing import (
     AxesOption,
     CosmologyOption,
@@ -26,6 +21,7 @@ from halokeras.commands.preparing import (
     finish,
     target_of,
 )
+from halokeras.commands.terminal import tell
 
 _PLAIN_GRID = ("1+delta", "centres", "xyz")
 
@@ -128,6 +124,7 @@ def catalogue(
         raise typer.BadParameter("--particles-table goes with --particles")
     if density_scheme is not None and density is None and particles is None:
         raise typer.BadParameter("--density-scheme goes with --density or --particles")
+    corner = _origin(origin)
     target = target_of(output, halos.stem)
     from halokeras.boxes.initial_modes import modes_of_file
     from halokeras.boxes.prepare import voxels_across
@@ -145,7 +142,7 @@ def catalogue(
         length_unit=length_unit,
         mass_unit=mass_unit,
         hubble=hubble,
-        origin=_origin(origin),
+        origin=corner,
         box_size=box_size,
         particle_mass=particle_mass,
         hosts_only=hosts_only,
@@ -173,20 +170,19 @@ def catalogue(
             part=particles_table,
             length_unit=length_unit,
             hubble=hubble,
-            origin=_origin(origin),
+            origin=corner,
             box_size=side,
             workers=os.cpu_count() or 1,
         )
         made_of = {"density_file": particles.name, "density_scheme": scheme}
-    known = cosmology_of(box, cosmology)
-    if initial_modes is not None:
+    elif initial_modes is not None:
         made_of = {"initial_modes": initial_modes.name}
     named = {"halo_finder": halo_finder, "mass_definition": mass_definition, "box_id": box}
     source = join(
         read,
         name=str(halos),
         redshift=redshift,
-        cosmology=known,
+        cosmology=cosmology_of(box, cosmology),
         grid=grid,
         initial_modes=modes_of_file(initial_modes) if initial_modes else None,
         own_seed=our_seed,

@@ -20,7 +20,7 @@ SEED = 0
 
 
 class Contenders:
-    """Paints and draws on one box after another; networks are compiled once.
+    """Paints and draws on one box after another.
 
     Parameters
     ----------

@@ -102,9 +102,11 @@ def test_fields_of_other_sizes_or_redshifts_are_refused(shipped_box):
     wrong = refusal(source, density, counts[:32, :32, :32], voxel_size)
     assert "64x64x64 voxels and counts 32x32x32" in wrong
     assert "box_size" in refusal(source, density, counts, 2 * voxel_size)
-    at_start = refusal(source, density, counts, voxel_size, density_redshift=49.0)
+    early = replace(source, density_redshift=49.0)
+    at_start = refusal(early, density, counts, voxel_size)
     assert "redshift 49" in at_start
-    in_kpc = refusal(source, density, counts, voxel_size, density_box_size=256e3)
+    wide = replace(source, density_box_size=256e3)
+    in_kpc = refusal(wide, density, counts, voxel_size)
     assert "256000 Mpc/h" in in_kpc
 
 
@@ -159,8 +161,9 @@ def test_a_real_density_that_is_half_a_voxel_off_is_named_and_mended(name):
     repair = find_orientation(density, counts).orientation
     moved = HaloTable(move_positions(position, repair, box_size, voxel_size), mass)
     counts = count(moved.position, density.shape, voxel_size)
+    source = replace(source, halos=moved)
     arguments = (source, density, counts, voxel_size)
-    assert not check_source(*arguments, halos=moved, density_scheme="2lpt").of(Verdict.WARNING)
+    assert not check_source(*arguments, density_scheme="2lpt").of(Verdict.WARNING)
     arguments = (source, fields["density_nbody"], counts, voxel_size)
-    wrong = refusal(*arguments, halos=moved, density_scheme="2lpt")
+    wrong = refusal(*arguments, density_scheme="2lpt")
     assert "looks like nbody" in wrong

@@ -3,17 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-import cli
 from halokeras.boxes.box_file import write_box
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Run the command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.gridding import add_plane, corners
 from halokeras.boxes.readers.catalogue import Origin, corner_of
 from halokeras.boxes.readers.columns import Columns, choose_columns
 from halokeras.boxes.readers.stated import stated_box_size, stated_redshift
@@ -240,35 +241,18 @@ def deposit_rows(position, weight, grid, per_voxel, offset, first, last):  # typ
     varied = len(weight) > 1
     for p in range(position.shape[0]):
         x = position[p, 0] * per_voxel - offset[0]
-        floor_x = np.floor(x)
-        i0 = int(floor_x) % nx
-        i1 = i0 + 1 if i0 + 1 < nx else 0
+        i0, i1, wx = corners(x, nx)
         inside_0 = first <= i0 < last
         inside_1 = first <= i1 < last
         if not (inside_0 or inside_1):
             continue
-        y = position[p, 1] * per_voxel - offset[1]
-        z = position[p, 2] * per_voxel - offset[2]
-        floor_y = np.floor(y)
-        floor_z = np.floor(z)
-        wx = x - floor_x
-        wy = y - floor_y
-        wz = z - floor_z
-        j0 = int(floor_y) % ny
-        k0 = int(floor_z) % nz
-        j1 = j0 + 1 if j0 + 1 < ny else 0
-        k1 = k0 + 1 if k0 + 1 < nz else 0
+        j0, j1, wy = corners(position[p, 1] * per_voxel - offset[1], ny)
+        k0, k1, wz = corners(position[p, 2] * per_voxel - offset[2], nz)
         mass = weight[p] if varied else weight[0]
         if inside_0:
-            grid[i0, j0, k0] += (1 - wx) * (1 - wy) * (1 - wz) * mass
-            grid[i0, j0, k1] += (1 - wx) * (1 - wy) * wz * mass
-            grid[i0, j1, k0] += (1 - wx) * wy * (1 - wz) * mass
-            grid[i0, j1, k1] += (1 - wx) * wy * wz * mass
+            add_plane(mass, 1 - wx, i0, j0, j1, wy, k0, k1, wz, grid)
         if inside_1:
-            grid[i1, j0, k0] += wx * (1 - wy) * (1 - wz) * mass
-            grid[i1, j0, k1] += wx * (1 - wy) * wz * mass
-            grid[i1, j1, k0] += wx * wy * (1 - wz) * mass
-            grid[i1, j1, k1] += wx * wy * wz * mass
+            add_plane(mass, wx, i1, j0, j1, wy, k0, k1, wz, grid)
 
 
 @numba.njit(cache=True, nogil=True)
