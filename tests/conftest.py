@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import cli
 from halokeras.boxes.box import Box, Halos, box_hash
-from halokeras.boxes.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def tiny_box():
 
 @pytest.fixture
 def tiny_provenance(tiny_box):
-    from halokeras.training.provenance import fingerprint
+    from halokeras.painters.provenance import fingerprint
 
     return {
         "voxel_size": 4.0,
@@ -73,7 +73,7 @@ def tiny_provenance(tiny_box):
 
 @pytest.fixture
 def tiny_model(tmp_path, tiny_painter, tiny_provenance):
-    from halokeras.training.model_store import save_painter
+    from halokeras.painters.model_store import save_painter
 
     folder = tmp_path / "models" / "tiny"
     save_painter(tiny_painter, tiny_provenance, folder)
@@ -84,8 +84,8 @@ def tiny_model(tmp_path, tiny_painter, tiny_provenance):
 def tiny_draws(tiny_painter, tiny_box):
     from halokeras.boxes.box import halo_counts
     from halokeras.networks.painter import whole_box
-    from halokeras.training.count_law import fit_count_law
-    from halokeras.training.model_store import DrawModel
+    from halokeras.painters.count_law import fit_count_law
+    from halokeras.painters.model_store import DrawModel
 
     expected = whole_box(tiny_painter, tiny_box.density, tiny_painter.margin)
     return DrawModel(tiny_painter.twin(), fit_count_law(expected, halo_counts(tiny_box)))
@@ -93,7 +93,7 @@ def tiny_draws(tiny_painter, tiny_box):
 
 @pytest.fixture
 def drawing_model(tmp_path, tiny_painter, tiny_provenance, tiny_draws):
-    from halokeras.training.model_store import save_painter
+    from halokeras.painters.model_store import save_painter
 
     folder = tmp_path / "models" / "drawing"
     save_painter(tiny_painter, tiny_provenance, folder, tiny_draws)

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 import cli
 from halokeras.boxes.box_file import read_box, write_box
-from halokeras.boxes.gridding import count
+from halokeras.fields.gridding import count
+from halokeras.painters.model_store import save_painter
 from halokeras.resources import shipped
-from halokeras.training.model_store import save_painter
 
 
 @pytest.fixture

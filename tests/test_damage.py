@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box, write_box
-from halokeras.boxes.density import LptBox, write_density
 from halokeras.errors import BoxError, ModelError
+from halokeras.painters.model_files import read_files
+from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.painting import paint as painting
 from halokeras.painting.inputs import density_of, open_box_density
 from halokeras.painting.paint import paint_file
 from halokeras.randomness import fold_in
-from halokeras.training.model_files import read_files
-from halokeras.training.model_store import load_painter, save_painter
+from halokeras.simulation.density import LptBox, write_density
 
 
 def flips(files, count):
@@ -90,7 +90,7 @@ def test_of_a_painted_file(name, tiny_box, tiny_model, tmp_path, monkeypatch):
 
 def test_of_a_density_that_is_read_in_parts(tmp_path):
     path = tmp_path / "density.h5"
-    from halokeras.boxes.cosmology import ABACUS_COSMOS
+    from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
     write_density(LptBox(ABACUS_COSMOS["00"], 1, (16, 16, 16), 4.0, 0.3, "00"), path)
     with open_box_density(path) as given:

@@ -1,6 +1,7 @@
 """What is promised of the painter that ships, on the boxes that ship."""
 
 import pytest
+from halokeras.training.model_store import load_painter
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import find_box, read_box
@@ -8,7 +9,6 @@ from halokeras.evaluation.contenders import DRAWS, FIELD
 from halokeras.evaluation.report import report
 from halokeras.params import load_params
 from halokeras.resources import shipped
-from halokeras.training.model_store import load_painter
 
 
 @pytest.fixture(scope="module")

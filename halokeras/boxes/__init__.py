@@ -1,1 +1,1 @@
-"""Where fields come from: simulations, cosmologies, gridding and the Box that holds them."""
+"""The Box, a density and its halos on one periodic grid, and its file."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.cosmology import Cosmology
-from halokeras.boxes.grid import Grid, Survey, slabs, survey
-from halokeras.boxes.gridding import Shape, count
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape, count
+from halokeras.storage.grid import Grid, Survey, slabs, survey
 
 Provenance = Mapping[str, str | int | float]
 

@@ -11,15 +11,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes import checksums, zarr_store
 from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
-from halokeras.boxes.cosmology import Cosmology, box_cosmology
-from halokeras.boxes.gridding import Shape
-from halokeras.boxes.hdf5 import dataset, load, number, plain
-from halokeras.boxes.unreadable import UNREADABLE, unreadable
+from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.errors import BoxError
-from halokeras.files import whole_file
+from halokeras.fields.gridding import Shape
 from halokeras.resources import shipped
+from halokeras.storage import checksums, zarr_store
+from halokeras.storage.files import whole_file
+from halokeras.storage.hdf5 import dataset, load, number, plain
+from halokeras.storage.unreadable import UNREADABLE, unreadable
 from halokeras.suggestions import beside
 
 FORMAT = "halopaint box"

@@ -31,7 +31,7 @@ def benchmark(
     """Time training and painting on this machine, beside stock Keras and, if there, PyTorch."""
     import json
 
-    from halokeras.files import check_writable, write_text
+    from halokeras.storage.files import check_writable, write_text
 
     check_writable(output / "benchmark.json")
     load_tensorflow()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from halokeras.boxes.box import Box
     from halokeras.evaluation.report import Report
     from halokeras.evaluation.scorecard import Scorecard
-    from halokeras.training.model_store import SavedPainter
+    from halokeras.painters.model_store import SavedPainter
 
 
 Format = Literal["png", "svg", "pdf"]
@@ -70,7 +70,7 @@ def evaluate(
     from halokeras.boxes.box import halo_counts
     from halokeras.evaluation.held_out import held_out
     from halokeras.evaluation.table import report_table, scorecard_table
-    from halokeras.files import check_writable
+    from halokeras.storage.files import check_writable
 
     if page is not None:
         check_writable(page)
@@ -143,7 +143,7 @@ def _score(
     from halokeras.boxes.box import halo_counts
     from halokeras.evaluation.figures import FigureFormat, scorecard_figures
     from halokeras.evaluation.scorecard import score
-    from halokeras.files import write_text
+    from halokeras.storage.files import write_text
 
     selection = saved.provenance.selection
     card = score(reference, found, selection.mass_min, selection.mass_max)
@@ -173,7 +173,7 @@ def _write_report(
     """Write a report as JSON, as a figure and, if asked for, as a page."""
     from halokeras.evaluation.page import write_page
     from halokeras.evaluation.report_figure import draw_report
-    from halokeras.files import write_text
+    from halokeras.storage.files import write_text
 
     figure = folder / f"report.{figures_format}"
     write_text(folder / "report.json", told)

@@ -10,7 +10,7 @@ from halokeras.commands.options import JsonOption, parse_voxels
 from halokeras.commands.terminal import progress, tell, wrote
 
 if TYPE_CHECKING:
-    from halokeras.boxes.density import LptBox
+    from halokeras.simulation.density import LptBox
 
 
 def lpt(
@@ -59,11 +59,11 @@ def lpt(
         raise typer.BadParameter("give --box or --cosmology, not both")
     if output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
-    from halokeras.boxes.cosmology import box_cosmology
-    from halokeras.boxes.cosmology_file import load_cosmology
-    from halokeras.boxes.density import LptBox
-    from halokeras.boxes.initial_modes import modes_of_file
-    from halokeras.files import check_absent
+    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.cosmology.cosmology_file import load_cosmology
+    from halokeras.simulation.density import LptBox
+    from halokeras.simulation.initial_modes import modes_of_file
+    from halokeras.storage.files import check_absent
 
     check_absent(output)
     named = None if cosmology else box or "00"
@@ -84,8 +84,8 @@ def lpt(
 
 def make_density(wanted: "LptBox", target: Path) -> None:
     """Say what a density will take, make it with a progress bar and write it."""
-    from halokeras.boxes.density import check_memory, estimate, write_density
-    from halokeras.files import check_writable
+    from halokeras.simulation.density import check_memory, estimate, write_density
+    from halokeras.storage.files import check_writable
 
     check_memory(wanted)
     check_writable(target)

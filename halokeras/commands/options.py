@@ -8,7 +8,7 @@ import typer
 from halokeras.commands.terminal import load_tensorflow
 
 if TYPE_CHECKING:
-    from halokeras.training.model_store import SavedPainter
+    from halokeras.painters.model_store import SavedPainter
 
 
 SHIPPED_PAINTER = Path("saved_models/gen")
@@ -47,7 +47,7 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
 def load_saved(model: Path) -> "SavedPainter":
     """Load a saved painter, or the shipped one of that name."""
     load_tensorflow()
-    from halokeras.training.model_store import load_painter
+    from halokeras.painters.model_store import load_painter
 
     return load_painter(or_shipped(model, "saved_models"))
 

@@ -23,10 +23,10 @@ from halokeras.commands.options import (
 from halokeras.commands.terminal import print_tables, progress, tell, wrote
 
 if TYPE_CHECKING:
-    from halokeras.boxes.grid import Grid
+    from halokeras.painters.model_store import SavedPainter
     from halokeras.painting.inputs import Density
     from halokeras.painting.paint import Workers
-    from halokeras.training.model_store import SavedPainter
+    from halokeras.storage.grid import Grid
 
 
 class CatalogueFormat(StrEnum):
@@ -197,8 +197,8 @@ def _density_for(
     velocity: bool,
 ) -> None:
     """Make a density as a painter knows them, but perhaps for the redshift."""
-    from halokeras.boxes.cosmology import box_cosmology
-    from halokeras.boxes.density import LptBox
+    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.simulation.density import LptBox
 
     learned = saved.provenance
     make_density(

@@ -74,7 +74,7 @@ def abacus_cosmos(
 ) -> None:
     """AbacusCosmos: Rockstar or friends-of-friends halos, 2LPT of zeldovich-PLT's files."""
     target = target_of(output, f"abacus_cosmos_{box or directory.resolve().name}", phase)
-    from halokeras.boxes.readers.abacus_cosmos import read
+    from halokeras.sources.abacus_cosmos.read import read
 
     source = read(
         directory,
@@ -123,7 +123,7 @@ def abacus_summit(
     if density is MatterOf.NBODY and voxels is None:
         raise typer.BadParameter("--density nbody needs --voxels")
     target = target_of(output, directory.resolve().name)
-    from halokeras.boxes.readers.abacus_summit import read
+    from halokeras.sources.abacus_summit.read import read
 
     tell("Reading", str(directory))
     source = read(
@@ -159,7 +159,7 @@ def counts(
 ) -> None:
     """Grids of counts of particles and of halos, as the published reproduction has them."""
     target = target_of(output, halo_counts.stem)
-    from halokeras.boxes.readers.count_pairs import read_count_pair
+    from halokeras.sources.count_pairs import read_count_pair
 
     source = read_count_pair(
         particle_counts,

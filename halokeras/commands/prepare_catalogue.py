@@ -126,13 +126,13 @@ def catalogue(
         raise typer.BadParameter("--density-scheme goes with --density or --particles")
     corner = _origin(origin)
     target = target_of(output, halos.stem)
-    from halokeras.boxes.initial_modes import modes_of_file
-    from halokeras.boxes.prepare import voxels_across
-    from halokeras.boxes.readers.catalogue import read_halos
-    from halokeras.boxes.readers.columns import parse_columns
-    from halokeras.boxes.readers.density_grid import DensityGrid, read_density
-    from halokeras.boxes.readers.joined import join
-    from halokeras.boxes.readers.particles import ParticleDensity, read_particles
+    from halokeras.simulation.initial_modes import modes_of_file
+    from halokeras.sources.catalogue.columns import parse_columns
+    from halokeras.sources.catalogue.density_grid import DensityGrid, read_density
+    from halokeras.sources.catalogue.joined import join
+    from halokeras.sources.catalogue.particles import ParticleDensity, read_particles
+    from halokeras.sources.catalogue.read import read_halos
+    from halokeras.sources.prepare import voxels_across
 
     tell("Reading", str(halos))
     read = read_halos(

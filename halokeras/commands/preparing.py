@@ -9,8 +9,8 @@ import typer
 from halokeras.commands.terminal import progress, wrote
 
 if TYPE_CHECKING:
-    from halokeras.boxes.cosmology import Cosmology
-    from halokeras.boxes.source import Source
+    from halokeras.cosmology.cosmology import Cosmology
+    from halokeras.sources.source import Source
 
 OutputOption = Annotated[
     Path | None,
@@ -66,8 +66,8 @@ def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
     """Give the cosmology of a box id or a file, or None where neither is given."""
     if box is not None and file is not None:
         raise typer.BadParameter("give --box or --cosmology, not both")
-    from halokeras.boxes.cosmology import box_cosmology
-    from halokeras.boxes.cosmology_file import load_cosmology
+    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.cosmology.cosmology_file import load_cosmology
 
     if file is not None:
         return load_cosmology(file)
@@ -80,7 +80,7 @@ def target_of(output: Path | None, name: str, phase: int | None = None) -> Path:
         raise typer.BadParameter("--output is a box file and ends in .h5")
     numbered = name if phase is None else f"{name}-{phase}"
     target = output or Path("boxes") / f"{numbered}.h5"
-    from halokeras.files import check_absent, check_writable
+    from halokeras.storage.files import check_absent, check_writable
 
     check_absent(target)
     check_writable(target)
@@ -102,8 +102,8 @@ def finish(
     from dataclasses import replace
 
     from halokeras.boxes.box_file import write_box
-    from halokeras.boxes.orientation import Orientation, read_axes, read_shift
-    from halokeras.boxes.prepare import prepare, voxels_of
+    from halokeras.fields.orientation import Orientation, read_axes, read_shift
+    from halokeras.sources.prepare import prepare, voxels_of
 
     turned = Orientation() if axes is None else read_axes(axes)
     moved = turned if shift is None else replace(turned, shift=read_shift(shift))

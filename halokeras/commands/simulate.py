@@ -30,9 +30,9 @@ def simulate(
     if (box is None) == (params is None):
         raise typer.BadParameter("give either --box or --params")
     from halokeras.boxes.box_file import box_name
-    from halokeras.boxes.cosmology import box_cosmology
-    from halokeras.files import check_absent
+    from halokeras.cosmology.cosmology import box_cosmology
     from halokeras.params import load_params
+    from halokeras.storage.files import check_absent
 
     made = []
     if box is not None:
@@ -75,8 +75,8 @@ def _is_missing(box_id: str, seed: int) -> bool:
 def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
     """Say what the simulation will take, run it with a progress bar and write the box."""
     from halokeras.boxes.box_file import write_box
-    from halokeras.boxes.simulate import estimate, simulate
-    from halokeras.files import check_writable
+    from halokeras.simulation.simulate import estimate, simulate
+    from halokeras.storage.files import check_writable
 
     check_writable(target)
     expected = estimate(particles)

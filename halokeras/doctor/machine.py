@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from halokeras.boxes.memory import available_memory
 from halokeras.doctor.finding import Finding, Level
 from halokeras.errors import OutputError
-from halokeras.files import check_writable
+from halokeras.storage.files import check_writable
+from halokeras.storage.memory import available_memory
 
 _LEAST_MEMORY = 1.5 * 2**30
 """Bytes: libraries take 0.7 GiB, and painting a box of any size 1 GiB with them."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.doctor.finding import Finding, Level
-from halokeras.files import write_text
+from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.randomness import fold_in, uniform_at
 from halokeras.resources import shipped
-from halokeras.training.model_store import SavedPainter, load_painter
+from halokeras.storage.files import write_text
 
 KNOWN = Path(__file__).with_name("known_tile.json")
 _SEED = 1

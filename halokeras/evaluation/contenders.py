@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
 from halokeras.evaluation.baselines import fit_local_bias
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
 from halokeras.painting.paint import paint
 from halokeras.randomness import fold_in
-from halokeras.training.model_store import SavedPainter
 
 FIELD, DRAWS = "painted field", "draws"
 DENSITY, LOCAL_BIAS, WARM_START = "2LPT density", "local bias, Poisson", "warm start, Poisson"

@@ -18,12 +18,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from halokeras.boxes.grid import Grid
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.scorecard import TRANSFER_TOLERANCE, TRANSFER_UP_TO, Scorecard
-from halokeras.evaluation.slab import Slab, project
-from halokeras.files import whole_file
-from halokeras.statistics.spectra import Spectra, fine_edges, measure
+from halokeras.fields.slab import Slab, project
+from halokeras.fields.spectra import Spectra, fine_edges, measure
+from halokeras.storage.files import whole_file
+from halokeras.storage.grid import Grid
 
 _REFERENCE = "black"
 _PAINTED = "#0072B2"

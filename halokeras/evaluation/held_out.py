@@ -5,7 +5,7 @@ from pathlib import Path
 from halokeras.boxes.box import Box, box_hash
 from halokeras.boxes.box_file import find_boxes, read_box
 from halokeras.errors import ModelError
-from halokeras.training.model_store import SavedPainter
+from halokeras.painters.model_store import SavedPainter
 
 
 def held_out(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[Path, Box]:

@@ -21,7 +21,7 @@ from halokeras.evaluation.sheets import (
     counts_sheet,
     targets_sheet,
 )
-from halokeras.files import write_text
+from halokeras.storage.files import write_text
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 

@@ -8,7 +8,7 @@ from typing import Any
 import halokeras
 from halokeras.boxes.box import Box, box_hash
 from halokeras.evaluation.contenders import SEED
-from halokeras.training.model_store import SavedPainter
+from halokeras.painters.model_store import SavedPainter
 
 
 def provenance(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.evaluation.contenders import DENSITY, DRAWS, FIELD, Contenders
-from halokeras.evaluation.slab import Slab, project
+from halokeras.fields.bispectrum import equilateral, over_angle
+from halokeras.fields.histograms import cell_variance, count_histogram
+from halokeras.fields.slab import Slab, project
+from halokeras.fields.spectra import measure
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.check import cosmology_differences
-from halokeras.statistics.bispectrum import equilateral, over_angle
-from halokeras.statistics.histograms import cell_variance, count_histogram
-from halokeras.statistics.spectra import measure
-from halokeras.training.model_store import SavedPainter
 
 Array = NDArray[np.float64]
 

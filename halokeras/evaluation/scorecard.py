@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.alignment import check_alignment
 from halokeras.boxes.box import Box, Provenance, check_box, halo_counts
 from halokeras.errors import BoxError
 from halokeras.evaluation.baselines import fit_local_bias
-from halokeras.statistics.histograms import cell_variance, count_histogram, void_fraction
-from halokeras.statistics.spectra import Spectra, measure
+from halokeras.fields.alignment import check_alignment
+from halokeras.fields.histograms import cell_variance, count_histogram, void_fraction
+from halokeras.fields.spectra import Spectra, measure
 
 MEAN_TOLERANCE = 0.01
 TRANSFER_TOLERANCE = 0.05

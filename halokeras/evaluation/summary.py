@@ -7,11 +7,11 @@ from rich.table import Table
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.boxes.box_file import open_box_file, read_box
-from halokeras.boxes.grid import survey
+from halokeras.fields.spectra import measure
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density
 from halokeras.params import Selection
-from halokeras.statistics.spectra import measure
-from halokeras.training.model_store import SavedPainter
+from halokeras.storage.grid import survey
 
 _LARGEST = 256**3
 """Voxels of the largest box that is read whole for a comparison."""

@@ -8,13 +8,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from halokeras.boxes import hdf5
 from halokeras.boxes.box import check_lengths, check_scale, check_values, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
-from halokeras.boxes.grid import Survey
-from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError
-from halokeras.evaluation.slab import Slab, middle
+from halokeras.fields.gridding import Shape
+from halokeras.fields.slab import Slab, middle
 from halokeras.inspection.facts import (
     Fact,
     Inspection,
@@ -23,6 +21,8 @@ from halokeras.inspection.facts import (
     readable_bytes,
 )
 from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_at_halos
+from halokeras.storage import hdf5
+from halokeras.storage.grid import Survey
 
 _OF_THE_FIELDS = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _UNITS = {"particle_mass": "Msun/h"}

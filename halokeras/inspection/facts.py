@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from halokeras.evaluation.slab import Slab
+from halokeras.fields.slab import Slab
 from halokeras.training.history import Row
 
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")

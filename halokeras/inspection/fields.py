@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Halos, check_halos
-from halokeras.boxes.grid import Grid, slabs
-from halokeras.boxes.gridding import Shape, voxel_index
-from halokeras.boxes.memory import available_memory
 from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape, voxel_index
+from halokeras.storage.grid import Grid, slabs
+from halokeras.storage.memory import available_memory
 
 _PIECE = 2**22  # halos, 64 MiB of positions and masses
 

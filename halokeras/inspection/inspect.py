@@ -5,16 +5,16 @@ from pathlib import Path
 
 import h5py
 
-from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import FORMAT
-from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import BoxError
 from halokeras.inspection.boxes import inspect_box
 from halokeras.inspection.facts import Inspection
 from halokeras.inspection.others import describe_other
 from halokeras.inspection.painters import inspect_painter
 from halokeras.inspection.runs import inspect_run
-from halokeras.training.model_files import ARCHITECTURE, MANIFEST
+from halokeras.painters.model_files import ARCHITECTURE, MANIFEST
+from halokeras.storage import zarr_store
+from halokeras.storage.unreadable import UNREADABLE
 from halokeras.training.run_folder import is_run
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import h5py
 
-from halokeras.boxes.grid_file import mapped
-from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
+from halokeras.storage.grid_file import mapped
+from halokeras.storage.unreadable import UNREADABLE
 from halokeras.training.run_folder import is_run
 
 _HEAD = 4096  # bytes

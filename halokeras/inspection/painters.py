@@ -11,8 +11,8 @@ from halokeras.inspection.facts import (
     duration,
     readable_bytes,
 )
+from halokeras.painters.model_files import PainterFiles, read_files
 from halokeras.params import PainterParams, Selection
-from halokeras.training.model_files import PainterFiles, read_files
 
 
 def inspect_painter(folder: Path) -> Inspection:
@@ -21,7 +21,7 @@ def inspect_painter(folder: Path) -> Inspection:
     Raises
     ------
     ModelError
-        As `halokeras.training.model_files.read_files`.
+        As `halokeras.painters.model_files.read_files`.
     """
     files = read_files(folder)
     learned = files.provenance

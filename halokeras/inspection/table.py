@@ -8,7 +8,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from halokeras.evaluation.slab import Slab
+from halokeras.fields.slab import Slab
 from halokeras.inspection.facts import Fact, Inspection, Section
 
 _WIDEST = 32  # pixels of a picture

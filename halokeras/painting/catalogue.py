@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box_file import Header, open_box_file
-from halokeras.boxes.grid import Grid, slabs
-from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError, ModelError
+from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.params import Selection
 from halokeras.randomness import uniform_at
+from halokeras.storage.grid import Grid, slabs
 
 IDS_PER_VOXEL = 2**16
 """More than a count, uint16, can be."""
@@ -64,7 +64,7 @@ def halos(
     ------
     dict
         ``halo_id`` int64; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] float32 in [0, box_size),
-        in the voxel they are counted in by `halokeras.boxes.gridding.count`; and if `velocity`
+        in the voxel they are counted in by `halokeras.fields.gridding.count`; and if `velocity`
         is given ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s] float32.
 
     Raises

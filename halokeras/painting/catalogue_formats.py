@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.checksums import CHECKED, new_file, stored_bytes
 from halokeras.errors import OutputError, install
-from halokeras.files import whole_file, whole_folder
+from halokeras.storage.checksums import CHECKED, new_file, stored_bytes
+from halokeras.storage.files import whole_file, whole_folder
 
 Columns = dict[str, NDArray[Any]]
 About = dict[str, str | int | float | list[float]]

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 
 from halokeras.boxes.box_file import Header
-from halokeras.boxes.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ModelError
+from halokeras.painters.provenance import Provenance, differences, fingerprint
 from halokeras.painting.inputs import Density
-from halokeras.training.provenance import Provenance, differences, fingerprint
 
 # Below these a difference is rounding of a header, not another simulation.
 _SAME_VOXEL_SIZE = 1e-3  # relative

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.grid_file import open_numbers
-from halokeras.boxes.gridding import Shape
 from halokeras.errors import BoxError, HalopaintError, ModelError, install
+from halokeras.fields.gridding import Shape
+from halokeras.painters.model_store import load_painter
 from halokeras.painting.paint import Place, Progress, TilePainter
 from halokeras.painting.tiles import Row, cover, joined
-from halokeras.training.model_store import load_painter
+from halokeras.storage.grid_file import open_numbers
 
 if TYPE_CHECKING:
     from distributed import Client

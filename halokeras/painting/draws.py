@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.grid import Grid
 from halokeras.errors import ModelError
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.model_store import DrawModel, SavedPainter
 from halokeras.painting.inputs import Density
 from halokeras.painting.paint import (
     LARGEST_TILE,
@@ -21,8 +22,7 @@ from halokeras.painting.paint import (
 )
 from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
-from halokeras.training.count_law import CountLaw
-from halokeras.training.model_store import DrawModel, SavedPainter
+from halokeras.storage.grid import Grid
 
 
 def draw(

@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes import hdf5
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, open_box_file
-from halokeras.boxes.grid import Grid
-from halokeras.boxes.grid_file import open_numbers
 from halokeras.errors import BoxError, ModelError
+from halokeras.storage import hdf5
+from halokeras.storage.grid import Grid
+from halokeras.storage.grid_file import open_numbers
 
 _SAMPLE = 128
 """Voxels a side of the corner that stands for a larger density when its look is compared."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 import halokeras
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import Header
-from halokeras.boxes.grid import Grid
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density, density_of
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
@@ -29,7 +29,7 @@ from halokeras.painting.tiles import (
     tile_shape,
     tiles,
 )
-from halokeras.training.model_store import SavedPainter
+from halokeras.storage.grid import Grid
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""

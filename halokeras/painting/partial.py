@@ -17,13 +17,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from halokeras.boxes import zarr_store
 from halokeras.boxes.box_file import Header, write_header
-from halokeras.boxes.checksums import OLDER, new_file, promise, seal, stored_bytes
-from halokeras.boxes.gridding import Shape
-from halokeras.boxes.unreadable import UNREADABLE
 from halokeras.errors import ModelError, OutputError
-from halokeras.files import (
+from halokeras.fields.gridding import Shape
+from halokeras.painting.tiles import WritableGrid, cover
+from halokeras.storage import zarr_store
+from halokeras.storage.checksums import OLDER, new_file, promise, seal, stored_bytes
+from halokeras.storage.files import (
     Held,
     check_replaceable,
     held,
@@ -34,7 +34,7 @@ from halokeras.files import (
     unwritable,
     write_text,
 )
-from halokeras.painting.tiles import WritableGrid, cover
+from halokeras.storage.unreadable import UNREADABLE
 
 _SECONDS_BETWEEN_COMMITS = 2.0
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.grid import Grid
+from halokeras.storage.grid import Grid
 
 Shape = tuple[int, int, int]
 

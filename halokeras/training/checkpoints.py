@@ -14,7 +14,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from halokeras.errors import OutputError, RunError
-from halokeras.files import whole_folder
+from halokeras.storage.files import whole_folder
 from halokeras.training.wgan import HaloPaintingGAN
 
 _KEPT = 2

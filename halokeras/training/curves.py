@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from halokeras.files import whole_file
+from halokeras.storage.files import whole_file
 from halokeras.training.history import Row, best_row
 
 LOSSES = {

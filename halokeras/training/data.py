@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.alignment import check_alignment
 from halokeras.boxes.box import Box, box_hash, halo_counts
 from halokeras.boxes.box_file import find_box, read_box
 from halokeras.errors import BoxError, RunError
+from halokeras.fields.alignment import check_alignment
+from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params, Selection
-from halokeras.training.provenance import fingerprint
 from halokeras.training.validation import HeldOut
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halokeras.errors import OutputError, RunError
-from halokeras.files import whole_file
+from halokeras.storage.files import whole_file
 
 if TYPE_CHECKING:  # it imports TensorFlow, which those who only read a history can do without
     from halokeras.training.validation import Validation

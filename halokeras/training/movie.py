@@ -13,8 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from halokeras.files import whole_file
 from halokeras.networks.painter import Painter
+from halokeras.storage.files import whole_file
 from halokeras.training.stages import Stage
 from halokeras.training.validation import HeldOut
 

@@ -18,21 +18,29 @@ import tensorflow as tf
 
 from halokeras import __version__
 from halokeras.errors import ModelError, ParamsError, RunError
-from halokeras.files import Held, held, make_folder, remove_abandoned, sync, unwritable, write_text
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter, whole_box
+from halokeras.painters.count_law import fit_count_law
+from halokeras.painters.model_files import check_size
+from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.params import OptimizerParams, Params, load_params
 from halokeras.randomness import fold_in
+from halokeras.storage.files import (
+    Held,
+    held,
+    make_folder,
+    remove_abandoned,
+    sync,
+    unwritable,
+    write_text,
+)
 from halokeras.training.calibration import calibrate_mean
 from halokeras.training.checkpoints import Checkpoints
-from halokeras.training.count_law import fit_count_law
 from halokeras.training.crops import CropStream
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History, Row
 from halokeras.training.interrupts import Interrupts
-from halokeras.training.model_files import check_size
-from halokeras.training.model_store import DrawModel, save_painter
 from halokeras.training.run_folder import BEST, CHECKPOINTS, FINISHED, HISTORY, PARAMS, last_written
 from halokeras.training.stages import Stage, stages
 from halokeras.training.tensorboard import check_tensorboard

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.fields.spectra import measure
 from halokeras.networks.painter import Painter, whole_box
-from halokeras.statistics.spectra import measure
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 import cli
 from halokeras.boxes.box_file import find_box, read_box
-from halokeras.boxes.cosmology import box_cosmology, linear_power
-from halokeras.boxes.lpt import first_order, linear_modes
+from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.simulation.lpt import first_order, linear_modes
 
 PLANCK = box_cosmology("00")
 SIDE, POINTS, PARTICLE = 256.0, 128, 8.7e10

@@ -5,8 +5,8 @@ import pytest
 
 from halokeras.doctor import self_test
 from halokeras.doctor.finding import Level
+from halokeras.painters.model_store import load_painter
 from halokeras.resources import shipped
-from halokeras.training.model_store import load_painter
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from halokeras.evaluation.baselines import fit_local_bias
-from halokeras.statistics.spectra import measure
+from halokeras.fields.spectra import measure
 
 
 def density_field(shape=(32, 32, 32)):

@@ -3,8 +3,8 @@ import pytest
 from halokeras.boxes.box_file import find_boxes, write_box
 from halokeras.errors import ModelError
 from halokeras.evaluation.held_out import held_out
+from halokeras.painters.model_store import load_painter
 from halokeras.resources import shipped
-from halokeras.training.model_store import load_painter
 
 
 def test_realisations_that_trained_or_validated_are_left_out():

@@ -16,7 +16,7 @@ from halokeras.evaluation.contenders import DENSITY, DRAWS, FIELD
 from halokeras.evaluation.page import page, write_page
 from halokeras.evaluation.provenance import provenance
 from halokeras.evaluation.report import report
-from halokeras.training.model_store import load_painter
+from halokeras.painters.model_store import load_painter
 
 EVIL = "<img src=x onerror=alert(1)>"
 BOX = "box $\\alpha</title><script>document.title='broken in'</script>"

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.pyplot import imread
 
 from halokeras.boxes.box import halo_counts
-from halokeras.boxes.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.evaluation.contenders import (
     DENSITY,
     DRAWS,
@@ -19,8 +19,8 @@ from halokeras.evaluation.figures import new_figure
 from halokeras.evaluation.report import compare, report
 from halokeras.evaluation.report_figure import draw_report, drawable, report_figures
 from halokeras.evaluation.table import report_table
-from halokeras.statistics.spectra import measure
-from halokeras.training.model_store import load_painter
+from halokeras.fields.spectra import measure
+from halokeras.painters.model_store import load_painter
 
 
 def some_counts(seed=1, shape=(32, 32, 32)):

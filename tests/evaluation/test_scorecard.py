@@ -11,7 +11,7 @@ from halokeras.boxes.box import Box, Halos, halo_counts
 from halokeras.errors import BoxError
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.table import scorecard_table
-from halokeras.statistics.spectra import measure
+from halokeras.fields.spectra import measure
 
 VOXEL = 4.0
 SHAPE = (24, 20, 28)

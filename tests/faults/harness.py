@@ -478,7 +478,7 @@ def _make_inputs(folder: Path) -> None:
 
     from halokeras.boxes.box import Box, Halos
     from halokeras.boxes.box_file import write_box
-    from halokeras.boxes.cosmology import ABACUS_COSMOS
+    from halokeras.cosmology.cosmology import ABACUS_COSMOS
     from halokeras.params import load_params
     from halokeras.training.run import Interrupted, train
 
@@ -587,12 +587,12 @@ if __name__ == "__main__":
     from halokeras.commands.terminal import load_tensorflow
 
     load_tensorflow()
-    import halokeras.boxes.simulate
     import halokeras.evaluation.report
     import halokeras.evaluation.report_figure
     import halokeras.evaluation.summary
     import halokeras.painting.catalogue
     import halokeras.painting.draws
+    import halokeras.simulation.simulate
     import halokeras.training.display
     import halokeras.training.run  # noqa: F401
 

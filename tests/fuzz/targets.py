@@ -17,19 +17,19 @@ from scipy import fft
 
 from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
 from halokeras.boxes.box_file import Header, read_box, write_box, write_header
-from halokeras.boxes.cosmology import ABACUS_COSMOS
-from halokeras.boxes.cosmology_file import load_cosmology
-from halokeras.boxes.initial_modes import check_modes, modes_of_file
-from halokeras.boxes.lpt import linear_modes
-from halokeras.boxes.readers import abacus_cosmos
-from halokeras.boxes.readers.abacus_halos import FOF_RECORD
-from halokeras.boxes.readers.parameter_file import read_cosmology, read_parameters
-from halokeras.boxes.source import Source
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
 from halokeras.painting.inputs import open_box_density, open_density
 from halokeras.painting.partial import partial_counts, partial_paths
 from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
+from halokeras.simulation.initial_modes import check_modes, modes_of_file
+from halokeras.simulation.lpt import linear_modes
+from halokeras.sources.abacus_cosmos import read as abacus_cosmos
+from halokeras.sources.abacus_cosmos.halos import FOF_RECORD
+from halokeras.sources.abacus_cosmos.parameter_file import read_cosmology, read_parameters
+from halokeras.sources.source import Source
 
 COSMOLOGY = ABACUS_COSMOS["00"]
 BOX = 32.0
@@ -463,7 +463,7 @@ _PACK9 = [
 
 
 def _read_summit(folder: Path) -> None:
-    from halokeras.boxes.readers import abacus_summit
+    from halokeras.sources.abacus_summit import read as abacus_summit
 
     particles = (folder / "tiny" / "slices").exists()
     density = "nbody" if particles else "2lpt"
@@ -483,9 +483,9 @@ def _networks() -> Any:
 
 def _painters(folder: Path) -> None:
     painter_class = _networks()
-    from halokeras.training.count_law import CountLaw
-    from halokeras.training.model_store import DrawModel, save_painter
-    from halokeras.training.provenance import fingerprint
+    from halokeras.painters.count_law import CountLaw
+    from halokeras.painters.model_store import DrawModel, save_painter
+    from halokeras.painters.provenance import fingerprint
 
     painter = painter_class(
         blocks=1, filters=2, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
@@ -513,9 +513,9 @@ def _painters(folder: Path) -> None:
 
 def _read_painter(folder: Path) -> None:
     _networks()
+    from halokeras.painters.model_store import load_painter
     from halokeras.painting.check import check_input
     from halokeras.painting.inputs import density_of
-    from halokeras.training.model_store import load_painter
 
     saved = load_painter(folder / "model")
     check_input(saved.provenance, density_of(_box()), force=True)
@@ -633,7 +633,7 @@ def _bigfile(path: Path) -> None:
 
 
 def _read_table(folder: Path) -> None:
-    from halokeras.boxes.readers.catalogue import read_halos
+    from halokeras.sources.catalogue.read import read_halos
 
     path = next(folder.glob("halos*"), folder / "halos.csv")
     found = read_halos(path, drop_invalid=True, box_size=None, hosts_only=False)
@@ -653,7 +653,7 @@ def _snapshots(folder: Path) -> None:
 
 
 def _read_snapshot(folder: Path) -> None:
-    from halokeras.boxes.readers.particles import read_particles
+    from halokeras.sources.catalogue.particles import read_particles
 
     found = read_particles(folder / "snapshot", 4)
     assert np.isfinite(found.density).all()
@@ -667,13 +667,13 @@ def _count_pairs(folder: Path) -> None:
 
 
 def _read_count_pair(folder: Path) -> None:
-    from halokeras.boxes.readers.count_pairs import read_count_pair
+    from halokeras.sources.count_pairs import read_count_pair
 
     _use(read_count_pair(folder / "particles.npy", folder / "halos.npy", voxel_size=4, redshift=0))
 
 
 def _read_density_grid(folder: Path) -> None:
-    from halokeras.boxes.readers.density_grid import read_density
+    from halokeras.sources.catalogue.density_grid import read_density
 
     path = next(folder.glob("density.*"), folder / "density.npy")
     read_density(path, None if path.suffix == ".npy" else "density", contrast="rho", axes="zyx")

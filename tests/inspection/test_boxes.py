@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes import grid
 from halokeras.boxes.box import Halos, box_hash, halo_counts
 from halokeras.boxes.box_file import write_box
-from halokeras.boxes.checksums import seal
 from halokeras.errors import BoxError
-from halokeras.evaluation.slab import project
+from halokeras.fields.slab import project
 from halokeras.inspection import fields
 from halokeras.inspection.inspect import inspect
+from halokeras.storage import grid
+from halokeras.storage.checksums import seal
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from halokeras.resources import shipped
 
 @pytest.mark.parametrize("name", ["tiny_model", "drawing_model"])
 def test_a_painter_is_told_as_it_is_loaded(request, name):
-    from halokeras.training.model_store import load_painter
+    from halokeras.painters.model_store import load_painter
 
     folder = request.getfixturevalue(name)
     loaded = load_painter(folder)

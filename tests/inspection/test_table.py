@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from halokeras.boxes.box_file import write_box
-from halokeras.evaluation.slab import Slab
+from halokeras.fields.slab import Slab
 from halokeras.inspection.facts import Fact, Inspection, Section
 from halokeras.inspection.inspect import inspect
 from halokeras.inspection.table import inspection_table

@@ -7,15 +7,15 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes import checksums
 from halokeras.boxes.box_file import read_box, write_box
-from halokeras.boxes.gridding import count
 from halokeras.errors import BoxError, ModelError, OutputError
+from halokeras.fields.gridding import count
+from halokeras.painters.model_store import load_painter
 from halokeras.painting.catalogue import finer_by, halos, write_catalogue
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import density_of, open_box_density
 from halokeras.params import Selection
-from halokeras.training.model_store import load_painter
+from halokeras.storage import checksums
 
 BIGFILE = pytest.param(
     "bigfile",

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halokeras.boxes.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import ModelError
+from halokeras.painters.provenance import read_provenance
 from halokeras.painting import check
 from halokeras.painting.inputs import density_of
-from halokeras.training.provenance import read_provenance
 
 
 def check_input(provenance, box, force=False):

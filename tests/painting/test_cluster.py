@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.cluster import Cluster, ClusterError, connected
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.paint import paint_file
-from halokeras.training.model_store import load_painter
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own

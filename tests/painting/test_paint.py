@@ -5,10 +5,10 @@ import pytest
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box
 from halokeras.errors import ModelError
+from halokeras.painters.model_store import load_painter
 from halokeras.painting.inputs import Density, density_of
 from halokeras.painting.paint import TilePainter, paint, paint_box, paint_file
 from halokeras.painting.tiles import cover, joined, read_row, tiles
-from halokeras.training.model_store import load_painter
 
 
 def random_density(shape, seed=11):

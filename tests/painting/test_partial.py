@@ -9,11 +9,11 @@ import pytest
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box
 from halokeras.errors import OutputError
+from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.inputs import Density, open_box_density
 from halokeras.painting.paint import paint_file
-from halokeras.training.model_store import load_painter
 
 KILLED = """
 import os, signal, sys
@@ -22,7 +22,7 @@ from halokeras.painting import partial
 from halokeras.painting import paint as painting
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import open_box_density
-from halokeras.training.model_store import load_painter
+from halokeras.painters.model_store import load_painter
 
 partial._SECONDS_BETWEEN_COMMITS = 0.0
 painting.LARGEST_TILE = 8
@@ -126,7 +126,7 @@ def test_a_damaged_part_or_journal_is_told(given, saved, tmp_path):
 def test_two_writers_of_one_file_do_not_mix(given, saved, tmp_path, name):
     begin(given, saved, tmp_path / name)
     code = (
-        "import sys, time; from pathlib import Path; from halokeras.files import held\n"
+        "import sys, time; from pathlib import Path; from halokeras.storage.files import held\n"
         "with held(Path(sys.argv[1])):\n    print(1, flush=True)\n    time.sleep(60)"
     )
     command = [sys.executable, "-c", code, tmp_path / f".{name}.part"]
@@ -152,7 +152,7 @@ from pathlib import Path
 from halokeras.errors import OutputError
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.paint import paint_file
-from halokeras.training.model_store import load_painter
+from halokeras.painters.model_store import load_painter
 
 saved = load_painter(Path(sys.argv[1]))
 with open_box_density(Path(sys.argv[2])) as given:

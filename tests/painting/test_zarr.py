@@ -3,11 +3,11 @@ import pytest
 
 from halokeras.boxes.box_file import Header, read_box, write_box, write_header
 from halokeras.errors import BoxError
+from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.inputs import density_of, open_box_density, open_density
 from halokeras.painting.paint import paint_file
-from halokeras.training.model_store import load_painter
 
 zarr = pytest.importorskip("zarr")
 

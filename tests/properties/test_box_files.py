@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from halokeras.boxes.box import Box, Halos, box_arrays, box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box, write_header
-from halokeras.boxes.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology
 
 shapes = st.tuples(*[st.integers(1, 5)] * 3)
 cosmologies = st.none() | st.builds(

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from halokeras.boxes.gridding import cloud_in_cell, count, wrap
+from halokeras.fields.gridding import cloud_in_cell, count, wrap
 
 shapes = st.tuples(*[st.integers(1, 6)] * 3)
 steps = st.tuples(*[st.integers(-9, 9)] * 3)

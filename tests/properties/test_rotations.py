@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halokeras.boxes.gridding import count
-from halokeras.boxes.orientation import Orientation, move_counts, move_positions
+from halokeras.fields.gridding import count
+from halokeras.fields.orientation import Orientation, move_counts, move_positions
 from halokeras.training.crops import CropStream
 
 orientations = st.builds(

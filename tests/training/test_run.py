@@ -18,11 +18,11 @@ import tensorflow as tf
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ParamsError, RunError
-from halokeras.files import held
+from halokeras.painters.model_store import load_painter
 from halokeras.params import parse_params
+from halokeras.storage.files import held
 from halokeras.training import run as run_module
 from halokeras.training.history import History
-from halokeras.training.model_store import load_painter
 from halokeras.training.run import Interrupted, build_gan, resume, train
 
 REPOSITORY = Path(__file__).parents[2]

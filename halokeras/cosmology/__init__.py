@@ -1,0 +1,1 @@
+"""Cosmologies, growth, power spectra and halo mass functions."""

@@ -1,0 +1,35 @@
+"""A cosmology of the user's own, from a JSON file."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.errors import BoxError, ParamsError
+from halokeras.params import Positive, Section, load_json
+
+
+class _Fields(Section):
+    """A flat LCDM cosmology, as `Cosmology` documents it."""
+
+    known: ClassVar[str] = "the known ones are H0, omega_m, omega_b, sigma8 and n_s"
+    H0: Positive
+    omega_m: Positive
+    omega_b: Positive
+    sigma8: Positive
+    n_s: Positive
+
+
+def load_cosmology(path: Path) -> Cosmology:
+    """Read a JSON object of ``H0``, ``omega_m``, ``omega_b``, ``sigma8`` and ``n_s``.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing or not JSON, or a field is missing, unknown, given twice or out of
+        range.
+    """
+    fields = load_json(path, "cosmology file", "--cosmology", _Fields)
+    try:
+        return Cosmology(**fields.model_dump())
+    except BoxError as error:
+        raise ParamsError(f"cosmology file {path}: {error}") from None

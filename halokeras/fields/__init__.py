@@ -1,0 +1,1 @@
+"""Arrays on a grid: gridding, modes, spectra, bispectrum, histograms, alignment; no files."""

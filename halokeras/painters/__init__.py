@@ -1,0 +1,1 @@
+"""A saved painter: its files, its provenance and its law of counts."""

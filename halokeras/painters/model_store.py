@@ -1,0 +1,168 @@
+"""A painter as a folder of plain arrays and JSON, written whole and read with suspicion.
+
+What the folder holds is told in `halokeras.painters.model_files`.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halokeras.errors import ModelError
+from halokeras.networks.painter import Painter, built_painter
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.model_files import (
+    ARCHITECTURE,
+    EXPECTED,
+    FORMAT,
+    FORMAT_VERSION,
+    LAW,
+    MANIFEST,
+    PROVENANCE,
+    WEIGHTS,
+    Weights,
+    check_size,
+    check_weights,
+    hash_painter,
+    law_fields,
+    read_files,
+    sha256,
+    to_json,
+)
+from halokeras.painters.provenance import Provenance, read_provenance
+from halokeras.params import PainterParams
+from halokeras.storage.files import whole_folder
+
+
+@dataclass(frozen=True)
+class DrawModel:
+    """What integer counts are drawn from.
+
+    Parameters
+    ----------
+    painter
+        Paints the expected counts.
+    law
+        Of the counts at each expectation.
+    """
+
+    painter: Painter
+    law: CountLaw
+
+
+@dataclass(frozen=True)
+class SavedPainter:
+    """A painter as loaded from its folder.
+
+    Parameters
+    ----------
+    painter
+        The network, built, with its weights.
+    provenance
+        What the folder tells of its training.
+    hash
+        SHA-256 of the architecture, the weights and what draws are made from; it names the
+        painter in painted boxes.
+    draws
+        What integer counts are drawn from; None for a painter trained without a warm start.
+    """
+
+    painter: Painter
+    provenance: Provenance
+    hash: str
+    draws: DrawModel | None = None
+
+
+def save_painter(
+    painter: Painter, provenance: dict[str, Any], folder: Path, draws: DrawModel | None = None
+) -> None:
+    """Write `painter` as a folder that is afterwards the new one, or on failure the old, whole.
+
+    Parameters
+    ----------
+    painter
+        A built painter.
+    provenance
+        The fields of `Provenance` and whatever else should be known: plain JSON values.
+    folder
+        Where to put it; a painter that is there is replaced.
+    draws
+        What integer counts are drawn from, of the same architecture.
+
+    Raises
+    ------
+    ModelError
+        If a weight is not finite, or the provenance lacks a field or is not plain JSON.
+    OutputError
+        If the folder cannot be written.
+    """
+    checked = read_provenance(provenance, PROVENANCE)
+    check_size(PainterParams.model_validate(painter.get_config()))
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
+    files = {
+        ARCHITECTURE: to_json(header, ARCHITECTURE),
+        WEIGHTS: _pack(painter),
+        PROVENANCE: to_json(checked.model_dump(), PROVENANCE),
+    }
+    if draws is not None:
+        files[EXPECTED] = _pack(draws.painter)
+        files[LAW] = to_json(law_fields(draws.law), LAW)
+    manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
+    files[MANIFEST] = to_json(manifest, MANIFEST)
+    with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+
+
+def load_painter(folder: Path) -> SavedPainter:
+    """Read and check a saved painter; nothing in the folder is executed.
+
+    Raises
+    ------
+    ModelError
+        In one sentence, if there is no such folder, it is not a saved painter or of another
+        format version, a file is damaged or malformed, or the weights do not fit.
+    """
+    files = read_files(folder)
+    painter = built_painter(**files.params.model_dump())
+    _fill(painter, folder / WEIGHTS, files.weights)
+    draws = None
+    if files.expected is not None and files.law is not None:
+        expected = painter.twin()
+        _fill(expected, folder / EXPECTED, files.expected)
+        draws = DrawModel(expected, files.law)
+    return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
+
+
+def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
+    """Give the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
+    parts = [painter] if draws is None else [painter, draws.painter]
+    law = None if draws is None else draws.law
+    return hash_painter(painter.get_config(), [_weights(part) for part in parts], law)
+
+
+def _pack(painter: Painter) -> bytes:
+    weights: dict[str, Any] = _weights(painter)
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
+    packed = io.BytesIO()
+    np.savez(packed, **weights)
+    return packed.getvalue()
+
+
+def _fill(painter: Painter, path: Path, weights: Weights) -> None:
+    expected = _weights(painter)
+    check_weights(path, weights, expected)
+    for variable, name in zip(painter.weights, expected, strict=True):
+        variable.assign(weights[name])
+
+
+def _weights(painter: Painter) -> Weights:
+    # Keras numbers the names of layers by process; the order and the last part are stable.
+    return {
+        f"{index:03d}.{variable.name}": np.asarray(variable, dtype=np.float32)
+        for index, variable in enumerate(painter.weights)
+    }

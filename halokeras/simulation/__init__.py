@@ -1,0 +1,1 @@
+"""2LPT, N-body and halo finding: from a seed to a box."""

@@ -1,0 +1,367 @@
+"""The 2LPT density of any box as a product of its own, from a seed or a linear overdensity.
+
+Painters learn densities of 64 particles per voxel whose modes reach four times the voxels' Nyquist
+wavenumber. A small box is made just so. A large one has the modes up to twice the Nyquist
+wavenumber, to second order, and as many particles; the smaller scales, which only blur the voxels,
+are those of a small periodic 2LPT box of the same power, repeated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import gcd, lcm, prod
+from pathlib import Path
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+import halokeras
+from halokeras.boxes.box_file import Header, write_header
+from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
+from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape
+from halokeras.randomness import fold_in
+from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
+from halokeras.simulation.lpt import Modes, Table, first_order, modes_of_shape
+from halokeras.simulation.streamed_lpt import (
+    deposit_displaced,
+    deposit_momentum,
+    lattice_of,
+    padded,
+    pass_count,
+    second_order_source,
+)
+from halokeras.storage import checksums
+from halokeras.storage.files import whole_file
+from halokeras.storage.memory import available_memory
+
+PARTICLES = 4
+"""Particles along the side of a voxel, and lattice points of the modes of a small box."""
+FEWER = 2
+"""Lattice points along the side of a voxel of the modes of a large box."""
+
+_SMALL = 128**3
+"""Voxels of the largest box that has all its modes."""
+_TILE = (8, 64)
+"""Least and most voxels along the side of the box whose small scales are repeated."""
+_LARGEST_TABLE = 2**25
+"""Squared wavenumbers of a box that is no cube: a quarter of a gigabyte."""
+_CHUNK = 32
+"""Voxels a side of the chunks of a file."""
+
+_BYTES_AT_REST = 800_000_000
+_SECONDS_AT_REST = 5.0
+_SECONDS_PER_MODE = 4e-7
+_SECONDS_PER_PARTICLE = 4e-8
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class LptBox:
+    """A 2LPT density to make.
+
+    Attributes
+    ----------
+    cosmology
+        Of the modes and of their growth.
+    seed
+        Realisation, not negative.
+    voxels
+        Voxels along x, y, z.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    redshift
+        Redshift of the density.
+    box_id
+        Name of the cosmology, if it has one.
+    initial_modes
+        Gives the modes instead of the seed, which then draws only the small scales that they
+        lack.
+    modes_name
+        What the provenance and messages call them: the name of their file.
+    velocity
+        Whether the file gets the velocity of the matter in each voxel too.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made: something is out of range, or the sides have no simple ratio.
+    """
+
+    cosmology: Cosmology
+    seed: int
+    voxels: Shape
+    voxel_size: float = 4.0
+    redshift: float = 0.3
+    box_id: str | None = None
+    initial_modes: InitialModes | None = None
+    modes_name: str = ""
+    velocity: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
+        if not (np.isfinite(self.voxel_size) and self.voxel_size > 0):
+            raise BoxError(f"voxel_size {self.voxel_size} Mpc/h must be positive")
+        if not (np.isfinite(self.redshift) and self.redshift >= 0):
+            raise BoxError(f"redshift {self.redshift} must not be negative")
+        if min(self.voxels) < 2:
+            raise BoxError(f"voxels {_by(self.voxels)} are too few; choose 2 or more along a side")
+        reach = zip(self.parts, self.lattice, strict=True)
+        table = sum((part * points // 2) ** 2 for part, points in reach)
+        if len(set(self.voxels)) > 1 and table > _LARGEST_TABLE:
+            raise BoxError(
+                f"the sides of {_by(self.voxels)} voxels have no simple ratio; choose sides such "
+                "as 512x256x256"
+            )
+        if self.points < PARTICLES and self.tile < _TILE[0]:
+            raise BoxError(
+                f"the sides of {_by(self.voxels)} voxels have no common divisor between "
+                f"{_TILE[0]} and {_TILE[1]}, which a box of more than 128^3 voxels needs; choose "
+                "multiples of 16 or 64"
+            )
+
+    @property
+    def points(self) -> int:
+        """Lattice points of the modes along the side of a voxel."""
+        return PARTICLES if prod(self.voxels) <= _SMALL else FEWER
+
+    @property
+    def tile(self) -> int:
+        """Voxels along the side of the box whose small scales are repeated."""
+        common = gcd(*self.voxels)
+        return max(side for side in range(1, _TILE[1] + 1) if common % side == 0)
+
+    @property
+    def length(self) -> float:
+        """Least common multiple of the sides [Mpc/h]."""
+        return lcm(*self.voxels) * self.voxel_size
+
+    @property
+    def parts(self) -> Shape:
+        """How many times each side goes into `length`."""
+        x, y, z = (lcm(*self.voxels) // side for side in self.voxels)
+        return x, y, z
+
+    @property
+    def lattice(self) -> Shape:
+        """Lattice points of the modes along x, y, z."""
+        x, y, z = (side * self.points for side in self.voxels)
+        return x, y, z
+
+
+@dataclass(frozen=True)
+class LptEstimate:
+    """What a density will take: peak `memory` [bytes], `disk` [bytes] and `seconds` on a core."""
+
+    memory: int
+    disk: int
+    seconds: float
+
+
+def estimate(box: LptBox) -> LptEstimate:
+    """Say what making a density will take: memory counted, seconds from measured runs."""
+    x, y, z = box.lattice
+    layer = 8 * y * (z // 2 + 1)
+    modes, fine = x * layer, padded(box.lattice)[0]
+    particles = box.voxels[0] * PARTICLES
+    second = 2 * modes + 6 * layer * fine // pass_count(fine, 6 * layer)
+    deposit = 3 * layer * particles // pass_count(particles, 3 * layer) + modes
+    voxels = prod(box.voxels)
+    again = 3 if box.velocity else 0  # three components, with twice the gradients
+    return LptEstimate(
+        memory=_BYTES_AT_REST
+        + max(second + bool(again) * modes, deposit + 8 * (1 + again) * voxels)
+        + bool(again) * deposit,
+        disk=4 * (1 + again) * voxels,
+        seconds=_SECONDS_AT_REST
+        + _SECONDS_PER_MODE * x * y * z
+        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + again),
+    )
+
+
+def check_memory(box: LptBox) -> None:
+    """Raise `BoxError` if the machine has too little memory for a density."""
+    needed, available = estimate(box).memory, available_memory()
+    if available is not None and needed > available:
+        raise BoxError(
+            f"the 2LPT density of {_by(box.voxels)} voxels needs {needed / 2**30:.1f} GiB of "
+            f"memory and {available / 2**30:.1f} GiB are free; choose fewer voxels or a larger "
+            "machine"
+        )
+
+
+def make_density(
+    box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None
+) -> NDArray[np.float64]:
+    """Make the density of a box.
+
+    Parameters
+    ----------
+    box
+        What to make.
+    workers
+        Threads.
+    progress
+        Called with the stage's name and the fraction of it that is done.
+
+    Returns
+    -------
+    NDArray
+        Density over its mean, cloud-in-cell about voxel centres.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory or the initial modes do not fit.
+    """
+    return make_fields(box, workers, progress)[0]
+
+
+def make_fields(
+    box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Make the density as `make_density` and, if the box asks for it, the velocity.
+
+    Returns
+    -------
+    tuple
+        The density; and (3, nx, ny, nz) [km/s], the mean peculiar velocity of the matter that is
+        counted in each voxel, 0 where there is none, or None.
+    """
+    check_memory(box)
+    threads = numba.get_num_threads()
+    numba.set_num_threads(min(workers, threads))
+    try:
+        return _make(box, workers, progress)
+    finally:
+        numba.set_num_threads(threads)
+
+
+def write_density(
+    box: LptBox,
+    output: Path,
+    workers: int = 1,
+    progress: Progress = lambda stage, fraction: None,
+) -> None:
+    """Make the density of a box and write it as a box file, whole.
+
+    Raises
+    ------
+    BoxError
+        As `make_density`.
+    OutputError
+        If the file cannot be written.
+    """
+    density, velocity = make_fields(box, workers, progress)
+    header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
+    chunks = tuple(min(_CHUNK, side) for side in box.voxels)
+    grids = 1 if velocity is None else 4
+    room = grids * checksums.stored_bytes(box.voxels, np.float32, chunks)
+    with whole_file(output) as temporary, checksums.new_file(temporary, room) as file:
+        write_header(file, header, box.voxels)
+        stored = file.create_dataset(
+            "density", box.voxels, np.float32, chunks=chunks, **checksums.CHECKED
+        )
+        for start in range(0, box.voxels[0], _CHUNK):
+            stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
+        if velocity is not None:
+            shape = (3, *box.voxels)
+            moving = file.create_dataset(
+                "velocity", shape, np.float32, chunks=(1, *chunks), **checksums.CHECKED
+            )
+            for axis, component in enumerate(velocity):
+                moving[axis] = component.astype(np.float32)
+        checksums.seal(file, file)
+
+
+def _make(
+    box: LptBox, workers: int, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    progress("initial modes", 0.0)
+    corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
+    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
+    now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
+    ratio = float(now.second[0] / now.first[0] ** 2)
+    small = _small_scales(box, power, ratio, workers)
+    delta = _initial_modes(box, power, workers)
+    source = second_order_source(delta, workers, lambda done: progress("second order", done))
+    rate = None
+    if box.velocity:
+        rate = np.float32(now.first_rate[0]) * delta
+        rate -= np.float32(now.second_rate[0] * ratio) * source
+    _subtract(delta, ratio, source)
+    del source
+    density = deposit_displaced(
+        delta, box.voxels, PARTICLES, small, workers, lambda done: progress("particles", done)
+    )
+    velocity = None
+    if rate is not None:
+        velocity = deposit_momentum(
+            delta, rate, box.voxels, PARTICLES, small, workers, lambda x: progress("velocities", x)
+        )
+        np.divide(velocity, density, out=velocity, where=density > 0)
+        # a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc
+        velocity *= 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size
+    density /= PARTICLES**3
+    return density, velocity
+
+
+def _initial_modes(box: LptBox, power: Table, workers: int) -> Modes:
+    given = None
+    if box.initial_modes is not None:
+        given = box.initial_modes(box.lattice, workers)
+        name = f"initial modes {box.modes_name}"
+        check_modes(given, box.voxels, box.voxel_size, power, name)
+        if lattice_of(given) == box.lattice:
+            return given
+    drawn = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
+    return drawn if given is None else complete(drawn, given)
+
+
+def _provenance(box: LptBox) -> dict[str, str | int | float]:
+    named = {} if box.box_id is None else {"box_id": box.box_id}
+    given = {} if box.initial_modes is None else {"initial_modes": box.modes_name}
+    return {
+        **named,
+        **given,
+        "seed": box.seed,
+        "density_scheme": "2lpt",
+        "particles_per_voxel": PARTICLES**3,
+        "modes_per_voxel": box.points**3,
+        "software": "halopaint",
+        "software_version": halokeras.__version__,
+    }
+
+
+def _subtract(delta: Modes, ratio: float, source: Modes) -> None:
+    """Turn the modes of delta into those of delta - D2 / D1^2 lap phi2, the displacement's."""
+    for layer, second in zip(delta, source, strict=True):
+        layer -= np.float32(ratio) * second
+
+
+def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDArray[np.float32]:
+    """Displacement [voxels] on a small lattice of particles by the scales that the modes lack."""
+    if box.points == PARTICLES:
+        return np.zeros((1, 1, 1, 3), dtype=np.float32)
+    seed = int(fold_in(box.seed, "small scales").integers(2**63))
+    sides = (box.tile * PARTICLES,) * 3
+    every = modes_of_shape(seed, sides, (1, 1, 1), box.tile * box.voxel_size, power)
+    coarse = box.tile * box.points
+    half = coarse // 2
+    some = np.zeros((coarse, coarse, half + 1), dtype=np.complex64)
+    places = [slice(0, half), slice(1 - half, None)]
+    for x in places:
+        for y in places:
+            some[x, y, :half] = every[x, y, :half]
+    for modes in (every, some):
+        _subtract(modes, ratio, second_order_source(modes, workers))
+    for x in places:
+        for y in places:
+            every[x, y, :half] -= some[x, y, :half]
+    return first_order(every, float(box.tile))
+
+
+def _by(voxels: Shape) -> str:
+    return "x".join(str(side) for side in voxels)

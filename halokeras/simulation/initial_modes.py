@@ -1,0 +1,153 @@
+"""Initial conditions that are not ours: the linear overdensity of a box, and modes that it lacks.
+
+A ``.npy`` file holds delta(x) in linear theory at the redshift of the box, in real space, real
+numbers of mean 0 on an even number of points, no fewer than the box has voxels. Point i lies at i
+times the spacing: the first is the corner of the first voxel. Modes at the Nyquist frequency of
+the grid are left out.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape
+from halokeras.simulation.lpt import Modes, Table
+from halokeras.simulation.streamed_lpt import lattice_of, modes_of_planes
+from halokeras.storage.grid_file import mapped
+
+InitialModes = Callable[[Shape, int], Modes]
+"""Linear overdensity of a source at its redshift.
+
+Called with the lattice that a box wants and a number of threads, it returns the modes of
+`halokeras.simulation.lpt`'s convention (point i at i times the spacing, the first on the corner
+of the first voxel, Nyquist modes zero) on that lattice or, where the source has fewer points along
+a side, on the source's own.
+"""
+
+_MEAN = 1e-3
+"""Largest mean over the standard deviation."""
+_POWER = 2.0
+"""Largest factor between the power of the large scales and that of the cosmology."""
+
+
+def modes_of_file(path: Path) -> InitialModes:
+    """Give the modes of a linear overdensity in a file, read a plane at a time when they are asked.
+
+    Raises
+    ------
+    BoxError
+        Now or then, if it is no such grid: of another shape, not finite, or with a mean that is
+        not 0.
+    """
+    grid = _mapped(path)
+    if grid.dtype.kind != "f" or grid.ndim != 3 or any(side % 2 or not side for side in grid.shape):
+        raise BoxError(
+            f"initial modes {path} are {grid.dtype} of shape {grid.shape}; give a linear "
+            "overdensity, real numbers on an even number of points along x, y and z"
+        )
+
+    def modes(lattice: Shape, workers: int) -> Modes:
+        common = tuple(min(sides) for sides in zip(lattice, grid.shape, strict=True))
+        if any(
+            side * lattice[0] != other * grid.shape[0]
+            for side, other in zip(grid.shape, lattice, strict=True)
+        ):
+            raise BoxError(
+                f"initial modes {path} of shape {grid.shape} are of a box of other proportions; "
+                f"its sides are as {lattice}"
+            )
+        _check_overdensity(grid, path)
+        return modes_of_planes(iter(grid), grid.shape, (common[0], common[1], common[2]), workers)
+
+    return modes
+
+
+def complete(drawn: Modes, given: Modes) -> Modes:
+    """Overwrite drawn modes by those that are given, of a lattice that is no finer.
+
+    Parameters
+    ----------
+    drawn
+        Modes of the lattice wanted, which are changed.
+    given
+        Modes that are known; those at the Nyquist frequency are not.
+    """
+    x, y, z = (side // 2 for side in lattice_of(given))
+    for along_x in (slice(0, x), slice(1 - x, None)):
+        for along_y in (slice(0, y), slice(1 - y, None)):
+            drawn[along_x, along_y, :z] = given[along_x, along_y, :z]
+    drawn[0, 0, 0] = 0
+    return drawn
+
+
+def check_modes(modes: Modes, voxels: Shape, voxel_size: float, power: Table, name: str) -> None:
+    """Refuse modes that are too few for the voxels, or whose large scales have another power.
+
+    Parameters
+    ----------
+    modes
+        Of the linear overdensity at the redshift of `power`.
+    voxels, voxel_size
+        Of the box; side of a voxel [Mpc/h].
+    power
+        Linear power that it should show: wavenumbers [h/Mpc] and power [(Mpc/h)^3].
+    name
+        What messages call them.
+
+    Raises
+    ------
+    BoxError
+        If there is no mode for some voxel, or the power is off by more than a factor of 2.
+    """
+    points = lattice_of(modes)
+    if any(have < need for have, need in zip(points, voxels, strict=True)):
+        raise BoxError(
+            f"{name} have {points} points for {voxels} voxels; give as many at least, or choose "
+            "larger voxels"
+        )
+    found = _large_scales(modes, voxels, voxel_size, power)
+    if not 1 / _POWER < found < _POWER:
+        raise BoxError(
+            f"{name} have {found:.3g} times the large-scale power of the cosmology; "
+            "give the linear overdensity at the redshift of the box, not white noise"
+        )
+
+
+def _check_overdensity(grid: NDArray[np.floating], path: Path) -> None:
+    total, squares = 0.0, 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for plane in grid:
+            total += float(plane.sum(dtype=np.float64))
+            squares += float(np.square(plane, dtype=np.float64).sum())
+    mean, deviation = total / grid.size, np.sqrt(squares / grid.size)
+    if not np.isfinite(deviation):
+        raise BoxError(f"initial modes {path} hold NaN or infinite values; make them again")
+    if not abs(mean) <= _MEAN * deviation or deviation == 0:
+        raise BoxError(
+            f"initial modes {path} have mean {mean:.3g} and standard deviation {deviation:.3g}; "
+            "give a linear overdensity, which has mean 0 and is not constant"
+        )
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    if not path.is_file():
+        raise BoxError(f"there is no file {path} of initial modes; check the path")
+    return mapped(path)
+
+
+def _large_scales(modes: Modes, voxels: Shape, voxel_size: float, power: Table) -> float:
+    """Mean power of the modes up to 8 along each axis over what is expected there."""
+    reach = [min(8, points // 2 - 1) for points in (*modes.shape[:2], 2 * modes.shape[2] - 2)]
+    along = [np.arange(-reach[0], reach[0] + 1), np.arange(-reach[1], reach[1] + 1)]
+    along.append(np.arange(1, reach[2] + 1))
+    corner = modes[np.ix_(*along)]
+    sides = np.array(voxels) * voxel_size
+    k = [2 * np.pi * n / side for n, side in zip(along, sides, strict=True)]
+    magnitude = np.sqrt(k[0][:, None, None] ** 2 + k[1][:, None] ** 2 + k[2] ** 2)
+    expected = np.exp(np.interp(np.log(magnitude), np.log(power[0]), np.log(power[1])))
+    with np.errstate(over="ignore"):  # which is no power of a cosmology
+        return float((np.abs(corner) ** 2 / expected).mean() * np.prod(sides))

@@ -1,0 +1,339 @@
+"""2LPT of boxes whose fields in real space would not fit in memory.
+
+Lattices, modes and signs are those of `halokeras.simulation.lpt`; a box need not be a cube, and
+lengths are in voxels. Only modes are held whole. Fields are made a few planes of constant x at a
+time: the planes r, r + R, r + 2 R, ... of a lattice of N come out of a transform of length N / R
+along x, in which each mode is turned by exp(2 pi i n_x r / N) and added at n_x modulo N / R.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from halokeras.fields.gridding import Shape, spread
+from halokeras.simulation.lpt import Modes
+
+Progress = Callable[[float], None]
+
+_WORK = 3 * 2**30
+"""Bytes that the planes under work may take."""
+
+
+def second_order_source(
+    delta: Modes, workers: int = 1, progress: Progress = lambda fraction: None
+) -> Modes:
+    """Give the modes of lap phi2 = sum_{i>j} (phi1,ii phi1,jj - phi1,ij^2), free of aliasing.
+
+    Parameters
+    ----------
+    delta
+        Modes of the linear overdensity in a box of cubic voxels, of an even lattice.
+    workers
+        Threads.
+    progress
+        Called with the fraction that is done.
+    """
+    lattice = lattice_of(delta)
+    fine = padded(lattice)
+    passes = pass_count(fine[0], 6 * delta[0].nbytes)
+    folded = np.empty((6, fine[0] // passes, *delta.shape[1:]), dtype=np.complex64)
+    source = np.zeros_like(delta)
+    wave = _integers(lattice[0])
+    for residue in range(passes):
+        turned = _turned(lattice[0], fine[0], residue)
+        _fold_hessian(delta, wave, _wavenumbers(lattice, lattice), turned, folded)
+        fft.ifft(folded, axis=1, norm="forward", overwrite_x=True, workers=workers)
+        for plane in range(folded.shape[1]):
+            hessian = [_to_plane(part[plane], fine, workers) for part in folded]
+            # The first derivative's place is free again: it takes the source's modes.
+            _to_modes(_source_plane(*hessian), folded[0, plane], workers)
+            progress((residue + (plane + 1) / folded.shape[1]) / passes)
+        fft.fft(folded[0], axis=0, overwrite_x=True, workers=workers)
+        _unfold(folded[0], wave, turned.conj() / np.float32(fine[0]), source)
+    return source
+
+
+def deposit_displaced(
+    potential: Modes,
+    voxels: Shape,
+    per_voxel: int,
+    small_scales: NDArray[np.float32],
+    workers: int = 1,
+    progress: Progress = lambda fraction: None,
+) -> NDArray[np.float64]:
+    """Move particles by -grad lap^-1 of a field, and count them cloud-in-cell in voxels.
+
+    Parameters
+    ----------
+    potential
+        Modes of the field whose inverse Laplacian is the displacement potential.
+    voxels
+        Voxels along x, y, z.
+    per_voxel
+        Particles along the side of a voxel.
+    small_scales
+        (n, n, n, 3) displacement [voxels] of the particles, periodic, that is added.
+    workers, progress
+        As in `second_order_source`.
+
+    Returns
+    -------
+    NDArray
+        Particles per voxel, summed in float64 and in the order of the planes, so that the result
+        does not depend on the number of threads.
+    """
+    grid = np.zeros(voxels)
+    ones = np.ones((voxels[1] * per_voxel, voxels[2] * per_voxel), dtype=np.float32)
+
+    def deposit(x: int, moved: list[NDArray[np.float32]]) -> None:
+        _deposit_plane(x, *moved, ones, small_scales, per_voxel, grid)
+
+    _each_plane([potential], voxels, per_voxel, deposit, workers, progress)
+    return grid
+
+
+def deposit_momentum(
+    potential: Modes,
+    rate: Modes,
+    voxels: Shape,
+    per_voxel: int,
+    small_scales: NDArray[np.float32],
+    workers: int = 1,
+    progress: Progress = lambda fraction: None,
+) -> NDArray[np.float64]:
+    """Move particles as `deposit_displaced` and sum their velocities in voxels.
+
+    Parameters
+    ----------
+    rate
+        Modes of the field whose inverse Laplacian is the potential of the velocity.
+
+    Returns
+    -------
+    NDArray
+        (3, nx, ny, nz): over the particles per voxel it is their mean -grad lap^-1 rate.
+    """
+    momentum = np.zeros((3, *voxels))
+
+    def deposit(x: int, planes: list[NDArray[np.float32]]) -> None:
+        moved, velocity = planes[:3], planes[3:]
+        for component, into in zip(velocity, momentum, strict=True):
+            _deposit_plane(x, *moved, component, small_scales, per_voxel, into)
+
+    _each_plane([potential, rate], voxels, per_voxel, deposit, workers, progress)
+    return momentum
+
+
+def _each_plane(
+    potentials: list[Modes],
+    voxels: Shape,
+    per_voxel: int,
+    deposit: Callable[[int, list[NDArray[np.float32]]], None],
+    workers: int,
+    progress: Progress,
+) -> None:
+    """Call `deposit` with each plane of particles and the three gradients of each potential."""
+    lattice = lattice_of(potentials[0])
+    particles = (voxels[0] * per_voxel, voxels[1] * per_voxel, voxels[2] * per_voxel)
+    passes = pass_count(particles[0], 3 * len(potentials) * potentials[0][0].nbytes)
+    rows = (particles[0] // passes, *potentials[0].shape[1:])
+    folded = [np.empty((3, *rows), dtype=np.complex64) for _ in potentials]
+    wave = _integers(lattice[0])
+    with ThreadPoolExecutor(1) as depositor:  # deposits a plane while the next is transformed
+        deposited: Future[None] = depositor.submit(lambda: None)
+        for residue in range(passes):
+            turned = _turned(lattice[0], particles[0], residue)
+            for potential, into in zip(potentials, folded, strict=True):
+                _fold_gradient(potential, wave, _wavenumbers(lattice, voxels), turned, into)
+                fft.ifft(into, axis=1, norm="forward", overwrite_x=True, workers=workers)
+            for plane in range(rows[0]):
+                planes = [
+                    _to_plane(part[plane], particles, workers) for parts in folded for part in parts
+                ]
+                deposited.result()
+                deposited = depositor.submit(deposit, residue + plane * passes, planes)
+                progress((residue + (plane + 1) / rows[0]) / passes)
+        deposited.result()
+
+
+def modes_of_planes(
+    planes: Iterator[NDArray[np.floating]], points: Shape, lattice: Shape, workers: int
+) -> Modes:
+    """Transform a real field that comes plane by plane along x; no Nyquist modes and no mean.
+
+    Parameters
+    ----------
+    planes
+        As many arrays (ny, nz) as the field has points along x.
+    points
+        Points of the field along x, y, z, even.
+    lattice
+        The lattice whose modes are kept, along each axis no finer than the field.
+    workers
+        Threads.
+    """
+    half = lattice[0] // 2
+    modes = np.empty((points[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
+    for plane, into in zip(planes, modes, strict=True):
+        _to_modes(plane.astype(np.float32), into, workers)
+    fft.fft(modes, axis=0, norm="forward", overwrite_x=True, workers=workers)
+    if points[0] > lattice[0]:
+        modes = np.concatenate([modes[:half], modes[points[0] - half :]])
+    modes[half] = 0
+    modes[0, 0, 0] = 0
+    return modes
+
+
+def lattice_of(modes: Modes) -> Shape:
+    """Points along x, y, z of the even lattice that modes belong to."""
+    return modes.shape[0], modes.shape[1], 2 * (modes.shape[2] - 1)
+
+
+def padded(lattice: Shape) -> Shape:
+    """Points of the lattice finer by 3/2, where products do not alias into the modes kept."""
+    return 3 * lattice[0] // 2, 3 * lattice[1] // 2, 3 * lattice[2] // 2
+
+
+def pass_count(planes: int, bytes_per_plane: int) -> int:
+    """Give the least number of passes that divides `planes` and keeps to the memory for them."""
+    return next(
+        passes
+        for passes in range(1, planes + 1)
+        if planes % passes == 0
+        and (planes // passes) * bytes_per_plane <= max(_WORK, bytes_per_plane)
+    )
+
+
+def _turned(points: int, planes: int, residue: int) -> NDArray[np.complex64]:
+    """Phase of plane `residue` of `planes` in each of the modes along x."""
+    turned: NDArray[np.complex64] = np.exp(
+        2j * np.pi * _integers(points) * residue / planes
+    ).astype(np.complex64)
+    return turned
+
+
+def _integers(points: int) -> NDArray[np.int64]:
+    """Integer wavenumbers of an axis in the order of its modes."""
+    integers: NDArray[np.int64] = np.rint(fft.fftfreq(points, 1 / points)).astype(np.int64)
+    return integers
+
+
+def _wavenumbers(lattice: Shape, side: Shape) -> tuple[NDArray[np.float32], ...]:
+    """Wavenumbers along x, y, z of the modes of a box with sides of any unit."""
+    x, y, z = (
+        (2 * np.pi / length * _integers(points)).astype(np.float32)
+        for points, length in zip(lattice, side, strict=True)
+    )
+    return x, y, np.abs(z[: lattice[2] // 2 + 1])
+
+
+def _to_plane(modes: Modes, points: Shape, workers: int) -> NDArray[np.float32]:
+    """Real field (ny, nz) of modes along y and z, those that they lack being zero."""
+    half = modes.shape[0] // 2
+    wide = np.zeros((points[1], modes.shape[1]), dtype=np.complex64)
+    wide[:half] = modes[:half]
+    wide[-half:] = modes[half:]
+    fft.ifft(wide, axis=0, norm="forward", overwrite_x=True, workers=workers)
+    plane: NDArray[np.float32] = fft.irfft(
+        wide, n=points[2], axis=1, norm="forward", overwrite_x=True, workers=workers
+    )
+    return plane
+
+
+def _to_modes(plane: NDArray[np.float32], modes: Modes, workers: int) -> None:
+    """Write into `modes` those of `plane` that they have room for, but Nyquist ones."""
+    half = modes.shape[0] // 2
+    kept = modes.shape[1] - 1
+    along_z = fft.rfft(plane, axis=1, norm="forward", workers=workers)[:, :kept]
+    both = fft.fft(along_z, axis=0, norm="forward", overwrite_x=True, workers=workers)
+    modes[...] = 0
+    modes[:half, :kept] = both[:half]
+    modes[half + 1 :, :kept] = both[len(both) - half + 1 :]
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _fold_hessian(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
+    """Fold phi1,ij along x: xx, yy, zz, xy, xz, yz."""
+    period = folded.shape[1]
+    zero = np.float32(0)
+    for j in numba.prange(modes.shape[1]):
+        folded[:, :, j] = 0
+        y = wavenumber[1][j]
+        for i in range(modes.shape[0]):
+            x = wavenumber[0][i]
+            row = wave[i] % period
+            for k in range(modes.shape[2]):
+                z = wavenumber[2][k]
+                square = x * x + y * y + z * z
+                if square == zero:
+                    continue
+                mode = modes[i, j, k] * turned[i] / square
+                folded[0, row, j, k] += x * x * mode
+                folded[1, row, j, k] += y * y * mode
+                folded[2, row, j, k] += z * z * mode
+                folded[3, row, j, k] += x * y * mode
+                folded[4, row, j, k] += x * z * mode
+                folded[5, row, j, k] += y * z * mode
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _fold_gradient(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
+    """Fold i k / k^2 times the modes along x."""
+    period = folded.shape[1]
+    zero = np.float32(0)
+    for j in numba.prange(modes.shape[1]):
+        folded[:, :, j] = 0
+        y = wavenumber[1][j]
+        for i in range(modes.shape[0]):
+            x = wavenumber[0][i]
+            row = wave[i] % period
+            for k in range(modes.shape[2]):
+                z = wavenumber[2][k]
+                square = x * x + y * y + z * z
+                if square == zero:
+                    continue
+                mode = np.complex64(1j) * modes[i, j, k] * turned[i] / square
+                folded[0, row, j, k] += x * mode
+                folded[1, row, j, k] += y * mode
+                folded[2, row, j, k] += z * mode
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _unfold(folded, wave, turned, modes):  # type: ignore[no-untyped-def]
+    """Add to the modes what the planes of one pass contribute; not at the Nyquist frequency."""
+    for i in numba.prange(modes.shape[0]):
+        if 2 * i != modes.shape[0]:
+            modes[i] += turned[i] * folded[wave[i] % folded.shape[0]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _source_plane(xx, yy, zz, xy, xz, yz):  # type: ignore[no-untyped-def]
+    result = np.empty_like(xx)
+    for i in range(xx.shape[0]):
+        for j in range(xx.shape[1]):
+            diagonal = xx[i, j] * (yy[i, j] + zz[i, j]) + yy[i, j] * zz[i, j]
+            crossed = xy[i, j] ** 2 + xz[i, j] ** 2 + yz[i, j] ** 2
+            result[i, j] = diagonal - crossed
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _deposit_plane(  # type: ignore[no-untyped-def]
+    i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
+):
+    """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""
+    period = small.shape[0]
+    small_i = i % period
+    for j in range(moved_x.shape[0]):
+        small_j = j % period
+        small_k = 0
+        for k in range(moved_x.shape[1]):
+            x = i / per_voxel - 0.5 + moved_x[j, k] + small[small_i, small_j, small_k, 0]
+            y = j / per_voxel - 0.5 + moved_y[j, k] + small[small_i, small_j, small_k, 1]
+            z = k / per_voxel - 0.5 + moved_z[j, k] + small[small_i, small_j, small_k, 2]
+            small_k = small_k + 1 if small_k + 1 < period else 0
+            spread(np.float64(weight[j, k]), x, y, z, grid)

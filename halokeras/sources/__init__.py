@@ -1,0 +1,1 @@
+"""Other people's simulations, one folder a source, as a `Source` that becomes a box."""

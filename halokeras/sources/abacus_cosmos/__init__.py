@@ -1,0 +1,1 @@
+"""AbacusCosmos products and the initial conditions of zeldovich-PLT."""

@@ -1,0 +1,1 @@
+"""AbacusSummit products."""

@@ -1,0 +1,1 @@
+"""Any table of halos, and any density."""

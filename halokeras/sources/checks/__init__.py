@@ -1,0 +1,1 @@
+"""What is wrong with halos and density that do not belong together."""

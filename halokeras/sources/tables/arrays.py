@@ -1,0 +1,146 @@
+"""Columns in NumPy files: structured or (N, 3) arrays in ``.npy``, named arrays in ``.npz``."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from halokeras.errors import BoxError
+from halokeras.sources.tables.table import (
+    MOST_COLUMNS,
+    Chunk,
+    Column,
+    Table,
+    column_of,
+    native,
+    of_one_length,
+    refuse_beyond_memory,
+    sort_out,
+)
+from halokeras.storage.grid_file import mapped
+from halokeras.storage.unreadable import UNREADABLE, unreadable
+
+Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+
+
+@contextmanager
+def open_npy(path: Path, part: str | None) -> Iterator[Table]:
+    """Open a structured array, or an (N, 3) array as the one column ``position``.
+
+    Raises
+    ------
+    BoxError
+        If it is no such array.
+    """
+    if part is not None:
+        raise BoxError(f"{path} holds one array and no table {part}; leave --table out")
+    array = mapped(path)
+    if array.dtype.names and array.ndim == 1:
+        fields = {name: array.dtype[name] for name in array.dtype.names[:MOST_COLUMNS]}
+        described = {name: column_of(one.base, one.shape, None) for name, one in fields.items()}
+        parts: Any = array
+    elif array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] == 3:
+        described = {"position": column_of(array.dtype, (3,), None)}
+        parts = {"position": array}
+    else:
+        raise BoxError(
+            f"{path} is {array.dtype} of shape {array.shape}; a table is a structured array of one "
+            "dimension, or (N, 3) positions"
+        )
+    columns, unusable = sort_out(described)
+
+    def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
+        for start in range(0, len(array), rows):
+            yield {name: parts[name][start : start + rows] for name in (*numbers, *integers)}
+
+    yield Table(str(path), "", columns, len(array), read, unusable=unusable)
+
+
+@contextmanager
+def open_npz(path: Path, part: str | None) -> Iterator[Table]:
+    """Open named arrays of one length, (N,) or (N, 3); those of one value tell of the file.
+
+    Raises
+    ------
+    BoxError
+        If it is no such archive.
+    """
+    if part is not None:
+        raise BoxError(f"{path} holds its columns by name and no table {part}; leave --table out")
+    with ExitStack() as opened:
+        try:
+            archive = opened.enter_context(zipfile.ZipFile(path))
+            members = {
+                name.removesuffix(".npy"): name
+                for name in archive.namelist()[:MOST_COLUMNS]
+                if name.endswith(".npy")
+            }
+            headers = {}
+            about: dict[str, Any] = {}
+            for name, member in members.items():
+                with archive.open(member) as stream:
+                    shape, _, dtype = headers[name] = _header(stream)
+                    if shape == () and dtype.kind in "fiu":
+                        about[name] = _values(stream, dtype, 1, member).item()
+        except UNREADABLE as error:
+            raise unreadable(str(path), error) from error
+        described = {
+            name: column_of(dtype, shape[1:], None)
+            for name, (shape, _, dtype) in headers.items()
+            if shape
+        }
+        lengths = {
+            name: headers[name][0][0] for name, one in described.items() if isinstance(one, Column)
+        }
+        rows, described = of_one_length(lengths, described)
+        columns, unusable = sort_out(described)
+
+        def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
+            names = (*numbers, *integers)
+            readers = [
+                _rows(archive, members[name], str(path), rows, at_once, columns[name].width)
+                for name in names
+            ]
+            for pieces in zip(*readers, strict=True):
+                yield dict(zip(names, pieces, strict=True))
+
+        yield Table(str(path), "", columns, rows, read, about, unusable)
+
+
+def _header(stream: IO[bytes]) -> Header:
+    """Read the header of an array, up to its values."""
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(stream)
+    if version in ((2, 0), (3, 0)):
+        return npy.read_array_header_2_0(stream)
+    raise ValueError(f"an array is of version {version} of the .npy format")
+
+
+def _rows(
+    archive: zipfile.ZipFile, member: str, name: str, rows: int, at_once: int, width: int
+) -> Iterator[NDArray[Any]]:
+    with archive.open(member) as stream:
+        shape, by_column, dtype = _header(stream)
+        if by_column and len(shape) == 2:  # its rows are all through the file
+            refuse_beyond_memory(2 * dtype.itemsize * rows * width, f"{member} in {name}")
+            whole = _values(stream, dtype, rows * width, member).reshape(shape, order="F")
+            for start in range(0, rows, at_once):
+                yield native(whole[start : start + at_once])
+            return
+        for start in range(0, rows, at_once):
+            count = min(at_once, rows - start)
+            values = _values(stream, dtype, count * width, member)
+            yield values.reshape(count, *shape[1:])
+
+
+def _values(stream: IO[bytes], dtype: np.dtype[Any], count: int, member: str) -> NDArray[Any]:
+    stored = stream.read(count * dtype.itemsize)
+    if len(stored) < count * dtype.itemsize:
+        raise ValueError(f"{member} ends before its last row")
+    return np.frombuffer(stored, dtype)

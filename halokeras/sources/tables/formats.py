@@ -1,0 +1,136 @@
+"""The table in a file or folder, whatever its format, and in the many files of one catalogue."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from halokeras.errors import BoxError
+from halokeras.sources.tables.arrays import open_npy, open_npz
+from halokeras.sources.tables.bigfile import is_bigfile, open_bigfile
+from halokeras.sources.tables.fits import open_fits
+from halokeras.sources.tables.hdf5 import open_hdf5
+from halokeras.sources.tables.parquet import open_parquet
+from halokeras.sources.tables.table import Chunk, Table
+from halokeras.sources.tables.text import open_text
+
+Opener = Callable[[Path, str | None], AbstractContextManager[Table]]
+
+FORMATS: Mapping[str, Opener] = {
+    ".h5": open_hdf5,
+    ".hdf5": open_hdf5,
+    ".fits": open_fits,
+    ".fit": open_fits,
+    ".parquet": open_parquet,
+    ".pq": open_parquet,
+    ".npy": open_npy,
+    ".npz": open_npz,
+    ".csv": open_text,
+    ".ecsv": open_text,
+    ".txt": open_text,
+    ".dat": open_text,
+    ".list": open_text,
+    ".ascii": open_text,
+}
+_MAGIC: Mapping[bytes, Opener] = {
+    b"\x89HDF\r\n\x1a\n": open_hdf5,
+    b"SIMPLE  =": open_fits,
+    b"PAR1": open_parquet,
+    b"\x93NUMPY": open_npy,
+    b"PK\x03\x04": open_npz,
+}
+"""How files begin whose names tell nothing."""
+
+
+@contextmanager
+def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
+    """Open the table in a file, in a BigFile folder, or in all the files of a folder.
+
+    Parameters
+    ----------
+    path
+        A file of one of `FORMATS`, a BigFile folder, or a folder of files of one format, which
+        are the pieces of one table in the order of the numbers in their names.
+    part
+        Group, dataset, extension or block that holds the columns; by default the only one, or
+        that of a usual name.
+
+    Raises
+    ------
+    BoxError
+        If there is nothing there, nothing that can be read, or a piece is missing.
+    """
+    if not path.exists():
+        raise BoxError(f"there is no file or folder {path}; check the path")
+    if path.is_dir() and is_bigfile(path):
+        with open_bigfile(path, part) as table:
+            yield table
+        return
+    pieces = _pieces(path) if path.is_dir() else [path]
+    if len(pieces) > 1:
+        yield _joined(path, pieces, part)
+        return
+    with _opener(pieces[0])(pieces[0], part) as table:
+        _check_pieces(table, 1)
+        yield table
+
+
+def _pieces(folder: Path) -> list[Path]:
+    files = [file for file in folder.iterdir() if file.is_file() and file.suffix in FORMATS]
+    kinds = sorted({file.suffix for file in files})
+    if len(kinds) != 1:
+        found = f"files of several kinds, {', '.join(kinds)}" if kinds else "no table"
+        raise BoxError(f"{folder} holds {found}; name a file, or a folder of files of one kind")
+    return sorted(files, key=_by_number)
+
+
+def _by_number(file: Path) -> list[tuple[bool, int, str]]:
+    parts = re.split(r"(\d+)", file.name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+def _opener(path: Path) -> Opener:
+    if path.suffix.lower() in FORMATS:
+        return FORMATS[path.suffix.lower()]
+    with path.open("rb") as file:
+        begin = file.read(16)
+    return next((opener for magic, opener in _MAGIC.items() if begin.startswith(magic)), open_text)
+
+
+def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
+    """Make one table of the pieces, each open only while it is read."""
+    whole: Table | None = None
+    rows: int | None = 0
+    filled = []
+    for piece in pieces:
+        with _opener(piece)(piece, part) as table:
+            if whole is None:
+                _check_pieces(table, len(pieces))
+            if table.rows == 0 and not table.columns:
+                continue
+            if whole is None or not whole.columns:
+                whole, part = table, table.part or part
+            if {*whole.columns} - {*table.columns}:
+                missing = sorted({*whole.columns} - {*table.columns})[0]
+                raise BoxError(f"{table.name} has no column {missing}, as {whole.name} has")
+            rows = None if rows is None or table.rows is None else rows + table.rows
+            filled.append(piece)
+    if whole is None:
+        raise BoxError(f"{folder} holds no table of columns; check the path")
+
+    def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
+        for piece in filled:
+            with _opener(piece)(piece, part) as table:
+                yield from table.chunks(numbers, integers, at_once)
+
+    return replace(whole, name=str(folder), rows=rows, read=read)
+
+
+def _check_pieces(table: Table, found: int) -> None:
+    """Refuse a part of a catalogue of Gadget's kind, which tells in how many files it is."""
+    told = table.about.get("NumFilesPerSnapshot", table.about.get("NumFiles", found))
+    if isinstance(told, int) and told != found:
+        raise BoxError(
+            f"{table.name} is one of {told} files and {found} are here; give the folder of all"
+        )

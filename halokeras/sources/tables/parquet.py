@@ -1,0 +1,90 @@
+"""Columns in Parquet files, by pyarrow."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from halokeras.errors import BoxError
+from halokeras.sources.tables.table import (
+    MOST_COLUMNS,
+    Chunk,
+    Column,
+    Table,
+    column_of,
+    needs,
+    plain_about,
+    sort_out,
+)
+from halokeras.storage.unreadable import UNREADABLE, unreadable
+
+
+@contextmanager
+def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
+    """Open the columns of numbers, and of lists of so many numbers in every row.
+
+    Raises
+    ------
+    BoxError
+        If the file is no Parquet, or pyarrow is missing.
+    """
+    if part is not None:
+        raise BoxError(f"{path} holds one table and no {part}; leave --table out")
+    pyarrow = needs("pyarrow", "catalogues", str(path))
+    parquet = needs("pyarrow.parquet", "catalogues", str(path))
+    try:
+        file = parquet.ParquetFile(path, pre_buffer=False)  # it would keep the whole file
+        fields = list(file.schema_arrow)
+    except UNREADABLE as error:
+        raise unreadable(str(path), error) from error
+    with file:
+        if len(fields) > MOST_COLUMNS:
+            raise BoxError(f"{path} has {len(fields)} columns; a table has {MOST_COLUMNS} at most")
+        columns, unusable = sort_out({field.name: _column(pyarrow, field) for field in fields})
+
+        def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
+            names = [*dict.fromkeys((*numbers, *integers))]
+            for batch in file.iter_batches(rows, columns=names):
+                yield {name: _values(pyarrow, batch.column(name), name) for name in names}
+
+        about = _about(file.schema_arrow.metadata or {})
+        yield Table(str(path), "", columns, file.metadata.num_rows, read, about, unusable)
+
+
+def _column(pyarrow: Any, field: Any) -> Column | str:
+    told = (field.metadata or {}).get(b"unit")
+    unit = told.decode("utf-8", "replace") if told else None
+    listed = pyarrow.types.is_fixed_size_list(field.type)
+    numbers = field.type.value_type if listed else field.type
+    if not (pyarrow.types.is_floating(numbers) or pyarrow.types.is_integer(numbers)):
+        return f"holds {field.type} and not real numbers"
+    shape = (field.type.list_size,) if listed else ()
+    # pyarrow's own dtype of a type needs pandas
+    dtype = pyarrow.array([], numbers).to_numpy(zero_copy_only=False).dtype
+    return column_of(dtype, shape, unit)
+
+
+def _values(pyarrow: Any, array: Any, name: str) -> NDArray[Any]:
+    width = getattr(array.type, "list_size", 0)
+    numbers = array.flatten() if width else array
+    if numbers.null_count and not pyarrow.types.is_floating(numbers.type):
+        raise ValueError(f"column {name} has rows without a value")
+    values: NDArray[Any] = numbers.to_numpy(zero_copy_only=False)
+    return values.reshape(-1, width) if width else values
+
+
+def _about(metadata: dict[bytes, bytes]) -> dict[str, Any]:
+    """Read what is JSON, as our own catalogues are, and leave the rest as text."""
+    about: dict[str, Any] = {}
+    for name, value in metadata.items():
+        text = value.decode("utf-8", "replace")
+        try:
+            about[name.decode("utf-8", "replace")] = json.loads(text)
+        except (ValueError, RecursionError):
+            about[name.decode("utf-8", "replace")] = text
+    about.pop("ARROW:schema", None)
+    about.pop("pandas", None)
+    return plain_about(about)

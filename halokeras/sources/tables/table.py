@@ -1,0 +1,234 @@
+"""A table of named columns in a file, described without being read and then read in chunks."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.errors import BoxError, install
+from halokeras.storage.memory import available_memory
+from halokeras.storage.unreadable import UNREADABLE, unreadable
+
+CHUNK = 2**18
+"""Rows that are read at a time."""
+USUAL_PARTS = ("halos", "halo", "Group", "data", "catalogue", "catalog", "PartType1", "1")
+"""What is read of a file that holds several tables, where none is named."""
+MOST_COLUMNS = 10_000
+"""A header that names more is no table of halos."""
+
+Chunk = dict[str, NDArray[Any]]
+About = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of a column before it is read.
+
+    Attributes
+    ----------
+    kind
+        Of its numpy type: ``f``, ``i`` or ``u``; empty in text, which does not tell.
+    width
+        Numbers in a row.
+    unit
+        As the file writes it, if it does.
+    """
+
+    kind: str
+    width: int = 1
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns of an open file.
+
+    Attributes
+    ----------
+    name
+        The file, and the part of it that holds the columns, for messages.
+    part
+        Group, dataset, extension or block that holds the columns; empty for all of the file.
+    columns
+        Those that can be read, by name.
+    rows
+        None where only reading tells.
+    read
+        Gives the columns of real numbers and those of integers that are asked for, in chunks of
+        about as many rows as asked for.
+    about
+        What the file tells of itself: text, numbers and short arrays of numbers.
+        ``length_unit`` and ``mass_unit`` hold for all columns that have no unit of their own.
+    unusable
+        Why further columns cannot be read, by name.
+    """
+
+    name: str
+    part: str
+    columns: Mapping[str, Column]
+    rows: int | None
+    read: Callable[[Sequence[str], Sequence[str], int], Iterator[Chunk]]
+    about: About = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+    def chunks(
+        self, numbers: Sequence[str], integers: Sequence[str] = (), rows: int = CHUNK
+    ) -> Iterator[Chunk]:
+        """Read columns, some rows at a time.
+
+        Parameters
+        ----------
+        numbers, integers
+            The columns of real numbers, and those that must be integers.
+        rows
+            In a chunk, about.
+
+        Yields
+        ------
+        dict
+            (n,) or (n, width) arrays in the machine's byte order, by column.
+
+        Raises
+        ------
+        BoxError
+            If a column is missing or of another kind, or the file is damaged or too short.
+        """
+        for name, kinds in [*((n, "fiu") for n in numbers), *((n, "iu") for n in integers)]:
+            self.check(name, kinds)
+        seen = 0
+        pieces = self.read(numbers, integers, rows)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except UNREADABLE as error:
+                raise unreadable(self.name, error) from error
+            if piece is None:
+                break
+            found = len(next(iter(piece.values())))
+            seen += found
+            if found:
+                yield {name: _flat(native(array)) for name, array in piece.items()}
+        if self.rows is not None and seen != self.rows:
+            raise BoxError(
+                f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
+            )
+
+    def check(self, name: str, kinds: str = "fiu") -> None:
+        """Refuse a column that is missing, cannot be read or is not of one of the `kinds`."""
+        if name in self.unusable:
+            raise BoxError(f"{self.name}: column {name} {self.unusable[name]}; write it again")
+        if name not in self.columns:
+            raise BoxError(
+                f"{self.name} has no column {name}; choose from {listed(self.columns)} "
+                "with --columns"
+            )
+        kind = self.columns[name].kind
+        if kind and kind not in kinds:
+            wanted = "integers" if kinds == "iu" else "numbers"
+            raise BoxError(
+                f"{self.name}: column {name} does not hold {wanted}; choose another with --columns"
+            )
+
+
+def _flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a column of rows of one number as the numbers."""
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """Give `array` in the machine's byte order, itself where it is."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def column_of(dtype: np.dtype[Any], shape: Sequence[int], unit: str | None) -> Column | str:
+    """Describe a column by the type and shape of a row, or say why it cannot be one."""
+    if dtype.kind not in "fiu" or dtype.itemsize > 8:
+        return f"holds {dtype} and not real numbers"
+    if len(shape) > 1:
+        return f"has rows of shape {tuple(shape)}"
+    return Column(dtype.kind, shape[0] if shape else 1, unit)
+
+
+def unit_in(description: Any) -> str | None:
+    """Give the unit in a description such as ``comoving x [Mpc/h]``, as our catalogues have it."""
+    found = re.search(r"\[([^\]]+)\]", description) if isinstance(description, str) else None
+    return found[1] if found else None
+
+
+def sort_out(described: Mapping[str, Column | str]) -> tuple[dict[str, Column], dict[str, str]]:
+    """Part columns that can be read from the reasons why others cannot."""
+    usable = {name: one for name, one in described.items() if isinstance(one, Column)}
+    return usable, {name: one for name, one in described.items() if isinstance(one, str)}
+
+
+def of_one_length(
+    lengths: Mapping[str, int], described: dict[str, Column | str]
+) -> tuple[int, dict[str, Column | str]]:
+    """Give the length that most columns have, and refuse the columns of another."""
+    if not lengths:
+        return 0, described
+    rows = Counter(lengths.values()).most_common(1)[0][0]
+    odd = {
+        name: f"has {length} rows where others have {rows}"
+        for name, length in lengths.items()
+        if length != rows
+    }
+    return rows, {**described, **odd}
+
+
+def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of attributes what is text, a number or a short array of numbers."""
+    about: dict[str, Any] = {}
+    for name, value in stored.items():
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if isinstance(value, list | tuple):
+            value = np.array(value) if all(isinstance(v, int | float) for v in value) else None
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiu":
+            value = value.item() if value.size == 1 else value
+        short = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.size <= 16
+        if isinstance(name, str) and (short or isinstance(value, str | int | float)):
+            about[name] = value
+    return about
+
+
+def choose_part(names: Sequence[str], path: Path) -> str:
+    """Choose among the tables of a file: the only one, all of it, or the first usual one."""
+    usual = [name for name in ("", *USUAL_PARTS) if name in names]
+    if len(names) > 1 and not usual:
+        raise BoxError(f"{path} holds the tables {listed(names)}; choose one with --table")
+    return usual[0] if usual else names[0]
+
+
+def needs(package: str, extra: str, name: str) -> Any:
+    """Import the package that reads a format, or raise `BoxError` with the way to install it."""
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise BoxError(
+            f"{name} needs the package {package.split('.')[0]}, which is not installed: "
+            f"{install(extra)}"
+        ) from error
+
+
+def refuse_beyond_memory(need: int, name: str) -> None:
+    """Raise `BoxError` if `need` bytes are more than the machine has to spare."""
+    available = available_memory()
+    if available is not None and need > available:
+        raise BoxError(
+            f"{name} needs {need / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
+            "smaller one or a larger machine"
+        )
+
+
+def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:
+    """Give the first of many names for a message."""
+    given = list(names)
+    more = f" and {len(given) - most} more" if len(given) > most else ""
+    return ", ".join(given[:most]) + more if given else "none"

@@ -1,1 +1,0 @@
-"""Estimators of plain arrays that every room may use."""

@@ -1,0 +1,1 @@
+"""Files that appear whole, HDF5 and Zarr, checksums, memory."""

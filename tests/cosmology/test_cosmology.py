@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from halokeras.cosmology.cosmology import (
+    ABACUS_COSMOS,
+    Cosmology,
+    box_cosmology,
+    growth,
+    linear_power,
+)
+from halokeras.errors import BoxError
+
+PLANCK = ABACUS_COSMOS["00"]
+
+
+def top_hat_rms(k, power, radius):
+    x = k * radius
+    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
+    return np.sqrt(np.trapezoid(power * window**2 * k**3 / (2 * np.pi**2), np.log(k)))
+
+
+@pytest.mark.parametrize("box_id", ABACUS_COSMOS)
+def test_the_published_baryon_density_and_flat_matter(box_id):
+    cosmology = ABACUS_COSMOS[box_id]
+    h = cosmology.H0 / 100
+    assert cosmology.omega_b * h**2 == pytest.approx(0.02222)
+    assert cosmology.omega_m * h**2 == pytest.approx(0.02222 + 0.1199, rel=1e-4)
+
+
+def test_power_has_the_sigma8_it_states_and_grows_linearly():
+    k, today = linear_power(PLANCK, 0.0)
+    assert top_hat_rms(k, today, 8.0) == pytest.approx(PLANCK.sigma8, rel=2e-3)
+    _, earlier = linear_power(PLANCK, 0.3)
+    ratio = growth(1 / 1.3, PLANCK.omega_m).first[0] ** 2
+    np.testing.assert_allclose(earlier / today, ratio, rtol=1e-6)
+
+
+def test_growth_in_einstein_de_sitter_is_the_scale_factor():
+    a = np.array([0.01, 0.1, 1.0])
+    at = growth(a, 1.0)
+    np.testing.assert_allclose(at.first, a, rtol=1e-6)
+    np.testing.assert_allclose(at.second, -3 / 7 * a**2, rtol=1e-6)
+    np.testing.assert_allclose(at.first_rate, 1, rtol=1e-6)
+    np.testing.assert_allclose(at.second_rate, 2, rtol=1e-6)
+
+
+def test_growth_is_the_integral_of_heath():
+    omega_m, a = 0.3, np.array([0.2, 0.5, 1.0])
+
+    def heath(end):
+        scale = np.linspace(1e-6, end, 200_001)
+        return np.sqrt(omega_m / end**3 + 1 - omega_m) * np.trapezoid(
+            (omega_m / scale + (1 - omega_m) * scale**2) ** -1.5, scale
+        )
+
+    expected = np.array([heath(end) for end in a]) / heath(1.0)
+    np.testing.assert_allclose(growth(a, omega_m).first, expected, rtol=1e-6)
+
+
+def test_second_order_growth_is_close_to_the_fit_of_bouchet():
+    a = np.array([0.3, 1 / 1.3, 1.0])
+    at = growth(a, PLANCK.omega_m)
+    omega = PLANCK.omega_m / a**3 / at.expansion**2
+    np.testing.assert_allclose(at.second, -3 / 7 * at.first**2 * omega ** (-1 / 143), rtol=1e-3)
+
+
+def test_an_unknown_box_id_names_the_known_ones():
+    with pytest.raises(BoxError, match="'07' is unknown; choose one of 00, 01, 02, 03, 04"):
+        box_cosmology("07")
+
+
+def test_a_cosmology_of_more_baryons_than_matter_is_refused():
+    with pytest.raises(BoxError, match="omega_b < omega_m"):
+        Cosmology(H0=70, omega_m=0.3, omega_b=0.4, sigma8=0.8, n_s=0.96)

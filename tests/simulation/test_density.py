@@ -1,0 +1,201 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import fft
+
+from halokeras.boxes.box_file import find_box, read_box
+from halokeras.cosmology.cosmology import box_cosmology, growth, linear_power
+from halokeras.errors import BoxError
+from halokeras.painting.inputs import open_box_density
+from halokeras.simulation import density as module
+from halokeras.simulation.density import LptBox, estimate, make_density, make_fields, write_density
+from halokeras.simulation.lpt import modes_of_shape
+
+PLANCK = box_cosmology("00")
+SMALL = LptBox(PLANCK, 7, (16, 16, 16), box_id="00")
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Have every box made as the large ones are, its small scales repeated."""
+    monkeypatch.setattr(module, "_SMALL", 0)
+
+
+def bins(density, box_size, edges, other=None):
+    """Mean power of a density, or cross power with another, over its voxels' window."""
+    side = len(density)
+    modes = fft.rfftn(density, norm="forward")
+    other = modes if other is None else fft.rfftn(other, norm="forward")
+    line = np.rint(fft.fftfreq(side, 1 / side))
+    n = np.meshgrid(line, line, line[: side // 2 + 1], indexing="ij")
+    k = 2 * np.pi / box_size * np.sqrt(sum(axis**2 for axis in n))
+    window = np.prod([np.sinc(axis / side) ** 2 for axis in n], axis=0)
+    power = (modes * other.conj()).real * box_size**3 / window**2
+    weight = np.where(np.abs(n[2]) > 0, 2.0, 1.0)
+    found = [(k >= low) & (k < high) for low, high in pairwise(edges)]
+    means = [np.average(power[chosen], weights=weight[chosen]) for chosen in found]
+    count = [weight[chosen].sum() / 2 for chosen in found]
+    return np.array(means), np.array(count), [k[chosen] for chosen in found]
+
+
+@pytest.mark.slow
+def test_a_small_box_is_the_one_that_painters_learn_from():
+    shipped = read_box(find_box("00", 101))
+    density = make_density(LptBox(PLANCK, 101, (64, 64, 64)), workers=2)
+    np.testing.assert_allclose(density, shipped.density, atol=2e-5)
+
+
+@pytest.mark.slow
+def test_a_large_box_looks_as_painters_know_them(large):
+    shipped = read_box(find_box("00", 101))
+    density = make_density(LptBox(PLANCK, 101, (64, 64, 64)), workers=2)
+    edges = np.linspace(0.02, np.pi / 4, 8)
+    ours, exact, cross = (
+        bins(first, 256.0, edges, second)[0]
+        for first, second in (
+            (density, density),
+            (shipped.density, shipped.density),
+            (density, shipped.density),
+        )
+    )
+    np.testing.assert_allclose(np.sqrt(ours / exact), 1, atol=0.025)
+    assert (cross / np.sqrt(ours * exact) > 0.99).all()
+    assert density.std() == pytest.approx(shipped.density.std(), rel=0.015)
+
+
+@pytest.mark.parametrize("kind", ["small", "large"])
+def test_large_scales_have_the_power_of_linear_theory(kind, request):
+    if kind == "large":
+        request.getfixturevalue("large")
+    side, voxel_size = 32, 32.0
+    box = LptBox(PLANCK, 3, (side,) * 3, voxel_size)
+    edges = np.array([0.006, 0.02, 0.03, 0.04, 0.05])
+    found, count, k = bins(make_density(box), side * voxel_size, edges)
+    table = linear_power(PLANCK, 0.3)
+    linear = [np.interp(wavenumbers, *table).mean() for wavenumbers in k]
+    np.testing.assert_array_less(np.abs(found / linear - 1), 3.5 / np.sqrt(count))
+    # Of these very modes, no sampling error: what is left is the second order and beyond.
+    delta = modes_of_shape(3, box.lattice, (1, 1, 1), side * voxel_size, table)
+    half = side // 2
+    coarse = np.zeros((side, side, half + 1), dtype=complex)
+    for x in (slice(0, half), slice(1 - half, None)):
+        for y in (slice(0, half), slice(1 - half, None)):
+            coarse[x, y, :half] = delta[x, y, :half]
+    window = np.sinc(fft.fftfreq(side)) ** 2
+    coarse *= window[:, None, None] * window[:, None] * window[: half + 1]
+    drawn = bins(fft.irfftn(coarse, s=(side,) * 3, norm="forward"), side * voxel_size, edges)[0]
+    np.testing.assert_allclose(found / drawn, 1, atol=0.05)
+
+
+def test_a_finer_grid_keeps_the_large_scales():
+    size = 256.0
+    coarse, fine = (make_density(LptBox(PLANCK, 5, (side,) * 3, size / side)) for side in (16, 32))
+    halved = fft.irfftn(
+        fft.rfftn(fine, norm="forward")[np.ix_(np.r_[0:8, -8:0], np.r_[0:8, -8:0], range(9))],
+        s=(16, 16, 16),
+        norm="forward",
+    )
+    a, b = (fft.rfftn(grid, norm="forward") for grid in (coarse, halved))
+    low = np.ix_(np.r_[0:3, -2:0], np.r_[0:3, -2:0], range(3))
+    # Density is about the centres of voxels of two sizes: turn by half of the difference.
+    n = np.r_[0:3, -2:0]
+    turn = np.exp(1j * np.pi * (1 / 32 - 1 / 16) * n)
+    b = b[low] * (turn[:, None, None] * turn[:, None] * turn[:3]).conj()
+    coherence = np.vdot(a[low], b).real / np.sqrt(np.vdot(a[low], a[low]) * np.vdot(b, b)).real
+    assert coherence > 0.995
+
+
+def test_a_box_need_not_be_a_cube(large):
+    density = make_density(LptBox(PLANCK, 7, (32, 16, 16)))
+    assert density.shape == (32, 16, 16)
+    assert density.mean() == pytest.approx(1, abs=1e-9)
+    assert 0.5 < density.std() / make_density(LptBox(PLANCK, 7, (16, 32, 16))).std() < 2
+
+
+def test_the_density_is_a_function_of_the_seed_whatever_the_threads(large):
+    one, again, other = (
+        make_density(replace(SMALL, seed=seed), workers)
+        for seed, workers in ((1, 1), (1, 2), (2, 1))
+    )
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+
+
+def test_the_file_is_ready_to_paint_and_says_what_made_it(tmp_path):
+    stages = []
+    write_density(SMALL, tmp_path / "d.h5", progress=lambda stage, done: stages.append(stage))
+    box = read_box(tmp_path / "d.h5")
+    np.testing.assert_array_equal(box.density, make_density(SMALL).astype(np.float32))
+    assert box.halos is None
+    assert box.cosmology == PLANCK
+    assert (box.voxel_size, box.redshift) == (4.0, 0.3)
+    assert box.provenance["density_scheme"] == "2lpt"
+    assert box.provenance["box_id"] == "00"
+    assert box.provenance["seed"] == 7
+    assert list(dict.fromkeys(stages)) == ["initial modes", "second order", "particles"]
+
+
+def test_a_voxel_count_beyond_the_small_ones_needs_fewer_modes():
+    assert LptBox(PLANCK, 1, (128, 128, 128)).points == 4
+    assert LptBox(PLANCK, 1, (256, 128, 128)).lattice == (512, 256, 256)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"seed": -1}, "seed -1 is negative"),
+        ({"voxels": (1, 16, 16)}, "1x16x16 are too few"),
+        ({"voxel_size": 0.0}, "must be positive"),
+        ({"redshift": -0.5}, "must not be negative"),
+        ({"voxels": (257, 257, 257)}, "no common divisor"),
+        ({"voxels": (211, 199, 197)}, "no simple ratio"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(wrong, told):
+    with pytest.raises(BoxError, match=told):
+        replace(SMALL, **wrong)
+
+
+def test_too_little_memory_is_refused_before_anything_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "available_memory", lambda: 4 * 2**30)
+    with pytest.raises(BoxError, match=r"512x512x512 voxels needs .* GiB of memory and 4\.0 GiB"):
+        write_density(LptBox(PLANCK, 1, (512, 512, 512)), tmp_path / "d.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_half_a_thousand_voxels_a_side_fit_in_sixteen_gigabytes():
+    assert estimate(LptBox(PLANCK, 1, (512, 512, 512))).memory < 13e9
+
+
+def test_velocity_obeys_the_continuity_equation_on_large_scales():
+    side, voxel_size = 32, 16.0
+    box = LptBox(PLANCK, 3, (side,) * 3, voxel_size, velocity=True)
+    density, velocity = make_fields(box)
+    np.testing.assert_allclose(density, make_density(replace(box, velocity=False)))
+    now = growth(1 / 1.3, PLANCK.omega_m)
+    # -div v / (a H f) = delta, in the modes of k < 0.06 h/Mpc
+    waves = 2 * np.pi * np.fft.fftfreq(side, voxel_size)
+    k = np.stack(np.meshgrid(waves, waves, waves, indexing="ij"))
+    momentum = np.stack([np.fft.fftn(component * density) for component in velocity])
+    divergence = 1j * (k * momentum).sum(axis=0)
+    scale = 100 * now.a[0] * now.expansion[0] * now.first_rate[0]
+    delta = np.fft.fftn(density)
+    large = (np.sqrt((k**2).sum(axis=0)) < 0.06) & (delta != delta[0, 0, 0])
+    predicted = -divergence[large] / scale
+    slope = (predicted * delta[large].conj()).real.sum() / (np.abs(delta[large]) ** 2).sum()
+    assert slope == pytest.approx(1.0, abs=0.05)
+    correlation = slope * np.sqrt(
+        (np.abs(delta[large]) ** 2).sum() / (np.abs(predicted) ** 2).sum()
+    )
+    assert correlation > 0.98
+    assert 200 < np.sqrt((velocity**2).mean()) < 400  # km/s in each direction
+
+
+def test_the_file_has_the_velocity_that_a_catalogue_reads(tmp_path):
+    box = replace(SMALL, velocity=True)
+    write_density(box, tmp_path / "d.h5")
+    with open_box_density(tmp_path / "d.h5") as given:
+        np.testing.assert_allclose(given.velocity[...], make_fields(box)[1], rtol=1e-6)
+    assert estimate(box).disk == 4 * estimate(SMALL).disk

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from scipy import fft
+
+from halokeras.cosmology.cosmology import growth
+from halokeras.simulation import streamed_lpt as module
+from halokeras.simulation.lpt import (
+    first_order,
+    linear_modes,
+    lpt_density,
+    modes_of_shape,
+    second_order,
+)
+from halokeras.simulation.streamed_lpt import (
+    deposit_displaced,
+    modes_of_planes,
+    pass_count,
+    second_order_source,
+)
+
+STEEP = (np.geomspace(1e-3, 20, 50), 1e3 * np.geomspace(1e-3, 20, 50) ** -1.3)
+NONE = np.zeros((1, 1, 1, 3), dtype=np.float32)
+
+
+@pytest.fixture(params=["at once", "in passes", "plane by plane"])
+def work(request, monkeypatch):
+    """Bytes for planes that make the transforms take one pass, several, or one for each plane."""
+    monkeypatch.setattr(
+        module, "_WORK", {"at once": 2**30, "in passes": 2**18, "plane by plane": 1}[request.param]
+    )
+
+
+def test_passes_divide_the_planes_and_keep_to_the_memory(monkeypatch):
+    monkeypatch.setattr(module, "_WORK", 1000)
+    assert pass_count(12, 10) == 1
+    assert pass_count(12, 200) == 3
+    assert pass_count(12, 10**6) == 12
+
+
+def test_the_source_is_that_of_the_second_order_in_memory(work):
+    delta = linear_modes(9, 24, 50.0, STEEP)
+    exact = second_order(delta, 50.0)
+    ours = -first_order(second_order_source(delta), 50.0)
+    np.testing.assert_allclose(ours, exact, atol=1e-5 * np.abs(exact).max())
+
+
+def test_the_deposit_is_that_of_particles_in_memory(work):
+    delta = linear_modes(9, 24, 48.0, STEEP)
+    at = growth(1.0, 0.3)
+    potential = delta - np.float32(at.second[0] / at.first[0] ** 2) * second_order_source(delta)
+    grid = deposit_displaced(potential, (12, 12, 12), 2, NONE)
+    np.testing.assert_allclose(grid / 8, lpt_density(delta, 48.0, 12, at), atol=1e-4)
+
+
+def test_more_particles_than_modes_follow_the_same_field():
+    # A plane wave of amplitude A displaces by A / k sin k q, wherever the particle.
+    voxels, amplitude = 8, 0.3
+    delta = np.zeros((8, 8, 5), dtype=np.complex64)
+    delta[0, 0, 1] = amplitude / 2
+    grid = deposit_displaced(delta, (voxels,) * 3, 64, NONE) / 64**3
+    q = (np.arange(512) + 0.0) / 64
+    k = 2 * np.pi / voxels
+    x = q - amplitude / k * np.sin(k * q)
+    cells = np.floor(x - 0.5).astype(int)
+    right = x - 0.5 - cells
+    line = np.bincount(cells % 8, 1 - right, 8) + np.bincount((cells + 1) % 8, right, 8)
+    np.testing.assert_allclose(grid[3, 2], line / 64, atol=1e-5)
+
+
+def test_a_repeated_displacement_is_added(work):
+    small = np.zeros((4, 4, 4, 3), dtype=np.float32)
+    small[1, 2, 3, 2] = 1.25  # the particles at (1, 2, 3) + 4 n move along z
+    grid = deposit_displaced(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, small)
+    # On a corner along x and y, half of a particle is in either voxel; along z, a quarter in one.
+    expected = np.ones((8, 8, 8))
+    for x, y, z in np.ndindex(2, 2, 2):
+        near = np.ix_(*[np.r_[at : at + 2] - 1 for at in (1 + 4 * x, 2 + 4 * y)])
+        for voxel, weight in ((2, -0.5), (3, 0.25 - 0.5), (4, 0.75)):
+            expected[(*near, (voxel + 4 * z) % 8)] += weight / 4
+    np.testing.assert_allclose(grid, expected, atol=1e-6)
+
+
+def test_a_long_box_holds_a_short_wave_as_a_cube_does():
+    cube, long = (np.zeros((nx, 8, 5), dtype=np.complex64) for nx in (8, 16))
+    for modes, n in ((cube, 1), (long, 2)):
+        modes[n, 2, 1] = 0.1 + 0.05j
+        modes[n, 0, 0] = modes[-n, 0, 0] = 0.08
+    grids = [
+        deposit_displaced(modes + 0.4 * second_order_source(modes), (nx, 8, 8), 2, NONE)
+        for modes, nx in ((cube, 8), (long, 16))
+    ]
+    np.testing.assert_allclose(grids[1], np.concatenate([grids[0]] * 2), atol=1e-4)
+
+
+def test_modes_of_planes_are_those_of_the_field_without_nyquist_and_mean():
+    field = np.random.default_rng(2).normal(size=(6, 8, 10))
+    modes = modes_of_planes(iter(field), field.shape, field.shape, 1)
+    exact = fft.rfftn(field, norm="forward")
+    exact[3], exact[:, 4], exact[..., 5], exact[0, 0, 0] = 0, 0, 0, 0
+    np.testing.assert_allclose(modes, exact, atol=1e-6)
+
+
+def test_modes_of_a_long_box_have_the_power_of_their_wavenumber():
+    power = (np.geomspace(1e-3, 100, 99), np.geomspace(1e-3, 100, 99) ** -1.0)
+    lattice, sides = (32, 16, 16), np.array([100.0, 50.0, 50.0])
+    modes = modes_of_shape(3, lattice, (1, 2, 2), 100.0, power)
+    n = np.meshgrid(*[np.r_[1:8, -7:0]] * 2, np.arange(1, 8), indexing="ij")
+    k = 2 * np.pi * np.sqrt(sum((n[i] / sides[i]) ** 2 for i in range(3)))
+    drawn = np.abs(modes[n[0], n[1], n[2]]) ** 2 * np.prod(sides) * k
+    assert drawn.mean() == pytest.approx(1, abs=5 / np.sqrt(drawn.size))
+    field = fft.irfftn(modes, s=lattice, norm="forward")
+    np.testing.assert_allclose(fft.rfftn(field, norm="forward"), modes, atol=1e-6)

@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.box_file import find_box, read_box, write_box
+from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.errors import BoxError
+from halokeras.fields.orientation import Orientation
+from halokeras.simulation.density import LptBox, make_density
+from halokeras.simulation.lpt import linear_modes
+from halokeras.sources.prepare import prepare, voxels_of
+from halokeras.sources.source import HaloTable, Source
+
+PLANCK = box_cosmology("00")
+
+
+@pytest.fixture(scope="module")
+def real():
+    """A simulation as a reader gives it, of a box that ships."""
+    box = read_box(find_box("00", 100))
+    return Source(
+        name="real",
+        box_size=256.0,
+        redshift=0.3,
+        cosmology=PLANCK,
+        halos=HaloTable(box.halos.position.astype(float), box.halos.mass),
+        density=box.density,
+        provenance={"density_scheme": "2lpt", "halo_finder": "fof", "mass_definition": "fof"},
+        assumed=("This is a test.",),
+    )
+
+
+def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
+    box, report = prepare(real, voxels_of(real, None, None))
+    write_box(box, tmp_path / "box.h5")
+    again = read_box(tmp_path / "box.h5")
+    original = read_box(find_box("00", 100))
+    np.testing.assert_array_equal(again.density, original.density)
+    np.testing.assert_array_equal(again.halos.position, original.halos.position)
+    assert again.voxel_size == 4.0
+    kept = again.provenance["preparation"]
+    assert kept == report.text()
+    assert "This is a test." in kept
+    assert "0 refused" in kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mistake", "orientation"),
+    [
+        (lambda x: (x + 128) % 256, Orientation(shift=(32, 32, 32))),
+        (lambda x: (x - [2, 2, 2]) % 256, Orientation(shift=(0.5, 0.5, 0.5))),
+        (lambda x: x[:, [1, 2, 0]], Orientation(axes=(2, 0, 1))),
+        (lambda x: 256 - x, Orientation(flipped=(True, True, True))),
+    ],
+)
+def test_misplaced_halos_are_refused_and_the_options_that_are_named_restore_them(
+    real, mistake, orientation
+):
+    moved = replace(real, halos=HaloTable(mistake(real.halos.position), real.halos.mass))
+    with pytest.raises(BoxError, match="only once"):
+        prepare(moved, 64)
+    box, report = prepare(moved, 64, orientation=orientation)
+    sound, _ = prepare(real, 64)
+    np.testing.assert_allclose(box.halos.position, sound.halos.position, atol=1e-4)
+    assert box.provenance["repaired_by"] == orientation.options
+    assert orientation.options in report.text()
+
+
+def test_another_redshift_or_size_of_the_density_is_refused(real):
+    for other in ({"density_redshift": 0.5}, {"density_box_size": 250.0}):
+        with pytest.raises(BoxError, match="real"):
+            prepare(replace(real, **other), 64)
+
+
+def test_force_makes_the_box_and_keeps_what_was_refused(real):
+    wrong = replace(real, density_redshift=0.5)
+    box, _ = prepare(wrong, 64, force=True)
+    assert "refused:" in box.provenance["preparation"]
+
+
+def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
+    modes = linear_modes(100, 64, 64.0, linear_power(PLANCK, 0.3, 60.0))
+    halos = HaloTable(np.random.default_rng(1).uniform(0, 64, (50, 3)), np.full(50, 1e13))
+    source = Source("tiny", 64.0, 0.3, PLANCK, halos)
+    given = replace(source, initial_modes=lambda lattice, workers: modes)
+    with_modes, _ = prepare(given, 16, force=True)  # the halos follow nothing
+    with_seed, _ = prepare(replace(source, own_seed=100), 16, force=True)
+    exact = make_density(LptBox(PLANCK, 100, (16, 16, 16)))
+    np.testing.assert_allclose(with_seed.density, exact, rtol=1e-6)
+    np.testing.assert_allclose(with_modes.density, exact, atol=5e-3)
+    assert with_seed.provenance["density_scheme"] == "2lpt"
+    assert with_seed.provenance["seed"] == 100
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"density": None}, "no density and no initial conditions"),
+        ({"density": None, "own_seed": 1, "cosmology": None}, "--box or --cosmology"),
+        ({"halos": None}, "no halos"),
+        ({"redshift": -1.0}, "redshift"),
+    ],
+)
+def test_what_is_missing_is_named(real, change, told):
+    with pytest.raises(BoxError, match=told):
+        prepare(replace(real, **change), 64)
+
+
+def test_positions_that_are_not_finite_are_refused(real):
+    position = real.halos.position.copy()
+    position[3, 1] = np.nan
+    with pytest.raises(BoxError, match=r"NaN|finite"):
+        prepare(replace(real, halos=HaloTable(position, real.halos.mass)), 64)
+
+
+@pytest.mark.parametrize(
+    ("box_size", "voxels", "voxel_size", "expected"),
+    [(1100, None, None, 275), (500, 64, None, 64), (256, None, 2.0, 128), (721, None, None, 180)],
+)
+def test_voxels_are_those_asked_for_or_the_nearest_to_four(box_size, voxels, voxel_size, expected):
+    source = Source("s", box_size, 0.3, PLANCK)
+    assert voxels_of(source, voxels, voxel_size) == expected
+
+
+def test_voxels_that_do_not_fit_are_refused(real):
+    with pytest.raises(BoxError, match=r"--voxels 67, of 3\.8209"):
+        voxels_of(replace(real, density=None), None, 3.8)
+    with pytest.raises(BoxError, match="has 64 voxels a side and 128 were asked for"):
+        voxels_of(real, 128, None)

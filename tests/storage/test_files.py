@@ -1,0 +1,40 @@
+import pytest
+
+from halokeras.errors import OutputError
+from halokeras.storage.files import check_writable, whole_file, write_text
+
+
+def test_a_file_appears_whole_and_alone(tmp_path):
+    target = tmp_path / "new" / "file.txt"
+    write_text(target, "halos")
+    assert target.read_text() == "halos"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), whole_file(target) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="choose a folder that is writable"):
+        write_text(tmp_path / "file" / "inside.txt", "")
+    with pytest.raises(OutputError, match="choose a folder that is writable"):
+        check_writable(tmp_path / "file" / "inside.txt")
+
+
+def test_asking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "new" / "box.h5")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_written_file_is_as_readable_as_any_other(tmp_path):
+    write_text(tmp_path / "ours", "")
+    (tmp_path / "theirs").write_text("")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "theirs").stat().st_mode
