@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def fold_in(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
-    """Give the generator that belongs to `index` of `purpose` under `seed`.
+    """Return the generator that belongs to `index` of `purpose` under `seed`.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def fold_in(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
 
 
 def uniform_at(seed: int, purpose: str, index: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Give the numbers in [0, 1) that belong to many indices of `purpose` under `seed`.
+    """Return the numbers in [0, 1) that belong to many indices of `purpose` under `seed`.
 
     Parameters
     ----------

@@ -7,6 +7,6 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(kind: Literal["params", "saved_models", "boxes"]) -> Path:
-    """Give the folder of what is shipped: inside the wheel, or in a checkout at its top level."""
+    """Return the folder of what is shipped: inside the wheel, or in a checkout at its top level."""
     inside = _PACKAGE / "shipped" / kind
     return inside if inside.is_dir() else _PACKAGE.parent / kind

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Give `` (did you mean X?)`` for the nearest of the known names, or nothing if none is."""
+    """Return `` (did you mean X?)`` for the nearest of the known names, or nothing if none is."""
     near = get_close_matches(name, sorted(set(known)), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 

@@ -31,7 +31,7 @@ _SIDE = 128
 
 
 def preset(name: str) -> Params:
-    """Give the params of one of `PRESETS`, of which the published are the defaults."""
+    """Return the params of one of `PRESETS`, of which the published are the defaults."""
     return Params() if name == "published" else load_params(shipped("params") / f"{name}.json")
 
 

@@ -54,7 +54,7 @@ class TorchNetworks:
     def critic_loss(
         self, density: torch.Tensor, counts: torch.Tensor, weight: torch.Tensor
     ) -> torch.Tensor:
-        """Give the critic's loss on one batch, its gradients set to none."""
+        """Return the critic's loss on one batch, its gradients set to none."""
         painted = self.paint(density)
         between = (weight * counts + (1 - weight) * painted).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
@@ -65,14 +65,14 @@ class TorchNetworks:
         return loss
 
     def painter_loss(self, density: torch.Tensor) -> torch.Tensor:
-        """Give the painter's loss on one batch, its gradients set to none."""
+        """Return the painter's loss on one batch, its gradients set to none."""
         self.painter_optimizer.zero_grad()
         loss: torch.Tensor = -self.critic(self.painter(density)).mean()
         return loss
 
 
 def gradients(model: torch.nn.Module) -> list[NDArray[np.float32]]:
-    """Give the gradients of a network's layers in their order, in the layout of Keras."""
+    """Return the gradients of a network's layers in their order, in the layout of Keras."""
     found = []
     for parameter in model.parameters():
         values = parameter.grad.numpy().copy()  # the next backward pass adds to it

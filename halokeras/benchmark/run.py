@@ -68,7 +68,7 @@ def benchmark(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> d
 
 
 def tables(found: dict[str, Any]) -> list[Table]:
-    """Give the measurements for a terminal."""
+    """Return the measurements for a terminal."""
     return [_updates(found), _painting(found), _growth(found), _stream(found)]
 
 

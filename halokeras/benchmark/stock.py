@@ -59,7 +59,7 @@ class StockNetworks:
     def critic_gradients(
         self, density: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor
     ) -> _Tensors:
-        """Give the gradients of the critic's loss on one batch, in the order of its layers."""
+        """Return the gradients of the critic's loss on one batch, in the order of its layers."""
         painted = self.painter(density)
         with tf.GradientTape() as tape:
             distance = tf.reduce_mean(self.critic(counts)) - tf.reduce_mean(self.critic(painted))
@@ -69,7 +69,7 @@ class StockNetworks:
         return gradients
 
     def painter_gradients(self, density: tf.Tensor) -> _Tensors:
-        """Give the gradients of the painter's loss on one batch, in the order of its layers."""
+        """Return the gradients of the painter's loss on one batch, in the order of its layers."""
         with tf.GradientTape() as tape:
             loss = -tf.reduce_mean(self.critic(self.painter(density)))
         gradients: _Tensors = tape.gradient(loss, _variables(self.painter_layers))
@@ -98,7 +98,7 @@ def critic_layers(critic: Critic) -> list[keras.layers.Layer]:
 
 
 def layer_weights(layer: keras.layers.Layer) -> list[NDArray[np.float32]]:
-    """Give a layer's kernel and bias."""
+    """Return a layer's kernel and bias."""
     return [layer.kernel.numpy(), layer.bias.numpy()]
 
 

@@ -82,7 +82,7 @@ def published_problem(crop_size: int = 50, seed: int = 0) -> Problem:
 
 
 def contenders(problem: Problem, with_torch: bool = True) -> dict[str, Contender]:
-    """Give every implementation that is installed, ours first."""
+    """Return every implementation that is installed, ours first."""
     found = {"halopaint": _ours(problem), "stock Keras Conv3D": _stock(problem)}
     if with_torch and importlib.util.find_spec("torch") is not None:
         found["PyTorch"] = _torch(problem, channels_last=False)

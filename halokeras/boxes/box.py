@@ -230,7 +230,7 @@ def hash_fields(
 
 
 def box_arrays(box: Box) -> dict[str, NDArray[Any]]:
-    """Give the arrays of `box` by the names that they have in its file."""
+    """Return the arrays of `box` by the names that they have in its file."""
     arrays: dict[str, NDArray[Any]] = {}
     if box.density is not None:
         arrays["density"] = _single(box.density)

@@ -194,7 +194,7 @@ def find_boxes(id: str) -> list[Path]:
 
 
 def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
-    """Give the shipped box files of a cosmology by seed, and those in ./boxes."""
+    """Return the shipped box files of a cosmology by seed, and those in ./boxes."""
     box_cosmology(id)  # refuses an unknown one
     wanted = re.compile(rf"box{id}_seed(\d+)\.h5")
     shipped_ones, own = (

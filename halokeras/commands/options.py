@@ -53,7 +53,7 @@ def load_saved(model: Path) -> "SavedPainter":
 
 
 def box_path(name: str) -> Path:
-    """Give the box file `name`, or of box id `name` the realisation that was held out."""
+    """Return the box file `name`, or of box id `name` the realisation that was held out."""
     from halokeras.boxes.box_file import find_box
 
     path = Path(name)
@@ -61,7 +61,7 @@ def box_path(name: str) -> Path:
 
 
 def or_shipped(path: Path, kind: Literal["params", "saved_models", "boxes"]) -> Path:
-    """Give `path`, or where there is none the file or folder of that name that ships."""
+    """Return `path`, or where there is none the file or folder of that name that ships."""
     from halokeras.resources import shipped
 
     beside = shipped(kind) / path.name

@@ -63,7 +63,7 @@ CosmologyOption = Annotated[
 
 
 def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
-    """Give the cosmology of a box id or a file, or None where neither is given."""
+    """Return the cosmology of a box id or a file, or None where neither is given."""
     if box is not None and file is not None:
         raise typer.BadParameter("give --box or --cosmology, not both")
     from halokeras.cosmology.cosmology import box_cosmology
@@ -75,7 +75,7 @@ def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
 
 
 def target_of(output: Path | None, name: str, phase: int | None = None) -> Path:
-    """Give the box file to write, which must not be there yet."""
+    """Return the box file to write, which must not be there yet."""
     if output is not None and output.suffix != ".h5":
         raise typer.BadParameter("--output is a box file and ends in .h5")
     numbered = name if phase is None else f"{name}-{phase}"

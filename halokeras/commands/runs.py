@@ -100,7 +100,7 @@ def _compare(paths: list[Path], figure: Path | None, as_json: bool) -> None:
 
 
 def _found(path: Path) -> Path:
-    """Give the run `path`, or the one of that name among the runs of this folder."""
+    """Return the run `path`, or the one of that name among the runs of this folder."""
     from halokeras.training.run_folder import is_run
 
     return _RUNS / path if not is_run(path) and is_run(_RUNS / path) else path
@@ -197,7 +197,7 @@ def _print_json(value: Any) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """Give the value without infinities, which JSON does not know: such scores are null."""
+    """Return the value without infinities, which JSON does not know: such scores are null."""
     if isinstance(value, dict):
         return {name: _finite(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

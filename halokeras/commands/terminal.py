@@ -33,7 +33,7 @@ def set_verbosity(verbosity: Verbosity) -> None:
 
 
 def verbosity() -> Verbosity:
-    """Give how much is said."""
+    """Return how much is said."""
     return _State.verbosity
 
 

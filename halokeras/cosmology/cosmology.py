@@ -65,7 +65,7 @@ ABACUS_COSMOS: dict[str, Cosmology] = {
 
 
 def box_cosmology(box_id: str) -> Cosmology:
-    """Give the AbacusCosmos cosmology called `box_id`.
+    """Return the AbacusCosmos cosmology called `box_id`.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def mass_definition(provenance: Mapping[str, Any], omega_m: float, redshift: flo
 def expected_above(
     mass: Array, cosmology: Cosmology, redshift: float, volume: float, definition: str | None
 ) -> Array:
-    """Give the halos expected above each mass [Msun/h] in `volume` [(Mpc/h)^3].
+    """Return the halos expected above each mass [Msun/h] in `volume` [(Mpc/h)^3].
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def examine(folder: Path, load: Callable[[], None]) -> Iterator[Finding]:
 
 
 def check_loading(load: Callable[[], None]) -> Finding | None:
-    """Give what is wrong if TensorFlow cannot be imported."""
+    """Return what is wrong if TensorFlow cannot be imported."""
     try:
         load()
     except Exception as error:  # a broken library raises anything

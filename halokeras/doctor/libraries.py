@@ -14,7 +14,7 @@ from halokeras.doctor.finding import Finding, Level
 
 
 def declared() -> tuple[str, list[Requirement]]:
-    """Give the range of Python and the libraries that halopaint asks for, extras included.
+    """Return the range of Python and the libraries that halopaint asks for, extras included.
 
     A checkout's own pyproject.toml goes before what was installed, which may be older.
     """

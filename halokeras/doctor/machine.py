@@ -59,7 +59,7 @@ def processor() -> str:
 
 
 def cgroup_cores() -> float | None:
-    """Give the cores' worth of time that a container is limited to, or None if it is not."""
+    """Return the cores' worth of time that a container is limited to, or None if it is not."""
     try:
         quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
         return None if quota == "max" else int(quota) / int(period)

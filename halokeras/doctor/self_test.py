@@ -29,7 +29,7 @@ _MOST_PAINTINGS = 50
 
 
 def known_density() -> NDArray[np.float32]:
-    """Give a lognormal periodic density, rho/mean, a function of the seed alone."""
+    """Return a lognormal periodic density, rho/mean, a function of the seed alone."""
     index = np.arange(_SIDE**3, dtype=np.uint64).reshape((_SIDE,) * 3)
     field = uniform_at(_SEED, "self-test density", index) - 0.5
     for axis in range(3):  # sums of rolled copies: no transform whose rounding could differ
@@ -40,7 +40,7 @@ def known_density() -> NDArray[np.float32]:
 
 
 def describe(counts: NDArray[np.float32]) -> dict[str, Any]:
-    """Give the mean and variance of painted counts, and their values at some voxels."""
+    """Return the mean and variance of painted counts, and their values at some voxels."""
     places = fold_in(_SEED, "self-test voxels").choice(counts.size, _VALUES, replace=False)
     return {
         "mean": float(counts.mean(dtype=np.float64)),
@@ -50,7 +50,7 @@ def describe(counts: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def largest_difference(found: dict[str, Any], known: dict[str, Any]) -> float:
-    """Give the largest difference between two descriptions, relative to the count or the mean."""
+    """Return the largest difference between two descriptions, relative to the count or the mean."""
     mine, theirs = (
         np.array([each["mean"], each["variance"], *each["counts"]]) for each in (found, known)
     )

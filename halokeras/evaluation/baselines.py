@@ -26,7 +26,7 @@ class LocalBias:
     counts: NDArray[np.float64]
 
     def paint(self, density: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give the mean counts of every voxel of `density` (rho/mean)."""
+        """Return the mean counts of every voxel of `density` (rho/mean)."""
         return np.asarray(np.interp(density, self.density, self.counts))
 
 

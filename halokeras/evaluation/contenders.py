@@ -40,7 +40,7 @@ class Contenders:
     def fields(
         self, box: Box, counts: NDArray[np.float32], painted: NDArray[np.float32] | None = None
     ) -> dict[str, list[NDArray[Any]]]:
-        """Give the fields by name; several where they are drawn.
+        """Return the fields by name; several where they are drawn.
 
         Parameters
         ----------

@@ -152,7 +152,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def svg_text(figure: Figure, name: str) -> str:
-    """Give a figure as SVG whose names of clip paths start with `name` and a dash."""
+    """Return a figure as SVG whose names of clip paths start with `name` and a dash."""
     written = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
@@ -166,14 +166,14 @@ def svg_text(figure: Figure, name: str) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Give an empty figure of a width and height [inches] that no window shows."""
+    """Return an empty figure of a width and height [inches] that no window shows."""
     figure = Figure(figsize=(width, height), layout="compressed")
     FigureCanvasAgg(figure)
     return figure
 
 
 def density_panel(slab: Slab, name: str, title: str) -> Panel:
-    """Give the mean density (rho/mean) through a slab."""
+    """Return the mean density (rho/mean) through a slab."""
     matter = slab.columns[name] / slab.depth
     positive = matter[matter > 0]
     low, high = np.percentile(positive, [0.5, 99.9]) if positive.size else (0.1, 10.0)
@@ -183,7 +183,7 @@ def density_panel(slab: Slab, name: str, title: str) -> Panel:
 
 
 def counts_panel(slab: Slab, name: str, title: str, scale: Field) -> Panel:
-    """Give the halos in the columns of a slab, in the colours of another field's, `scale`."""
+    """Return the halos in the columns of a slab, in the colours of another field's, `scale`."""
     colours = {"cmap": "viridis", "vmin": 0, "vmax": _brightest(scale)}
     return Panel(title, slab.columns[name], _per_column(slab), colours)
 

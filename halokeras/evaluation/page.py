@@ -89,7 +89,7 @@ def write_page(report: Report, provenance: Mapping[str, Any], path: Path) -> Non
 
 
 def page(report: Report, provenance: Mapping[str, Any]) -> str:
-    """Give the page; every string that comes from a file is escaped."""
+    """Return the page; every string that comes from a file is escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -124,7 +124,7 @@ def page(report: Report, provenance: Mapping[str, Any]) -> str:
 
 
 def svg(figure: Figure, name: str) -> Markup:
-    """Give a figure as an SVG element whose ids start with `name`, which is ours, not a file's."""
+    """Return a figure as an SVG element whose ids start with `name`, ours and not a file's."""
     text = svg_text(figure, name)
     text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", text)

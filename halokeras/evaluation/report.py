@@ -140,7 +140,7 @@ class Report:
         return all(verdict for line in self.lines for verdict in line.passed.values())
 
     def to_json(self) -> dict[str, Any]:
-        """Give all numbers, not the slab, in types that JSON has."""
+        """Return all numbers, not the slab, in types that JSON has."""
         told = {"passed": self.passed, **asdict(self)}
         del told["slab"]
         plain: dict[str, Any] = _plain(told)
@@ -274,7 +274,7 @@ def _compare(
 
 
 def average(comparisons: Sequence[Comparison], name: str) -> tuple[Array, Array]:
-    """Give the mean of one attribute over realisations and its standard error."""
+    """Return the mean of one attribute over realisations and its standard error."""
     values = np.array([getattr(comparison, name) for comparison in comparisons], dtype=np.float64)
     if len(values) < 2:
         return values.mean(axis=0), np.full_like(values[0], np.nan)
@@ -299,7 +299,7 @@ def _lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
 
 
 def _other_lines(found: dict[str, list[Comparison]], upper: Array) -> list[Line]:
-    """Give the targets for a cosmology that the painter was not trained on."""
+    """Return the targets for a cosmology that the painter was not trained on."""
     linear = upper <= LINEAR * (1 + 1e-9)
     both = (FIELD, DRAWS)
     return [
@@ -379,7 +379,7 @@ def _bispectrum(tolerance: float, found: dict[str, list[Comparison]], asked: Seq
 
 
 def _mean(comparisons: list[Comparison]) -> Comparison:
-    """Give the mean of several draws of one realisation."""
+    """Return the mean of several draws of one realisation."""
     means: dict[str, Any] = {name: average(comparisons, name)[0] for name in asdict(comparisons[0])}
     return Comparison(**means)
 

@@ -62,7 +62,7 @@ def draw_report(report: Report, path: Path) -> None:
 
 
 def report_figures(report: Report) -> dict[str, Figure]:
-    """Give each panel as a figure of its own, small enough to be read on a phone.
+    """Return each panel as a figure of its own, small enough to be read on a phone.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def report_figures(report: Report) -> dict[str, Figure]:
 
 
 def slab_figures(report: Report) -> dict[str, Figure]:
-    """Give the slab's density, halos, painted field and, where the painter draws, a draw."""
+    """Return the slab's density, halos, painted field and, where the painter draws, a draw."""
     slab = report.slab
     halos = slab.columns[HALOS]
     panels = {"density": density_panel(slab, DENSITY, "2LPT density")}
@@ -103,7 +103,7 @@ def slab_figures(report: Report) -> dict[str, Figure]:
 
 
 def drawable(text: str) -> str:
-    """Give a name as matplotlib draws it letter by letter: no mathematics, no missing glyphs."""
+    """Return a name as matplotlib draws it letter by letter: no mathematics, no missing glyphs."""
     font = get_font(findfont("DejaVu Sans"))
     known = (letter if font.get_char_index(ord(letter)) else "?" for letter in text)
     plain = "".join(known).replace("$", r"\$")

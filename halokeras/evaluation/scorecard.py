@@ -148,7 +148,7 @@ class Scorecard:
         return all(target.passed for target in self.targets)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it in types that JSON has."""
+        """Return all of it in types that JSON has."""
         return {"passed": self.passed, **asdict(self)}
 
 

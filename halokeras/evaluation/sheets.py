@@ -43,7 +43,7 @@ class Sheet:
 
 
 def clustering_sheet(report: Report) -> Sheet:
-    """Give T and r of the contenders, bin by bin."""
+    """Return T and r of the contenders, bin by bin."""
     found = report.comparisons
     columns = [(f"T, {name}", name, "transfer_function") for name in found if name != DENSITY]
     columns += [(f"r, {name}", name, "cross_correlation") for name in (FIELD, DENSITY)]
@@ -63,7 +63,7 @@ def clustering_sheet(report: Report) -> Sheet:
 
 
 def bispectrum_sheet(report: Report) -> Sheet:
-    """Give Q over angle of the halos and of what is drawn or painted."""
+    """Return Q over angle of the halos and of what is drawn or painted."""
     shown = [name for name in (FIELD, DRAWS, LOCAL_BIAS) if name in report.comparisons]
     means = [average(report.comparisons[FIELD], "reference_bispectrum")]
     means += [average(report.comparisons[name], "reduced_bispectrum") for name in shown]
@@ -81,7 +81,7 @@ def bispectrum_sheet(report: Report) -> Sheet:
 
 
 def counts_sheet(report: Report) -> Sheet:
-    """Give the voxels with 0, 1, ... halos and the variance in cells, over the halos' own."""
+    """Return the voxels with 0, 1, ... halos and the variance in cells, over the halos' own."""
     shown = [name for name in report.comparisons if name != DENSITY]
     wanted = average(report.comparisons[FIELD], "reference_histogram")[0]
     histograms = [average(report.comparisons[name], "histogram") for name in shown]
@@ -112,7 +112,7 @@ def counts_sheet(report: Report) -> Sheet:
 
 
 def targets_sheet(report: Report) -> Sheet:
-    """Give every statistic at its worst, with the verdict on those that have a target."""
+    """Return every statistic at its worst, with the verdict on those that have a target."""
     names = tuple(report.comparisons)
     rows = []
     for line in report.lines:

@@ -11,12 +11,12 @@ from halokeras.evaluation.sheets import Sheet, bispectrum_sheet, clustering_shee
 
 
 def scorecard_table(card: Scorecard) -> Group:
-    """Give the scorecard's spectra, counts and targets as what rich prints."""
+    """Return the scorecard's spectra, counts and targets as what rich prints."""
     return Group(_spectra(card), "", _counts(card), "", _targets(card))
 
 
 def report_table(report: Report) -> Group:
-    """Give a report's spectra, bispectra and targets as what rich prints."""
+    """Return a report's spectra, bispectra and targets as what rich prints."""
     sheets = (clustering_sheet(report), bispectrum_sheet(report), targets_sheet(report))
     first, *others = (_as_table(sheet) for sheet in sheets)
     return Group(first, *(part for table in others for part in ("", table)))

@@ -103,7 +103,7 @@ class BispectrumEstimator:
         )
 
     def _shell(self, side: Shell) -> tuple[Array, Array, float, float]:
-        """Give the field and the indicator of a shell in real space, its mean k and power."""
+        """Return the field and the indicator of a shell in real space, its mean k and power."""
         if side not in self._shells:
             lower, upper = (edge * (1 + 1e-9) for edge in side)
             inside = (self._wavenumber > lower) & (self._wavenumber <= upper)

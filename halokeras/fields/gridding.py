@@ -57,7 +57,7 @@ def count(position: NDArray[np.floating], shape: Shape, voxel_size: float) -> ND
 def voxel_index(
     position: NDArray[np.floating], shape: Shape, voxel_size: float
 ) -> NDArray[np.int64]:
-    """Give the index of the voxel of each point in the flattened grid, as `count` counts them."""
+    """Return the index of the voxel of each point in the flattened grid, as `count` counts them."""
     sides = np.array(shape)
     # Rounding can put a position just below the upper face into the voxel above it.
     voxel = np.floor(np.asarray(position, dtype=np.float64) / voxel_size).astype(np.int64) % sides
@@ -95,7 +95,7 @@ def spread(weight, x, y, z, grid):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def corners(place, points):  # type: ignore[no-untyped-def]
-    """Give the points of a periodic axis around a place, and the share of the upper one."""
+    """Return the points of a periodic axis around a place, and the share of the upper one."""
     floor = np.floor(place)
     lower = int(floor) % points
     upper = lower + 1 if lower + 1 < points else 0

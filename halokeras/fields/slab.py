@@ -51,6 +51,6 @@ def project(fields: dict[str, Grid], voxel_size: float) -> Slab:
 
 
 def middle(length: int, voxel_size: float) -> tuple[int, int]:
-    """Give the first voxel and the depth of the slab of a box of `length` voxels along z."""
+    """Return the first voxel and the depth of the slab of a box of `length` voxels along z."""
     depth = min(max(1, round(_THICKNESS / voxel_size)), length)
     return (length - depth) // 2, depth

@@ -147,7 +147,7 @@ def _modes(field: NDArray[np.floating]) -> NDArray[np.complex128]:
 
 
 def wavenumbers(shape: tuple[int, ...], voxel_size: float) -> tuple[Array, Array]:
-    """Give |k| [h/Mpc] of the modes of a real transform, and how often each counts."""
+    """Return |k| [h/Mpc] of the modes of a real transform, and how often each counts."""
     axes = [2 * np.pi * scipy.fft.fftfreq(n, voxel_size) for n in shape[:-1]]
     axes.append(2 * np.pi * scipy.fft.rfftfreq(shape[-1], voxel_size))
     grid = np.meshgrid(*axes, indexing="ij", sparse=True)

@@ -86,7 +86,7 @@ class _Look:
         return "box", "halos"
 
     def _shape(self) -> Shape | None:
-        """Give the shape of the grids, and leave out those that are of another or of none."""
+        """Return the shape of the grids, and leave out those that are of another or of none."""
         grids = [name for name in ("density", "counts") if name in self.fields]
         if not grids:
             self.problems.append(

@@ -85,7 +85,7 @@ class Inspection:
     advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give all facts as plain JSON values; what is not finite is null."""
+        """Return all facts as plain JSON values; what is not finite is null."""
         told: dict[str, Any] = {"path": str(self.path), "kind": self.kind}
         for section in self.sections:
             facts = {fact.name: _finite(fact.value) for fact in section.facts}
@@ -97,7 +97,7 @@ class Inspection:
 
 
 def readable_bytes(size: int) -> str:
-    """Give a size in B, KiB, MiB or GiB."""
+    """Return a size in B, KiB, MiB or GiB."""
     amount, units = float(size), ["B", "KiB", "MiB", "GiB"]
     while amount >= 1024 and len(units) > 1:
         amount /= 1024
@@ -106,7 +106,7 @@ def readable_bytes(size: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Give a time in s, min or h."""
+    """Return a time in s, min or h."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -20,7 +20,7 @@ _DARK_TO_BRIGHT = np.array(
 
 
 def inspection_table(found: Inspection, coloured: bool) -> Group:
-    """Give an inspection as what rich prints, its picture in colours or in letters."""
+    """Return an inspection as what rich prints, its picture in colours or in letters."""
     parts: list[RenderableType] = [Text(_printable(found.headline), style="bold")]
     if found.slab is not None and found.slab.columns:
         parts += ["", _picture(found.slab, coloured)]

@@ -85,7 +85,7 @@ class Painter(keras.Model):
         return painted
 
     def raw_counts(self, density: tf.Tensor) -> tf.Tensor:
-        """Give what the output activation is applied to, of the shape of the counts."""
+        """Return what the output activation is applied to, of the shape of the counts."""
         fields = tf.math.log(density + LOG_OFFSET) if self.density_transform == "log" else density
         for block in self.inception_blocks:
             fields = block(fields)
@@ -95,13 +95,13 @@ class Painter(keras.Model):
         return raw
 
     def twin(self) -> "Painter":
-        """Give another painter of the same configuration and weights."""
+        """Return another painter of the same configuration and weights."""
         other = built_painter(**self.get_config())
         other.set_weights(self.get_weights())
         return other
 
     def get_config(self) -> dict[str, Any]:
-        """Give the constructor's keyword arguments, which are the whole configuration."""
+        """Return the constructor's keyword arguments, which are the whole configuration."""
         return dict(self.configuration)
 
 

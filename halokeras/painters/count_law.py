@@ -61,7 +61,7 @@ class CountLaw:
         return counts.reshape(expected.shape)
 
     def mean(self, expected: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Give the mean count of the law at each expected count."""
+        """Return the mean count of the law at each expected count."""
         means = self.probabilities @ np.arange(self.probabilities.shape[1])
         return np.asarray(np.interp(expected, self.expected, means))
 
@@ -104,7 +104,7 @@ def fit_count_law(expected: NDArray[np.floating], counts: NDArray[np.floating]) 
 
 
 def _bins(held: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give where bins begin in voxels of ascending expectation.
+    """Return where bins begin in voxels of ascending expectation.
 
     Bins hold equally many halos up to half of them, then fewer and fewer, but `_LEAST_HALOS`.
     """

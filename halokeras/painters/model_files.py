@@ -155,7 +155,7 @@ def read_files(folder: Path) -> PainterFiles:
 def hash_painter(
     configuration: dict[str, Any], weights: Sequence[Weights], law: CountLaw | None
 ) -> str:
-    """Give the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
+    """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     digest = hashlib.sha256(to_json(configuration, ARCHITECTURE))
     for part in weights:
         for name, values in part.items():
@@ -167,12 +167,12 @@ def hash_painter(
 
 
 def law_fields(law: CountLaw) -> dict[str, Any]:
-    """Give what count_law.json holds."""
+    """Return what count_law.json holds."""
     return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
 
 
 def to_json(value: dict[str, Any], name: str) -> bytes:
-    """Give the text of a JSON file, or raise `ModelError` that names it."""
+    """Return the text of a JSON file, or raise `ModelError` that names it."""
     try:
         return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
     except (TypeError, ValueError) as error:
@@ -180,7 +180,7 @@ def to_json(value: dict[str, Any], name: str) -> bytes:
 
 
 def sha256(content: bytes) -> str:
-    """Give the SHA-256 of a file's content, hexadecimal."""
+    """Return the SHA-256 of a file's content, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -237,7 +237,7 @@ def _parse(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Give all texts of a JSON value, line breaks and tabs made spaces: some will be shown."""
+    """Return all texts of a JSON value, line breaks and tabs made spaces: some will be shown."""
     if isinstance(value, str):
         yield value.translate({ord(c): " " for c in "\n\r\t"})
     elif isinstance(value, dict):
@@ -319,7 +319,7 @@ def check_size(params: PainterParams) -> None:
 
 
 def _count_weights(params: PainterParams) -> int:
-    """Give about how many weights a painter has: those between its layers, without biases."""
+    """Return about how many weights a painter has: those between its layers, without biases."""
     kernels = sum(size**3 for size in params.kernel_sizes)
     weights = params.blocks * kernels * params.filters**2
     return weights + (
@@ -328,14 +328,14 @@ def _count_weights(params: PainterParams) -> int:
 
 
 def _largest_file(params: PainterParams) -> int:
-    """Give bytes that the weights of a painter and their names take at most, generously."""
+    """Return bytes that the weights of a painter and their names take at most, generously."""
     layers = params.blocks * (len(params.kernel_sizes) + 2) + params.head_layers + 2
     widest = max(params.filters * len(params.kernel_sizes), params.head_filters)
     return 2 * 4 * _count_weights(params) + 2 * layers * (_LARGEST_ENTRY + 4 * widest)
 
 
 def _unpack(path: Path, content: bytes) -> Weights:
-    """Give the arrays of a .npz file, which together hold no more than the file itself."""
+    """Return the arrays of a .npz file, which together hold no more than the file itself."""
     weights: Weights = {}
     left = len(content)
     try:

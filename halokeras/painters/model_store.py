@@ -137,7 +137,7 @@ def load_painter(folder: Path) -> SavedPainter:
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
-    """Give the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
+    """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
     law = None if draws is None else draws.law
     return hash_painter(painter.get_config(), [_weights(part) for part in parts], law)

@@ -136,7 +136,7 @@ def differences(trained: Fingerprint, given: Fingerprint) -> list[str]:
 
 
 def _power_ratios(trained: Fingerprint, given: Fingerprint) -> list[tuple[float, float]]:
-    """Give (k, ratio) of the bins whose power differs by more than chance and tolerance."""
+    """Return (k, ratio) of the bins whose power differs by more than chance and tolerance."""
     expected = {entry.bin: entry for entry in trained.power_spectrum}
     ratios = []
     for entry in given.power_spectrum:

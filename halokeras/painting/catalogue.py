@@ -158,7 +158,7 @@ def write_catalogue(
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:
-    """Give how many sub-voxels lie along a side of a voxel of a grid of `shape`.
+    """Return how many sub-voxels lie along a side of a voxel of a grid of `shape`.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def finer_by(sub_density: Grid, shape: Shape) -> int:
 
 
 def _about(header: Header, shape: Shape, selection: Selection | None, biased: bool) -> About:
-    """Give what is known of a catalogue, and no more."""
+    """Return what is known of a catalogue, and no more."""
     told: About = {
         "Lbox": [length * header.voxel_size for length in shape],
         "voxel_size": header.voxel_size,
@@ -207,7 +207,7 @@ def _scaled(part: slice, finer: int) -> slice:
 
 
 def _ids(counts: NDArray[np.uint16], start: int) -> NDArray[np.int64]:
-    """Give the ids of the halos of the voxels from global index `start` on."""
+    """Return the ids of the halos of the voxels from global index `start` on."""
     occupied = np.flatnonzero(counts)
     several = counts[occupied].astype(np.int64)
     before = np.cumsum(several) - several
@@ -237,7 +237,7 @@ def _sub_voxels(
 def _placed(
     voxel: NDArray[np.int64], inside: NDArray[np.float64], voxel_size: float
 ) -> NDArray[np.float32]:
-    """Give positions [Mpc/h] at the fractions `inside` of voxels, that stay there when rounded."""
+    """Return positions [Mpc/h] at the fractions `inside` of voxels, there even when rounded."""
     position = ((voxel + inside) * voxel_size).astype(np.float32)
     upper = (voxel + 1) * voxel_size
     while True:

@@ -54,7 +54,7 @@ _FITS_BLOCK = 2880
 def catalogue_file(
     target: Path, format: str, names: Sequence[str], size: int, about: About
 ) -> Iterator[Append]:
-    """Give a function that appends rows to a catalogue, which appears whole after the block.
+    """Return a function that appends rows to a catalogue, which appears whole after the block.
 
     Parameters
     ----------

@@ -115,7 +115,7 @@ def draw_files(
 
 
 def law_of(saved: SavedPainter, model: str) -> DrawModel:
-    """Give what a painter draws with, or raise `ModelError` if it has no law of counts."""
+    """Return what a painter draws with, or raise `ModelError` if it has no law of counts."""
     if saved.draws is None:
         raise ModelError(
             f"{model} has no law of counts to draw from: it was trained without a warm start, "

@@ -48,7 +48,7 @@ class Density:
         return x, y, z
 
     def sample(self) -> NDArray[np.float32]:
-        """Give the density, or of a large one a corner scaled to mean 1."""
+        """Return the density, or of a large one a corner scaled to mean 1."""
         if np.prod(self.shape, dtype=np.int64) <= _SAMPLE**3:
             return np.asarray(self.grid[:, :, :], dtype=np.float32)
         corner = np.asarray(self.grid[:_SAMPLE, :_SAMPLE, :_SAMPLE], dtype=np.float32)
@@ -57,7 +57,7 @@ class Density:
 
 
 def density_of(box: Box) -> Density:
-    """Give the density of a box in memory, or raise `ModelError` if it has none."""
+    """Return the density of a box in memory, or raise `ModelError` if it has none."""
     if box.density is None:
         raise ModelError("the box holds no density to paint on; give a box or file with one")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)

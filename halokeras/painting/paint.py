@@ -68,7 +68,7 @@ class TilePainter:
         )
 
     def __call__(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the counts of a tile from its density with the margin around it."""
+        """Return the counts of a tile from its density with the margin around it."""
         painted: NDArray[np.float32] = self._paint(density[np.newaxis, ..., np.newaxis]).numpy()
         return painted[0, ..., 0]
 
@@ -89,7 +89,7 @@ class TilePainter:
 
 @lru_cache(maxsize=8)
 def compiled(painter: Painter, tile: Shape) -> TilePainter:
-    """Give a painter compiled for tiles of a shape, the same again for the last eight asked for.
+    """Return a painter compiled for tiles of a shape, the same again for the last eight asked for.
 
     A painter that goes on learning is painted with as it is, not as it was when compiled.
     """
@@ -252,7 +252,7 @@ def painted_file(
     dtype: type[np.generic],
     **told: str | int | float,
 ) -> AbstractContextManager[PartialCounts]:
-    """Give the counts of a box file that appears, whole, once the block has filled them.
+    """Return the counts of a box file that appears, whole, once the block has filled them.
 
     `told` is added to its provenance.
 

@@ -147,7 +147,7 @@ def partial_counts(
 
 
 def partial_paths(target: Path) -> tuple[Path, Path]:
-    """Give where the unfinished file and its journal lie, in a folder of their own."""
+    """Return where the unfinished file and its journal lie, in a folder of their own."""
     folder = target.with_name(f".{target.name}.part")
     return folder / target.name, folder / "journal.json"
 

@@ -34,7 +34,7 @@ class Row:
 
 
 def tile_shape(shape: Shape, largest: int) -> Shape:
-    """Give the sides of the equal tiles, `largest` voxels at most, that cover a box best."""
+    """Return the sides of the equal tiles, `largest` voxels at most, that cover a box best."""
     x, y, z = (-(-length // -(-length // largest)) for length in shape)
     return x, y, z
 
@@ -46,7 +46,7 @@ def cover(shape: Shape, tile: Shape) -> list[Row]:
 
 
 def read_row(density: Grid, row: Row, tile: Shape, margin: int) -> NDArray[np.float32]:
-    """Give a row's density with `margin` voxels around it, wrapped at the box's faces.
+    """Return a row's density with `margin` voxels around it, wrapped at the box's faces.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def read_row(density: Grid, row: Row, tile: Shape, margin: int) -> NDArray[np.fl
 
 
 def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArray[np.float32]]:
-    """Give the tiles of a row that `read_row` gave, each with its margin."""
+    """Return the tiles of a row that `read_row` gave, each with its margin."""
     for start in range(0, row.shape[2] - 2 * margin, tile[2]):
         yield row[:, :, start : start + tile[2] + 2 * margin]
 
@@ -73,7 +73,7 @@ def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArra
 def joined(
     painted: list[NDArray[np.float32]], row: Row, shape: Shape
 ) -> tuple[tuple[slice, slice, slice], NDArray[np.float32]]:
-    """Give the place in a box of `shape` voxels of what was painted on a row's tiles, and that."""
+    """Return the place in a box of `shape` voxels of a row's painted tiles, and what they hold."""
     whole = np.concatenate(painted, axis=2)
     x = slice(row.x, min(row.x + whole.shape[0], shape[0]))
     y = slice(row.y, min(row.y + whole.shape[1], shape[1]))

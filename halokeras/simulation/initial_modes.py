@@ -35,7 +35,7 @@ _POWER = 2.0
 
 
 def modes_of_file(path: Path) -> InitialModes:
-    """Give the modes of a linear overdensity in a file, read a plane at a time when they are asked.
+    """Return the modes of a linear overdensity in a file, read a plane at a time when asked for.
 
     Raises
     ------

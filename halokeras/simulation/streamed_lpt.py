@@ -26,7 +26,7 @@ _WORK = 3 * 2**30
 def second_order_source(
     delta: Modes, workers: int = 1, progress: Progress = lambda fraction: None
 ) -> Modes:
-    """Give the modes of lap phi2 = sum_{i>j} (phi1,ii phi1,jj - phi1,ij^2), free of aliasing.
+    """Return the modes of lap phi2 = sum_{i>j} (phi1,ii phi1,jj - phi1,ij^2), free of aliasing.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def padded(lattice: Shape) -> Shape:
 
 
 def pass_count(planes: int, bytes_per_plane: int) -> int:
-    """Give the least number of passes that divides `planes` and keeps to the memory for them."""
+    """Return the least number of passes that divides `planes` and keeps to the memory for them."""
     return next(
         passes
         for passes in range(1, planes + 1)

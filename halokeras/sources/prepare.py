@@ -100,7 +100,7 @@ def prepare(
 
 
 def voxels_of(source: Source, voxels: int | None, voxel_size: float | None) -> int:
-    """Give the voxels along a side: those of the source's grid, or those asked for.
+    """Return the voxels along a side: those of the source's grid, or those asked for.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def voxels_of(source: Source, voxels: int | None, voxel_size: float | None) -> i
 def voxels_across(
     box_size: float | None, voxels: int | None, voxel_size: float | None, name: str
 ) -> int:
-    """Give the voxels along a side of a box that has no grid yet, as `voxels_of`."""
+    """Return the voxels along a side of a box that has no grid yet, as `voxels_of`."""
     if voxels is not None:
         return voxels
     if box_size is None:
@@ -141,7 +141,7 @@ def voxels_across(
 def _density(
     source: Source, voxels: int, seed: int, workers: int, progress: Progress
 ) -> tuple[NDArray[np.float32], dict[str, str | int | float]]:
-    """Give the density, and what the provenance should tell of one that is made here."""
+    """Return the density, and what the provenance should tell of one that is made here."""
     if source.density is not None:
         return source.density, {}
     if source.cosmology is None:
@@ -167,7 +167,7 @@ def _density(
 
 
 def _counted(source: Source, voxels: int, voxel_size: float) -> tuple[Halos | None, NDArray[Any]]:
-    """Give the halos wrapped into the box, or None where there is only a grid, and the counts."""
+    """Return the halos wrapped into the box, or None where there is only a grid, and the counts."""
     if source.halos is None:
         if source.counts is None:
             raise BoxError(f"{source.name} holds no halos; give a catalogue or counts")

@@ -81,7 +81,7 @@ def new_file(path: Path, room: int, bounds: Bounds = NEWER) -> Iterator[h5py.Fil
 def stored_bytes(
     shape: tuple[int, ...], dtype: DTypeLike, chunks: tuple[int, ...] | None = None
 ) -> int:
-    """Give the bytes of a dataset at most, with the overhang of its last chunks."""
+    """Return the bytes of a dataset at most, with the overhang of its last chunks."""
     sides = zip(shape, chunks or shape, strict=True)
     values = prod(-(-length // side) * side for length, side in sides if length)
     # Chunks have checksums and an index.
@@ -136,7 +136,7 @@ def seal(file: Any, names: Iterable[str] = ()) -> None:
 
 
 def checked(attributes: Mapping[str, Any], path: Path) -> dict[str, str]:
-    """Give the stated checksums of datasets, or refuse attributes that are not the sealed ones."""
+    """Return the stated checksums of datasets, or refuse attributes that are not as sealed."""
     stated = _stated(attributes, path)
     if stated.get(_ATTRIBUTES) != attributes_sum(attributes, path):
         raise _damaged(path, "an attribute")
@@ -151,7 +151,7 @@ def check_datasets(stated: Mapping[str, str], fields: Mapping[str, Grid], path: 
 
 
 def attributes_sum(attributes: Mapping[str, Any], path: Path) -> str:
-    """Give the SHA-256 of attributes, the checksums left out."""
+    """Return the SHA-256 of attributes, the checksums left out."""
     told = {name: plain(value, name, path) for name, value in attributes.items()}
     told.pop(_CHECKSUMS, None)
     listed = {name: np.asarray(value).tolist() for name, value in told.items()}
@@ -159,7 +159,7 @@ def attributes_sum(attributes: Mapping[str, Any], path: Path) -> str:
 
 
 def dataset_sum(stored: Grid) -> str:
-    """Give the SHA-256 of a dataset: type, shape and values."""
+    """Return the SHA-256 of a dataset: type, shape and values."""
     dtype = np.dtype(stored[:0].dtype).newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str} {tuple(stored.shape)}".encode())
     for slab in slabs(stored):

@@ -21,7 +21,7 @@ _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a temporary path near `target` that takes its name once the block succeeds.
+    """Return a temporary path near `target` that takes its name once the block succeeds.
 
     The temporary file is synced to disk before the rename, so a reader, or a crash at any
     moment, sees the old file or the new one, never a part. On any exception the temporary
@@ -49,7 +49,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
-    """Give an empty folder near `target` that takes its name once the block succeeds.
+    """Return an empty folder near `target` that takes its name once the block succeeds.
 
     As `whole_file`; a folder of that name is replaced if it is of the same kind.
 
@@ -166,7 +166,7 @@ def write_text(target: Path, text: str) -> None:
 
 
 def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
-    """Give the error that says why `target` cannot be written, and what to do."""
+    """Return the error that says why `target` cannot be written, and what to do."""
     reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
     number = getattr(error, "errno", None)
@@ -203,7 +203,7 @@ def sync_tree(folder: Path, since: int = 0) -> None:
 
 
 def swap(temporary: Path, target: Path) -> None:
-    """Give `temporary` the name `target`; what had that name gets the temporary one."""
+    """Return `temporary` the name `target`; what had that name gets the temporary one."""
     if not target.exists():
         temporary.rename(target)
         return
@@ -235,7 +235,7 @@ def _is_empty(target: Path) -> bool:
 
 @contextmanager
 def _temporary_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target`, held while the block runs and removed after it.
+    """Return an empty folder beside `target`, held while the block runs and removed after it.
 
     Raises
     ------

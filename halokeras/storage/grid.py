@@ -28,7 +28,7 @@ class Survey:
 
 
 def slabs(grid: Grid) -> Iterator[NDArray[Any]]:
-    """Give `grid`, of any number of axes, in order as arrays of at most 64 MiB, or one layer."""
+    """Return `grid`, of any number of axes, in order as arrays of at most 64 MiB, or one layer."""
     layer = int(np.prod(grid.shape[1:], dtype=np.int64))
     depth = max(1, _SLAB // max(layer, 1))
     for start in range(0, grid.shape[0], depth):

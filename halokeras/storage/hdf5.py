@@ -18,7 +18,7 @@ _DENSEST = 1100
 
 
 def plain(value: Any, name: str, path: Path) -> Any:
-    """Give attribute `name` as text, a number or, for ``box_size``, an array of numbers.
+    """Return attribute `name` as text, a number or, for ``box_size``, an array of numbers.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def plain(value: Any, name: str, path: Path) -> Any:
 
 
 def number(attributes: Mapping[str, Any], name: str, path: Path) -> float:
-    """Give attribute `name` as a number, or raise `BoxError` where it is missing or none."""
+    """Return attribute `name` as a number, or raise `BoxError` where it is missing or none."""
     value = attributes.get(name)
     if not isinstance(value, int | float):
         raise BoxError(f"box file {path}: attribute {name} is missing or not a number; add it")
@@ -47,7 +47,7 @@ def number(attributes: Mapping[str, Any], name: str, path: Path) -> float:
 
 
 def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> h5py.Dataset | None:
-    """Give a dataset of real numbers, not yet read, or None where there is none of that name.
+    """Return a dataset of real numbers, not yet read, or None where there is none of that name.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ UNREADABLE = (
 
 
 def unreadable(name: str, error: BaseException) -> BoxError:
-    """Give the error that says in one sentence why a file cannot be read."""
+    """Return the error that says in one sentence why a file cannot be read."""
     reason = (" ".join(str(error).split()) or type(error).__name__).rstrip(".")
     return BoxError(
         f"{name} cannot be read ({reason[:200]}); it may be truncated or of another kind: fetch or "

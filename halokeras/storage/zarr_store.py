@@ -55,7 +55,7 @@ def open_group(path: Path, mode: str = "r") -> Any:
 
 
 def open_array(group: Any, name: str, path: Path) -> StoredArray | None:
-    """Give an array of real numbers of the group at `path`, or None where there is none.
+    """Return an array of real numbers of the group at `path`, or None where there is none.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def open_array(group: Any, name: str, path: Path) -> StoredArray | None:
 
 
 def array_names(group: Any) -> list[str]:
-    """Give the names of a group's arrays, for a message."""
+    """Return the names of a group's arrays, for a message."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ _WIDEST_SHIFT = 2.0
 def calibrate_mean(
     painter: Painter, density: NDArray[np.float32], counts: NDArray[np.float32]
 ) -> Painter:
-    """Give a copy of `painter` that paints as many halos on the training boxes as they have.
+    """Return a copy of `painter` that paints as many halos on the training boxes as they have.
 
     The bias of the last convolution is shifted, nothing else: where halos are rare that scales
     the counts, so power and correlations stay. The adversarial stage fixes the mean only

@@ -114,11 +114,11 @@ class Checkpoints:
         return False
 
     def _found(self) -> list[Path]:
-        """Give the checkpoints, the newest first."""
+        """Return the checkpoints, the newest first."""
         return _newest_first(self._folder.glob("step-*"), r"step-(\d+)")
 
     def _of_older_versions(self) -> list[Path]:
-        """Give the prefixes of files that `tf.train.CheckpointManager` wrote."""
+        """Return the prefixes of files that `tf.train.CheckpointManager` wrote."""
         prefixes = (path.with_suffix("") for path in self._folder.glob("ckpt-*.index"))
         return _newest_first(prefixes, r"ckpt-(\d+)")
 

@@ -28,7 +28,7 @@ def summary(run: RunRecord) -> dict[str, Any]:
 
 
 def curves(run: RunRecord) -> list[dict[str, Any]]:
-    """Give a run's history in plain values, one dictionary a row."""
+    """Return a run's history in plain values, one dictionary a row."""
     return [
         {
             "step": row.step,
@@ -42,7 +42,7 @@ def curves(run: RunRecord) -> list[dict[str, Any]]:
 
 
 def differing_params(runs: Mapping[str, Params]) -> dict[str, dict[str, Any]]:
-    """Give the fields whose values differ between runs, by dotted path, then by run.
+    """Return the fields whose values differ between runs, by dotted path, then by run.
 
     A run's name and folder are left out, as those always differ.
     """
@@ -57,7 +57,7 @@ def differing_params(runs: Mapping[str, Params]) -> dict[str, dict[str, Any]]:
 
 
 def flattened(value: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Give the fields of nested objects by dotted path; lists are kept whole."""
+    """Return the fields of nested objects by dotted path; lists are kept whole."""
     fields: dict[str, Any] = {}
     for name, inner in value.items():
         if isinstance(inner, Mapping):

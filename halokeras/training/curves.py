@@ -211,7 +211,7 @@ def _legend(axes: Axes) -> None:
 
 
 def _look(number: int) -> tuple[str, str]:
-    """Give a colour and a style: where curves coincide, a dashed one shows what is below."""
+    """Return a colour and a style: where curves coincide, a dashed one shows what is below."""
     return _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
 
 

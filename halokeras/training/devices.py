@@ -205,7 +205,7 @@ def _ctrl_c_ends_the_process() -> Iterator[None]:
 
 
 def first_sentence(error: Exception) -> str:
-    """Give what TensorFlow says went wrong, without the names of its graph's nodes."""
+    """Return what TensorFlow says went wrong, without the names of its graph's nodes."""
     return str(error).splitlines()[0].split("}} ")[-1]
 
 

@@ -83,7 +83,7 @@ def read_history(path: Path) -> list[Row]:
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
-    """Give the row of the best validation, whose painter is the one that the run keeps."""
+    """Return the row of the best validation, whose painter is the one that the run keeps."""
     scores = [(row.validated.score, row.step, row) for row in rows if row.validated is not None]
     finite = [entry for entry in scores if math.isfinite(entry[0])]
     return min(finite, key=lambda entry: entry[:2])[2] if finite else None

@@ -30,7 +30,7 @@ Columns = NDArray[np.float32]
 
 
 def frame_steps(stages: Sequence[Stage]) -> frozenset[int]:
-    """Give the steps that are shown: of each stage most at first, where most changes."""
+    """Return the steps that are shown: of each stage most at first, where most changes."""
     moving = [stage for stage in stages if stage.name != "critic warm-up"]  # there it stands still
     along = np.linspace(0, 1, _FRAMES // len(moving)) ** 2
     return frozenset(
@@ -145,7 +145,7 @@ class Movie:
 
 
 def _shades(values: NDArray[np.floating], low: float, high: float, first: int = 0) -> Image.Image:
-    """Give (x, y) values as an image of shades from `first` on, x to the right and y upwards."""
+    """Return (x, y) values as an image of shades from `first` on, x to the right and y upwards."""
     scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * (_SHADES - 1)
     indices = (first + np.nan_to_num(scaled).round()).astype(np.uint8).T[::-1]
     zoom = max(1, round(_PANEL / max(indices.shape)))

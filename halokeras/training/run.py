@@ -398,7 +398,7 @@ def build_gan(params: Params) -> HaloPaintingGAN:
 
 
 def tensor_seed(seed: int, purpose: str) -> tuple[int, int]:
-    """Give TensorFlow's stateless functions the two integers of `purpose` under `seed`."""
+    """Return TensorFlow's stateless functions the two integers of `purpose` under `seed`."""
     first, second = fold_in(seed, purpose).integers(2**31, size=2)
     return int(first), int(second)
 

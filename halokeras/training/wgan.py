@@ -139,7 +139,7 @@ class HaloPaintingGAN(keras.Model):
         return logs
 
     def judged(self, counts: tf.Tensor, density: tf.Tensor) -> tf.Tensor:
-        """Give the critic's input: counts, with the inner density beside them if it sees it."""
+        """Return the critic's input: counts, with the inner density beside them if it sees it."""
         if not self.critic.sees_density:
             return counts
         inner = crop(density, self.painter.margin)
@@ -148,7 +148,7 @@ class HaloPaintingGAN(keras.Model):
     def critic_gradients(
         self, density: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor
     ) -> dict[str, Any]:
-        """Give the critic's losses on one batch and their ``gradients`` in its weights."""
+        """Return the critic's losses on one batch and their ``gradients`` in its weights."""
         real = self.judged(counts, density)
         painted = self.judged(self.painter(density), density)
         with tf.GradientTape() as tape:
@@ -164,7 +164,7 @@ class HaloPaintingGAN(keras.Model):
         }
 
     def painter_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
-        """Give the painter's loss on one batch and its ``gradients`` in the painter's weights."""
+        """Return the painter's loss on one batch and its ``gradients`` in the painter's weights."""
         with tf.GradientTape() as tape:
             painted = self.painter(density)
             loss = -tf.reduce_mean(self.critic(self.judged(painted, density)))
@@ -176,7 +176,7 @@ class HaloPaintingGAN(keras.Model):
         return {"gradients": gradients, "painter_loss": loss}
 
     def likelihood_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
-        """Give the warm start's loss on one batch and its ``gradients``."""
+        """Return the warm start's loss on one batch and its ``gradients``."""
         with tf.GradientTape() as tape:
             loss = poisson_likelihood(self.painter(density), counts)
         gradients = tape.gradient(loss, self.painter.trainable_variables)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from halokeras.boxes.alignment import check_alignment
-from halokeras.boxes.cosmology import CRITICAL_DENSITY, linear_power
 
 from halokeras.boxes.box import halo_counts
 from halokeras.boxes.box_file import read_box
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, linear_power
+from halokeras.fields.alignment import check_alignment
 from halokeras.resources import shipped
 
 FILES = sorted(shipped("boxes").glob("*.h5"))

@@ -99,7 +99,7 @@ def served(pages):
 
 
 def look(text, width, folder):
-    """Give what a browser finds on a page `width` pixels wide, its complaints and its requests."""
+    """Return what a browser finds on a page `width` pixels wide, complaints and requests."""
     folder.mkdir()
     words = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync"
     words += " --disable-background-networking --disable-component-update --disable-extensions"

@@ -170,7 +170,7 @@ def watch(folder: Path, moment: int, strike: Callable[[int], None]) -> None:
 
 
 def strike_at(folder: Path, moment: int, number: int) -> Callable[[], None]:
-    """Give what sends this process signal `number` at its call `moment`."""
+    """Return what sends this process signal `number` at its call `moment`."""
     done = False
 
     def strike(seen: int) -> None:
@@ -191,7 +191,7 @@ def small_tiles() -> None:
 
 
 def obey_permissions() -> None:
-    """Give up root's right to write where the permissions of a file forbid it."""
+    """Return up root's right to write where the permissions of a file forbid it."""
     if os.getuid() != 0:
         return
     libc = ctypes.CDLL(None, use_errno=True)
@@ -207,7 +207,7 @@ def obey_permissions() -> None:
 
 
 def outputs(folder: Path) -> dict[str, object]:
-    """Give the content of all below `out`, without the times that it tells."""
+    """Return the content of all below `out`, without the times that it tells."""
     found: dict[str, object] = {}
     for path in sorted((folder / "out").rglob("*")):
         name = str(path.relative_to(folder / "out"))

@@ -74,13 +74,13 @@ class _Catalogue:
         self.filled = into.stop
 
     def table(self) -> HaloTable:
-        """Give what was filled."""
+        """Return what was filled."""
         kept = slice(0, self.filled)
         return HaloTable(self.position[kept], self.mass[kept], self.id[kept])
 
 
 def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
-    """Give the header that each file repeats as attributes of its halos.
+    """Return the header that each file repeats as attributes of its halos.
 
     Raises
     ------

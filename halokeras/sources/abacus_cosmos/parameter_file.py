@@ -46,21 +46,21 @@ class Parameters:
     values: Mapping[str, Value]
 
     def number(self, name: str, default: float | None = None) -> float:
-        """Give a number, or raise `BoxError` if it is missing without a default or is none."""
+        """Return a number, or raise `BoxError` if it is missing without a default or is none."""
         value = self.values.get(name, default)
         if not isinstance(value, int | float) or not isfinite(value):
             raise BoxError(f"{self.path}: {name} is missing or not a number; add it to the file")
         return float(value)
 
     def positive(self, name: str) -> float:
-        """Give a number above 0, or raise `BoxError`."""
+        """Return a number above 0, or raise `BoxError`."""
         value = self.number(name)
         if value <= 0:
             raise BoxError(f"{self.path}: {name} is {value:g}; it must be positive")
         return value
 
     def text(self, name: str) -> str:
-        """Give a text, or raise `BoxError` if it is missing or none."""
+        """Return a text, or raise `BoxError` if it is missing or none."""
         value = self.values.get(name)
         if not isinstance(value, str):
             raise BoxError(f"{self.path}: {name} is missing or not a text; add it to the file")
@@ -92,7 +92,7 @@ def read_parameters(path: Path) -> Parameters:
 
 
 def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, tuple[str, ...]]:
-    """Give the cosmology of a simulation, and what of it was assumed.
+    """Return the cosmology of a simulation, and what of it was assumed.
 
     ``sigma_8`` may be missing where ``ZD_Pk_sigma`` states it at the initial redshift, in spheres
     of ``ZD_Pk_norm`` = 8; that, ``ombh2`` or ``ns`` may be missing where `box` is named.

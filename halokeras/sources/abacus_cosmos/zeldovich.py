@@ -25,7 +25,7 @@ _BLOCK = 2**26
 
 
 def initial_modes(conditions: InitialConditions, omega_m: float, redshift: float) -> InitialModes:
-    """Give the linear overdensity of initial conditions, grown to `redshift`.
+    """Return the linear overdensity of initial conditions, grown to `redshift`.
 
     Planes are read, transformed along y and z and cut to the modes asked for one by one while the
     next is being read, so that a lattice of any size needs the memory of 16 bytes per particle

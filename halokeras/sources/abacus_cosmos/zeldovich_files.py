@@ -149,7 +149,7 @@ def _assumed(parameters: Parameters, points: int) -> tuple[str, ...]:
 
 
 def read_planes(conditions: InitialConditions) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Give each plane of constant x, by number, with its displacement.
+    """Return each plane of constant x, by number, with its displacement.
 
     The displacement is (3, PPD, PPD) float32 [Mpc/h] and holds until the next plane but one.
 

@@ -84,7 +84,7 @@ class AsdfFile:
         return header
 
     def number(self, name: str) -> float:
-        """Give a finite number of the header, or raise `BoxError`."""
+        """Return a finite number of the header, or raise `BoxError`."""
         value = self.header.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise BoxError(

@@ -47,7 +47,7 @@ class AbacusModes:
     factor: float
 
     def __call__(self, lattice: Shape, workers: int = 1) -> Modes:
-        """Give the modes on a cubic lattice, or on the file's own if that has fewer points.
+        """Return the modes on a cubic lattice, or on the file's own if that has fewer points.
 
         Raises
         ------

@@ -159,7 +159,7 @@ def parse_columns(given: Sequence[str]) -> dict[str, str]:
 
 
 def _named(table: Table, given: Mapping[str, str]) -> dict[str, list[str]]:
-    """Give the names of the file for those of the user."""
+    """Return the names of the file for those of the user."""
     named: dict[str, list[str]] = {}
     for meaning, names in given.items():
         parts = [name.strip() for name in names.split(",") if name.strip()]

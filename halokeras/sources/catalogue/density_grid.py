@@ -115,7 +115,7 @@ def read_density(
 
 
 def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
-    """Give halos with positions that count from `corner`, along each axis [Mpc/h].
+    """Return halos with positions that count from `corner`, along each axis [Mpc/h].
 
     What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so
     that a wrong unit or origin is still seen.

@@ -62,7 +62,7 @@ class HaloRows:
             )
 
     def halos(self) -> HaloTable:
-        """Give what was taken."""
+        """Return what was taken."""
         if not self._arrays:
             return HaloTable(np.empty((0, 3), np.float32), np.empty(0, np.float32))
         arrays = {name: array[: self._rows] for name, array in self._arrays.items()}

@@ -199,7 +199,7 @@ class _Sums:
 
 
 def _read_ahead(chunks: Iterator[Chunk], pool: ThreadPoolExecutor) -> Iterator[Chunk]:
-    """Give each chunk while a thread reads the next."""
+    """Return each chunk while a thread reads the next."""
     upcoming = pool.submit(next, chunks, None)
     while (chunk := upcoming.result()) is not None:
         upcoming = pool.submit(next, chunks, None)
@@ -257,7 +257,7 @@ def deposit_rows(position, weight, grid, per_voxel, offset, first, last):  # typ
 
 @numba.njit(cache=True, nogil=True)
 def extremes(position):  # type: ignore[no-untyped-def]
-    """Give the least and largest coordinate along each axis; NaN if one is NaN."""
+    """Return the least and largest coordinate along each axis; NaN if one is NaN."""
     low = np.full(3, np.inf)
     high = np.full(3, -np.inf)
     for p in range(position.shape[0]):

@@ -142,7 +142,7 @@ def read_halos(
 def corner_of(
     origin: Origin, box_size: float | None, per_length: float, name: str
 ) -> NDArray[np.float64]:
-    """Give where the corner of the box is in a file's coordinates [Mpc/h].
+    """Return where the corner of the box is in a file's coordinates [Mpc/h].
 
     Raises
     ------

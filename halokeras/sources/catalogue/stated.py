@@ -12,7 +12,7 @@ _SCALE_FACTORS = ("scale_factor", "scalingfactor", "time")
 
 
 def stated_box_size(name: str, about: Mapping[str, Any], length_factor: float) -> float | None:
-    """Give the side of the box [Mpc/h], where the file `name` tells it.
+    """Return the side of the box [Mpc/h], where the file `name` tells it.
 
     ``Lbox`` and ``box_size`` are in Mpc/h, as halotools, Rockstar and our own files have them;
     ``BoxSize`` is in the unit of the positions, whose factor is `length_factor`.
@@ -39,7 +39,7 @@ def stated_box_size(name: str, about: Mapping[str, Any], length_factor: float) -
 
 
 def stated_redshift(about: Mapping[str, Any]) -> float | None:
-    """Give the redshift, where the file tells it or the scale factor."""
+    """Return the redshift, where the file tells it or the scale factor."""
     told = _numbers(about)
     redshift = told.get("redshift")
     if isinstance(redshift, int | float) and redshift > -1:
@@ -52,7 +52,7 @@ def stated_redshift(about: Mapping[str, Any]) -> float | None:
 
 
 def stated_particle_mass(about: Mapping[str, Any], mass_factor: float) -> float | None:
-    """Give the mass of a particle [Msun/h], where the file tells it.
+    """Return the mass of a particle [Msun/h], where the file tells it.
 
     Gadget's ``MassTable`` is in the unit of the masses, whose factor is `mass_factor`.
     """
@@ -68,7 +68,7 @@ def stated_particle_mass(about: Mapping[str, Any], mass_factor: float) -> float 
 
 
 def _numbers(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Give by lower-case name what is told, text that is a number as that number."""
+    """Return by lower-case name what is told, text that is a number as that number."""
     told = {}
     for name, value in about.items():
         if isinstance(value, int) and abs(value) >= 2**64:

@@ -24,7 +24,7 @@ _MASS = re.compile(
 
 
 def length_factor(unit: str, hubble: float | None) -> float:
-    """Give what a length in `unit` is multiplied by to be in Mpc/h.
+    """Return what a length in `unit` is multiplied by to be in Mpc/h.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def length_factor(unit: str, hubble: float | None) -> float:
 
 
 def mass_factor(unit: str, hubble: float | None) -> float:
-    """Give what a mass in `unit`, one of `MASSES`, is multiplied by to be in Msun/h.
+    """Return what a mass in `unit`, one of `MASSES`, is multiplied by to be in Msun/h.
 
     As `length_factor`.
     """
@@ -50,7 +50,7 @@ def mass_factor(unit: str, hubble: float | None) -> float:
 
 
 def declared_unit(text: str) -> str | None:
-    """Give the unit of `LENGTHS` or `MASSES` that a file means by `text`, or None for others."""
+    """Return the unit of `LENGTHS` or `MASSES` that a file means by `text`, or None for others."""
     short = re.sub(r"comoving|[\s*^_{}()$\\.·]", "", text.lower().replace("1.0e", "1e"))
     short = short.replace("10^10", "1010").removeprefix("[").removesuffix("]")
     if length := _LENGTH.fullmatch(short):

@@ -96,7 +96,7 @@ def _table(path: Path, part: str | None) -> Table:
 
 
 def _blocks(folder: Path) -> dict[str, Block]:
-    """Give the blocks of a folder that hold numbers."""
+    """Return the blocks of a folder that hold numbers."""
     headers = sorted(folder.glob("*/header"))[:MOST_COLUMNS]
     blocks = {header.parent.name: _block(header) for header in headers}
     return {name: block for name, block in blocks.items() if block.rows}

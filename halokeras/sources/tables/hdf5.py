@@ -179,7 +179,7 @@ def _problem(stored: h5py.Dataset) -> str | None:
 
 
 def _own(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
-    """Give what a group itself holds under a name, no link."""
+    """Return what a group itself holds under a name, no link."""
     link = group.get(name, getlink=True)
     return group[name] if isinstance(link, h5py.HardLink) else None
 

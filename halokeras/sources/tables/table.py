@@ -137,12 +137,12 @@ class Table:
 
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
-    """Give a column of rows of one number as the numbers."""
+    """Return a column of rows of one number as the numbers."""
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
-    """Give `array` in the machine's byte order, itself where it is."""
+    """Return `array` in the machine's byte order, itself where it is."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -156,7 +156,7 @@ def column_of(dtype: np.dtype[Any], shape: Sequence[int], unit: str | None) -> C
 
 
 def unit_in(description: Any) -> str | None:
-    """Give the unit in a description such as ``comoving x [Mpc/h]``, as our catalogues have it."""
+    """Return the unit in a description such as ``comoving x [Mpc/h]``, as our catalogues do."""
     found = re.search(r"\[([^\]]+)\]", description) if isinstance(description, str) else None
     return found[1] if found else None
 
@@ -170,7 +170,7 @@ def sort_out(described: Mapping[str, Column | str]) -> tuple[dict[str, Column], 
 def of_one_length(
     lengths: Mapping[str, int], described: dict[str, Column | str]
 ) -> tuple[int, dict[str, Column | str]]:
-    """Give the length that most columns have, and refuse the columns of another."""
+    """Return the length that most columns have, and refuse the columns of another."""
     if not lengths:
         return 0, described
     rows = Counter(lengths.values()).most_common(1)[0][0]
@@ -228,7 +228,7 @@ def refuse_beyond_memory(need: int, name: str) -> None:
 
 
 def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:
-    """Give the first of many names for a message."""
+    """Return the first of many names for a message."""
     given = list(names)
     more = f" and {len(given) - most} more" if len(given) > most else ""
     return ", ".join(given[:most]) + more if given else "none"

@@ -126,7 +126,7 @@ class _Body:
         return False
 
     def read(self, size: int) -> bytes:
-        """Give at most `size` bytes, none at the end of the file."""
+        """Return at most `size` bytes, none at the end of the file."""
         block = self._begun + self._file.read(max(size - len(self._begun), 0))
         if len(block) > size:
             self._begun = block[size:]
@@ -232,7 +232,7 @@ def _ecsv(comments: list[str], first: str, start: int, path: Path) -> Layout:
 
 
 def _delimiter(line: str) -> str:
-    """Give a comma or semicolon, a tab where no blank is between tabs too, or a space."""
+    """Return a comma or semicolon, a tab where no blank is between tabs too, or a space."""
     if found := next((one for one in ",;" if one in line), None):
         return found
     return "\t" if "\t" in line and " " not in line.strip() else " "

@@ -1,12 +1,12 @@
 """What is promised of the painter that ships, on the boxes that ship."""
 
 import pytest
-from halokeras.training.model_store import load_painter
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import find_box, read_box
 from halokeras.evaluation.contenders import DRAWS, FIELD
 from halokeras.evaluation.report import report
+from halokeras.painters.model_store import load_painter
 from halokeras.params import load_params
 from halokeras.resources import shipped
 
