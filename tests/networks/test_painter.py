@@ -81,7 +81,7 @@ def test_counts_are_never_negative(output):
 
 def test_configuration_makes_the_same_painter():
     painter = InceptionPainter(
-        InceptionParams(filters=3, kernel_sizes=(3, 1)), head_layers=1, output="softplus"
+        InceptionParams(filters=3, kernel_sizes=(3, 1), head_layers=1, output="softplus")
     )
     twin = InceptionPainter(painter.params)
     fields = density(1, 8, 8, 8)
