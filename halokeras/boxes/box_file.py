@@ -260,7 +260,7 @@ def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
 def _check_size(fields: dict[str, Any], stated: Any, voxel_size: float, path: Path) -> None:
     for grid in (fields[name] for name in ("density", "counts") if name in fields):
         box_size = np.asarray(stated, dtype=np.float64)
-        if not np.allclose(box_size, np.array(grid.shape) * voxel_size, rtol=1e-5):
+        if not np.allclose(box_size, np.array(grid.shape[:3]) * voxel_size, rtol=1e-5):
             raise BoxError(
                 f"box file {path}: box_size {box_size.tolist()} is not shape {grid.shape} x "
                 f"voxel_size {voxel_size} Mpc/h; correct the attributes"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from halokeras.errors import ModelError
 from halokeras.inspection.facts import Fact, Inspection, Section, duration
-from halokeras.inspection.painters import architecture, masses, painter_sections
+from halokeras.inspection.painters import masses, painter_sections
 from halokeras.painters.model_files import read_files
 from halokeras.params import BoxName, Params
 from halokeras.training.history import Row
@@ -88,9 +88,7 @@ def _params(params: Params) -> Section:
                 text=_boxes(params.box.validate_on),
             ),
             Fact("selection", selection.model_dump(), text=masses(selection)),
-            Fact(
-                "painter", params.painter.model_dump(mode="json"), text=architecture(params.painter)
-            ),
+            Fact("painter", params.painter.model_dump(mode="json"), text=params.painter.sentence),
             Fact("seed", training.seed),
             Fact("crop_size", training.crop_size, "voxels"),
             Fact("batch_size", training.batch_size),

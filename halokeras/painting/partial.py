@@ -84,7 +84,7 @@ class PartialCounts:
 def partial_counts(
     target: Path,
     header: Header,
-    shape: Shape,
+    shape: tuple[int, ...],
     dtype: type[np.generic],
     identity: str,
     tile: Shape,
@@ -117,7 +117,7 @@ def partial_counts(
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
             holding.enter_context(held(part.parent))
-            done = _rows_done(part, journal, identity, len(cover(shape, tile)))
+            done = _rows_done(part, journal, identity, len(cover(_box(shape), tile)))
             if not done:
                 _create(part, header, shape, dtype, tile)
             with _opened(part) as store:
@@ -178,7 +178,7 @@ def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int:
     return done
 
 
-def _check_counts(store: Any, part: Path, shape: Shape, dtype: type[np.generic]) -> None:
+def _check_counts(store: Any, part: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
     """Refuse what an earlier process has begun if it was damaged since."""
     try:
         as_begun = store["counts"].shape == shape and store["counts"].dtype == dtype
@@ -188,13 +188,16 @@ def _check_counts(store: Any, part: Path, shape: Shape, dtype: type[np.generic])
         raise OutputError(f"{part} is damaged; remove {part.parent} to start over")
 
 
-def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape) -> None:
+def _create(
+    part: Path, header: Header, shape: tuple[int, ...], dtype: type[np.generic], tile: Shape
+) -> None:
     if part.suffix == zarr_store.SUFFIX:
         if part.exists():
             shutil.rmtree(part)
         group = zarr_store.open_group(part, "w")
-        write_header(group, header, shape)
-        group.create_array("counts", shape=shape, chunks=tile, dtype=np.dtype(dtype))
+        write_header(group, header, _box(shape))
+        chunks = (*tile, *shape[3:])
+        group.create_array("counts", shape=shape, chunks=chunks, dtype=np.dtype(dtype))
         promise(group, ["counts"])
         return
     _create_hdf5(part, header, shape, dtype)
@@ -202,9 +205,11 @@ def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], t
     sync(part.parent)
 
 
-def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
+def _create_hdf5(
+    part: Path, header: Header, shape: tuple[int, ...], dtype: type[np.generic]
+) -> None:
     with new_file(part, stored_bytes(shape, dtype), OLDER) as file:
-        write_header(file, header, shape)
+        write_header(file, header, _box(shape))
         promise(file, ["counts"])
         space = h5py.h5s.create_simple(shape)
         kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
@@ -212,6 +217,11 @@ def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generi
         properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         properties.set_obj_track_times(False)
         h5py.h5d.create(file.id, b"counts", kind, space, properties)
+
+
+def _box(shape: tuple[int, ...]) -> Shape:
+    """Return the voxels of counts, whose channels, if several, are the last axis."""
+    return shape[0], shape[1], shape[2]
 
 
 def _opened(part: Path) -> AbstractContextManager[Any]:

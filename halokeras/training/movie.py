@@ -13,7 +13,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter
+from halokeras.networks.patch import patch_of
 from halokeras.storage.files import whole_file
 from halokeras.training.stages import Stage
 from halokeras.training.validation import HeldOut
@@ -91,7 +93,7 @@ class Movie:
         """
         slab = np.s_[:, :, self._start : self._start + self._depth]
         matter = np.log(np.maximum(self.box.density[slab].mean(axis=2), 1e-3))
-        halos = self.box.counts[slab].sum(axis=2)
+        halos = total_counts(self.box.counts)[slab].sum(axis=2)
         low, high = np.percentile(matter, [0.5, 99.9])
         brightest = float(np.percentile(halos, 99.8)) or float(halos.max()) or 1.0
         frames = {step: np.load(path) for path, step in self._frames().items()}
@@ -131,8 +133,8 @@ class Movie:
         along = np.arange(self._start - margin, self._start + self._depth + margin)
         slab = density[:, :, along % density.shape[2]]
         wide = np.pad(slab, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
-        painted = painter(tf.constant(wide[None, ..., None])).numpy()
-        columns: Columns = painted[0, ..., 0].sum(axis=2)
+        patch = patch_of(tf.constant(wide[None, ..., None]), self.box.conditions)
+        columns: Columns = painter(patch).numpy()[0].sum(axis=-1).sum(axis=2)
         return columns
 
     def _caption(self, voxels: int, brightest: float) -> str:

@@ -287,6 +287,7 @@ class _Run:
             self.params.painter.margin,
             training.wrap_crops,
             training.reflect_crops,
+            conditions=self.data.conditions,
         )
         batches = {"warm start": 1, "critic warm-up": training.n_critic}
         return self.devices.batches(
@@ -320,10 +321,11 @@ class _Run:
         return losses
 
     def _validate(self, step: int) -> Validation:
+        data = self.data
         painter = self.gan.averaged_painter
         if self.params.training.calibrate_mean:
-            painter = calibrate_mean(painter, self.data.density, self.data.counts)
-        validation = validate(painter, self.data.held_out)
+            painter = calibrate_mean(painter, data.density, data.counts, data.conditions)
+        validation = validate(painter, data.held_out)
         is_best = validation.score < float(self.checkpoints.best_score)
         if is_best:
             self.checkpoints.best_score.assign(validation.score)
@@ -337,7 +339,12 @@ class _Run:
         if not self.params.training.warm_start.steps:
             return None
         painter = self.gan.expected_painter.twin()
-        expected = [whole_box(painter, density, painter.margin) for density in self.data.density]
+        density, conditions = self.data.density, self.data.conditions
+        told = np.zeros((len(density), 0)) if conditions is None else conditions
+        expected = [
+            whole_box(painter, box, painter.margin, row)
+            for box, row in zip(density, told, strict=True)
+        ]
         return DrawModel(painter, fit_count_law(np.stack(expected), self.data.counts))
 
     def _provenance(self, step: int, validation: Validation) -> dict[str, Any]:
@@ -376,16 +383,16 @@ def check_batches(params: Params, replicas: int) -> None:
 def build_gan(params: Params) -> HaloPaintingGAN:
     """Build the networks with the weights that the seed gives them, and compile."""
     training = params.training
-    painter = built_painter(**params.painter.model_dump())
+    painter = built_painter(params.painter)
     critic = Critic(**params.critic.model_dump())
-    channels = 2 if params.critic.sees_density else 1
+    channels = params.painter.channels + params.critic.sees_density
     critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
     initial = training.initial_weights
     _draw_weights(painter, initial, fold_in(training.seed, "painter weights"))
     _draw_weights(critic, initial, fold_in(training.seed, "critic weights"))
-    if params.painter.output == "relu":
-        # a ReLU that starts below zero everywhere has no gradient to come back by
-        painter.last.bias.assign([max(initial.bias, 0.1)])
+    if painter.first_bias:
+        first_bias = max(initial.bias, painter.first_bias)
+        painter.last.bias.assign(np.full(params.painter.channels, first_bias))
     gan = HaloPaintingGAN(
         painter,
         critic,
