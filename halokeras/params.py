@@ -6,7 +6,7 @@ duplicate and out-of-range fields are errors that name their dotted path.
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
-from halokeras.boxes.box_file import find_box, read_box
+from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.conditions import conditions_of
@@ -17,6 +18,8 @@ from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
 from halokeras.sections import Selection
 from halokeras.training.validation import HeldOut
+
+_SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ def load_data(params: Params) -> TrainingData:
     BoxError
         If a box cannot be read, or is misaligned.
     RunError
-        If boxes are missing (all are named, with the command that makes them), do not share
-        one shape, voxel size and redshift, or are smaller than a crop with its margin.
+        If boxes are missing (all are named, with the command that makes them), are not what is
+        asked of boxes of their id and seed (both values are named), do not share one shape, voxel
+        size and redshift, or are smaller than a crop with its margin.
     """
     paths = _find_all(params)
     boxes = {path: read_box(path) for path in paths.values()}
@@ -55,7 +59,7 @@ def load_data(params: Params) -> TrainingData:
         for path, box in boxes.items()
     }
     trained = [paths[name] for name in params.box.train]
-    held = [paths[name] for name in params.box.validate_on]
+    validated_on = [paths[name] for name in params.box.validate_on]
     first = boxes[trained[0]]
     for path, box in boxes.items():
         _check_like(first, box, path)
@@ -65,7 +69,7 @@ def load_data(params: Params) -> TrainingData:
         counts=np.stack([counts[path] for path in trained]),
         held_out=tuple(
             HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
-            for path in held
+            for path in validated_on
         ),
         conditions=np.array([conditions[path] for path in trained], np.float32) if names else None,
         provenance={
@@ -76,27 +80,34 @@ def load_data(params: Params) -> TrainingData:
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "selection": selection.model_dump(),
             "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
-            "validation_boxes": {path.name: box_hash(boxes[path]) for path in held},
+            "validation_boxes": {path.name: box_hash(boxes[path]) for path in validated_on},
             "fingerprint": fingerprint(_density(first), first.voxel_size).model_dump(),
         },
     )
 
 
 def _find_all(params: Params) -> dict[BoxName, Path]:
-    found, missing = {}, []
+    found, missing, differing = {}, [], []
     for name in (*params.box.train, *params.box.validate_on):
         if name.path is not None:
             found[name] = Path(name.path)
             continue
         try:
-            found[name] = find_box(str(name.id), name.seed)
-        except BoxError:
+            path = find_asked(asked_for(name, params.box))
+        except OtherBoxError as error:
+            differing.append(str(error))
+            continue
+        if path is None:
             missing.append(f"{name.id} seed {name.seed}")
-    if missing:
+        else:
+            found[name] = path
+    if differing:
         raise RunError(
-            f"missing boxes: {', '.join(missing)}; make them with "
-            "`halopaint simulate --params FILE`, FILE being these params"
+            f"boxes are not what the params ask for: {'; '.join(differing)}; correct the params, "
+            f"name a box by its path, or make others with {_SIMULATE}"
         )
+    if missing:
+        raise RunError(f"missing boxes: {', '.join(missing)}; make them with {_SIMULATE}")
     return found
 
 

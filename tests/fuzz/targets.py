@@ -538,7 +538,7 @@ def seal(folder: Path) -> None:
 
 @cache
 def _gan() -> Any:
-    from halokeras.training.run import build_gan
+    from halokeras.training.build import build_gan
 
     painter = {"blocks": 1, "filters": 1, "kernel_sizes": [1], "head_layers": 0}
     critic = {"filters": [1], "kernel_sizes": [2], "strides": [1]}
