@@ -49,7 +49,7 @@ class TrainingDisplay(Callback):
     def preparing(self, what: str) -> None:
         """Show what is being prepared."""
         if self._console.is_terminal:
-            self._show(Text(f"{what} ...", style="bold"))
+            self._show(Text(f"{what} ...", style="bold"), at_once=True)
         else:
             self._console.print(what, soft_wrap=True)
 
@@ -63,7 +63,7 @@ class TrainingDisplay(Callback):
     def begin_stage(self, progress: Progress) -> None:
         """Show a stage whose first step is being compiled."""
         self._stage_began = progress.step, time.monotonic()
-        self._report(progress)
+        self._report(progress, at_once=True)
 
     def after_step(self, progress: Progress) -> None:
         """Show where the run is, if the step is logged."""
@@ -78,14 +78,14 @@ class TrainingDisplay(Callback):
         """Say that the run is about to stop."""
         self._stopping = True
         if self._console.is_terminal:
-            self._show(self._shown)
+            self._show(self._shown, at_once=True)
         else:
             self._console.print(_STOPPING)
 
-    def _report(self, progress: Progress) -> None:
+    def _report(self, progress: Progress, at_once: bool = False) -> None:
         headline = self._headline(progress)
         if self._console.is_terminal:
-            self._show(_panel(headline, progress))
+            self._show(_panel(headline, progress), at_once)
             return
         losses = "  ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
         self._console.print(f"{headline}  {losses}", soft_wrap=True)
@@ -99,10 +99,10 @@ class TrainingDisplay(Callback):
         left = (progress.stage.stop - progress.step) / rate
         return f"{line}, {rate:.2f} steps/s, {_duration(left)} left in this stage"
 
-    def _show(self, what: RenderableType) -> None:
+    def _show(self, what: RenderableType, at_once: bool = False) -> None:
         self._shown = what
         told = (_STOPPING, "yellow") if self._stopping else ("Ctrl-C saves and stops", "dim")
-        self._live.update(Group(what, Text(*told)), refresh=self._stopping)
+        self._live.update(Group(what, Text(*told)), refresh=at_once)
 
 
 def _panel(headline: str, progress: Progress) -> RenderableType:

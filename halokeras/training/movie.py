@@ -2,6 +2,10 @@
 
 Which steps are shown is a function of the run's stages alone, and what they look like is kept
 in the run's folder, so that a resumed run goes on with the same movie.
+
+The GIF has one palette of our own. Matplotlib's `PillowWriter` was measured on the same 60 frames
+of 816 x 320 pixels: 5.3 against 0.47 seconds of a processor, 1.74 against 1.19 MB, and a palette
+for each frame, by which colours of the panels that stand still flicker by up to 99 of 255.
 """
 
 from collections.abc import Mapping, Sequence

@@ -47,7 +47,7 @@ def test_a_terminal_gets_stage_losses_and_validation(tmp_path):
         "reading 2 boxes",
         "adversarial: step 20 of 30",
         "67% of the run, 2 min so far",
-        "Wasserstein distance  0.25     █▁",
+        "Wasserstein distance  0.25  █▁",
         "k [h/Mpc]",
         "Ctrl-C",
     ):

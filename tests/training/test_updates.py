@@ -64,9 +64,9 @@ def assert_same(ours, theirs):
         np.testing.assert_array_equal(our, their)
 
 
-@pytest.mark.parametrize("n_critic", [1, 3])
-def test_a_step_updates_the_critic_n_critic_times_and_the_painter_once(n_critic):
-    params = tiny(n_critic=n_critic)
+def test_a_step_updates_the_critic_n_critic_times_and_the_painter_once():
+    n_critic = 2
+    params = tiny(n_critic=n_critic, batch_size=1)
     gan = eager_gan(params)
     box = np.random.default_rng(2).gamma(1.0, 1.0, (1, 12, 12, 12)).astype(np.float32)
     data = SimpleNamespace(density=box, counts=np.round(box), conditions=None)
