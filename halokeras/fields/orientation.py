@@ -18,6 +18,7 @@ from scipy import fft
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import Coherence, measure_coherence
 from halokeras.fields.gridding import wrap
+from halokeras.fields.modes import up_to
 
 Vector = tuple[float, float, float]
 Indices = tuple[int, int, int]
@@ -232,10 +233,8 @@ def _coarse(grid: NDArray[np.floating]) -> NDArray[np.float32]:
     if grid.shape[0] <= _COARSE:
         return grid.astype(np.float32)
     modes = fft.rfftn(grid.astype(np.float32))
-    half = _COARSE // 2
-    kept = np.zeros((_COARSE, _COARSE, half + 1), dtype=np.complex64)
-    for x in (slice(0, half), slice(1 - half, None)):
-        for y in (slice(0, half), slice(1 - half, None)):
-            kept[x, y, :half] = modes[x, y, :half]
+    kept = np.zeros((_COARSE, _COARSE, _COARSE // 2 + 1), dtype=np.complex64)
+    for part in up_to((_COARSE // 2 - 1,) * 3):
+        kept[part] = modes[part]
     large: NDArray[np.float32] = fft.irfftn(kept, s=(_COARSE,) * 3, overwrite_x=True)
     return large

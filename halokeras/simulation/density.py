@@ -20,13 +20,13 @@ from halokeras.boxes.box_file import Header, write_header
 from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes, lattice_of, up_to
 from halokeras.randomness import fold_in
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
-from halokeras.simulation.lpt import Modes, Table, first_order, modes_of_shape
+from halokeras.simulation.lpt import Table, first_order, modes_of_shape
 from halokeras.simulation.streamed_lpt import (
     deposit_displaced,
     deposit_momentum,
-    lattice_of,
     padded,
     pass_count,
     second_order_source,
@@ -349,17 +349,14 @@ def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDAr
     sides = (box.tile * PARTICLES,) * 3
     every = modes_of_shape(seed, sides, (1, 1, 1), box.tile * box.voxel_size, power)
     coarse = box.tile * box.points
-    half = coarse // 2
-    some = np.zeros((coarse, coarse, half + 1), dtype=np.complex64)
-    places = [slice(0, half), slice(1 - half, None)]
-    for x in places:
-        for y in places:
-            some[x, y, :half] = every[x, y, :half]
+    some = np.zeros((coarse, coarse, coarse // 2 + 1), dtype=np.complex64)
+    shared = list(up_to((coarse // 2 - 1,) * 3))
+    for part in shared:
+        some[part] = every[part]
     for modes in (every, some):
         _subtract(modes, ratio, second_order_source(modes, workers))
-    for x in places:
-        for y in places:
-            every[x, y, :half] -= some[x, y, :half]
+    for part in shared:
+        every[part] -= some[part]
     return first_order(every, float(box.tile))
 
 
