@@ -129,12 +129,13 @@ class CriticParams(Section):
 
 
 class OptimizerParams(Section):
-    """Adam: its learning rate, moment decays, and the final rate of a linear decay."""
+    """Adam: its learning rate, the final rate of a linear decay, moment decays and epsilon."""
 
     learning_rate: Positive = 1e-4
     final_learning_rate: NotNegative | None = None
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    epsilon: Positive = 1e-7
 
 
 class WarmStartParams(Section):
@@ -146,11 +147,22 @@ class WarmStartParams(Section):
     learning_rate: Positive = 3e-3
 
 
+class InitialWeightsParams(Section):
+    """What the weights of both networks are before the first update."""
+
+    distribution: Literal["glorot", "normal"] = "glorot"
+    deviation: Positive = 0.1
+    bias: NotNegative = 0.0
+
+
 class TrainingParams(Section):
     """How the painter is trained."""
 
     seed: Seed = 0
+    initial_weights: InitialWeightsParams = InitialWeightsParams()
     crop_size: Count = 50
+    wrap_crops: bool = True
+    reflect_crops: bool = True
     batch_size: Count = 1
     n_critic: Count = 5
     gradient_penalty: Positive = 10.0
@@ -162,6 +174,7 @@ class TrainingParams(Section):
     likelihood_weight: NotNegative = 0.0
     spectral_weight: NotNegative = 0.0
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    calibrate_mean: bool = True
 
 
 class RunParams(Section):
@@ -172,6 +185,7 @@ class RunParams(Section):
     checkpoint_every: Count = 100
     log_every: Count = 10
     validate_every: Count = 100
+    keep: Literal["best", "last"] = "best"
 
 
 class Params(Section):

@@ -37,7 +37,14 @@ def measure(params: Params, steps: int) -> dict[str, float]:
     generator = fold_in(0, "benchmark boxes")
     density = generator.lognormal(-0.3, 0.8, (3, _SIDE, _SIDE, _SIDE)).astype(np.float32)
     counts = generator.poisson(0.2 * density).astype(np.float32)
-    stream = CropStream(density, counts, training.crop_size, gan.painter.margin)
+    stream = CropStream(
+        density,
+        counts,
+        training.crop_size,
+        gan.painter.margin,
+        training.wrap_crops,
+        training.reflect_crops,
+    )
 
     def crops() -> Iterator[Any]:
         batches = training.n_critic + 1

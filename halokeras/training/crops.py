@@ -10,6 +10,7 @@ import tensorflow as tf
 Fields = npt.NDArray[np.float32]
 
 _PERMUTATIONS = np.array(list(itertools.permutations(range(3))), dtype=np.int32)
+_IS_ODD = np.array([np.linalg.det(np.eye(3)[order]) < 0 for order in _PERMUTATIONS])
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,18 @@ class CropStream:
         Side of the counts crop in voxels; the density crop is 2 margin wider.
     margin
         Voxels of density that the painter needs beyond each face.
+    wraps
+        Whether crops go on across a face of their box on its other side.
+    reflects
+        Whether crops are mirrored too: 48 orientations, or the 24 rotations alone.
     """
 
     density: Fields
     counts: Fields
     crop_size: int
     margin: int
+    wraps: bool = True
+    reflects: bool = True
 
     def steps(
         self,
@@ -84,11 +91,26 @@ class CropStream:
             tf.random.stateless_uniform((8,), key, maxval=2**31 - 1, dtype=tf.int32)
         )
         box %= self.density.shape[0]
-        order = tf.constant(_PERMUTATIONS)[permutation % len(_PERMUTATIONS)]
-        corner, flips = place[:3], [draw % 2 == 0 for draw in place[3:]]
+        permutation %= len(_PERMUTATIONS)
+        order = tf.constant(_PERMUTATIONS)[permutation]
+        corner = [
+            self._first_voxel(draw, side)
+            for draw, side in zip(place[:3], self.density.shape[1:], strict=True)
+        ]
+        flips = [draw % 2 == 0 for draw in place[3:]]
+        if not self.reflects:
+            # an odd permutation mirrors, and so does each flip: a rotation has an even number
+            is_odd = tf.constant(_IS_ODD)[permutation]
+            flips[2] = tf.math.logical_xor(tf.math.logical_xor(flips[0], flips[1]), is_odd)
         cut_density = self._gather(density[box], corner, flips, -self.margin, self.margin)
         cut_counts = self._gather(counts[box], corner, flips, 0, 0)
         return tf.transpose(cut_density, order), tf.transpose(cut_counts, order)
+
+    def _first_voxel(self, draw: tf.Tensor, side: int) -> tf.Tensor:
+        """Return where the counts of a crop begin along an axis of `side` voxels."""
+        if self.wraps:
+            return draw % side
+        return self.margin + draw % (side - self.crop_size - 2 * self.margin + 1)
 
     def _gather(
         self,
@@ -99,7 +121,7 @@ class CropStream:
         beyond: int,
     ) -> tf.Tensor:
         for axis, (origin, flip) in enumerate(zip(corner, flips, strict=True)):
-            along = origin % self.density.shape[axis + 1] + tf.range(first, self.crop_size + beyond)
+            along = origin + tf.range(first, self.crop_size + beyond)
             along = tf.where(flip, along[::-1], along) % self.density.shape[axis + 1]
             field = tf.gather(field, along, axis=axis)
         return field

@@ -23,7 +23,7 @@ from halokeras.networks.painter import built_painter, whole_box
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.model_files import check_size
 from halokeras.painters.model_store import DrawModel, save_painter
-from halokeras.params import OptimizerParams, Params, load_params
+from halokeras.params import InitialWeightsParams, OptimizerParams, Params, load_params
 from halokeras.randomness import fold_in
 from halokeras.storage.files import (
     Held,
@@ -285,6 +285,8 @@ class _Run:
             self.data.counts,
             warm.crop_size if is_warm else training.crop_size,
             self.params.painter.margin,
+            training.wrap_crops,
+            training.reflect_crops,
         )
         batches = {"warm start": 1, "critic warm-up": training.n_critic}
         return self.devices.batches(
@@ -318,10 +320,14 @@ class _Run:
         return losses
 
     def _validate(self, step: int) -> Validation:
-        painter = calibrate_mean(self.gan.averaged_painter, self.data.density, self.data.counts)
+        painter = self.gan.averaged_painter
+        if self.params.training.calibrate_mean:
+            painter = calibrate_mean(painter, self.data.density, self.data.counts)
         validation = validate(painter, self.data.held_out)
-        if validation.score < float(self.checkpoints.best_score):
+        is_best = validation.score < float(self.checkpoints.best_score)
+        if is_best:
             self.checkpoints.best_score.assign(validation.score)
+        if is_best or (self.params.run.keep == "last" and math.isfinite(validation.score)):
             provenance = self._provenance(step, validation)
             save_painter(painter, provenance, self.folder / BEST, self._draw_model())
         return validation
@@ -374,11 +380,12 @@ def build_gan(params: Params) -> HaloPaintingGAN:
     critic = Critic(**params.critic.model_dump())
     channels = 2 if params.critic.sees_density else 1
     critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
-    _draw_weights(painter, fold_in(training.seed, "painter weights"))
-    _draw_weights(critic, fold_in(training.seed, "critic weights"))
+    initial = training.initial_weights
+    _draw_weights(painter, initial, fold_in(training.seed, "painter weights"))
+    _draw_weights(critic, initial, fold_in(training.seed, "critic weights"))
     if params.painter.output == "relu":
         # a ReLU that starts below zero everywhere has no gradient to come back by
-        painter.last.bias.assign([0.1])
+        painter.last.bias.assign([max(initial.bias, 0.1)])
     gan = HaloPaintingGAN(
         painter,
         critic,
@@ -403,20 +410,28 @@ def tensor_seed(seed: int, purpose: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def _draw_weights(model: keras.Model, generator: np.random.Generator) -> None:
+def _draw_weights(
+    model: keras.Model, initial: InitialWeightsParams, generator: np.random.Generator
+) -> None:
     for variable in model.trainable_variables:
         shape = tuple(variable.shape)
         if len(shape) == 1:
-            variable.assign(np.zeros(shape, np.float32))
-            continue
-        receptive = int(np.prod(shape[:-2]))
-        limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))  # Glorot & Bengio 2010
-        variable.assign(generator.uniform(-limit, limit, shape).astype(np.float32))
+            weights = np.full(shape, initial.bias)
+        elif initial.distribution == "normal":
+            weights = generator.normal(0, initial.deviation, shape)
+        else:
+            receptive = int(np.prod(shape[:-2]))
+            limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))  # Glorot & Bengio 2010
+            weights = generator.uniform(-limit, limit, shape)
+        variable.assign(weights.astype(np.float32))
 
 
 def _adam(optimizer: OptimizerParams) -> keras.optimizers.Adam:
     return keras.optimizers.Adam(
-        optimizer.learning_rate, beta_1=optimizer.beta_1, beta_2=optimizer.beta_2
+        optimizer.learning_rate,
+        beta_1=optimizer.beta_1,
+        beta_2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
     )
 
 

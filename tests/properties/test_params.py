@@ -10,6 +10,7 @@ from halokeras.params import (
     BoxName,
     BoxParams,
     CriticParams,
+    InitialWeightsParams,
     OptimizerParams,
     PainterParams,
     Params,
@@ -34,6 +35,7 @@ optimizers = st.builds(
     final_learning_rate=st.none() | not_negative,
     beta_1=fractions,
     beta_2=fractions,
+    epsilon=positive,
 )
 
 
@@ -92,7 +94,15 @@ def params(draw):
             st.builds(
                 TrainingParams,
                 seed=seeds,
+                initial_weights=st.builds(
+                    InitialWeightsParams,
+                    distribution=st.sampled_from(["glorot", "normal"]),
+                    deviation=positive,
+                    bias=not_negative,
+                ),
                 crop_size=st.integers(200, 10**6),
+                wrap_crops=st.booleans(),
+                reflect_crops=st.booleans(),
                 batch_size=counts,
                 n_critic=counts,
                 gradient_penalty=positive,
@@ -110,6 +120,7 @@ def params(draw):
                 likelihood_weight=not_negative,
                 spectral_weight=not_negative,
                 moving_average=fractions,
+                calibrate_mean=st.booleans(),
             )
         ),
         run=draw(
@@ -120,6 +131,7 @@ def params(draw):
                 checkpoint_every=counts,
                 log_every=counts,
                 validate_every=counts,
+                keep=st.sampled_from(["best", "last"]),
             )
         ),
     )
@@ -152,7 +164,7 @@ NUMBERS = sorted(
     if not isinstance(info.annotation, type) or info.annotation in (int, float)
     if path not in ("box.train", "box.validate_on") and "selection.mass_max" not in path
     if not path.endswith(("kernel_sizes", "filters", "strides", "transform", "output"))
-    if not path.endswith("final_learning_rate")
+    if not path.endswith(("final_learning_rate", "distribution", "keep"))
 )
 
 
