@@ -4,7 +4,6 @@ Each field has a default and one meaning, documented here and in ``params/README
 duplicate and out-of-range fields are errors that name their dotted path.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from halokeras.errors import ParamsError
 from halokeras.resources import shipped
+from halokeras.strict_json import strict_json
 from halokeras.suggestions import beside
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -263,36 +263,15 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
 
 def _parse(text: str, source: str, model: type[Fields]) -> Fields:
     try:
-        fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
+        fields = strict_json(text)
     except (ValueError, RecursionError) as error:  # also of numbers too long, brackets too deep
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
-    except ParamsError as error:
-        raise ParamsError(f"{source}: {error}") from None
     try:
         return model.model_validate(fields)
     except ValidationError as error:
         raise ParamsError(
             f"{source}: " + "; ".join(_explain(e, model) for e in error.errors())
         ) from None
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it stands in the file, duplicates and all."""
-
-
-def _without_duplicates(value: Any, path: str = "") -> Any:
-    if isinstance(value, _Pairs):
-        fields: dict[str, Any] = {}
-        for name, inner in value:
-            if name in fields:
-                raise ParamsError(f"field '{path}{name}' is given twice; keep one of them")
-            fields[name] = _without_duplicates(inner, f"{path}{name}.")
-        return fields
-    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ParamsError(f"field '{path.removesuffix('.')}' holds half a character; correct it")
-    if isinstance(value, list):
-        return [_without_duplicates(inner, f"{path}{i}.") for i, inner in enumerate(value)]
-    return value
 
 
 def _explain(error: Any, model: type[Section]) -> str:

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import halokeras
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, count
 from halokeras.storage.grid import Grid, Survey, slabs, survey
 
 Provenance = Mapping[str, str | int | float]
+
+SOFTWARE: Provenance = {"software": "halopaint", "software_version": halokeras.__version__}
+"""What the provenance of every box that we make ends in."""
 
 _HASHED_PROVENANCE = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _MEAN_TOLERANCE = 0.01

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Halos, check_halos
-from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, voxel_index
-from halokeras.storage.grid import Grid, slabs
-from halokeras.storage.memory import available_memory
+from halokeras.storage.grid import Grid, surveyed
+from halokeras.storage.memory import refuse_beyond_memory
 
 _PIECE = 2**22  # halos, 64 MiB of positions and masses
 
@@ -44,13 +43,13 @@ def look_at_grid(grid: Grid, layers: slice, progress: Progress) -> tuple[Statist
 
     A value that is not finite makes minimum, maximum, mean and variance not finite.
     """
-    minimum, maximum, total, square, empty, done = np.inf, -np.inf, 0.0, 0.0, 0, 0
+    maximum, total, square, empty, done = -np.inf, 0.0, 0.0, 0, 0
     columns: list[Columns] = []
     with np.errstate(invalid="ignore", over="ignore"):
-        for piece in slabs(grid):
+        for piece, seen in surveyed(grid):
+            minimum, mean = seen.minimum, seen.mean
             columns.append(piece[:, :, layers].sum(axis=2, dtype=np.float64))
-            minimum = float(np.minimum(minimum, piece.min()))  # keeps a NaN
-            maximum = float(np.maximum(maximum, piece.max()))
+            maximum = float(np.maximum(maximum, piece.max()))  # keeps a NaN
             empty += int(np.count_nonzero(np.abs(piece) <= 0.5))
             values = piece.astype(np.float64).ravel()
             if not done:
@@ -62,7 +61,7 @@ def look_at_grid(grid: Grid, layers: slice, progress: Progress) -> tuple[Statist
             progress(done / grid.shape[0])
         size = float(np.prod(grid.shape, dtype=np.float64))
         variance = square / size - (total / size) ** 2
-    found = Statistics(minimum, maximum, shift + total / size, variance, empty / size)
+    found = Statistics(minimum, maximum, mean, variance, empty / size)
     return found, np.concatenate(columns)
 
 
@@ -83,7 +82,9 @@ def look_at_halos(
         If halos lie outside the box or have no mass, as `check_box`, or are too many for memory.
     """
     number = position.shape[0]
-    _check_memory(number, source)
+    # Of each halo its voxel, and those sorted.
+    what = f"{source}: counting {number:,} halos/position"
+    refuse_beyond_memory(5 * 8 * number, what, "use a larger machine")
     sides = shape[0] * voxel_size, shape[1] * voxel_size, shape[2] * voxel_size
     voxel = np.empty(number, np.int64)
     lightest, heaviest = np.inf, -np.inf
@@ -110,13 +111,3 @@ def look_at_halos(
     columns = np.bincount(column[shown], counts[shown], minlength=shape[0] * shape[1])
     projected = columns.reshape(shape[:2]).astype(np.float64)
     return Catalogue(number, lightest, heaviest, statistics), projected
-
-
-def _check_memory(number: int, source: str) -> None:
-    """Refuse more halos than their voxels, sorted, find room for."""
-    needed, available = 5 * 8 * number, available_memory()
-    if available is not None and needed > available:
-        raise BoxError(
-            f"{source}: counting {number:,} halos/position needs {needed / 2**30:.1f} GiB of the "
-            f"{available / 2**30:.1f} GiB free; use a larger machine"
-        )

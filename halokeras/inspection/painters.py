@@ -8,11 +8,11 @@ from halokeras.inspection.facts import (
     Inspection,
     Section,
     cosmology_section,
-    duration,
     readable_bytes,
 )
 from halokeras.painters.model_files import PainterFiles, read_files
 from halokeras.params import PainterParams, Selection
+from halokeras.readable import duration
 
 
 def inspect_painter(folder: Path) -> Inspection:

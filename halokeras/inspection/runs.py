@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 from halokeras.errors import ModelError
-from halokeras.inspection.facts import Fact, Inspection, Section, duration
+from halokeras.inspection.facts import Fact, Inspection, Section
 from halokeras.inspection.painters import architecture, masses, painter_sections
 from halokeras.painters.model_files import read_files
 from halokeras.params import BoxName, Params
+from halokeras.readable import duration
 from halokeras.training.history import Row
 from halokeras.training.run_folder import BEST, CHECKPOINTS, RunRecord, read_run
 from halokeras.training.stages import stages

@@ -38,6 +38,7 @@ from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.params import PainterParams
 from halokeras.resources import shipped
 from halokeras.storage.unreadable import UNREADABLE
+from halokeras.strict_json import strict_json
 from halokeras.suggestions import beside
 
 FORMAT = "halopaint painter"
@@ -226,7 +227,7 @@ def _read(path: Path, largest: int) -> bytes:
 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(content, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = strict_json(content)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not valid JSON ({error}); copy the folder again") from error
     if not isinstance(value, dict):
@@ -246,19 +247,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise ValueError(f"field {name!r} is given twice")
-        fields[name] = value
-    return fields
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
 
 
 def _check_format(folder: Path, header: dict[str, Any]) -> None:

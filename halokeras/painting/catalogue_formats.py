@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import OutputError, install
-from halokeras.storage.checksums import CHECKED, new_file, stored_bytes
 from halokeras.storage.files import whole_file, whole_folder
+from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
+from halokeras.storage.store import Layout
 
 Columns = dict[str, NDArray[Any]]
 About = dict[str, str | int | float | list[float]]
@@ -97,13 +98,11 @@ def check_format(format: str) -> None:
 @contextmanager
 def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
     rows = min(size, _HDF5_ROWS)
-    room = sum(stored_bytes((size,), COLUMNS[name].dtype, (rows,)) for name in names)
-    with new_file(path, room) as file:
+    layouts = {name: Layout((size,), COLUMNS[name].dtype, (rows,)) for name in names}
+    with new_file(path, sum(map(stored_bytes, layouts.values()))) as file:
         file.attrs.update(about)
         for name in names:
-            # A catalogue without halos has empty datasets, which cannot be chunked.
-            packed = {"chunks": (rows,), **CHECKED} if size else {}
-            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype, **packed)
+            stored = create_array(file, name, layouts[name])
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
         done = 0

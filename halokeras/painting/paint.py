@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter
@@ -22,14 +21,13 @@ from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
     Row,
     Shape,
-    WritableGrid,
     cover,
     joined,
     read_row,
     tile_shape,
     tiles,
 )
-from halokeras.storage.grid import Grid
+from halokeras.storage.grid import Grid, WritableGrid
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
@@ -276,6 +274,5 @@ def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, An
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,
-        "software": "halopaint",
-        "software_version": halokeras.__version__,
+        **SOFTWARE,
     }

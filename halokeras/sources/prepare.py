@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box, Halos, check_scale
+from halokeras.boxes.box import SOFTWARE, Box, Halos, check_scale
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count, wrap
 from halokeras.fields.orientation import Orientation, move_counts, move_positions
@@ -91,8 +90,7 @@ def prepare(
             **source.provenance,
             **made,
             **turned,
-            "software": "halopaint",
-            "software_version": halokeras.__version__,
+            **SOFTWARE,
             "preparation": report.text(),
         },
     )

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
+from halokeras.storage.unreadable import lock_trouble
 
 _SUFFIX = ".halopaint"
 _CLOCK_TICK = 10**8
@@ -167,6 +168,9 @@ def write_text(target: Path, text: str) -> None:
 
 def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     """Return the error that says why `target` cannot be written, and what to do."""
+    locked = lock_trouble(error)
+    if locked is not None:
+        return OutputError(f"cannot write {target}: {locked}")
     reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
     number = getattr(error, "errno", None)
@@ -203,7 +207,7 @@ def sync_tree(folder: Path, since: int = 0) -> None:
 
 
 def swap(temporary: Path, target: Path) -> None:
-    """Return `temporary` the name `target`; what had that name gets the temporary one."""
+    """Give `temporary` the name `target`; what had that name gets the temporary one."""
     if not target.exists():
         temporary.rename(target)
         return
@@ -214,6 +218,14 @@ def swap(temporary: Path, target: Path) -> None:
     target.rename(aside)
     temporary.rename(target)
     aside.rename(temporary)
+
+
+def take(part: Path, target: Path) -> None:
+    """Give `part`, a file or folder, the name `target`, in place of what has that name."""
+    if part.is_dir():
+        swap(part, target)
+    else:
+        part.replace(target)
 
 
 def _aside(target: Path) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import fft
 
 from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
-from halokeras.boxes.box_file import Header, read_box, write_box, write_header
+from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
@@ -146,11 +146,11 @@ def _boxes(folder: Path) -> None:
     write_box(Box(4.0, 0.0, None, counts=counts), folder / "counts" / "box.h5")
     box = _box()
     with h5py.File(folder / "unsealed" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         for name, values in box_arrays(box).items():
             file.create_dataset(name, data=values, chunks=True, compression="gzip")
     with h5py.File(folder / "moving" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         file["density"] = box.density
         file["velocity"] = np.ones((3, *box.shape), np.float32)
 
@@ -192,7 +192,7 @@ def _write_zarr(path: Path, version: int) -> None:
 
     group = zarr.open_group(str(path), mode="w", zarr_format=version)
     box = _box()
-    write_header(group, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+    group.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
     for name, array in (("density", box.density), ("counts", halo_counts(box))):
         stored = group.create_array(name, shape=box.shape, chunks=(8, 8, 4), dtype="float32")
         stored[...] = array

@@ -213,7 +213,7 @@ def test_a_link_out_of_the_file_is_refused(tiny_box, written):
 
 
 def test_more_halos_than_memory_holds_are_refused(tiny_box, written, monkeypatch):
-    monkeypatch.setattr(fields, "available_memory", lambda: 1000)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 1000)
     (problem,) = inspect(written(tiny_box)).problems
     assert "halos/position needs" in problem
 

@@ -6,6 +6,7 @@ from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, write_box
 from halokeras.errors import BoxError
 from halokeras.painting.inputs import Density, open_box_density, open_density
+from halokeras.storage.store import StoredArray
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_an_unnamed_or_unknown_dataset_lists_the_known_ones(tmp_path, unit):
         file["name"] = "text"
     refused(tmp_path / "d.h5", "--dataset", "fields/density")
     refused(tmp_path / "d.h5", "delta", "fields/density", dataset="delta")
-    refused(tmp_path / "d.h5", "grid of numbers", dataset="name")
+    refused(tmp_path / "d.h5", "must hold real numbers", dataset="name")
     refused(tmp_path / "d.h5", "no dataset", dataset="fields")
 
 
@@ -131,7 +132,7 @@ def test_a_dataset_that_promises_more_than_its_file_holds_is_refused(tmp_path):
 def test_the_density_of_a_box_file_stays_in_it(tiny_box, tmp_path):
     write_box(tiny_box, tmp_path / "box.h5")
     with open_box_density(tmp_path / "box.h5") as given:
-        assert isinstance(given.grid, h5py.Dataset)
+        assert isinstance(given.grid, StoredArray)
         np.testing.assert_array_equal(given.sample(), tiny_box.density)
         assert given.hash == box_hash(tiny_box)
         assert given.header.cosmology == tiny_box.cosmology

@@ -15,9 +15,9 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import wrap
 from halokeras.sources.abacus_cosmos.parameter_file import Value
 from halokeras.sources.source import HaloTable
-from halokeras.storage.hdf5 import check_stored, dataset
-from halokeras.storage.memory import available_memory
-from halokeras.storage.unreadable import UNREADABLE
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.stores import open_store
+from halokeras.storage.unreadable import reading
 
 MASSES: dict[str, tuple[str, int | None]] = {
     "virial": ("m", None),
@@ -55,13 +55,8 @@ class _Catalogue:
     """Arrays for as many halos as files have, filled block by block."""
 
     def __init__(self, halos: int, folder: Path) -> None:
-        available = available_memory()
         need = halos * _BYTES_KEPT + 2 * _BUFFER
-        if available is not None and need > available:
-            raise BoxError(
-                f"{folder}: {halos} halos need {need / 2**30:.1f} GiB of the "
-                f"{available / 2**30:.1f} GiB free; use a larger machine"
-            )
+        refuse_beyond_memory(need, f"{folder}: a list of {halos} halos", "use a larger machine")
         self.position = np.empty((halos, 3), dtype=np.float32)
         self.mass = np.empty(halos, dtype=np.float32)
         self.id = np.empty(halos, dtype=np.int64)
@@ -89,8 +84,8 @@ def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
     """
     first: dict[str, Value] = {}
     for path in files:
-        with _opened(path) as file:
-            attributes = dict(_plain(_halos(file, path)))
+        with _opened(path) as stored:
+            attributes = dict(_plain(stored))
         if path == files[0]:
             first = attributes
         for name in ("SimName", "BoxSize", "Redshift", "ParticleMassHMsun", "H0", "ZD_Seed"):
@@ -131,8 +126,7 @@ def read_rockstar(
     name, place = MASSES[mass]
     rows = []
     for path in files:
-        with _opened(path) as file:
-            stored = _halos(file, path)
+        with _opened(path) as stored:
             _check_fields(stored.dtype, name, path)
             rows.append(len(stored))
     catalogue = _Catalogue(sum(rows), files[0].parent)
@@ -212,28 +206,22 @@ def _friends_of_friends_halos(path: Path) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; whatever is found damaged in the block is told as the file's."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except UNREADABLE as error:
-        raise BoxError(f"{path} is not a whole HDF5 file; unpack halos.tar.gz again") from error
+def _opened(path: Path) -> Iterator[h5py.Dataset]:
+    """Open the halos of a file; whatever is found damaged in the block is told as the file's."""
+    with open_store(path, str(path)) as store:
+        found = store.array("halos", "V")
+        if found is None or found.dtype.names is None or found.ndim != 1:
+            raise BoxError(f"{path} has no table halos; give files that Rockstar wrote for Abacus")
+        with reading(str(path)):
+            yield _checked(store.root["halos"], path)
 
 
-def _halos(file: h5py.File, path: Path) -> h5py.Dataset:
-    stored = dataset(file, "halos", path, "V")
-    if stored is None or stored.dtype.names is None or stored.ndim != 1:
-        raise BoxError(f"{path} has no table halos; give files that Rockstar wrote for Abacus")
+def _checked(stored: h5py.Dataset, path: Path) -> h5py.Dataset:
     if stored.dtype.hasobject or stored.dtype.itemsize > _LARGEST_RECORD:
         raise BoxError(f"{path}: halos have fields that are no numbers; give Rockstar's own files")
     chunk = prod(stored.chunks or ()) * stored.dtype.itemsize
-    if chunk > _LARGEST_CHUNK or (len(stored) and stored.id.get_storage_size() == 0):
-        raise BoxError(
-            f"{path}: halos are {len(stored)} records that were never written or in chunks of "
-            f"{chunk} bytes; unpack halos.tar.gz again"
-        )
-    check_stored(stored, f"{path}: halos")
+    if chunk > _LARGEST_CHUNK:
+        raise BoxError(f"{path}: halos are in chunks of {chunk} bytes; unpack halos.tar.gz again")
     return stored
 
 
@@ -266,8 +254,7 @@ def _check_fields(record: np.dtype[Any], name: str, path: Path) -> None:
 
 def _blocks(path: Path) -> Iterator[NDArray[Any]]:
     """Records a buffer at a time, whole: HDF5 is slower at picking fields than the disk."""
-    with _opened(path) as file:
-        stored = _halos(file, path)
+    with _opened(path) as stored:
         rows = len(stored)
         step = _BUFFER // stored.dtype.itemsize
         records = np.empty(min(step, rows), dtype=stored.dtype)

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.cosmology.cosmology import growth
-from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
 from halokeras.simulation.initial_modes import InitialModes
 from halokeras.sources.abacus_cosmos.zeldovich_files import RECORDS, InitialConditions, read_planes
-from halokeras.storage.memory import available_memory
+from halokeras.storage.memory import refuse_beyond_memory
 
 _BLOCK = 2**26
 """Bytes that are transformed along x at a time."""
@@ -73,13 +72,12 @@ def _check_memory(conditions: InitialConditions, kept: Shape) -> None:
     record = RECORDS[conditions.format].itemsize
     need = 8 * kept[1] * kept[2] * (conditions.points + kept[0] // 2)
     need += conditions.points**2 * (record + 60) + 2 * _BLOCK
-    available = available_memory()
-    if available is not None and need > available:
-        raise BoxError(
-            f"{conditions.files[0][0].parent}: {conditions.points}^3 particles to a lattice of "
-            f"{kept[0]} x {kept[1]} x {kept[2]} need {need / 2**30:.1f} GiB of the "
-            f"{available / 2**30:.1f} GiB free; use larger voxels or a larger machine"
-        )
+    refuse_beyond_memory(
+        need,
+        f"{conditions.files[0][0].parent}: a lattice of {kept[0]} x {kept[1]} x {kept[2]} from "
+        f"{conditions.points}^3 particles",
+        "use larger voxels or a larger machine",
+    )
 
 
 def _transform_plane(

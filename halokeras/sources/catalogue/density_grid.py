@@ -5,17 +5,14 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
 from halokeras.sources.source import HaloTable
-from halokeras.sources.tables.table import refuse_beyond_memory
-from halokeras.storage import hdf5, zarr_store
-from halokeras.storage.grid import slabs
+from halokeras.storage.grid import surveyed
 from halokeras.storage.grid_file import open_numbers
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.memory import refuse_beyond_memory
 
 Contrast = Literal["1+delta", "delta", "rho"]
 """What the values are: rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
@@ -82,20 +79,17 @@ def read_density(
             f"contrast {contrast}, grid points {grid_points} or axes {axes} is unknown; choose "
             f"{', '.join(_CONTRASTS)}; centres, corners; an order of xyz"
         )
-    _refuse_links(path, dataset)
     with open_numbers(path, dataset, option) as grid:
         if len(set(grid.shape)) != 1:
             raise BoxError(f"{path}: the density has shape {grid.shape}; the box must be a cube")
         refuse_beyond_memory(8 * int(np.prod(grid.shape, dtype=np.int64)), str(path))
         stored = np.empty(grid.shape, np.float32)
-        least, total, first = np.inf, 0.0, 0
-        with np.errstate(invalid="ignore", over="ignore"):
-            for slab in slabs(grid):
+        first = 0
+        for slab, seen in surveyed(grid):
+            with np.errstate(invalid="ignore", over="ignore"):
                 stored[first : first + len(slab)] = slab
-                first += len(slab)
-                least = float(np.minimum(least, slab.min()))  # keeps a NaN
-                total += float(slab.sum(dtype=np.float64))
-    mean = total / stored.size
+            first += len(slab)
+            least, mean = seen.minimum, seen.mean
     if not np.isfinite([least, mean, float(stored.max())]).all():
         raise BoxError(f"{path}: the density holds NaN or infinite values; make it again")
     _check_contrast(path, contrast, least, mean)
@@ -154,14 +148,3 @@ def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -
             f"{seen}, and rho/mean has mean 1; give --contrast rho for a density in other units or "
             "particle counts"
         )
-
-
-def _refuse_links(path: Path, dataset: str | None) -> None:
-    """Refuse a dataset of an HDF5 file that is a link, or whose data are in other files."""
-    if dataset is None or path.suffix in (".npy", zarr_store.SUFFIX) or not path.is_file():
-        return
-    try:
-        with h5py.File(path, "r") as file:
-            hdf5.dataset(file, dataset.strip("/"), path, "fiu")
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns
 from halokeras.sources.source import HaloTable
-from halokeras.sources.tables.table import Chunk, Table, refuse_beyond_memory
+from halokeras.sources.tables.table import Chunk, Table
+from halokeras.storage.memory import refuse_beyond_memory
 
 
 class HaloRows:

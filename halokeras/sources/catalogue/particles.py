@@ -18,7 +18,8 @@ from halokeras.sources.catalogue.read import Origin, corner_of
 from halokeras.sources.catalogue.stated import stated_box_size, stated_redshift
 from halokeras.sources.catalogue.units import check_unit, length_factor
 from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.table import CHUNK, Chunk, Table, refuse_beyond_memory
+from halokeras.sources.tables.table import CHUNK, Chunk, Table
+from halokeras.storage.memory import refuse_beyond_memory
 
 _MARGIN = 0.01
 """How far beyond the box, in sides, particles may be that have drifted out of it."""

@@ -21,10 +21,9 @@ from halokeras.sources.tables.table import (
     plain_about,
     sort_out,
 )
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.hdf5_store import problem
+from halokeras.storage.unreadable import reading
 
-_DENSEST = 1100
-"""Bytes that a byte of a compressed file can hold at most."""
 _LARGEST_CHUNK = 2**30
 """Bytes of the largest compressed piece that is unpacked."""
 _LARGEST_READ = 2**28
@@ -42,15 +41,11 @@ def open_hdf5(path: Path, part: str | None) -> Iterator[Table]:
     BoxError
         If the file is no HDF5, holds no table, or several and `part` names none.
     """
-    try:
+    with reading(str(path)):
         file = h5py.File(path, "r")
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
     with file:
-        try:
+        with reading(str(path)):
             table = _table(file, path, part)
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
         yield table
 
 
@@ -99,9 +94,9 @@ def _group(group: h5py.Group, name: str, part: str, about: dict[str, Any]) -> Ta
 
 
 def _compound(stored: h5py.Dataset, name: str, part: str, about: dict[str, Any]) -> Table:
-    problem = _problem(stored)
-    if problem:
-        raise BoxError(f"{name} {problem}; write it again")
+    why = _problem(stored)
+    if why:
+        raise BoxError(f"{name} {why}; write it again")
     fields = {field: stored.dtype[field] for field in stored.dtype.names[:MOST_COLUMNS]}
     described = {field: column_of(dtype.base, dtype.shape, None) for field, dtype in fields.items()}
     columns, unusable = sort_out(described)
@@ -168,14 +163,10 @@ def _is_compound(stored: Any) -> bool:
 
 def _problem(stored: h5py.Dataset) -> str | None:
     """Say what forbids to read a dataset, if anything does."""
-    if stored.is_virtual or stored.external:
-        return "has its data outside the file"
-    if stored.nbytes > _DENSEST * stored.id.get_storage_size():
-        return f"promises {stored.nbytes:,} bytes and stores {stored.id.get_storage_size():,}"
     piece = stored.dtype.itemsize * int(np.prod(stored.chunks or (0,), dtype=np.float64))
     if piece > _LARGEST_CHUNK:
         return f"is stored in pieces of {piece:,} bytes"
-    return None
+    return problem(stored)
 
 
 def _own(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:

@@ -155,10 +155,9 @@ def test_a_catalogue_of_unknown_length_grows(tmp_path, monkeypatch):
 
 
 def test_more_rows_than_memory_are_refused(tmp_path, monkeypatch):
-    from halokeras.sources.tables import table
 
-    monkeypatch.setattr(table, "available_memory", lambda: 50 * 16)
-    refused(halotools(tmp_path / "a.h5"), "GiB free")
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 50 * 16)
+    refused(halotools(tmp_path / "a.h5"), "GiB are free")
 
 
 def test_a_catalogue_without_halos(tmp_path):

@@ -160,10 +160,10 @@ def odd(file):
 HOSTILE = {
     "external link": (external_link, "x is a link"),
     "soft link": (soft_link, "x is a link"),
-    "virtual": (virtual, "outside the file"),
+    "virtual": (virtual, "x is virtual"),
     "external storage": (external_storage, "outside the file"),
     "objects": (objects, "not real numbers"),
-    "absurd shape": (promised, "promises 4,398,046,511,104 bytes"),
+    "absurd shape": (promised, "promised as 4,398,046,511,104 bytes"),
     "odd length": (odd, "has 3 rows where others have 7"),
 }
 
