@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
+from halokeras.boxes.box import Box, Provenance, box_arrays, check_box
+from halokeras.boxes.halos import DATASETS, check_placed, halos_of
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
@@ -28,7 +29,8 @@ FORMAT_VERSION = 1
 
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
-_FIELDS = {"density": "f", "halos/position": "f", "halos/mass": "f", "counts": "fiu"}
+_HALOS = {name: column.kinds for name, column in DATASETS.items()}
+_FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,12 @@ def read_box(path: Path) -> Box:
     with open_box_file(path) as (header, fields):
         arrays = {name: load(stored, path) for name, stored in fields.items()}
         sums = header.checksums
-    position, mass = (_single(arrays.get(name)) for name in ("halos/position", "halos/mass"))
     box = Box(
         voxel_size=header.voxel_size,
         redshift=header.redshift,
         cosmology=header.cosmology,
         density=_single(arrays.get("density")),
-        halos=None if position is None or mass is None else Halos(position, mass),
+        halos=halos_of(arrays),
         counts=arrays.get("counts"),
         provenance=header.provenance,
     )
@@ -232,8 +233,15 @@ def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> 
             raise BoxError(f"box file {path}: {error}") from None
     known = {*_GRID, *_COSMOLOGY}
     provenance = {name: value for name, value in attributes.items() if name not in known}
+    check_placed(fields, f"box file {path}")
     _check_size(fields, attributes.get("box_size", np.nan), voxel_size, path)
     sums = checksums.checked(attributes, path) if version == checksums.SEALED_VERSION else None
+    for name in sums or ():
+        if name in _FIELDS and name not in fields:
+            raise BoxError(
+                f"box file {path} is damaged or was edited: {name} is missing; fetch or make it "
+                "again"
+            )
     return Header(voxel_size, redshift, cosmology, provenance, sums)
 
 
@@ -249,12 +257,7 @@ def _opened_zarr(path: Path) -> tuple[Header, dict[str, Any]]:
 
 def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
     found = {name: dataset(file, name, path, kinds) for name, kinds in _FIELDS.items()}
-    fields = {name: stored for name, stored in found.items() if stored is not None}
-    if ("halos/position" in fields) != ("halos/mass" in fields):
-        raise BoxError(
-            f"box file {path} has only one of halos/position and halos/mass; it needs both"
-        )
-    return fields
+    return {name: stored for name, stored in found.items() if stored is not None}
 
 
 def _check_size(fields: dict[str, Any], stated: Any, voxel_size: float, path: Path) -> None:

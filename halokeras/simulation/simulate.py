@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import halokeras
-from halokeras.boxes.box import Box, Halos
+from halokeras.boxes.box import Box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.friends_of_friends import find_groups

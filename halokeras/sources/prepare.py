@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import halokeras
-from halokeras.boxes.box import Box, Halos, check_scale
+from halokeras.boxes.box import Box, check_scale
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count, wrap
 from halokeras.fields.orientation import Orientation, move_counts, move_positions
