@@ -12,20 +12,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Check:
-    """Which values a column may have, and what is said of the others."""
+    """Which values a column may have, and what is said of a column with others."""
 
     holds: Callable[[Array], Array]
     refusal: str
 
 
-FINITE = Check(np.isfinite, "holds NaN or infinite values; drop those halos")
-POSITIVE = Check(
-    lambda values: np.isfinite(values) & (values > 0),
-    "must be positive and finite; drop the other halos",
-)
+FINITE = Check(np.isfinite, "holds NaN or infinite values")
+POSITIVE = Check(lambda values: np.isfinite(values) & (values > 0), "must be positive and finite")
 NOT_NEGATIVE = Check(
-    lambda values: np.isfinite(values) & (values >= 0),
-    "must be finite and not negative; drop the other halos",
+    lambda values: np.isfinite(values) & (values >= 0), "must be finite and not negative"
 )
 
 

@@ -164,7 +164,8 @@ def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str)
     """
     for name, values in halos.columns().items():
         if not COLUMNS[name].fits(values):
-            raise BoxError(f"{source}: halos/{name} {COLUMNS[name].check.refusal}")
+            refusal = COLUMNS[name].check.refusal
+            raise BoxError(f"{source}: halos/{name} {refusal}; drop those halos")
     position = COLUMNS["position"].stored(halos.position)
     outside = ((position < 0) | (position >= np.array(box_size))).any(axis=1)
     if outside.any():

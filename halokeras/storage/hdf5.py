@@ -67,9 +67,8 @@ def dataset(file: h5py.File, name: str, path: Path, kinds: str) -> h5py.Dataset 
     try:
         stored = _found(file, name, path)
         if stored is not None and stored.dtype.kind not in kinds:
-            wanted = "real numbers" if "f" in kinds else "integers"
             raise BoxError(
-                f"box file {path}: {name} has type {stored.dtype}; it must hold {wanted}"
+                f"box file {path}: {name} has type {stored.dtype}; it must hold real numbers"
             )
         if stored is not None and stored.dtype.kind in "fiu":
             check_stored(stored, f"box file {path}: {name}")

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import find_box, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import box_cosmology, linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation
 from halokeras.simulation.density import LptBox, make_density
 from halokeras.simulation.lpt import linear_modes
 from halokeras.sources.prepare import prepare, voxels_of
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 PLANCK = box_cosmology("00")
 
@@ -24,7 +25,7 @@ def real():
         box_size=256.0,
         redshift=0.3,
         cosmology=PLANCK,
-        halos=HaloTable(box.halos.position.astype(float), box.halos.mass),
+        halos=Halos(box.halos.position.astype(float), box.halos.mass),
         density=box.density,
         provenance={"density_scheme": "2lpt", "halo_finder": "fof", "mass_definition": "fof"},
         assumed=("This is a test.",),
@@ -58,7 +59,7 @@ def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
 def test_misplaced_halos_are_refused_and_the_options_that_are_named_restore_them(
     real, mistake, orientation
 ):
-    moved = replace(real, halos=HaloTable(mistake(real.halos.position), real.halos.mass))
+    moved = replace(real, halos=Halos(mistake(real.halos.position), real.halos.mass))
     with pytest.raises(BoxError, match="only once"):
         prepare(moved, 64)
     box, report = prepare(moved, 64, orientation=orientation)
@@ -82,7 +83,7 @@ def test_force_makes_the_box_and_keeps_what_was_refused(real):
 
 def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     modes = linear_modes(100, 64, 64.0, linear_power(PLANCK, 0.3, 60.0))
-    halos = HaloTable(np.random.default_rng(1).uniform(0, 64, (50, 3)), np.full(50, 1e13))
+    halos = Halos(np.random.default_rng(1).uniform(0, 64, (50, 3)), np.full(50, 1e13))
     source = Source("tiny", 64.0, 0.3, PLANCK, halos)
     given = replace(source, initial_modes=lambda lattice, workers: modes)
     with_modes, _ = prepare(given, 16, force=True)  # the halos follow nothing
@@ -112,7 +113,7 @@ def test_positions_that_are_not_finite_are_refused(real):
     position = real.halos.position.copy()
     position[3, 1] = np.nan
     with pytest.raises(BoxError, match=r"NaN|finite"):
-        prepare(replace(real, halos=HaloTable(position, real.halos.mass)), 64)
+        prepare(replace(real, halos=Halos(position, real.halos.mass)), 64)
 
 
 @pytest.mark.parametrize(

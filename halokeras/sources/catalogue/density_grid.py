@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
-from halokeras.sources.source import HaloTable
 from halokeras.sources.tables.table import refuse_beyond_memory
 from halokeras.storage import hdf5, zarr_store
 from halokeras.storage.grid import slabs
@@ -114,7 +114,7 @@ def read_density(
     return DensityGrid(density, corner, tuple(assumed))
 
 
-def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
+def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
     """Return halos with positions that count from `corner`, along each axis [Mpc/h].
 
     What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so
