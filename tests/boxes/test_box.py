@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
+from halokeras.boxes.box import Box, box_hash, halo_counts
 from halokeras.boxes.box_file import find_box, find_boxes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 

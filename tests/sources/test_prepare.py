@@ -46,6 +46,37 @@ def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
     assert "0 refused" in kept
 
 
+def with_columns(source, **columns):
+    return replace(source, halos=replace(source.halos, **columns))
+
+
+def test_further_columns_are_carried_into_the_box_and_leave_its_places_and_masses(real):
+    count = len(real.halos)
+    rng = np.random.default_rng(3)
+    velocity = rng.normal(0, 300, (count, 3))
+    parent = np.where(np.arange(count) % 7, -1, 3).astype(np.int32)
+    plain, _ = prepare(real, 64)
+    box, report = prepare(
+        with_columns(real, velocity=velocity, parent=parent, mass_200b=np.full(count, np.nan)), 64
+    )
+    for name in ("position", "mass"):
+        ours, theirs = box.halos.columns()[name], plain.halos.columns()[name]
+        assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
+    np.testing.assert_array_equal(box.halos.velocity, velocity.astype(np.float32))
+    np.testing.assert_array_equal(box.halos.parent, parent)
+    assert box.halos.parent.dtype == np.int64
+    # a column that cannot be right does not keep the rest from being used
+    assert box.halos.mass_200b is None
+    assert "halos/mass_200b must be finite and not negative and was left out" in report.text()
+
+
+def test_velocities_turn_with_the_halos(real):
+    velocity = np.arange(3.0 * len(real.halos)).reshape(-1, 3)
+    wrong = with_columns(real, position=real.halos.position[:, [1, 2, 0]], velocity=velocity)
+    box, _ = prepare(wrong, 64, orientation=Orientation(axes=(2, 0, 1)))
+    np.testing.assert_array_equal(box.halos.velocity, velocity[:, [2, 0, 1]].astype(np.float32))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "orientation"),
