@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
-from halokeras.boxes.box import Box, Halos, box_hash
+from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
 

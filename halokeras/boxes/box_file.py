@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
+from halokeras.boxes.box import Box, Provenance, box_arrays, check_box
+from halokeras.boxes.halos import DATASETS, check_placed, halos_of
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
@@ -27,7 +28,8 @@ FORMAT_VERSION = 1
 
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
-_FIELDS = {"density": "f", "halos/position": "f", "halos/mass": "f", "counts": "fiu"}
+_HALOS = {name: column.kinds for name, column in DATASETS.items()}
+_FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
 """Arrays of a box by name, and the kinds of numpy types that each may have."""
 
 
@@ -59,7 +61,7 @@ def read_box(path: Path) -> Box:
             redshift=header.redshift,
             cosmology=header.cosmology,
             density=_single(arrays.get("density")),
-            halos=_halos(arrays),
+            halos=halos_of(arrays),
             counts=arrays.get("counts"),
             provenance=header.provenance,
         )
@@ -98,11 +100,11 @@ def describe(store: Store) -> tuple[Header, dict[str, StoredArray]]:
     """Return the header of a box's store and its arrays by name, as `open_box_file`."""
     found = {name: store.array(name, kinds) for name, kinds in _FIELDS.items()}
     fields = {name: stored for name, stored in found.items() if stored is not None}
-    if ("halos/position" in fields) != ("halos/mass" in fields):
-        raise BoxError(f"{store.name} has only one of halos/position and halos/mass; it needs both")
+    check_placed(fields, store.name)
     with reading(store.name):
         header = _read_header(store.attributes, fields, store.name)
     store.check_attributes()
+    store.check_present(set(_FIELDS), fields)
     return header, fields
 
 
@@ -259,11 +261,6 @@ def _check_size(fields: Mapping[str, Any], stated: Any, voxel_size: float, name:
                 f"{name}: box_size {box_size.tolist()} is not shape {grid.shape} x voxel_size "
                 f"{voxel_size} Mpc/h; correct the attributes"
             )
-
-
-def _halos(arrays: Mapping[str, NDArray[Any]]) -> Halos | None:
-    position, mass = (_single(arrays.get(name)) for name in ("halos/position", "halos/mass"))
-    return None if position is None or mass is None else Halos(position, mass)
 
 
 def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:

@@ -56,7 +56,7 @@ def catalogue(
         typer.Option(
             "--columns",
             metavar="MEANING=NAME",
-            help="A column that is not guessed right: position, mass, particles, id or parent.",
+            help="A column that is not guessed right: position, mass, id, parent, velocity ...",
         ),
     ] = None,
     length_unit: Annotated[str, typer.Option(help="Mpc/h, kpc/h, Mpc or kpc.")] = "Mpc/h",

@@ -145,6 +145,13 @@ def move_positions(
     return moved
 
 
+def turn_vectors(vectors: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
+    """Turn vectors (N, 3), such as velocities, as `move_positions` turns the halos they are of."""
+    turned = vectors[:, orientation.axes].copy()
+    turned[:, orientation.flipped] *= -1
+    return turned
+
+
 def move_counts(counts: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     """Turn and move a cube of counts as `move_positions` does the halos in it.
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from halokeras.boxes.box import check_lengths, check_scale, check_values, hash_fields
+from halokeras.boxes.box import check_scale, check_values, hash_fields
 from halokeras.boxes.box_file import describe, open_box
+from halokeras.boxes.halos import COLUMNS, DATASETS, check_lengths
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle
@@ -113,7 +114,7 @@ class _Look:
             return ""
         if "density" not in self.fields:
             return f"halopaint evaluate --box BOX --painted {self.path}"
-        if "halos/mass" in self.fields or "counts" in self.fields:
+        if "halos/position" in self.fields or "counts" in self.fields:
             return f"halopaint evaluate --box {self.path}"
         return f"halopaint paint --box {self.path}"
 
@@ -150,7 +151,7 @@ class _Look:
             sections.append(Section("density", facts))
         elif scheme is not None:
             about.insert(0, _described("density_scheme", scheme))
-        if "halos/mass" in self.fields:
+        if "halos/position" in self.fields:
             found = self._halos(shape, layers, about)
             if found is not None:
                 sections += found[0]
@@ -176,13 +177,12 @@ class _Look:
     def _halos(
         self, shape: Shape, layers: slice, about: list[Fact]
     ) -> tuple[list[Section], Columns] | None:
-        position, mass = self.fields["halos/position"], self.fields["halos/mass"]
+        stored = {name: self.fields[name] for name in DATASETS if name in self.fields}
+        halos = {DATASETS[name].name: column for name, column in stored.items()}
         size = self.header.voxel_size
         try:
-            check_lengths(position.shape, mass.shape, self.source)
-            found, columns = look_at_halos(
-                position, mass, shape, size, layers, self.source, self.progress
-            )
+            check_lengths({name: column.shape for name, column in stored.items()}, self.source)
+            found, columns = look_at_halos(halos, shape, size, layers, self.source, self.progress)
         except BoxError as error:
             self.problems.append(str(error))
             return None
@@ -191,10 +191,11 @@ class _Look:
             Fact("number", found.number, text=f"{found.number:,}"),
             Fact("number_density", found.number / volume, "(h/Mpc)^3"),
         ]
-        if found.number:
+        for name, (least, largest) in found.extent.items():
+            unit = COLUMNS[name].unit
             facts += [
-                Fact("mass_min", found.mass_min, "Msun/h", f"{found.mass_min:.4g}"),
-                Fact("mass_max", found.mass_max, "Msun/h", f"{found.mass_max:.4g}"),
+                Fact(f"{name}_min", least, unit, _shown(least)),
+                Fact(f"{name}_max", largest, unit, _shown(largest)),
             ]
         sections = [Section("halos", [*facts, *about])]
         if "counts" not in self.fields:
@@ -216,6 +217,10 @@ class _Look:
             check()
         except BoxError as error:
             self.problems.append(str(error))
+
+
+def _shown(value: float) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
 
 
 def _like(shape: Shape | None) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import SOFTWARE, Box, Halos
+from halokeras.boxes.box import SOFTWARE, Box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.friends_of_friends import find_groups

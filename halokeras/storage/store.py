@@ -4,7 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,6 +98,18 @@ class Store(ABC):
         """Refuse attributes of a sealed file that are not those which were sealed."""
         if self.attributes.get("format_version") == checksums.SEALED_VERSION:
             self._sums = checksums.checked(self.attributes, self.name)
+
+    def check_present(self, wanted: Collection[str], found: Collection[str]) -> None:
+        """Refuse a sealed file that lacks one of the arrays `wanted` which it was sealed with.
+
+        `check_attributes` goes before.
+        """
+        for name in self._sums or ():
+            if name in wanted and name not in found:
+                raise BoxError(
+                    f"{self.name} is damaged or was edited: {name} is missing; fetch or make it "
+                    "again"
+                )
 
     def check_values(self, arrays: Mapping[str, Grid]) -> None:
         """Refuse arrays, read whole, that are not those which were sealed; in any other file none.

@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes.box import Box, Halos, box_hash, halo_counts
+from halokeras.boxes.box import Box, box_hash, halo_counts
 from halokeras.boxes.box_file import find_box, find_boxes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 
@@ -173,7 +174,8 @@ TAMPERED = {
         "note is neither text nor number",
     ),
     "negative": (lambda f: f["density"].__setitem__((0, 0, 0), -1), "density is negative"),
-    "one of two": (lambda f: f.__delitem__("halos/mass"), "it needs both"),
+    "no masses any more": (lambda f: f.__delitem__("halos/mass"), "halos/mass is missing"),
+    "no positions": (lambda f: f.__delitem__("halos/position"), "has halos/mass and no halos/pos"),
     "external link": (link_elsewhere, "density is a link"),
     "soft link": (link_within, "density is a link"),
     "virtual": (virtual, "density is virtual: its values are in other files"),

@@ -476,8 +476,9 @@ def make_inputs(folder: Path) -> None:
 def _make_inputs(folder: Path) -> None:
     import numpy as np
 
-    from halokeras.boxes.box import Box, Halos
+    from halokeras.boxes.box import Box
     from halokeras.boxes.box_file import write_box
+    from halokeras.boxes.halos import Halos
     from halokeras.cosmology.cosmology import ABACUS_COSMOS
     from halokeras.params import load_params
     from halokeras.training.run import Interrupted, train

@@ -15,8 +15,9 @@ import h5py
 import numpy as np
 from scipy import fft
 
-from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
+from halokeras.boxes.box import Box, box_arrays, box_hash, halo_counts
 from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
@@ -132,7 +133,10 @@ def _density(side: int = 8) -> np.ndarray:
 def _box() -> Box:
     rng = np.random.default_rng(2)
     halos = Halos(
-        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"), rng.uniform(1e12, 1e14, 20).astype("f4")
+        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"),
+        rng.uniform(1e12, 1e14, 20).astype("f4"),
+        id=np.arange(20),
+        velocity=rng.normal(0, 300, (20, 3)).astype("f4"),
     )
     told = {"box_id": "00", "seed": 7, "density_scheme": "2lpt", "particle_mass": 3e10}
     return Box(4.0, 0.3, COSMOLOGY, density=_density(), halos=halos, provenance=told)

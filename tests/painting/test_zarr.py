@@ -88,9 +88,7 @@ def test_what_is_no_group_or_no_array_is_told(tmp_path):
         pass
     zarr.open_group(str(tmp_path / "e.zarr"), mode="w").create_array("rho", data=np.ones((2, 2, 2)))
     with (
-        pytest.raises(
-            BoxError, match=r"no dataset 'density'; choose with --dataset \(.* rho\)"
-        ),
+        pytest.raises(BoxError, match=r"no dataset 'density'; choose with --dataset \(.* rho\)"),
         open_density(tmp_path / "e.zarr", "density", 4.0, 0.3),
     ):
         pass

@@ -93,6 +93,11 @@ class AsdfFile:
             )
         return float(value)
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a ``data/name`` of whatever kind."""
+        group = self.tree.get("data")
+        return isinstance(group, dict) and name in group
+
     def array(self, name: str, shape: tuple[int | None, ...]) -> Array:
         """Describe ``data/name`` once it is seen to lie within its block.
 

@@ -6,8 +6,10 @@ nbodykit, and our own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
 from halokeras.sources.tables.table import Table, listed
 
@@ -55,7 +57,14 @@ _PARTICLES = (
 )
 _IDS = ("halo_id", "id", "haloid", "halo_ids", "rockstarid", "particleids")
 _PARENTS = ("halo_upid", "upid", "halo_pid", "pid", "parent_id", "halo_parent_id", "parentid")
-MEANINGS = ("position", "mass", "particles", "id", "parent")
+_FURTHER: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "velocity": [("vx", "vy", "vz"), ("vel",), ("velocity",)],
+    "mass_virial": [("mvir",), ("mass_mvir",)],
+    "mass_200b": [("m200b",), ("mass_200b",), ("m_200b",), ("group_m_mean200",)],
+    "mass_200c": [("m200c",), ("mass_200cr",), ("m_200c",), ("group_m_crit200",)],
+}
+"""Names beside halotools' that tell what a column is, though not in which unit."""
+MEANINGS = tuple(COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ class Columns:
         Integers: of the halo, and of the halo that it lies in, -1 where it lies in none.
     other_masses
         Further columns that could be the mass.
+    further
+        What there is of the other columns of halos, by our name of each.
     """
 
     position: tuple[str, ...]
@@ -82,15 +93,17 @@ class Columns:
     id: str | None = None
     parent: str | None = None
     other_masses: tuple[str, ...] = ()
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Say what was chosen, for the report."""
         chosen = [f"position = {','.join(self.position)}"]
         chosen += [
             f"{meaning} = {name}"
-            for meaning in MEANINGS[1:]
+            for meaning in ("mass", "particles", "id", "parent")
             if (name := getattr(self, meaning)) is not None
         ]
+        chosen += [f"{meaning} = {','.join(names)}" for meaning, names in self.further.items()]
         others = f" ({listed(self.other_masses)} could be the mass too)" * bool(self.other_masses)
         return f"Columns read: {'; '.join(chosen)}{others}."
 
@@ -118,6 +131,7 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
         If a named column is not there, or no column is known to be a position.
     """
     named = _named(table, given or {})
+    ours = table.about.get("format") == FORMAT
     known = {name.lower(): name for name in reversed(list(table.columns))}
     position = named.pop("position", None) or _position(table, known)
     single = {name: one for name, one in known.items() if table.columns[one].width == 1}
@@ -128,14 +142,17 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
         "mass": masses,
         "particles": [] if masses else _present(_PARTICLES, whole),
         "id": _present(_IDS, whole),
-        "parent": _present(_PARENTS, whole),
-        **named,
+        "parent": _present(("parent",) * ours + _PARENTS, whole),
     }
+    found |= {meaning: names for meaning, names in named.items() if meaning in found}
     if named.get("particles") and "mass" not in named:
         found["mass"] = []
     chosen = {meaning: names[0] if names else None for meaning, names in found.items()}
     others = tuple(name for name in masses if chosen["mass"] and name != chosen["mass"])
-    return Columns(tuple(position), **chosen, other_masses=others)
+    further = _further(table, known, named, ours)
+    if chosen["particles"]:
+        further.pop("particles", None)
+    return Columns(tuple(position), **chosen, other_masses=others, further=further)
 
 
 def parse_columns(given: Sequence[str]) -> dict[str, str]:
@@ -163,12 +180,12 @@ def _named(table: Table, given: Mapping[str, str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for meaning, names in given.items():
         parts = [name.strip() for name in names.split(",") if name.strip()]
-        if (meaning == "position" and len(parts) not in (1, 3)) or (
-            meaning != "position" and len(parts) > 1
-        ):
+        vector = bool(COLUMNS[meaning].shape)
+        none = not parts and meaning != "position"
+        if len(parts) not in ((1, 3) if vector else (1,)) and not none:
+            wanted = "one of three numbers or three of one" if vector else "one"
             raise BoxError(
-                f"--columns {meaning}={names} names {len(parts)} columns; a position has one of "
-                "three numbers or three of one, everything else has one"
+                f"--columns {meaning}={names} names {len(parts)} columns; a {meaning} has {wanted}"
             )
         named[meaning] = [_as_written(table, part) for part in parts]
     _check_widths(table, named)
@@ -186,7 +203,7 @@ def _as_written(table: Table, name: str) -> str:
 
 def _check_widths(table: Table, named: Mapping[str, Sequence[str]]) -> None:
     for meaning, names in named.items():
-        wanted = 3 if meaning == "position" and len(names) == 1 else 1
+        wanted = 3 if COLUMNS[meaning].shape and len(names) == 1 else 1
         for name in names:
             width = table.columns[name].width
             if width != wanted:
@@ -206,6 +223,34 @@ def _position(table: Table, known: Mapping[str, str]) -> list[str]:
         f"{table.name} has no column that is known to be a position{refused}; name it with "
         f"--columns position=x,y,z (there are {listed(table.columns)})"
     )
+
+
+def _further(
+    table: Table, known: Mapping[str, str], named: Mapping[str, Sequence[str]], ours: bool
+) -> dict[str, tuple[str, ...]]:
+    """Find the columns of halos that no rule of its own finds, by name; ours are known by ours."""
+    found: dict[str, tuple[str, ...]] = {}
+    for meaning, column in COLUMNS.items():
+        if meaning in ("position", "mass", "id", "parent"):
+            continue
+        alike = [tuple(column.parts()), *_FURTHER.get(meaning, ()), *[(meaning,)] * ours]
+        there = (
+            tuple(known[name] for name in names)
+            for names in alike
+            if _are_columns(table, known, names, 3 if column.shape else 1)
+        )
+        chosen = tuple(named[meaning]) if meaning in named else next(there, ())
+        if chosen:
+            found[meaning] = chosen
+    return found
+
+
+def _are_columns(
+    table: Table, known: Mapping[str, str], names: Sequence[str], numbers: int
+) -> bool:
+    """Whether there are columns of these names with so many numbers in a row together."""
+    widths = [table.columns[known[name]].width for name in names if name in known]
+    return len(widths) == len(names) and sum(widths) == numbers
 
 
 def _known_unusable(table: Table) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
-from halokeras.sources.source import HaloTable
 from halokeras.storage.grid import surveyed
 from halokeras.storage.grid_file import open_numbers
 from halokeras.storage.memory import refuse_beyond_memory
@@ -108,7 +108,7 @@ def read_density(
     return DensityGrid(density, corner, tuple(assumed))
 
 
-def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
+def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
     """Return halos with positions that count from `corner`, along each axis [Mpc/h].
 
     What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so

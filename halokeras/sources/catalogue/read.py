@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns, choose_columns
+from halokeras.sources.catalogue.further import check_named, with_known_units
 from halokeras.sources.catalogue.halo_rows import HaloRows
 from halokeras.sources.catalogue.stated import (
     stated_box_size,
@@ -17,7 +19,6 @@ from halokeras.sources.catalogue.stated import (
     stated_redshift,
 )
 from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
-from halokeras.sources.source import HaloTable
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.table import About, Table
 
@@ -47,7 +48,7 @@ class Catalogue:
         Sentences on what was assumed, for the report.
     """
 
-    halos: HaloTable
+    halos: Halos
     columns: Columns
     box_size: float | None
     redshift: float | None
@@ -101,8 +102,16 @@ def read_halos(
     """
     per_length, per_mass = length_factor(length_unit, hubble), mass_factor(mass_unit, hubble)
     with open_table(path, part) as table:
-        chosen = choose_columns(table, columns)
+        units = {"Mpc/h": length_unit, "Msun/h": mass_unit}
+        chosen, left_out = with_known_units(
+            table, choose_columns(table, columns), columns or {}, units
+        )
         assumed = [chosen.sentence(), *_check_units(table, chosen, length_unit, mass_unit)]
+        assumed += left_out
+        factors = {
+            name: {"Mpc/h": per_length, "Msun/h": per_mass}.get(COLUMNS[name].unit, 1.0)
+            for name in COLUMNS
+        }
         stated = stated_box_size(table.name, table.about, per_length)
         if box_size and stated and abs(box_size / stated - 1) > 1e-4:
             raise BoxError(
@@ -113,21 +122,22 @@ def read_halos(
         particle_mass = particle_mass or stated_particle_mass(table.about, per_mass)
         if chosen.mass is None:
             _check_particles(table, chosen, particle_mass)
-            per_mass = particle_mass or np.nan
-            assumed.append(f"Masses are {chosen.particles} x {per_mass:.6g} Msun/h.")
+            factors["mass"] = particle_mass or np.nan
+            assumed.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
         if hosts_only and chosen.parent is None:
             raise BoxError(
                 f"{table.name} has no column that is known to hold the parents of subhalos; name "
                 "it with --columns parent=NAME, or leave --hosts-only out"
             )
         corner = corner_of(origin, box_size, per_length, table.name)
-        kept = HaloRows(chosen, per_length, per_mass, corner, hosts_only, drop_invalid)
+        kept = HaloRows(chosen, factors, corner, hosts_only, drop_invalid)
         kept.read(table)
         assumed += kept.sentences()
     place = f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
     assumed.append(f"Positions are comoving, in {length_unit} from {place}; masses in {mass_unit}.")
     halos = kept.halos()
-    _check_masses(table.name, halos.mass, mass_unit)
+    _check_masses(table.name, halos, mass_unit)
+    check_named(halos, columns or {}, table.name)
     return Catalogue(
         halos=halos,
         columns=chosen,
@@ -189,8 +199,9 @@ def _check_particles(table: Table, columns: Columns, particle_mass: float | None
         )
 
 
-def _check_masses(name: str, mass: NDArray[Any], unit: str) -> None:
-    if len(mass) and mass.max() < _LEAST_LARGEST_MASS:
+def _check_masses(name: str, halos: Halos, unit: str) -> None:
+    mass = halos.mass
+    if mass is not None and len(mass) and mass.max() < _LEAST_LARGEST_MASS:
         raise BoxError(
             f"{name}: the largest mass is {mass.max():.4g} Msun/h with --mass-unit '{unit}'; "
             "Gadget's and FastPM's are in '1e10 Msun/h'"

@@ -35,6 +35,7 @@ _ROCKSTAR = (
 _UNITS = (
     ("mass_unit", re.compile(r"units:.*\bmass\w* in ([^,;()]+)", re.IGNORECASE)),
     ("length_unit", re.compile(r"units:.*\bpositions? in ([^,;()]+)", re.IGNORECASE)),
+    ("velocity_unit", re.compile(r"units:.*\bvelocit\w* in ([^,;()]+)", re.IGNORECASE)),
 )
 
 

@@ -55,6 +55,7 @@ def halo_records(count, seed=1):
     halos = np.zeros(count, dtype=RECORD)
     halos["id"] = 1000 * seed + np.arange(count)
     halos["pos"] = rng.uniform(0, BOX, (count, 3))
+    halos["vel"] = rng.normal(0, 300, (count, 3))
     halos["N"] = rng.integers(20, 5000, count)
     halos["m"] = halos["N"] * PARTICLE
     halos["m_SO"] = 1.1 * halos["m"]
@@ -89,7 +90,8 @@ def write_friends_of_friends(path, halos, order="<", subhalos=4):
                     order + "qQII4I3f3f3f4fff3f3f3f4fff",
                     *(halo["id"], 5, 2, halo["N"], 9, 8, 7, 6),
                     *centred,
-                    *range(27),
+                    *halo["vel"],
+                    *range(24),
                 )
             )
 
@@ -135,6 +137,12 @@ def test_rockstar_halos_are_those_of_all_files_in_their_order(rockstar, halos):
     np.testing.assert_array_equal(source.halos.position, every["pos"])
     np.testing.assert_array_equal(source.halos.mass, every["m"])
     np.testing.assert_array_equal(source.halos.id, every["id"])
+    np.testing.assert_array_equal(source.halos.parent, every["parent_id"])
+    np.testing.assert_array_equal(source.halos.velocity, every["vel"])
+    np.testing.assert_array_equal(source.halos.particles, every["N"])
+    np.testing.assert_array_equal(source.halos.mass_virial, every["m"])
+    np.testing.assert_array_equal(source.halos.mass_200b, every["alt_m"][:, 0])
+    np.testing.assert_array_equal(source.halos.mass_200c, every["alt_m"][:, 1])
     assert (source.name, source.box_size, source.redshift) == (f"{rockstar}", BOX, 0.3)
     assert asdict(source.cosmology) == pytest.approx(asdict(ABACUS_COSMOS["00"]))
     assert source.density is None and source.counts is None and source.initial_modes is None
@@ -176,6 +184,8 @@ def test_halos_within_halos_are_left_out_where_asked(rockstar, halos, monkeypatc
     source = read(rockstar, hosts_only=True)
     np.testing.assert_array_equal(source.halos.id, hosts["id"])
     np.testing.assert_array_equal(source.halos.position, hosts["pos"])
+    np.testing.assert_array_equal(source.halos.velocity, hosts["vel"])
+    assert (source.halos.parent == -1).all()
     assert source.provenance["subhalos"] == "left out"
 
 
@@ -197,7 +207,17 @@ def test_friends_of_friends_lie_where_rockstar_s_do(friends, halos):
     assert (source.halos.position >= 0).all() and (source.halos.position < BOX).all()
     np.testing.assert_allclose(source.halos.mass, every["N"] * PARTICLE, rtol=1e-6)
     np.testing.assert_array_equal(source.halos.id, every["id"])
+    np.testing.assert_array_equal(source.halos.velocity, every["vel"])
+    np.testing.assert_array_equal(source.halos.particles, every["N"])
     assert source.provenance["halo_finder"] == "fof"
+
+
+def test_rockstar_files_without_velocities_are_read_without(rockstar, halos):
+    names = [name for name in halos[0].dtype.names if name not in ("vel", "alt_m")]
+    write_rockstar(rockstar / "halos_0.2.h5", halos[0][names])
+    found = read(rockstar).halos
+    assert set(found.columns()) == {"position", "mass", "id", "parent", "particles", "mass_virial"}
+    np.testing.assert_array_equal(found.position, np.concatenate(halos)["pos"])
 
 
 @pytest.mark.parametrize("up", range(5))

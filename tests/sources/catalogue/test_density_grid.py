@@ -2,11 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
 from halokeras.fields.gridding import count, deposit
 from halokeras.sources.catalogue.density_grid import from_corner, read_density
-from halokeras.sources.source import HaloTable
 
 UNIT = np.random.default_rng(3).lognormal(size=(6, 6, 6))
 UNIT /= UNIT.mean()
@@ -78,7 +78,7 @@ def test_a_density_about_corners_is_repaired_exactly_by_moving_the_halos(tmp_pat
     path = save(tmp_path / "d.npy", about_corners)
     found = read_density(path, contrast="rho", grid_points="corners")
     assert found.corner == -0.5
-    table = HaloTable(halos.astype(np.float32), np.ones(len(halos), np.float32))
+    table = Halos(halos.astype(np.float32), np.ones(len(halos), np.float32))
     with pytest.raises(BoxError, match="voxels from the density"):
         check_alignment(found.density, count(table.position, (16,) * 3, 4), 4)
     moved = from_corner(table, found.corner * 4, 64).position
