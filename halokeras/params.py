@@ -5,29 +5,18 @@ duplicate and out-of-range fields are errors that name their dotted path.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from halokeras.errors import ParamsError
+from halokeras.painter_params import AnyPainterParams, InceptionParams
 from halokeras.resources import shipped
+from halokeras.sections import Count, NotNegative, Positive, Section, Seed, Selection
 from halokeras.strict_json import strict_json
 from halokeras.suggestions import beside
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
 Fields = TypeVar("Fields", bound="Section")
-
-
-class Section(BaseModel):
-    """Fields of a JSON object, none of them unknown and each of its own type."""
-
-    known: ClassVar[str] = "params/README.md lists the known ones"
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class BoxName(Section):
@@ -43,19 +32,6 @@ class BoxName(Section):
             raise ValueError("name a box by id and seed, or by path")
         if self.path is not None and (self.id is not None or self.seed is not None):
             raise ValueError("name a box by id and seed or by path, not both")
-        return self
-
-
-class Selection(Section):
-    """The halos that are counted: masses in [mass_min, mass_max), in Msun/h."""
-
-    mass_min: NotNegative = 0.0
-    mass_max: Positive | None = None
-
-    @model_validator(mode="after")
-    def _a_range(self) -> Self:
-        if self.mass_max is not None and self.mass_max <= self.mass_min:
-            raise ValueError("mass_max must be above mass_min")
         return self
 
 
@@ -79,30 +55,6 @@ class BoxParams(Section):
         if both:
             raise ValueError("validate_on names a box that train names too")
         return self
-
-
-class PainterParams(Section):
-    """The painter's architecture: the arguments of `halokeras.networks.painter.Painter`."""
-
-    density_transform: Literal["none", "log"] = "log"
-    blocks: Count = 2
-    filters: Count = 10
-    kernel_sizes: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (5, 3, 1)
-    head_layers: Annotated[int, Field(ge=0)] = 4
-    head_filters: Count = 10
-    negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    output: Literal["relu", "softplus"] = "relu"
-
-    @model_validator(mode="after")
-    def _odd_kernels(self) -> Self:
-        if any(size % 2 == 0 for size in self.kernel_sizes):
-            raise ValueError("kernel_sizes must be odd, so that each output has a centre")
-        return self
-
-    @property
-    def margin(self) -> int:
-        """Voxels of density the painter needs beyond each face of what it paints."""
-        return self.blocks * (max(self.kernel_sizes) // 2)
 
 
 class CriticParams(Section):
@@ -192,7 +144,7 @@ class Params(Section):
     """Everything `halopaint train` reads from its JSON file."""
 
     box: BoxParams = BoxParams()
-    painter: PainterParams = PainterParams()
+    painter: AnyPainterParams = InceptionParams()
     critic: CriticParams = CriticParams()
     training: TrainingParams = TrainingParams()
     run: RunParams = RunParams()

@@ -8,9 +8,9 @@ from pydantic import BaseModel
 from halokeras.errors import ParamsError
 from halokeras.params import (
     CriticParams,
+    InceptionParams,
     InitialWeightsParams,
     OptimizerParams,
-    PainterParams,
     Params,
     TrainingParams,
     load_params,
@@ -36,7 +36,7 @@ def test_shipped_params_are_valid(path):
 
 def test_paper_states_what_the_published_notebook_states():
     paper = load_params(FOLDER / "paper.json")
-    architecture = PainterParams(
+    architecture = InceptionParams(
         density_transform="none",
         blocks=2,
         filters=10,

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from halokeras.params import Params
 from halokeras.randomness import fold_in
+from halokeras.training.build import build_gan
 from halokeras.training.crops import CropStream
-from halokeras.training.run import build_gan
 
 _SIDE = 64
 """Voxels of the boxes that are cut."""

@@ -13,7 +13,7 @@ from halokeras.benchmark.stock import StockNetworks, critic_layers, painter_laye
 from halokeras.benchmark.timing import interleave
 from halokeras.params import Params
 from halokeras.randomness import fold_in
-from halokeras.training.run import build_gan
+from halokeras.training.build import build_gan
 from halokeras.training.wgan import HaloPaintingGAN
 
 Fields = NDArray[np.float32]

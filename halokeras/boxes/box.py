@@ -49,7 +49,8 @@ class Box:
     halos
         The catalogue from which counts are cut.
     counts
-        (nx, ny, nz) halos per voxel, where only a grid exists: painted means or draws.
+        (nx, ny, nz) halos per voxel, where only a grid exists: painted means or draws; of a
+        painter of several channels (nx, ny, nz, channels).
     provenance
         What made it: ``box_id``, ``seed``, ``density_scheme`` (``2lpt``, ``zeldovich``,
         ``nbody``, ``unknown``), ``halo_finder``, ``mass_definition``, ``particle_mass``
@@ -70,7 +71,8 @@ class Box:
         grid = self.density if self.density is not None else self.counts
         if grid is None:
             raise BoxError("a box needs a density or counts grid; this one has neither")
-        return grid.shape
+        x, y, z = grid.shape[:3]
+        return x, y, z
 
     @property
     def box_size(self) -> tuple[float, float, float]:
@@ -94,7 +96,7 @@ def check_box(box: Box, source: str) -> None:
     for name, grid in (("density", box.density), ("counts", box.counts)):
         if grid is None:
             continue
-        if grid.ndim == 3 and grid.shape != box.shape:
+        if grid.ndim >= 3 and grid.shape[:3] != box.shape:
             raise BoxError(
                 f"{source}: counts have shape {grid.shape} but density has {box.shape}; "
                 "both must cover the same voxels"
@@ -116,7 +118,8 @@ def check_scale(voxel_size: float, redshift: float, source: str) -> None:
 
 def check_grid(grid: Grid, name: str, source: str) -> None:
     """Refuse a grid, the ``density`` or ``counts`` of a box, as `check_box`, slab by slab."""
-    if len(grid.shape) != 3 or 0 in grid.shape:
+    axes = (3, 4) if name == "counts" else (3,)
+    if len(grid.shape) not in axes or 0 in grid.shape:
         raise BoxError(f"{source}: {name} must be a 3D grid, not of shape {grid.shape}")
     check_values(survey(grid), name, source)
 
@@ -144,7 +147,8 @@ def halo_counts(
     Parameters
     ----------
     box
-        With a halo catalogue, or with a grid of counts, which is given back as it is.
+        With a halo catalogue, or with a grid of counts, which is given back as it is, or the
+        sum of its channels.
     mass_min, mass_max
         The selection [Msun/h].
 
@@ -164,7 +168,12 @@ def halo_counts(
             "drop the selection or give a box with a halo catalogue"
         )
     with np.errstate(over="ignore"):
-        return box.counts.astype(np.float32)
+        return total_counts(box.counts.astype(np.float32))
+
+
+def total_counts(counts: NDArray[Any]) -> NDArray[Any]:
+    """Return counts (nx, ny, nz) as they are, and of several channels (..., channels) their sum."""
+    return counts if counts.ndim == 3 else counts.sum(axis=-1)
 
 
 def box_hash(box: Box) -> str:

@@ -256,7 +256,7 @@ def _number(attributes: Mapping[str, Any], told: str, name: str) -> float:
 def _check_size(fields: Mapping[str, Any], stated: Any, voxel_size: float, name: str) -> None:
     for grid in (fields[grid] for grid in ("density", "counts") if grid in fields):
         box_size = np.asarray(stated, dtype=np.float64)
-        if not np.allclose(box_size, np.array(grid.shape) * voxel_size, rtol=1e-5):
+        if not np.allclose(box_size, np.array(grid.shape[:3]) * voxel_size, rtol=1e-5):
             raise BoxError(
                 f"{name}: box_size {box_size.tolist()} is not shape {grid.shape} x voxel_size "
                 f"{voxel_size} Mpc/h; correct the attributes"

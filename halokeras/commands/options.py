@@ -21,7 +21,7 @@ BoxOption = Annotated[
 
 
 ModelOption = Annotated[
-    Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
+    Path, typer.Option("--model", metavar="DIR", help="The folder of a saved painter, or of a run.")
 ]
 
 
@@ -45,11 +45,12 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
 
 
 def load_saved(model: Path) -> "SavedPainter":
-    """Load a saved painter, or the shipped one of that name."""
+    """Load a saved painter, the one that a run keeps, or the shipped one of that name."""
     load_tensorflow()
+    from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import load_painter
 
-    return load_painter(or_shipped(model, "saved_models"))
+    return load_painter(painter_folder(model))
 
 
 def box_path(name: str) -> Path:

@@ -17,7 +17,6 @@ from halokeras.commands.options import (
     ModelOption,
     box_path,
     load_saved,
-    or_shipped,
     parse_voxels,
 )
 from halokeras.commands.terminal import print_tables, progress, tell, wrote
@@ -118,6 +117,7 @@ def paint(
     for message, holds in contradictions.items():
         if holds:
             raise typer.BadParameter(message)
+    from halokeras.painters.folders import painter_name
     from halokeras.painting.inputs import open_box_density, open_density, open_grid
 
     if voxels is None:
@@ -142,7 +142,7 @@ def paint(
         if draw:
             from halokeras.painting.draws import law_of
 
-            law_of(saved, model.name)  # its lack is told before a density is made
+            law_of(saved, painter_name(model))  # its lack is told before a density is made
         _density_for(saved, source, box or "00", seed, voxels, redshift, velocity=catalogue)
     with ExitStack() as files:
         given = files.enter_context(
@@ -167,9 +167,8 @@ def paint(
         try:
             held_as = "density" if density is None else dataset
             with _workers(scheduler, source, held_as, model, saved) as workers:
-                _paint_files(
-                    given, saved, model.name, outputs, seed if draw else None, force, workers
-                )
+                name, of_draws = painter_name(model), seed if draw else None
+                _paint_files(given, saved, name, outputs, of_draws, force, workers)
         except KeyboardInterrupt:
             _tell_how_to_go_on(outputs[0])
             raise typer.Exit(130) from None
@@ -274,9 +273,10 @@ def _workers(
     if scheduler is None:
         yield None
         return
+    from halokeras.painters.folders import painter_folder
     from halokeras.painting.cluster import Cluster, connected
 
-    folder = or_shipped(model, "saved_models").resolve()
+    folder = painter_folder(model).resolve()
     with connected(scheduler) as client:
         yield Cluster(client, density.resolve(), dataset, folder, saved.hash)
 

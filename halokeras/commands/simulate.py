@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from halokeras.commands.options import JsonOption, or_shipped
 from halokeras.commands.terminal import progress, tell, wrote
-from halokeras.errors import BoxError
+
+if TYPE_CHECKING:
+    from halokeras.boxes.asked import AskedBox
 
 
 def simulate(
@@ -29,6 +31,7 @@ def simulate(
     """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
     if (box is None) == (params is None):
         raise typer.BadParameter("give either --box or --params")
+    from halokeras.boxes.asked import asked_for
     from halokeras.boxes.box_file import box_name
     from halokeras.cosmology.cosmology import box_cosmology
     from halokeras.params import load_params
@@ -44,32 +47,38 @@ def simulate(
     if params is not None:
         wanted = load_params(or_shipped(params, "params")).box
         for named in (*wanted.train, *wanted.validate_on):
-            if (
-                named.id is not None
-                and named.seed is not None
-                and _is_missing(named.id, named.seed)
-            ):
-                target = Path("boxes") / box_name(named.id, named.seed)
+            if named.path is not None:
+                continue
+            asked = asked_for(named, wanted)
+            missing = _missing(asked)
+            if missing is not None:
                 _simulate(
-                    target,
-                    box_id=named.id,
-                    seed=named.seed,
-                    size=wanted.size,
-                    particles=wanted.particles,
-                    redshift=wanted.redshift,
+                    missing,
+                    box_id=asked.id,
+                    seed=asked.seed,
+                    size=asked.size,
+                    particles=asked.particles,
+                    redshift=asked.redshift,
                 )
-                made.append(target)
+                made.append(missing)
     wrote(made, as_json)
 
 
-def _is_missing(box_id: str, seed: int) -> bool:
-    from halokeras.boxes.box_file import find_box
+def _missing(asked: "AskedBox") -> Path | None:
+    """Return where to make a box that is asked for; None if there is one."""
+    from halokeras.boxes.asked import OtherBoxError, find_asked
+    from halokeras.boxes.box_file import box_name
 
     try:
-        tell("Found", str(find_box(box_id, seed)))
-    except BoxError:
-        return True
-    return False
+        found = find_asked(asked)
+    except OtherBoxError as error:
+        target = Path("boxes") / asked.name
+        tell("Warning", f"{error}, so {target} is made beside it", "yellow")
+        return target
+    if found is None:
+        return Path("boxes") / box_name(asked.id, asked.seed)
+    tell("Found", str(found))
+    return None
 
 
 def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:

@@ -10,7 +10,7 @@ from halokeras.boxes.box_file import open_box_file, read_box
 from halokeras.fields.spectra import measure
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density
-from halokeras.params import Selection
+from halokeras.sections import Selection
 from halokeras.storage.grid import survey
 
 _LARGEST = 256**3

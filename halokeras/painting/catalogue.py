@@ -18,8 +18,8 @@ from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
-from halokeras.params import Selection
 from halokeras.randomness import uniform_at
+from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
 IDS_PER_VOXEL = 2**16
@@ -142,6 +142,11 @@ def write_catalogue(
         if counts is None or counts.dtype != np.uint16 or "draw_seed" not in header.provenance:
             raise ModelError(
                 f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
+            )
+        if len(counts.shape) > 3:
+            raise BoxError(
+                f"{drawn} holds draws of several channels, whose halos have no catalogue yet; "
+                "draw with a painter of one"
             )
         x, y, z = counts.shape
         names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]

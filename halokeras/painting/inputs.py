@@ -55,11 +55,38 @@ class Density:
 
 
 def density_of(box: Box) -> Density:
-    """Return the density of a box in memory, or raise `ModelError` if it has none."""
+    """Return the density of a box in memory.
+
+    Raises
+    ------
+    ModelError
+        If the box has none.
+    BoxError
+        As `check_density`.
+    """
     if box.density is None:
         raise ModelError("the box holds no density to paint on; give a box or file with one")
+    check_density(box.density, "the box")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     return Density(box.density, header, box_hash(box))
+
+
+def check_density(grid: Grid, source: str) -> None:
+    """Refuse a density that cannot be painted on; `source` begins the message.
+
+    Raises
+    ------
+    BoxError
+        If it is no three-dimensional grid of real numbers, finite, non-negative and of mean 1,
+        with the remedy.
+    """
+    dtype = getattr(grid, "dtype", None)
+    if dtype is None or dtype.kind not in "fiu":
+        raise BoxError(
+            f"{source}: must be an array of real numbers (nx, ny, nz), not "
+            f"{type(grid).__name__ if dtype is None else dtype}; convert it to float32"
+        )
+    check_grid(grid, "density", source)
 
 
 @contextmanager
@@ -78,7 +105,7 @@ def open_box_density(path: Path) -> Iterator[Density]:
         if "density" not in fields:
             raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
         check_scale(header.voxel_size, header.redshift, store.name)
-        check_grid(fields["density"], "density", store.name)
+        check_density(fields["density"], store.name)
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
         )
@@ -144,5 +171,5 @@ def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Ite
         If the file cannot be read, or the array is no density.
     """
     with open_numbers(path, dataset, option) as grid:
-        check_grid(grid, "density", f"density file {path}")
+        check_density(grid, f"density file {path}")
         yield grid

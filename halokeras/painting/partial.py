@@ -62,7 +62,7 @@ class PartialCounts:
 def partial_counts(
     target: Path,
     header: Header,
-    shape: Shape,
+    shape: tuple[int, ...],
     dtype: type[np.generic],
     identity: str,
     tile: Shape,
@@ -93,10 +93,11 @@ def partial_counts(
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
             holding.enter_context(held(part.parent))
-            done = _rows_done(part, journal, identity, len(cover(shape, tile)))
-            layout = Layout(shape, dtype, tile)
+            box = _box(shape)
+            done = _rows_done(part, journal, identity, len(cover(box, tile)))
+            layout = Layout(shape, dtype, (*tile, *shape[3:]))
             if not done:
-                begin_store(part, header_attributes(header, shape), "counts", layout)
+                begin_store(part, header_attributes(header, box), "counts", layout)
             with _opened(part, layout) as store:
                 yield PartialCounts(store, journal, done, identity)
                 store.seal()
@@ -162,3 +163,8 @@ def _opened(part: Path, layout: Layout) -> Iterator[UnfinishedStore]:
         if store.layout != Layout(layout.shape, np.dtype(layout.dtype)):
             raise damaged
         yield store
+
+
+def _box(shape: tuple[int, ...]) -> Shape:
+    """Return the voxels of counts, whose channels, if several, are the last axis."""
+    return shape[0], shape[1], shape[2]

@@ -479,23 +479,29 @@ def _networks() -> Any:
     """TensorFlow is imported by the targets that need it, once."""
     import keras
 
-    from halokeras.networks.painter import Painter
+    from halokeras.networks.painter import built_painter
 
     keras.utils.set_random_seed(3)
-    return Painter
+    return built_painter
 
 
 def _painters(folder: Path) -> None:
-    painter_class = _networks()
+    build = _networks()
+    from halokeras.painter_params import InceptionParams
     from halokeras.painters.count_law import CountLaw
     from halokeras.painters.model_store import DrawModel, save_painter
     from halokeras.painters.provenance import fingerprint
 
-    painter = painter_class(
-        blocks=1, filters=2, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
+    painter = build(
+        InceptionParams(
+            blocks=1,
+            filters=2,
+            kernel_sizes=(3, 1),
+            head_layers=1,
+            head_filters=2,
+            output="softplus",
+        )
     )
-    side = 2 * painter.margin + 1
-    painter(np.ones((1, side, side, side, 1), dtype=np.float32))
     for number, variable in enumerate(painter.weights):
         drawn = np.random.default_rng(number).uniform(0, 0.3, variable.shape)
         variable.assign(drawn.astype(np.float32))
@@ -536,7 +542,7 @@ def seal(folder: Path) -> None:
 
 @cache
 def _gan() -> Any:
-    from halokeras.training.run import build_gan
+    from halokeras.training.build import build_gan
 
     painter = {"blocks": 1, "filters": 1, "kernel_sizes": [1], "head_layers": 0}
     critic = {"filters": [1], "kernel_sizes": [2], "strides": [1]}

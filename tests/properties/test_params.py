@@ -6,22 +6,23 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from halokeras.errors import ParamsError
+from halokeras.painter_params import InceptionParams, PainterParams
 from halokeras.params import (
     BoxName,
     BoxParams,
     CriticParams,
     InitialWeightsParams,
     OptimizerParams,
-    PainterParams,
     Params,
     RunParams,
-    Selection,
     TrainingParams,
     WarmStartParams,
     parse_params,
 )
+from halokeras.sections import Selection
 
 counts = st.integers(1, 10**6)
+sizes = st.integers(1, 4096)
 whole = st.integers(0, 10**9)
 positive = st.floats(5e-324, 1e308, exclude_min=False)
 not_negative = st.floats(0, 1e308)
@@ -62,20 +63,20 @@ def boxes(draw):
 @st.composite
 def params(draw):
     layers = draw(st.integers(1, 3))
-    sizes = st.lists(st.integers(1, 4), min_size=layers, max_size=layers).map(tuple)
+    sides = st.lists(st.integers(1, 4), min_size=layers, max_size=layers).map(tuple)
     return Params(
         box=draw(boxes()),
         painter=draw(
             st.builds(
-                PainterParams,
+                InceptionParams,
                 density_transform=st.sampled_from(["none", "log"]),
-                blocks=counts,
-                filters=counts,
+                blocks=sizes,
+                filters=sizes,
                 kernel_sizes=st.lists(st.sampled_from([1, 3, 5]), min_size=1, max_size=4).map(
                     tuple
                 ),
-                head_layers=whole,
-                head_filters=counts,
+                head_layers=sizes,
+                head_filters=sizes,
                 negative_slope=fractions,
                 output=st.sampled_from(["relu", "softplus"]),
             )
@@ -83,9 +84,9 @@ def params(draw):
         critic=draw(
             st.builds(
                 CriticParams,
-                filters=sizes,
-                kernel_sizes=sizes,
-                strides=sizes,
+                filters=sides,
+                kernel_sizes=sides,
+                strides=sides,
                 negative_slope=fractions,
                 sees_density=st.booleans(),
             )
@@ -151,7 +152,7 @@ def test_any_params_come_back_from_json(given_params):
 def places(section=Params, prefix=""):
     """Dotted paths of every section and field."""
     for name, info in section.model_fields.items():
-        inner = info.annotation
+        inner = InceptionParams if info.annotation is PainterParams else info.annotation
         yield f"{prefix}{name}", info
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from places(inner, f"{prefix}{name}.")
@@ -163,7 +164,7 @@ NUMBERS = sorted(
     for path, info in places()
     if not isinstance(info.annotation, type) or info.annotation in (int, float)
     if path not in ("box.train", "box.validate_on") and "selection.mass_max" not in path
-    if not path.endswith(("kernel_sizes", "filters", "strides", "transform", "output"))
+    if not path.endswith(("kernel_sizes", "filters", "strides", "kind", "transform", "output"))
     if not path.endswith(("final_learning_rate", "distribution", "keep"))
 )
 

@@ -7,8 +7,8 @@ import pytest
 
 from halokeras.params import Params, load_params
 from halokeras.resources import shipped
+from halokeras.training.build import build_gan, tensor_seed
 from halokeras.training.crops import CropStream
-from halokeras.training.run import build_gan, tensor_seed
 
 
 def preset(name):
