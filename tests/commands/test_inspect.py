@@ -4,15 +4,15 @@ import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-import cli
 from halokeras.boxes.box_file import write_box
+from halokeras.commands.app import app
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, ["inspect", *map(str, words)])
+    return lambda *words: CliRunner().invoke(app, ["inspect", *map(str, words)])
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def start(words: str, folder: Path, before: Callable[[], None] = lambda: None) -
         sys.argv = ["halopaint", *words.split()]
         signal.signal(signal.SIGINT, signal.default_int_handler)
         before()
-        cli.main()
+        main_of_halopaint()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except BaseException:
@@ -583,7 +583,7 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-    import cli
+    from halokeras.commands.app import main as main_of_halopaint
     from halokeras.commands.terminal import load_tensorflow
 
     load_tensorflow()

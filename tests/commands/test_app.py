@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.commands.app import COMMANDS, app
 from halokeras.fields.gridding import count
 from halokeras.painters.model_store import save_painter
 from halokeras.resources import shipped
@@ -41,9 +41,10 @@ def fails(result, *words, code=1):
 
 def test_help_answers_at_once_and_imports_nothing_heavy():
     code = (
-        "import sys, time; start = time.perf_counter(); import cli\n"
+        "import sys\n"
+        "from halokeras.commands.app import app\n"
         "from typer.testing import CliRunner\n"
-        "result = CliRunner().invoke(cli.app, ['--help'])\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
         "assert result.exit_code == 0 and 'paint' in result.output\n"
         "heavy = {'tensorflow', 'keras', 'numba', 'numpy', 'h5py', 'matplotlib', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)))"
@@ -440,10 +441,10 @@ def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_m
     assert not (tmp_path / "mock_density.h5").exists()
 
 
-@pytest.mark.parametrize("example", [line for lines in cli.COMMANDS.values() for line in lines])
+@pytest.mark.parametrize("example", [line for lines in COMMANDS.values() for line in lines])
 def test_every_example_of_the_help_is_a_command_with_options_that_exist(example):
     _, name, *words = example.split()
-    shown = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert example in shown.output
     for word in words:
@@ -488,7 +489,7 @@ def test_output_that_is_no_terminal_or_asked_to_be_plain_has_no_escape_codes(run
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_can_complete_commands(shell):
     script = subprocess.run(
-        [sys.executable, "-m", "cli", "--show-completion", shell],
+        [sys.executable, "-m", "halokeras", "--show-completion", shell],
         capture_output=True,
         text=True,
         check=True,
@@ -505,7 +506,7 @@ def test_a_shell_can_complete_commands(shell):
 )
 def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     found = subprocess.run(
-        [sys.executable, "-m", "cli", *words],
+        [sys.executable, "-m", "halokeras", *words],
         capture_output=True,
         text=True,
         check=False,
