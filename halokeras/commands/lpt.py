@@ -1,6 +1,5 @@
 """`halopaint lpt`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from halokeras.commands.options import JsonOption, parse_voxels
 from halokeras.commands.terminal import progress, tell, wrote
+from halokeras.environment import allotted_cores
 
 if TYPE_CHECKING:
     from halokeras.simulation.density import LptBox
@@ -100,6 +100,6 @@ def make_density(wanted: "LptBox", target: Path) -> None:
         write_density(
             wanted,
             target,
-            workers=os.cpu_count() or 1,
+            workers=allotted_cores(),
             progress=lambda stage, fraction: show(fraction, stage),
         )

@@ -1,11 +1,12 @@
 """Options that several commands share, and what they name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
@@ -58,11 +59,3 @@ def box_path(name: str) -> Path:
 
     path = Path(name)
     return path if path.suffix or path.is_file() else find_box(name)
-
-
-def or_shipped(path: Path, kind: Literal["params", "saved_models", "boxes"]) -> Path:
-    """Return `path`, or where there is none the file or folder of that name that ships."""
-    from halokeras.resources import shipped
-
-    beside = shipped(kind) / path.name
-    return beside if not path.exists() and beside.exists() else path

@@ -17,10 +17,10 @@ from halokeras.commands.options import (
     ModelOption,
     box_path,
     load_saved,
-    or_shipped,
     parse_voxels,
 )
 from halokeras.commands.terminal import print_tables, progress, tell, wrote
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter

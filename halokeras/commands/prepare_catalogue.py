@@ -1,6 +1,5 @@
 """`halopaint prepare catalogue`: any halo catalogue, with a density from elsewhere."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,6 +21,7 @@ from halokeras.commands.preparing import (
     target_of,
 )
 from halokeras.commands.terminal import tell
+from halokeras.environment import allotted_cores
 
 _PLAIN_GRID = ("1+delta", "centres", "xyz")
 
@@ -172,7 +172,7 @@ def catalogue(
             hubble=hubble,
             origin=corner,
             box_size=side,
-            workers=os.cpu_count() or 1,
+            workers=allotted_cores(),
         )
         made_of = {"density_file": particles.name, "density_scheme": scheme}
     elif initial_modes is not None:

@@ -1,12 +1,12 @@
 """What the commands of `halopaint prepare` share: options, and a source made a box."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from halokeras.commands.terminal import progress, wrote
+from halokeras.environment import allotted_cores
 
 if TYPE_CHECKING:
     from halokeras.cosmology.cosmology import Cosmology
@@ -114,7 +114,7 @@ def finish(
             seed=seed,
             orientation=moved,
             force=force,
-            workers=os.cpu_count() or 1,
+            workers=allotted_cores(),
             progress=lambda stage, fraction: show(fraction, stage),
         )
     write_box(box, target)

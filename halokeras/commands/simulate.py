@@ -1,14 +1,15 @@
 """`halopaint simulate`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import JsonOption, or_shipped
+from halokeras.commands.options import JsonOption
 from halokeras.commands.terminal import progress, tell, wrote
+from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
+from halokeras.resources import or_shipped
 
 
 def simulate(
@@ -88,7 +89,7 @@ def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
     with progress("initial conditions") as show:
         box = simulate(
             particles=particles,
-            workers=os.cpu_count() or 1,
+            workers=allotted_cores(),
             progress=lambda stage, fraction: show(fraction, stage),
             **of_the_box,
         )
