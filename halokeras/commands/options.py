@@ -21,6 +21,11 @@ BoxOption = Annotated[
 ]
 
 
+CosmologyIdOption = Annotated[
+    str | None, typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.", show_default="00")
+]
+
+
 ModelOption = Annotated[
     Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
 ]
@@ -36,6 +41,20 @@ RunOption = Annotated[
 ]
 
 
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Realisation: of what is drawn at random.")
+]
+
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Go on though checks refuse the input.")]
+
+
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a file that is there and is something else."),
+]
+
+
 def parse_voxels(text: str) -> tuple[int, int, int]:
     """Read 256, or 512x256x256."""
     sides = text.split("x")
@@ -43,6 +62,13 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
         raise typer.BadParameter(f"{text!r} is neither a number such as 256 nor 512x256x256")
     x, y, z = (int(side) for side in (sides if len(sides) == 3 else 3 * sides))
     return x, y, z
+
+
+def refuse(contradictions: dict[str, object]) -> None:
+    """Refuse options that do not go together: every message whose condition holds, at once."""
+    told = [message for message, holds in contradictions.items() if holds]
+    if told:
+        raise typer.BadParameter("; ".join(told))
 
 
 def load_saved(model: Path) -> "SavedPainter":

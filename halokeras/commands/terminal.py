@@ -16,6 +16,8 @@ from halokeras import environment
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from halokeras.listener import Listener
+
 
 class Verbosity(IntEnum):
     """How much commands say on stderr: trouble only, progress too, tracebacks too."""
@@ -59,6 +61,19 @@ def progress(task: str) -> Iterator[Show]:
             bar.update(identity, completed=done, description=task)
 
         yield show
+
+
+@contextmanager
+def listening(task: str) -> Iterator["Listener"]:
+    """Show on stderr what work on files tells while the block runs."""
+    from halokeras.listener import Listener
+
+    with progress(task) as show:
+        yield Listener(
+            progress=lambda stage, fraction: show(fraction, stage),
+            announce=tell,
+            warn=lambda message: tell("Warning", message, "yellow"),
+        )
 
 
 def load_tensorflow() -> None:

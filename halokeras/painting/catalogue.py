@@ -6,6 +6,7 @@ that were painted nor the pieces that are read leave a trace in it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -138,23 +139,57 @@ def write_catalogue(
             raise ModelError(
                 f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
             )
-        x, y, z = counts.shape
-        names = ["halo_id", *(f"halo_{axis}" for axis in _AXES)]
-        if velocity is not None:
-            names += [f"halo_v{axis}" for axis in _AXES]
-        size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-        about = _about(header, (x, y, z), selection, sub_density is not None)
-        with catalogue_file(target, format, names, size, about) as append:
-            for piece in halos(
-                counts,
-                header.voxel_size,
-                int(header.provenance["draw_seed"]),
-                int(header.provenance["draw_realization"]),
-                sub_density,
-                velocity,
-                progress=progress,
-            ):
-                append(piece)
+        with listed(header, counts, target, format, selection, sub_density, velocity, progress):
+            pass
+
+
+@contextmanager
+def listed(
+    header: Header,
+    counts: Grid,
+    target: Path,
+    format: str = "hdf5",
+    selection: Selection | None = None,
+    sub_density: Grid | None = None,
+    velocity: Grid | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[None]:
+    """Write the catalogue of drawn counts; it takes its name at the end of the block.
+
+    Parameters
+    ----------
+    header
+        What the file of the counts tells.
+    counts
+        Halos per voxel, (nx, ny, nz) uint16.
+    target, format, selection, sub_density, velocity, progress
+        As in `write_catalogue`.
+
+    Raises
+    ------
+    BoxError
+        As `halos`.
+    OutputError
+        As `write_catalogue`.
+    """
+    x, y, z = counts.shape
+    names = ["halo_id", *(f"halo_{axis}" for axis in _AXES)]
+    if velocity is not None:
+        names += [f"halo_v{axis}" for axis in _AXES]
+    size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
+    about = _about(header, (x, y, z), selection, sub_density is not None)
+    with catalogue_file(target, format, names, size, about) as append:
+        for piece in halos(
+            counts,
+            header.voxel_size,
+            int(header.provenance["draw_seed"]),
+            int(header.provenance["draw_realization"]),
+            sub_density,
+            velocity,
+            progress=progress,
+        ):
+            append(piece)
+        yield
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:

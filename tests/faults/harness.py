@@ -73,7 +73,7 @@ def go_on(folder: Path) -> str:
 
 TRAIN = "train --params input/params.json --run out/run"
 RESUME = "resume --run out/run"
-PAINT = "paint --box input/box.h5 --model input/model --no-figure"
+PAINT = "paint --box input/box.h5 --model input/model --no-figure --overwrite"
 COMMANDS = {
     "simulate": Command("simulate --box 00 --size 64 --particles 16 --output out/box.h5"),
     "lpt": Command("lpt --voxels 16 --velocity --output out/density.h5"),
