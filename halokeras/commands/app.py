@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from halokeras.commands.benchmark import benchmark
 from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
+from halokeras.commands.help import PlainHelp
 from halokeras.commands.inspect import inspect
 from halokeras.commands.lpt import lpt
 from halokeras.commands.paint import paint
@@ -89,7 +90,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command, examples in COMMANDS.items():
-    app.command(epilog="\n\n".join(["Examples:", *examples]))(command)
+    app.command(cls=PlainHelp, epilog="\n\n".join(["Examples:", *examples]))(command)
 
 app.add_typer(prepare, name="prepare")
 
