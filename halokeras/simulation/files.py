@@ -29,18 +29,8 @@ class Simulation:
 
     @property
     def path(self) -> Path:
-        """Where it goes if no output is named: what is not the default is in the name."""
-        usual = Simulation(self.box_id, self.seed)
-        parts = [box_name(self.box_id, self.seed).removesuffix(".h5")]
-        if self.size != usual.size:
-            parts.append(f"{self.size:g}Mpc")
-        if self.particles != usual.particles:
-            parts.append(f"{self.particles}particles")
-        if self.voxel_size != usual.voxel_size:
-            parts.append(f"voxel{self.voxel_size:g}")
-        if self.redshift != usual.redshift:
-            parts.append(f"z{self.redshift:g}")
-        return BOXES / f"{'_'.join(parts)}.h5"
+        """Where it goes if no output is named, and where params find it."""
+        return BOXES / box_name(self.box_id, self.seed)
 
 
 def make_density_file(
@@ -112,12 +102,11 @@ def simulate_missing(wanted: BoxParams, told: Listener) -> list[Path]:
         try:
             told.announce("Found", str(find_box(named.id, named.seed)))
         except BoxError:
-            target = BOXES / box_name(named.id, named.seed)
-            simulation = Simulation(
+            missing = Simulation(
                 named.id, named.seed, wanted.size, wanted.particles, redshift=wanted.redshift
             )
-            simulate_file(simulation, target, told)
-            made.append(target)
+            simulate_file(missing, missing.path, told)
+            made.append(missing.path)
     return made
 
 
