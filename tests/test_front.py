@@ -178,6 +178,7 @@ def test_a_painter_is_trained_of_plain_fields(tmp_path, tiny_box):
     assert halokeras.load_painter(best).draws is not None
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_no_log_lines(tmp_path):
     code = (
         "import halokeras, numpy\n"
