@@ -103,7 +103,7 @@ def growth(name: str, sides: list[int], told: Callable[[str], None]) -> list[dic
 def start_up() -> float:
     """Seconds that `halopaint paint` takes on the shipped box, from a cold start."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "import cli; cli.main()", "paint"]
+        command = [sys.executable, "-m", "halokeras", "paint"]
         start = time.perf_counter()
         subprocess.run(command, cwd=folder, capture_output=True, check=True)
         return time.perf_counter() - start

@@ -6,17 +6,18 @@ from pathlib import Path
 from halokeras.boxes.box_file import FORMAT
 from halokeras.errors import BoxError
 from halokeras.inspection.boxes import inspect_box
+from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.inspection.facts import Inspection
-from halokeras.inspection.others import describe_other
 from halokeras.inspection.painters import inspect_painter
 from halokeras.inspection.runs import inspect_run
+from halokeras.inspection.unrecognized import describe_unrecognized
 from halokeras.painters.model_files import ARCHITECTURE, MANIFEST
 from halokeras.storage.stores import is_store, open_store
 from halokeras.training.run_folder import is_run
 
 
 def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: None) -> Inspection:
-    """Tell what `path` is: a box, painted or not, a run, or a saved painter.
+    """Tell what `path` is: a box, painted or not, a catalogue of draws, a run, or a saved painter.
 
     Parameters
     ----------
@@ -43,4 +44,7 @@ def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: Non
             is_box = store.attributes.get("format") == FORMAT
         if is_box:
             return inspect_box(path, progress)
-    raise BoxError(describe_other(path))
+    catalogue = inspect_catalogue(path)
+    if catalogue is not None:
+        return catalogue
+    raise BoxError(describe_unrecognized(path))

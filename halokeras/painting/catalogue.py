@@ -6,6 +6,7 @@ that were painted nor the pieces that are read leave a trace in it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -143,26 +144,59 @@ def write_catalogue(
             raise ModelError(
                 f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
             )
-        if len(counts.shape) > 3:
-            raise BoxError(
-                f"{drawn} holds draws of several channels, whose halos have no catalogue yet; "
-                "draw with a painter of one"
-            )
-        x, y, z = counts.shape
-        names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]
-        size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-        about = _about(header, (x, y, z), selection, sub_density is not None)
-        with catalogue_file(target, format, names, size, about) as append:
-            for piece in halos(
-                counts,
-                header.voxel_size,
-                int(header.provenance["draw_seed"]),
-                int(header.provenance["draw_realization"]),
-                sub_density,
-                velocity,
-                progress=progress,
-            ):
-                append(piece)
+        with listed(header, counts, target, format, selection, sub_density, velocity, progress):
+            pass
+
+
+@contextmanager
+def listed(
+    header: Header,
+    counts: Grid,
+    target: Path,
+    format: str = "hdf5",
+    selection: Selection | None = None,
+    sub_density: Grid | None = None,
+    velocity: Grid | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[None]:
+    """Write the catalogue of drawn counts; it takes its name at the end of the block.
+
+    Parameters
+    ----------
+    header
+        What the file of the counts tells.
+    counts
+        Halos per voxel, (nx, ny, nz) uint16.
+    target, format, selection, sub_density, velocity, progress
+        As in `write_catalogue`.
+
+    Raises
+    ------
+    BoxError
+        As `halos`, or if the counts have several channels.
+    OutputError
+        As `write_catalogue`.
+    """
+    if len(counts.shape) > 3:
+        raise BoxError(
+            f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
+        )
+    x, y, z = counts.shape
+    names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]
+    size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
+    about = _about(header, (x, y, z), selection, sub_density is not None)
+    with catalogue_file(target, format, names, size, about) as append:
+        for piece in halos(
+            counts,
+            header.voxel_size,
+            int(header.provenance["draw_seed"]),
+            int(header.provenance["draw_realization"]),
+            sub_density,
+            velocity,
+            progress=progress,
+        ):
+            append(piece)
+        yield
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, describe, open_box
 from halokeras.errors import BoxError, ModelError
+from halokeras.fields.contrast import Contrast, as_density
 from halokeras.storage.grid import Grid
 from halokeras.storage.grid_file import open_numbers
 
@@ -120,7 +121,11 @@ def open_box_density(path: Path) -> Iterator[Density]:
 
 @contextmanager
 def open_density(
-    path: Path, dataset: str | None, voxel_size: float | None, redshift: float | None
+    path: Path,
+    dataset: str | None,
+    voxel_size: float | None,
+    redshift: float | None,
+    contrast: Contrast = "1+delta",
 ) -> Iterator[Density]:
     """Open a density grid that comes without a description; its cosmology is unstated.
 
@@ -135,6 +140,8 @@ def open_density(
         Comoving side of a voxel [Mpc/h].
     redshift
         Redshift of the density.
+    contrast
+        What the file holds, if it is not rho/mean.
 
     Raises
     ------
@@ -142,25 +149,27 @@ def open_density(
         If the file cannot be read, the array is not a three-dimensional, finite, non-negative
         density of mean 1, or the voxel size or the redshift is missing or out of range.
     """
-    if voxel_size is None:
-        raise BoxError(f"{path} does not tell its voxel size; give it [Mpc/h] with --voxel-size")
-    if redshift is None:
-        raise BoxError(f"{path} does not tell its redshift; give it with --redshift")
+    if voxel_size is None or redshift is None:
+        lacking = {"--voxel-size, in Mpc/h": voxel_size, "--redshift": redshift}
+        named = " and ".join(option for option, value in lacking.items() if value is None)
+        raise BoxError(f"{path} does not describe itself; give {named}")
     provenance = {"density_file": path.name, "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, None, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
-    with open_grid(path, dataset) as grid:
+    with open_grid(path, dataset, contrast=contrast) as grid:
         hashed = hash_fields(voxel_size, redshift, None, provenance, {"density": grid})
         yield Density(grid, header, hashed)
 
 
 @contextmanager
-def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Iterator[Grid]:
+def open_grid(
+    path: Path, dataset: str | None, option: str = "--dataset", contrast: Contrast = "1+delta"
+) -> Iterator[Grid]:
     """Open and check the grid of a density, of whatever voxel size, as `open_density`.
 
     Parameters
     ----------
-    path, dataset
+    path, dataset, contrast
         As there.
     option
         What names the dataset on the command line, for messages.
@@ -170,6 +179,7 @@ def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Ite
     BoxError
         If the file cannot be read, or the array is no density.
     """
-    with open_numbers(path, dataset, option) as grid:
+    with open_numbers(path, dataset, option) as numbers:
+        grid = as_density(numbers, contrast, f"density file {path}")
         check_density(grid, f"density file {path}")
         yield grid

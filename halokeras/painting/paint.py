@@ -35,6 +35,7 @@ LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
 
 Progress = Callable[[float], None]
+Whole = Callable[[Sequence[Grid]], None]
 Place = tuple[slice, slice, slice]
 
 
@@ -257,11 +258,13 @@ def paint_file(
     output: Path,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
+    whole: Whole = lambda counts: None,
 ) -> None:
     """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
 
     Killed half-way, the same call goes on where it stopped and ends with the same bits. With
-    `workers` they paint, and this process only writes.
+    `workers` they paint, and this process only writes. `whole` is called with the counts once they
+    are all there, before the file takes its name.
 
     Raises
     ------
@@ -275,6 +278,7 @@ def paint_file(
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
             partial.counts[place] = painted
             partial.commit(done)
+        whole([partial.counts])
 
 
 def rows_of(
@@ -323,14 +327,21 @@ def painted_file(
     OutputError
         If the file cannot be written, or a part of it is there that belongs to another painting.
     """
-    header = given.header
-    provenance = {**_provenance(given, saved, model), **told}
-    written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
+    written = painted_header(given, saved, model, **told)
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
     shape = counts_shape(saved.painter, given.shape)
     return partial_counts(output, written, shape, dtype, identity, tile)
+
+
+def painted_header(
+    given: Density, saved: SavedPainter, model: str, **told: str | int | float
+) -> Header:
+    """Return what a painted file tells of itself; `told` is added to its provenance."""
+    header = given.header
+    provenance = dict(sorted({**_provenance(given, saved, model), **told}.items()))
+    return Header(header.voxel_size, header.redshift, header.cosmology, provenance)
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:

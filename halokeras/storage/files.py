@@ -105,11 +105,18 @@ def check_writable(target: Path) -> None:
         raise unwritable(target, error) from error
 
 
-def check_absent(target: Path) -> None:
-    """Raise `OutputError` if `target` is there, for a command that never replaces its output."""
-    if target.exists():
+def check_absent(target: Path, overwrite: bool = False) -> None:
+    """Raise `OutputError` if `target` is there and is not to be overwritten."""
+    if target.exists() and not overwrite:
         remove_abandoned(target.parent)
-        raise OutputError(f"{target} exists; remove it, or choose another --output")
+        raise refusal(target, "exists")
+
+
+def refusal(target: Path, reason: str = "is there and holds something else") -> OutputError:
+    """Return the error of an output that is never replaced unasked."""
+    return OutputError(
+        f"{target} {reason}; remove it, choose another --output, or replace it with --overwrite"
+    )
 
 
 class Held(Exception):

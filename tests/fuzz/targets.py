@@ -705,12 +705,12 @@ def _anything(folder: Path) -> None:
 
 def _inspect(folder: Path) -> None:
     from halokeras.inspection.inspect import inspect
-    from halokeras.inspection.others import describe_other
+    from halokeras.inspection.unrecognized import describe_unrecognized
 
     if folder.name.startswith("_run_folder"):
         inspect(folder)
         return
-    look = describe_other if folder.name.startswith(_OTHERS) else inspect
+    look = describe_unrecognized if folder.name.startswith(_OTHERS) else inspect
     for path in sorted(folder.iterdir()):
         look(path)
 

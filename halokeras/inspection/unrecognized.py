@@ -19,7 +19,7 @@ _MOST_ENTRIES = 10_000
 _NAMED = 6
 
 
-def describe_other(path: Path) -> str:
+def describe_unrecognized(path: Path) -> str:
     """Say in one sentence what `path`, which exists, looks like and what to do with it.
 
     Raises
