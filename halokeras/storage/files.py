@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
-from halokeras.storage.unreadable import lock_trouble
 
 _SUFFIX = ".halopaint"
 _CLOCK_TICK = 10**8
@@ -175,9 +174,6 @@ def write_text(target: Path, text: str) -> None:
 
 def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     """Return the error that says why `target` cannot be written, and what to do."""
-    locked = lock_trouble(error)
-    if locked is not None:
-        return OutputError(f"cannot write {target}: {locked}")
     reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
     number = getattr(error, "errno", None)

@@ -19,7 +19,7 @@ from halokeras.errors import BoxError
 from halokeras.storage.checksums import promise
 from halokeras.storage.files import reserve, sync
 from halokeras.storage.store import MOST_ARRAYS, Layout, Store
-from halokeras.storage.unreadable import lock_trouble, reading, unreadable
+from halokeras.storage.unreadable import reading
 
 MOST_STORED = 1100
 """Bytes that a byte of a compressed HDF5 file can hold at most."""
@@ -126,6 +126,7 @@ def new_file(path: Path, room: int, bounds: tuple[int, int] = _V110) -> Iterator
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_libver_bounds(*bounds)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_file_locking(False, True)  # nobody else knows it, and some file systems have none
     creation = _timeless(h5py.h5p.FILE_CREATE)
     room += _STRUCTURE
     reserve(path, room)  # of a full disk HDF5 never hears
@@ -180,12 +181,8 @@ def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) 
 @contextmanager
 def resumed(path: Path) -> Iterator[h5py.File]:
     """Open what `begin` made, to write; raise `BoxError` if it is damaged."""
-    try:
-        file = h5py.File(path, "r+")
-    except OSError as error:
-        if lock_trouble(error) is not None:
-            raise
-        raise unreadable(str(path), error) from error
+    with reading(str(path)):
+        file = h5py.File(path, "r+", locking=False)  # `held` keeps others away
     with file:
         yield file
 

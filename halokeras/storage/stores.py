@@ -148,8 +148,6 @@ def resumed_store(path: Path, name: str) -> Iterator[UnfinishedStore]:
     ------
     BoxError
         If it is damaged, or has no such array.
-    OSError
-        If HDF5 cannot lock it.
     """
     library = _library(path)
     with library.resumed(path) as root:

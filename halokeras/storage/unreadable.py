@@ -49,7 +49,7 @@ def reading(name: str) -> Iterator[None]:
 def unreadable(name: str, error: BaseException) -> BoxError:
     """Return the error that says in one sentence why a file cannot be read, and what helps."""
     reason = (" ".join(str(error).split()) or type(error).__name__).rstrip(".")[:200]
-    locked = lock_trouble(error)
+    locked = _lock_trouble(error)
     if locked is not None:
         return BoxError(f"{name} cannot be read: {locked}")
     if isinstance(error, PermissionError | IsADirectoryError | NotADirectoryError) and error.errno:
@@ -68,7 +68,7 @@ def unreadable(name: str, error: BaseException) -> BoxError:
     )
 
 
-def lock_trouble(error: BaseException) -> str | None:
+def _lock_trouble(error: BaseException) -> str | None:
     """Say what is wrong and what helps if HDF5 could not lock a file; None of any other error."""
     if "unable to lock file" not in str(error):
         return None

@@ -222,5 +222,5 @@ def test_a_lattice_beyond_the_memory_is_refused_before_it_is_read(
 ):
     folder = write(tmp_path / "ic", displacement)
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 2**20)
-    with pytest.raises(BoxError, match=r"16\^3 particles to a lattice of 16 x 16 x 16 need"):
+    with pytest.raises(BoxError, match=r"lattice of 16 x 16 x 16 from 16\^3 particles needs"):
         read(folder)

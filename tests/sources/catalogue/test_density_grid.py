@@ -104,7 +104,7 @@ def test_hdf5_grids_are_read_and_links_are_not_followed(tmp_path):
     np.testing.assert_allclose(found.density, UNIT, rtol=1e-5, atol=1e-6)
     refused(path, "link is a link", dataset="fields/link")
     refused(path, "soft is a link", dataset="fields/soft", contrast="delta")
-    refused(path, "not a dataset stored in the file", dataset="fields/virtual")
+    refused(path, "virtual is virtual", dataset="fields/virtual")
     refused(path, "promised", dataset="fields/huge")
     refused(path, "--dataset", "fields/delta")
     path.write_bytes(path.read_bytes()[:1000])
