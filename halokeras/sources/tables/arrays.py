@@ -1,6 +1,7 @@
 """Columns in NumPy files: structured or (N, 3) arrays in ``.npy``, named arrays in ``.npz``."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,9 +15,10 @@ from halokeras.errors import BoxError
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
     Chunk,
-    Column,
+    TableColumn,
     Table,
     column_of,
+    listed,
     native,
     of_one_length,
     refuse_beyond_memory,
@@ -75,6 +77,14 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
     with ExitStack() as opened:
         try:
             archive = opened.enter_context(zipfile.ZipFile(path))
+            stored = Counter(archive.namelist())
+            if again := [name for name, times in stored.items() if times > 1]:
+                raise BoxError(f"{path} holds {again[0]} twice; write it again")
+            if not any(name.endswith(".npy") for name in stored):
+                raise BoxError(
+                    f"{path} is a zip archive of {listed(list(stored), 3)} and no .npz; unpack it "
+                    "and name a file of it"
+                )
             members = {
                 name.removesuffix(".npy"): name
                 for name in archive.namelist()[:MOST_COLUMNS]
@@ -95,7 +105,7 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
             if shape
         }
         lengths = {
-            name: headers[name][0][0] for name, one in described.items() if isinstance(one, Column)
+            name: headers[name][0][0] for name, one in described.items() if isinstance(one, TableColumn)
         }
         rows, described = of_one_length(lengths, described)
         columns, unusable = sort_out(described)

@@ -203,6 +203,7 @@ def test_a_file_without_rows_has_no_chunks(tmp_path):
 def test_a_column_that_is_missing_or_of_another_kind_is_named(tmp_path):
     path = write(tmp_path / "a.h5", x=X)
     refused(path, "no column mass", "choose from x", numbers=["mass"])
+    write(path, x=X + 0.5)
     with open_table(path) as table, pytest.raises(BoxError, match="does not hold integers"):
         next(table.chunks([], ["x"]))
     with pytest.raises(BoxError, match="no file or folder"), open_table(tmp_path / "none.h5"):

@@ -127,7 +127,7 @@ def test_damaged_text_is_told_in_one_sentence(tmp_path):
     refused(write(tmp_path, "x,id\n1,2.5\n"), "2.5", integers=["id"])
     refused(write(tmp_path, ""), "no header")
     refused(write(tmp_path, "1,2\n3,4\n"), "does not name its columns")
-    refused(write(tmp_path, "x,x\n3,4\n"), "'x' twice")
+    refused(write(tmp_path, "x,x\n3,4\n"), "column x is named twice")
     refused(write(tmp_path, "x\0,y\n3,4\n"), "not text")
 
 

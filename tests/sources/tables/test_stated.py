@@ -6,7 +6,7 @@ import pytest
 from halokeras.errors import BoxError
 from halokeras.painting.catalogue_formats import FORMATS, catalogue_file
 from halokeras.sources.catalogue.columns import choose_columns
-from halokeras.sources.catalogue.stated import (
+from halokeras.sources.tables.stated import (
     stated_box_size,
     stated_particle_mass,
     stated_redshift,
@@ -46,7 +46,8 @@ def test_a_box_that_is_no_cube_is_refused():
         ({"scale_factor": 0.5}, 1),
         ({"Time": 0.25}, 3),
         ({"Time": 13.8}, None),
-        ({"ScalingFactor": 0.5, "Redshift": 0.9}, 0.9),
+        ({"ScalingFactor": 0.5, "Redshift": 1.0}, 1.0),
+        ({"Scale-factor": 0.5, "Time": 0.0137}, 1.0),
         ({}, None),
     ],
 )
