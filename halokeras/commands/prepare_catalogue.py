@@ -59,10 +59,10 @@ def catalogue(
             help="A column that is not guessed right: position, mass, particles, id or parent.",
         ),
     ] = None,
-    length_unit: Annotated[str, typer.Option(help="Mpc/h, kpc/h, Mpc or kpc.")] = "Mpc/h",
-    mass_unit: Annotated[str, typer.Option(help="Msun/h, Msun or 1e10 of them.")] = "Msun/h",
+    length_unit: Annotated[str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.")] = "Mpc/h",
+    mass_unit: Annotated[str, typer.Option(help="Msun/h, Msun, 1e10 or log10 of them.")] = "Msun/h",
     hubble: Annotated[
-        float | None, typer.Option(min=0, help="H0 / 100, for units without 1/h.")
+        float | None, typer.Option(min=0, help="H0 / 100 for units without 1/h, if no file tells it.")
     ] = None,
     origin: Annotated[
         str, typer.Option(help="Of positions: corner, centre or the corner's x,y,z.")
@@ -187,6 +187,7 @@ def catalogue(
         initial_modes=modes_of_file(initial_modes) if initial_modes else None,
         own_seed=our_seed,
         provenance={**made_of, **{key: value for key, value in named.items() if value}},
+        hubble=hubble,
     )
     finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
 

@@ -2,12 +2,12 @@ import pytest
 
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import choose_columns, parse_columns
-from halokeras.sources.tables.table import Column, Table
+from halokeras.sources.tables.table import Table, TableColumn
 
 
 def table(*names, wide=(), kinds=None):
     columns = {
-        name: Column((kinds or {}).get(name, ""), 3 if name in wide else 1) for name in names
+        name: TableColumn((kinds or {}).get(name, ""), 3 if name in wide else 1) for name in names
     }
     return Table("halos.x", "", columns, 0, lambda *_: iter(()))
 

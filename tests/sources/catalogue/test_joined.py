@@ -6,7 +6,7 @@ from halokeras.sources.catalogue.columns import Columns
 from halokeras.sources.catalogue.density_grid import DensityGrid
 from halokeras.sources.catalogue.joined import join
 from halokeras.sources.catalogue.particles import ParticleDensity
-from halokeras.sources.catalogue.read import Catalogue
+from halokeras.sources.catalogue.read import HaloCatalogue
 from halokeras.sources.source import HaloTable
 
 DENSITY = np.ones((8, 8, 8), np.float32)
@@ -15,7 +15,7 @@ NOTHING = {"cosmology": None, "initial_modes": None, "own_seed": None, "provenan
 
 def catalogue(box_size=64.0, redshift=0.3, position=(1.0, 2.0, 3.0)):
     halos = HaloTable(np.array([position]), np.array([1e13]))
-    return Catalogue(halos, Columns(("x", "y", "z")), box_size, redshift, 1e9, {}, ("halos",))
+    return HaloCatalogue(halos, Columns(("x", "y", "z")), box_size, redshift, 1e9, {}, ("halos",))
 
 
 def particles(box_size=64.0, redshift=0.3):
