@@ -59,10 +59,12 @@ def catalogue(
             help="A column that is not guessed right: position, mass, particles, id or parent.",
         ),
     ] = None,
-    length_unit: Annotated[str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.")] = "Mpc/h",
+    length_unit: Annotated[
+        str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.")
+    ] = "Mpc/h",
     mass_unit: Annotated[str, typer.Option(help="Msun/h, Msun, 1e10 or log10 of them.")] = "Msun/h",
     hubble: Annotated[
-        float | None, typer.Option(min=0, help="H0 / 100 for units without 1/h, if no file tells it.")
+        float | None, typer.Option(min=0, help="H0 / 100, for units without 1/h.")
     ] = None,
     origin: Annotated[
         str, typer.Option(help="Of positions: corner, centre or the corner's x,y,z.")

@@ -145,7 +145,8 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     single = [name for name, one in table.columns.items() if one.width == 1]
     # A number of particles is an integer by type; what text holds is told when it is read.
     whole = [name for name in single if table.columns[name].kind in ("", "i", "u")]
-    masses = _present(table, _MASSES_IN_ORDER, single, "mass", "mass" not in named)
+    guessed = "mass" not in named and not named.get("particles")
+    masses = _present(table, _MASSES_IN_ORDER, single, "mass", guessed)
     found = {
         "mass": masses,
         "particles": [] if masses else _present(table, _PARTICLES, whole, "particles"),
@@ -275,7 +276,7 @@ def _present(
     guessed: bool = True,
 ) -> list[str]:
     """Return the usable columns of these names in their order, an exact name before other cases."""
-    found = []
+    found: list[str] = []
     for name in names:
         alike = [name] if name in usable else [one for one in usable if one.lower() == name]
         if len(alike) > 1 and guessed and not found:

@@ -152,8 +152,8 @@ def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -
     seen = f"{path} has values from {least:.3g} with mean {mean:.4g}"
     near_one = abs(mean - 1) <= _TOLERANCE
     deconvolved = (
-        f"{seen}: a density whose window was divided out, which overshoots below 0 beside halos; "
-        "give it as particles were deposited"
+        f"{seen}, but no density of matter is negative; one whose window was divided out "
+        "overshoots below 0, so give it as particles were deposited"
     )
     if contrast == "delta":
         if abs(mean) <= _TOLERANCE and least >= -1:

@@ -70,22 +70,23 @@ def _check_epoch(scales: NDArray[Any], seen: list[float], name: str) -> None:
 
 
 def _no_host(table: Table, parent: str, id: str | None) -> int:
-    """Return the value that stands for no host: -1 where it is no halo's id, or else 0.
+    """Return the value that stands for no host, 0 or -1.
 
-    AHF writes 0, and -1 where its ids count from 0; -1 may also be the last of unsigned ids.
+    AHF writes 0, but -1 where its ids count from 0. Unsigned, -1 may be a halo's id; it is taken
+    for one where 0 is there too.
     """
     ids = [] if id is None else [id]
-    minus_one = zero_is_id = minus_one_is_id = False
+    zero = minus_one = zero_is_id = minus_one_is_id = False
     for chunk in table.chunks([], [*ids, parent]):
-        parents = chunk[parent].astype(np.int64, copy=False)
-        minus_one |= bool((parents == -1).any())
+        zero |= bool((chunk[parent] == 0).any())
+        minus_one |= chunk[parent].dtype.kind == "i" and bool((chunk[parent] == -1).any())
         for name in ids:
             own = chunk[name].astype(np.int64, copy=False)
             zero_is_id |= bool((own == 0).any())
             minus_one_is_id |= bool((own == -1).any())
-    if (minus_one and not minus_one_is_id) or zero_is_id:
+    if zero_is_id or (minus_one and not minus_one_is_id):
         return -1
-    return 0
+    return 0 if zero else -1
 
 
 def _told_hosts(parents: NDArray[Any], none: int) -> NDArray[Any]:

@@ -259,7 +259,7 @@ def _check_masses(name: str, mass: NDArray[Any], per_mass: float, unit: str) -> 
     if (
         len(mass) >= _ENOUGH
         and mass.max() < _HEAVY
-        and _LOGARITHMS[0] < stored[0] <= stored[1] < _LOGARITHMS[1]
+        and _LOGARITHMS[0] < stored[0] < stored[1] < _LOGARITHMS[1]
     ):
         raise BoxError(
             f"{name}: all masses are between {stored[0]:.4g} and {stored[1]:.4g}, as the decimal "

@@ -15,8 +15,8 @@ from halokeras.errors import BoxError
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
     Chunk,
-    TableColumn,
     Table,
+    TableColumn,
     column_of,
     listed,
     native,
@@ -105,7 +105,9 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
             if shape
         }
         lengths = {
-            name: headers[name][0][0] for name, one in described.items() if isinstance(one, TableColumn)
+            name: headers[name][0][0]
+            for name, one in described.items()
+            if isinstance(one, TableColumn)
         }
         rows, described = of_one_length(lengths, described)
         columns, unusable = sort_out(described)

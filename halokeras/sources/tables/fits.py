@@ -27,7 +27,10 @@ from halokeras.sources.tables.table import (
 )
 from halokeras.storage.unreadable import UNREADABLE, unreadable
 
-_LAYOUT = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS")
+_LAYOUT = (
+    *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS"),
+    *("TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL"),
+)
 
 
 @contextmanager
@@ -108,8 +111,7 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
     about = {
         name: value
         for name, value in header.items()
-        if not name.startswith((*_LAYOUT, "NAXIS", "TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL"))
-        and name not in ("COMMENT", "HISTORY", "")
+        if not name.startswith(_LAYOUT) and name not in ("COMMENT", "HISTORY", "")
     }
 
     def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:

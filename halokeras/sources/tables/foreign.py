@@ -1,6 +1,7 @@
 """What a file is that is no table of a format that is read, by how it begins."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 _UNPACK = "unpack it with {}, and name the file in it"
 _FOREIGN: Sequence[tuple[bytes, str, str]] = (
@@ -46,13 +47,14 @@ def describe_foreign(begin: bytes) -> tuple[str, str] | None:
             return looks, remedy
     if begin[257:262] == b"ustar":
         return "a tar archive", _UNPACK.format("tar xf")
-    for order in ("little", "big"):
-        marker = int.from_bytes(begin[:4], order)  # type: ignore[arg-type]
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    for order in orders:
+        marker = int.from_bytes(begin[:4], order)
         if marker in _MARKERS and (marker == 256 or begin[4:8] == b"HEAD"):
             return (
                 "a binary snapshot of Gadget's formats 1 and 2",
                 "write it as HDF5 (SnapFormat=3), or its positions as .npy of (N, 3)",
             )
-        if 0 < marker < 256 and int.from_bytes(begin[4 + marker : 8 + marker], order) == marker:  # type: ignore[arg-type]
+        if 0 < marker < 256 and int.from_bytes(begin[4 + marker : 8 + marker], order) == marker:
             return "records that Fortran or C wrote without a header", "write them as HDF5 or .npy"
     return None

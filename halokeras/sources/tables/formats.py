@@ -120,7 +120,7 @@ def _opener(path: Path) -> Opener:
     kind = _kind(path)
     if any(begin.startswith(magic) for magic in COMPRESSED):
         if FORMATS.get(kind, open_text) is not open_text or kind == ".tar":
-            raise BoxError(f"{path} is a compressed {kind} file; unpack it, and name what was in it")
+            raise BoxError(f"{path} is a packed {kind} file; unpack it, and name what is in it")
         return open_text
     if (foreign := describe_foreign(begin)) is not None:
         raise BoxError(f"{path} is {foreign[0]}; {foreign[1]}")

@@ -94,7 +94,9 @@ def _table(file: h5py.File, path: Path, part: str | None) -> Table:
 def _group(group: h5py.Group, name: str, part: str, about: dict[str, Any], depth: int) -> Table:
     described = _described(group, depth)
     lengths = {
-        column: len(group[column]) for column, one in described.items() if isinstance(one, TableColumn)
+        column: len(group[column])
+        for column, one in described.items()
+        if isinstance(one, TableColumn)
     }
     rows, described = of_one_length(lengths, described)
     columns, unusable = sort_out(described)

@@ -12,10 +12,10 @@ _PAIR = re.compile(
     r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])\s*([^;,]*)"
 )
 _UNITS = (
-    ("mass_unit", re.compile(r"units:.*\bmass\w* in ([^,;()]+)|^mvir: halo mass \(([^)]+)\)", re.I)),
+    ("mass_unit", re.compile(r"units:.*\bmass\w* in ([^,;()]+)|^mvir: halo mass \((.+?)\)", re.I)),
     (
         "length_unit",
-        re.compile(r"units:.*\bpositions? in ([^,;()]+)|^x/y/z: halo position \(([^)]+)\)", re.I),
+        re.compile(r"units:.*\bpositions? in ([^,;()]+)|^x/y/z: halo position \((.+?)\)", re.I),
     ),
 )
 """Of Rockstar's comments, and of consistent-trees', which describe every column."""

@@ -89,8 +89,9 @@ def stated_redshift(about: About, name: str = "the file") -> float | None:
             scales[key] = float(scale)
     if scales:
         _agreed(name, "scale factor", scales, _SAME_SCALE)
-        exact = redshift if "redshift" in scales else 1 / next(iter(scales.values())) - 1
-        return max(float(exact), 0.0)
+        if isinstance(redshift, int | float) and "redshift" in scales:
+            return max(float(redshift), 0.0)
+        return max(1 / next(iter(scales.values())) - 1, 0.0)
     time = told.get(_TIME)
     return 1 / float(time) - 1 if isinstance(time, int | float) and 0 < time <= 1 else None
 
@@ -112,9 +113,9 @@ def stated_particle_mass(about: About, mass_factor: float) -> float | None:
 
 
 def stated_cosmology(about: About) -> dict[str, float]:
-    """Return what the file tells of ``h``, ``omega_m``, ``omega_b``, ``sigma8``, ``n_s``, ``w0``."""
+    """Return what a file tells of ``h``, ``omega_m``, ``omega_b``, ``sigma8``, ``n_s``, ``w0``."""
     told = {re.sub(r"[\W_]", "", name): value for name, value in _numbers(about).items()}
-    found = {}
+    found: dict[str, float] = {}
     for parameter, names in _COSMOLOGY.items():
         low, high = _RANGES[parameter]
         for name in names:

@@ -196,7 +196,9 @@ def unit_in(description: Any) -> str | None:
     return found[1] if found else None
 
 
-def sort_out(described: Mapping[str, TableColumn | str]) -> tuple[dict[str, TableColumn], dict[str, str]]:
+def sort_out(
+    described: Mapping[str, TableColumn | str],
+) -> tuple[dict[str, TableColumn], dict[str, str]]:
     """Part columns that can be read from the reasons why others cannot."""
     usable = {name: one for name, one in described.items() if isinstance(one, TableColumn)}
     return usable, {name: one for name, one in described.items() if isinstance(one, str)}

@@ -43,6 +43,7 @@ _NUMBER = re.compile(
 )
 _FORTRAN = re.compile(rb"(?<=[\d.])[dD](?=[-+]?\d)")
 """The exponent of Fortran's double precision, as in ``1.5D+12``."""
+_TREE = re.compile(rb"^#tree \d", re.MULTILINE)
 _EPOCH = "scale"
 """The column in which consistent-trees tells the scale factor."""
 _AHF_REDSHIFT = re.compile(r"\.z(\d+\.\d+)\.AHF_halos")
@@ -269,14 +270,14 @@ def _layout(head: bytes, path: Path) -> Layout:
     if comments and comments[0].startswith("%ECSV"):
         yaml = [_decoded(one).removeprefix("# ") for one in lines[1 : len(comments)]]
         return _ecsv(yaml, first, start + len(line), path)
-    words, delimiter, in_comment = _named(comments, first, path)
-    if not in_comment:
-        start += len(line)
-    if b"\n#tree " in head[start:] or head[start:].startswith(b"#tree "):
+    if _TREE.search(head):
         raise BoxError(
             f"{path} holds the merger trees of consistent-trees, halos of all epochs; name the "
             "hlist of one epoch"
         )
+    words, delimiter, in_comment = _named(comments, first, path)
+    if not in_comment:
+        start += len(line)
     if len(words) > MOST_COLUMNS:
         raise BoxError(f"{path} has {len(words):,} columns; a table has {MOST_COLUMNS:,} at most")
     parted = [_name_and_unit(word) for word in _unnumbered(words)]
@@ -305,11 +306,6 @@ def _named(comments: Sequence[str], first: str, path: Path) -> tuple[list[str], 
             return named, delimiter, True
         if delimiter == "\t" and len(named) == len(first.split()):  # AHF ends lines with a tab
             return named, " ", True
-    if words == [words[0]] and len(told) and any(one.startswith("tree") for one in told):
-        raise BoxError(
-            f"{path} holds the merger trees of consistent-trees, halos of all epochs; name the "
-            "hlist of one epoch"
-        )
     raise BoxError(
         f"{path} does not name its columns; put a first line of {len(words)} names into it"
     )

@@ -21,6 +21,11 @@ _LENGTHS = {
     "m": 100 / CENTIMETRES,
     "cm": 1 / CENTIMETRES,
 }
+_STATED = {
+    "length": {"Mpc": 1.0, "kpc": 1e-3, "pc": 1e-6, "Gpc": 1e3, "cm": 1 / CENTIMETRES},
+    "mass": {"Msun": 1.0},
+}
+"""Units as users state them."""
 _SUN = r"m?(?:sun|sol|odot|☉|⊙)|sol(?:ar)?mass(?:es)?"
 _PER_H = r"(?:/h|h-1|/littleh|littleh-1|/h0|/h100)"
 _NUMBER = re.compile(
@@ -32,10 +37,14 @@ _MASS = re.compile(rf"({_PER_H})?(?:({_SUN})|(k?g))({_PER_H})?")
 _LOGARITHM = re.compile(r"log_?(?:10)?[\s\[(]*(?:m(?!_?s[uo])\w*\s*/\s*)?(.*)")
 """Of a mass, such as ``log10(M/(Msun/h))``."""
 _WORDS = frozenset(
-    "gpc mpc kpc pc cmpc ckpc pmpc pkpc mpccm kpccm h littleh hinv msun sun sol m_sun solmass "
-    "km s sec yr myr gyr cm m g kg k kev ev erg comoving physical proper peculiar e deg rad log "
-    "lsun au msol".split()
+    (
+        *("gpc", "mpc", "kpc", "pc", "cmpc", "ckpc", "pmpc", "pkpc", "mpccm", "kpccm", "km", "m"),
+        *("cm", "au", "h", "littleh", "hinv", "msun", "m_sun", "msol", "solmass", "sun", "sol"),
+        *("g", "kg", "s", "sec", "yr", "myr", "gyr", "k", "ev", "kev", "erg", "lsun", "deg", "rad"),
+        *("comoving", "physical", "proper", "peculiar", "log", "e"),
+    )
 )
+"""Of which the units of catalogues are made."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +81,11 @@ class Unit:
     @property
     def name(self) -> str:
         """How a user states it."""
-        known = {"length": {"Mpc": 1.0, "kpc": 1e-3, "pc": 1e-6, "Gpc": 1e3}, "mass": {"Msun": 1.0}}
-        if self.dimension == "length":
-            known["length"]["cm"] = 1 / CENTIMETRES
-        for base, size in known[self.dimension].items():
-            if abs(self.size / size - 1) < SAME:
-                break
-        else:
-            base = next(iter(known[self.dimension]))
-            base = f"{float(f'{self.size:.3g}'):g} {base}".replace("e+0", "e").replace("e+", "e")
+        known = _STATED[self.dimension]
+        base = next((name for name, size in known.items() if abs(self.size / size - 1) < SAME), "")
+        if not base:
+            number = f"{float(f'{self.size:.3g}'):g}".replace("e+0", "e").replace("e+", "e")
+            base = f"{number} {next(iter(known))}"
         text = f"{'physical ' * self.physical}{base}{'/h' * self.per_h}"
         return f"log10 {text}" if self.logarithm else text
 
@@ -116,6 +121,8 @@ def parse_unit(text: str) -> Unit | None:
 
 def is_unit(text: str) -> bool:
     """Whether what stands in the brackets of ``x(kpc/h)`` is a unit, and not ``500c`` or ``x``."""
+    if re.fullmatch(r"\d+[A-Za-z]+", text):  # an overdensity
+        return False
     words = re.findall(r"[A-Za-z_]+", text)
     return bool(words) and all(word.lower() in _WORDS for word in words)
 

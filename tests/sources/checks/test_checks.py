@@ -15,7 +15,7 @@ from halokeras.sources.checks.checks import check_source
 from halokeras.sources.checks.findings import Verdict
 from halokeras.sources.source import HaloTable, Source
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = sorted(shipped("boxes").glob("*.h5"))
 
 

@@ -6,13 +6,13 @@ import pytest
 from halokeras.errors import BoxError
 from halokeras.painting.catalogue_formats import FORMATS, catalogue_file
 from halokeras.sources.catalogue.columns import choose_columns
+from halokeras.sources.catalogue.units import declared_unit
+from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
     stated_box_size,
     stated_particle_mass,
     stated_redshift,
 )
-from halokeras.sources.catalogue.units import declared_unit
-from halokeras.sources.tables.formats import open_table
 
 
 @pytest.mark.parametrize(
