@@ -12,6 +12,7 @@ import numpy as np
 from halokeras.errors import BoxError
 from halokeras.sources.tables.table import (
     NAMED_TWICE,
+    USUAL_PARTS,
     Chunk,
     Table,
     TableColumn,
@@ -31,6 +32,9 @@ _LAYOUT = (
     *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS"),
     *("TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL"),
 )
+
+_USUAL = tuple(name for name in USUAL_PARTS if not name.isdigit())
+"""Names of tables, as a number here is a place in the file."""
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
         number if not unit.name or times[unit.name] > 1 else unit.name: unit
         for number, unit in units.items()
     }
-    chosen = choose_part(list(named), path) if part is None else part
+    chosen = choose_part(list(named), path, _USUAL) if part is None else part
     if times[chosen] > 1:
         same = [number for number, unit in units.items() if unit.name == chosen]
         raise BoxError(

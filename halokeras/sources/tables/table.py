@@ -235,13 +235,13 @@ def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
     return about
 
 
-def choose_part(names: Sequence[str], path: Path) -> str:
-    """Choose among the tables of a file: the only one, or the only one of a usual name."""
+def choose_part(names: Sequence[str], path: Path, usual: Sequence[str] = USUAL_PARTS) -> str:
+    """Choose among the tables of a file: the only one, or the only one of a `usual` name."""
     if len(names) == 1:
         return names[0]
-    usual = [name for name in ("", *USUAL_PARTS) if name in names]
-    if len(usual) == 1:
-        return usual[0]
+    known = [name for name in ("", *usual) if name in names]
+    if len(known) == 1:
+        return known[0]
     shown = listed([name or "/" for name in names])
     raise BoxError(f"{path} holds the tables {shown}; choose one with --table")
 

@@ -8,15 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
+from halokeras.sources.tables import text_rows
 from halokeras.sources.tables.astropy_meta import read_meta
 from halokeras.sources.tables.header_text import stated_in_comments
 from halokeras.sources.tables.table import (
@@ -29,6 +28,7 @@ from halokeras.sources.tables.table import (
     mask_out,
     needs,
 )
+from halokeras.sources.tables.text_rows import FORTRAN, TextRows, read_integers
 from halokeras.sources.tables.unit_text import is_unit
 from halokeras.storage.unreadable import UNREADABLE, unreadable
 
@@ -37,18 +37,13 @@ COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 
 _HEAD = 2**20
 """Bytes in which the header must end, and the longest line."""
-_BLOCK = 2**22
 _NUMBER = re.compile(
     r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE
 )
-_FORTRAN = re.compile(rb"(?<=[\d.])[dD](?=[-+]?\d)")
-"""The exponent of Fortran's double precision, as in ``1.5D+12``."""
 _TREE = re.compile(rb"^#tree \d", re.MULTILINE)
 _EPOCH = "scale"
 """The column in which consistent-trees tells the scale factor."""
 _AHF_REDSHIFT = re.compile(r"\.z(\d+\.\d+)\.AHF_halos")
-_EXACT = 2.0**53
-"""Whole numbers from which double precision does not tell neighbours apart."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
             file.seek(layout.start)
-            body = _Body(file, layout.delimiter == " ", layout.fortran)
+            body = TextRows(file, layout.delimiter == " ", layout.fortran)
             if not body.has_rows():
                 return
             names = [*dict.fromkeys((*numbers, *integers))]
@@ -110,7 +105,7 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
             types |= dict.fromkeys(masks.values(), pyarrow.bool_())
             batches = arrow_csv.open_csv(
                 body,
-                arrow_csv.ReadOptions(column_names=unique, block_size=_BLOCK),
+                arrow_csv.ReadOptions(column_names=unique, block_size=text_rows.BLOCK),
                 arrow_csv.ParseOptions(delimiter=layout.delimiter),
                 arrow_csv.ConvertOptions(
                     include_columns=list(types), column_types=types, strings_can_be_null=True
@@ -121,11 +116,13 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
                 for name in names:
                     column = batch.column(name)
                     if name in integers:
-                        chunk[name] = _integers(column, str(path), name)
+                        chunk[name] = read_integers(column, str(path), name)
                     else:
                         chunk[name] = column.to_numpy(zero_copy_only=False).astype(np.float64)
                     if name in masks:
                         lacking = batch.column(masks[name]).to_numpy(zero_copy_only=False)
+                        if name in integers and lacking.any():
+                            raise UnreadableColumn(str(path), name, "has rows without a value")
                         chunk[name] = mask_out(chunk[name], lacking.astype(bool))
                 yield chunk
 
@@ -154,94 +151,6 @@ def _unique(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         f"{name} ({number})" if times[name] > 1 else name for number, name in enumerate(names)
     ]
     return unique, {name: NAMED_TWICE for name, count in times.items() if count > 1}
-
-
-def _integers(column: Any, path: str, name: str) -> NDArray[Any]:
-    """Read whole numbers exactly, in whatever way they are written."""
-    arrow_compute = needs("pyarrow.compute", "catalogues", path)
-    pyarrow = needs("pyarrow", "catalogues", path)
-    if column.null_count:
-        raise UnreadableColumn(path, name, "has rows without a value")
-    written = arrow_compute.utf8_trim_whitespace(column)
-    for kind in (pyarrow.int64(), pyarrow.uint64()):
-        try:
-            exact: NDArray[Any] = arrow_compute.cast(written, kind).to_numpy(zero_copy_only=False)
-        except pyarrow.ArrowInvalid:
-            continue
-        return exact
-    try:
-        real = arrow_compute.cast(written, pyarrow.float64()).to_numpy(zero_copy_only=False)
-        if (np.abs(real) < _EXACT).all():
-            if (real == np.floor(real)).all():
-                return cast(NDArray[Any], real.astype(np.int64))
-            raise UnreadableColumn(path, name, f"does not hold integers ({written[0]})")
-        values = [Decimal(one) for one in written.to_pylist()]
-        if any(one % 1 for one in values):
-            raise UnreadableColumn(path, name, "does not hold integers")
-        whole = [int(one) for one in values]
-        if min(whole) < -(2**63) or max(whole) >= 2**64:
-            raise UnreadableColumn(path, name, "holds integers of more than 64 bits")
-    except (pyarrow.ArrowInvalid, InvalidOperation) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UnreadableColumn(path, name, f"does not hold integers ({reason})") from error
-    # -1 beside numbers of 64 bits is the last of them
-    return np.array([one % 2**64 for one in whole], np.uint64).view(np.int64)
-
-
-class _Body:
-    """The rows of an open file for pyarrow, whole lines at a time, runs of blanks as one space."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes], collapse: bool, fortran: bool) -> None:
-        self._file = file
-        self._collapse = collapse
-        self._fortran = fortran
-        self._begun = b""
-
-    def has_rows(self) -> bool:
-        """Whether anything but blank lines is left."""
-        while block := self._file.read(_BLOCK):
-            block = block.lstrip()
-            if block:
-                self._begun = block
-                return True
-        return False
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes, none at the end of the file."""
-        block = self._begun + self._file.read(max(size - len(self._begun), 0))
-        if len(block) > size:
-            self._begun = block[size:]
-            return block[:size]
-        if not self._collapse and not self._fortran:
-            self._begun = b""
-            return block
-        stop = block.rfind(b"\n") + 1 if len(block) == size else len(block)
-        if not stop and block:
-            raise ValueError(f"a line has more than {size} characters")
-        self._begun = block[stop:]
-        lines = _FORTRAN.sub(b"E", block[:stop]) if self._fortran else block[:stop]
-        return _collapsed(lines) if self._collapse else lines
-
-    def readable(self) -> bool:
-        """As pyarrow asks of a file."""
-        return True
-
-    def close(self) -> None:
-        """Leave the file to its owner."""
-        self.closed = True
-
-
-def _collapsed(lines: bytes) -> bytes:
-    """Divide the words of whole lines by one space each."""
-    blank = np.frombuffer(lines, np.uint8) <= ord(" ")
-    if not (blank[1:] & blank[:-1]).any() and b"\t" not in lines:  # much faster than replacing
-        return lines.lstrip(b" ")
-    lines = lines.replace(b"\t", b" ").replace(b"\r\n", b"\n")
-    while b"  " in lines:
-        lines = lines.replace(b"  ", b" ")
-    return lines.replace(b"\n ", b"\n").replace(b" \n", b"\n").lstrip(b" ")
 
 
 def _layout(head: bytes, path: Path) -> Layout:
@@ -288,7 +197,7 @@ def _layout(head: bytes, path: Path) -> Layout:
         about.setdefault("scale_factor", epoch)
     if found := _AHF_REDSHIFT.search(path.name):
         about.setdefault("redshift", float(found[1]))
-    fortran = _FORTRAN.search(head, start) is not None
+    fortran = FORTRAN.search(head, start) is not None
     return Layout(names, [unit for _, unit in parted], delimiter, start, about, fortran=fortran)
 
 

@@ -167,3 +167,16 @@ def test_a_real_density_that_is_half_a_voxel_off_is_named_and_mended(name):
     arguments = (source, fields["density_nbody"], counts, voxel_size)
     wrong = refusal(*arguments, density_scheme="2lpt")
     assert "looks like nbody" in wrong
+
+
+def test_masses_of_no_known_unit_are_refused_where_the_factor_is_large(shipped_box):
+    source, density, counts, voxel_size = shipped_box
+    logarithms = 1e10 * np.log10(source.halos.mass.astype(float))
+    lost = replace(source, halos=HaloTable(source.halos.position, logarithms))
+    told = refusal(lost, density, counts, voxel_size)
+    assert "times their mass" in told and "no known unit" in told
+    some = slice(None, None, 10)  # a tenth of a catalogue is still one
+    halos = HaloTable(source.halos.position[some], source.halos.mass[some])
+    few = count(halos.position, density.shape, voxel_size)
+    report = check_source(replace(source, halos=halos), density, few, voxel_size)
+    assert any("no known unit" in one.text for one in report.of(Verdict.WARNING))
