@@ -219,7 +219,7 @@ def _check_units(
         unknown = check_unit(table.name, name, declared, unit, option, redshift)
         if unknown is not None:
             said.append(unknown)
-        elif declared:
+        elif isinstance(declared, str) and declared.strip():
             agreed.append(f"{name} in {declared}")
     if agreed:
         said.append(f"The file itself gives {', '.join(agreed)}.")
