@@ -23,7 +23,6 @@ from halokeras.evaluation.scorecard import TRANSFER_TOLERANCE, TRANSFER_UP_TO, S
 from halokeras.fields.slab import Slab, project
 from halokeras.fields.spectra import Spectra, fine_edges, measure
 from halokeras.storage.files import whole_file
-from halokeras.storage.grid import Grid
 
 _REFERENCE = "black"
 _PAINTED = "#0072B2"
@@ -116,15 +115,14 @@ def scorecard_figures(
     return paths
 
 
-def painted_slices(density: Grid, counts: Grid, voxel_size: float, path: Path) -> None:
-    """Draw a slice of a density (rho/mean) beside the counts painted on it.
+def painted_slices(slab: Slab, path: Path) -> None:
+    """Draw a slice of a ``density`` (rho/mean) beside the counts ``painted`` on it.
 
     Raises
     ------
     OutputError
         If `path` cannot be written.
     """
-    slab = project({"density": density, "painted": counts}, voxel_size)
     panels = [
         density_panel(slab, "density", "matter density"),
         counts_panel(slab, "painted", "painted halos", slab.columns["painted"]),

@@ -15,9 +15,14 @@ from halokeras.evaluation.figures import (
     shade_beyond_nyquist,
 )
 from halokeras.evaluation.scorecard import score
+from halokeras.fields.slab import project
 
 VOXEL = 4.0
 NAMES = ("slices", "spectra", "histogram")
+
+
+def slab_of(density, counts):
+    return project({"density": density, "painted": counts}, VOXEL)
 
 
 def fields(shape):
@@ -74,13 +79,13 @@ def test_wavenumbers_beyond_nyquist_are_shaded():
 
 def test_a_painted_box_needs_no_reference(tmp_path):
     density, counts = fields((16, 12, 10))
-    painted_slices(density, counts, VOXEL, tmp_path / "paint.png")
+    painted_slices(slab_of(density, counts), tmp_path / "paint.png")
     wide = imread(tmp_path / "paint.png").shape
     assert wide[1] > wide[0]
 
 
 def test_empty_counts_and_an_even_density_can_be_drawn(tmp_path):
-    painted_slices(np.ones((8, 8, 8)), np.zeros((8, 8, 8)), VOXEL, tmp_path / "empty.png")
+    painted_slices(slab_of(np.ones((8, 8, 8)), np.zeros((8, 8, 8))), tmp_path / "empty.png")
     assert imread(tmp_path / "empty.png").std() > 0.05
 
 
@@ -92,7 +97,7 @@ def test_only_the_slab_in_the_middle_is_drawn(tmp_path):
     pictures = []
     for number, field in enumerate((counts, outside, inside)):
         path = tmp_path / f"{number}.png"
-        painted_slices(density, field, VOXEL, path)
+        painted_slices(slab_of(density, field), path)
         pictures.append(imread(path))
     np.testing.assert_array_equal(pictures[0], pictures[1])
     assert pictures[0].shape != pictures[2].shape or (pictures[0] != pictures[2]).any()
@@ -102,4 +107,4 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     density, counts = fields((8, 8, 8))
     with pytest.raises(OutputError, match="cannot write"):
-        painted_slices(density, counts, VOXEL, tmp_path / "file" / "paint.png")
+        painted_slices(slab_of(density, counts), tmp_path / "file" / "paint.png")

@@ -17,8 +17,9 @@ import h5py
 import numpy as np
 from scipy import fft
 
-from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
-from halokeras.boxes.box_file import Header, read_box, write_box, write_header
+from halokeras.boxes.box import Box, box_arrays, box_hash, halo_counts
+from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
@@ -134,7 +135,10 @@ def _density(side: int = 8) -> np.ndarray:
 def _box() -> Box:
     rng = np.random.default_rng(2)
     halos = Halos(
-        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"), rng.uniform(1e12, 1e14, 20).astype("f4")
+        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"),
+        rng.uniform(1e12, 1e14, 20).astype("f4"),
+        id=np.arange(20),
+        velocity=rng.normal(0, 300, (20, 3)).astype("f4"),
     )
     told = {"box_id": "00", "seed": 7, "density_scheme": "2lpt", "particle_mass": 3e10}
     return Box(4.0, 0.3, COSMOLOGY, density=_density(), halos=halos, provenance=told)
@@ -148,11 +152,11 @@ def _boxes(folder: Path) -> None:
     write_box(Box(4.0, 0.0, None, counts=counts), folder / "counts" / "box.h5")
     box = _box()
     with h5py.File(folder / "unsealed" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         for name, values in box_arrays(box).items():
             file.create_dataset(name, data=values, chunks=True, compression="gzip")
     with h5py.File(folder / "moving" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         file["density"] = box.density
         file["velocity"] = np.ones((3, *box.shape), np.float32)
 
@@ -194,7 +198,7 @@ def _write_zarr(path: Path, version: int) -> None:
 
     group = zarr.open_group(str(path), mode="w", zarr_format=version)
     box = _box()
-    write_header(group, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+    group.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
     for name, array in (("density", box.density), ("counts", halo_counts(box))):
         stored = group.create_array(name, shape=box.shape, chunks=(8, 8, 4), dtype="float32")
         stored[...] = array
@@ -477,23 +481,29 @@ def _networks() -> Any:
     """TensorFlow is imported by the targets that need it, once."""
     import keras
 
-    from halokeras.networks.painter import Painter
+    from halokeras.networks.painter import built_painter
 
     keras.utils.set_random_seed(3)
-    return Painter
+    return built_painter
 
 
 def _painters(folder: Path) -> None:
-    painter_class = _networks()
+    build = _networks()
+    from halokeras.painter_params import InceptionParams
     from halokeras.painters.count_law import CountLaw
     from halokeras.painters.model_store import DrawModel, save_painter
     from halokeras.painters.provenance import fingerprint
 
-    painter = painter_class(
-        blocks=1, filters=2, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
+    painter = build(
+        InceptionParams(
+            blocks=1,
+            filters=2,
+            kernel_sizes=(3, 1),
+            head_layers=1,
+            head_filters=2,
+            output="softplus",
+        )
     )
-    side = 2 * painter.margin + 1
-    painter(np.ones((1, side, side, side, 1), dtype=np.float32))
     for number, variable in enumerate(painter.weights):
         drawn = np.random.default_rng(number).uniform(0, 0.3, variable.shape)
         variable.assign(drawn.astype(np.float32))
@@ -534,7 +544,7 @@ def seal(folder: Path) -> None:
 
 @cache
 def _gan() -> Any:
-    from halokeras.training.run import build_gan
+    from halokeras.training.build import build_gan
 
     painter = {"blocks": 1, "filters": 1, "kernel_sizes": [1], "head_layers": 0}
     critic = {"filters": [1], "kernel_sizes": [2], "strides": [1]}
@@ -705,12 +715,12 @@ def _anything(folder: Path) -> None:
 
 def _inspect(folder: Path) -> None:
     from halokeras.inspection.inspect import inspect
-    from halokeras.inspection.others import describe_other
+    from halokeras.inspection.unrecognized import describe_unrecognized
 
     if folder.name.startswith("_run_folder"):
         inspect(folder)
         return
-    look = describe_other if folder.name.startswith(_OTHERS) else inspect
+    look = describe_unrecognized if folder.name.startswith(_OTHERS) else inspect
     for path in sorted(folder.iterdir()):
         look(path)
 

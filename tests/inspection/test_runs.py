@@ -65,7 +65,7 @@ def test_a_run_tells_its_progress_and_best(run, tiny_model):
     (run / "finished").write_text("80 steps\n")
     found = inspect(run)
     assert found.to_json()["progress"]["state"] == "finished"
-    assert found.advice == f"halopaint paint --model {run / 'best'}"
+    assert found.advice == f"halopaint paint --model {run}"
 
 
 def test_a_damaged_best_painter_is_a_problem_of_the_run(run, tiny_model):

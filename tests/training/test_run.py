@@ -110,6 +110,19 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
     assert params == run_module.load_params(folder / "params.json")
 
 
+def test_a_run_that_keeps_the_last_painter_keeps_it_as_it_is(boxes, tmp_path):
+    params = tiny_params(boxes, calibrate_mean=False, moving_average=0.0)
+    run = params.run.model_copy(update={"keep": "last"})
+    params = params.model_copy(update={"run": run})
+    train(params, tmp_path / "run", ignore)
+    saved = load_painter(tmp_path / "run" / "best")
+    assert saved.provenance.step == 22
+    gan = build_gan(params)
+    assert run_module.Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
+    for ours, theirs in zip(saved.painter.get_weights(), gan.painter.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 # step 5 is validated and 18 saved: what belongs to a step is done before the run stops;
 # a movie and TensorBoard only look on
 @pytest.mark.slow

@@ -1,11 +1,11 @@
 """A run that is watched: the same weights, and what it leaves to look at."""
 
 import pytest
+from halokeras.training.watch import Allowance
 
 from halokeras.errors import RunError
 from halokeras.training import tensorboard
 from halokeras.training.history import Row, Validated
-from halokeras.training.watch import Allowance
 
 
 def test_pictures_take_no_more_than_their_share(monkeypatch):

@@ -7,8 +7,10 @@ nbodykit, and our own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
 from halokeras.sources.tables.table import Table, listed
 
@@ -66,8 +68,15 @@ _PARENTS = (
     *("halo_upid", "upid", "halo_pid", "pid", "parent_id", "halo_parent_id", "parentid"),
     *("hosthalo", "hosthaloid", "soap/hosthaloindex"),
 )
+_FURTHER: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "velocity": [("vx", "vy", "vz"), ("vel",), ("velocity",)],
+    "mass_virial": [("mvir",), ("mass_mvir",)],
+    "mass_200b": [("m200b",), ("mass_200b",), ("m_200b",), ("group_m_mean200",)],
+    "mass_200c": [("m200c",), ("mass_200cr",), ("m_200c",), ("group_m_crit200",)],
+}
+"""Names beside halotools' that tell what a column is, though not in which unit."""
 _MASSES_IN_ORDER = tuple(name for names in _MASSES for name in names)
-MEANINGS = ("position", "mass", "particles", "id", "parent")
+MEANINGS = tuple(COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,8 @@ class Columns:
         Further columns that could be the mass.
     other_positions
         And the position.
+    further
+        What there is of the other columns of halos, by our name of each.
     """
 
     position: tuple[str, ...]
@@ -97,15 +108,17 @@ class Columns:
     parent: str | None = None
     other_masses: tuple[str, ...] = ()
     other_positions: tuple[str, ...] = ()
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Say what was chosen, for the report."""
         chosen = [f"position = {','.join(self.position)}"]
         chosen += [
             f"{meaning} = {name}"
-            for meaning in MEANINGS[1:]
+            for meaning in ("mass", "particles", "id", "parent")
             if (name := getattr(self, meaning)) is not None
         ]
+        chosen += [f"{meaning} = {','.join(names)}" for meaning, names in self.further.items()]
         others = [
             f"{listed(names)} could be the {meaning} too"
             for meaning, names in (("position", self.other_positions), ("mass", self.other_masses))
@@ -139,7 +152,8 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
         that could be meant differ in case only.
     """
     named = _named(table, given or {})
-    position, other_positions = named.pop("position", None), []
+    ours = table.about.get("format") == FORMAT
+    position, other_positions = named.get("position"), []
     if position is None:
         position, *other_positions = _positions(table)
     single = [name for name, one in table.columns.items() if one.width == 1]
@@ -147,22 +161,27 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     whole = [name for name in single if table.columns[name].kind in ("", "i", "u")]
     guessed = "mass" not in named and not named.get("particles")
     masses = _present(table, _MASSES_IN_ORDER, single, "mass", guessed)
+    parents = ("parent",) * ours + _PARENTS
     found = {
         "mass": masses,
         "particles": [] if masses else _present(table, _PARTICLES, whole, "particles"),
         "id": _present(table, _IDS, single, "id", "id" not in named),
-        "parent": _present(table, _PARENTS, single, "parent", "parent" not in named),
-        **named,
+        "parent": _present(table, parents, single, "parent", "parent" not in named),
     }
+    found |= {meaning: names for meaning, names in named.items() if meaning in found}
     if named.get("particles") and "mass" not in named:
         found["mass"] = []
     chosen = {meaning: names[0] if names else None for meaning, names in found.items()}
     others = tuple(name for name in masses if chosen["mass"] and name != chosen["mass"])
+    further = _further(table, named, ours)
+    if chosen["particles"]:
+        further.pop("particles", None)
     return Columns(
         tuple(position),
         **chosen,
         other_masses=others,
         other_positions=tuple(",".join(names) for names in other_positions),
+        further=further,
     )
 
 
@@ -191,12 +210,12 @@ def _named(table: Table, given: Mapping[str, str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for meaning, names in given.items():
         parts = [name.strip() for name in names.split(",") if name.strip()]
-        if (meaning == "position" and len(parts) not in (1, 3)) or (
-            meaning != "position" and len(parts) > 1
-        ):
+        vector = bool(COLUMNS[meaning].shape)
+        none = not parts and meaning != "position"
+        if len(parts) not in ((1, 3) if vector else (1,)) and not none:
+            wanted = "one of three numbers or three of one" if vector else "one"
             raise BoxError(
-                f"--columns {meaning}={names} names {len(parts)} columns; a position has one of "
-                "three numbers or three of one, everything else has one"
+                f"--columns {meaning}={names} names {len(parts)} columns; a {meaning} has {wanted}"
             )
         named[meaning] = [_as_written(table, part) for part in parts]
     _check_widths(table, named)
@@ -214,7 +233,7 @@ def _as_written(table: Table, name: str) -> str:
 
 def _check_widths(table: Table, named: Mapping[str, Sequence[str]]) -> None:
     for meaning, names in named.items():
-        wanted = 3 if meaning == "position" and len(names) == 1 else 1
+        wanted = 3 if COLUMNS[meaning].shape and len(names) == 1 else 1
         for name in names:
             width = table.columns[name].width
             if width != wanted:
@@ -240,17 +259,45 @@ def _positions(table: Table) -> list[list[str]]:
     )
 
 
-def _spelled(table: Table, names: Sequence[str], width: int) -> list[str]:
-    """Return the columns of these names in one and the same case, or in any; none if one lacks."""
+def _spelled(table: Table, names: Sequence[str], width: int, ask: bool = True) -> list[str]:
+    """Return the columns of these names in one and the same case, or in any; none if one lacks.
+
+    Where names differ in case only they are asked for, or none is returned.
+    """
     usable = [name for name, column in table.columns.items() if column.width == width]
     for spell in (str.lower, str.upper, str.title):
         if all(spell(name) in usable for name in names):
             return [spell(name) for name in names]
-    found = [[one for one in usable if one.lower() == name] for name in names]
-    if not all(found):
+    found = [[one for one in usable if one.lower() == name.lower()] for name in names]
+    if not all(found) or (not ask and any(len(alike) > 1 for alike in found)):
         return []
     _refuse_equals(table, found, "position")
     return [one for (one,) in found]
+
+
+def _further(
+    table: Table, named: Mapping[str, Sequence[str]], ours: bool
+) -> dict[str, tuple[str, ...]]:
+    """Find the columns of halos that no rule of its own finds, by name; ours are known by ours."""
+    found: dict[str, tuple[str, ...]] = {}
+    for meaning, column in COLUMNS.items():
+        if meaning in ("position", "mass", "id", "parent"):
+            continue
+        alike = [tuple(column.parts()), *_FURTHER.get(meaning, ()), *[(meaning,)] * ours]
+        there = (
+            columns
+            for names in alike
+            if (columns := _spelled(table, names, _width(column.shape, names), ask=False))
+        )
+        chosen = named[meaning] if meaning in named else next(there, [])
+        if chosen:
+            found[meaning] = tuple(chosen)
+    return found
+
+
+def _width(shape: tuple[int, ...], names: Sequence[str]) -> int:
+    """Return the numbers in a row that each of the columns of a vector or number has."""
+    return 3 if shape and len(names) == 1 else 1
 
 
 def _refuse_equals(table: Table, found: Sequence[Sequence[str]], meaning: str) -> None:

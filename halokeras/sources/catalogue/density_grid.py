@@ -6,18 +6,17 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
-from halokeras.sources.source import HaloTable
 from halokeras.sources.tables.stated import stated_box_size, stated_cosmology, stated_redshift
-from halokeras.sources.tables.table import plain_about, refuse_beyond_memory
-from halokeras.storage import hdf5, zarr_store
-from halokeras.storage.grid import slabs
+from halokeras.sources.tables.table import plain_about
+from halokeras.storage.grid import surveyed
 from halokeras.storage.grid_file import open_numbers
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.stores import is_store, open_store
 
 Contrast = Literal["1+delta", "delta", "rho"]
 """What the values are: rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
@@ -93,20 +92,18 @@ def read_density(
             f"contrast {contrast}, grid points {grid_points} or axes {axes} is unknown; choose "
             f"{', '.join(_CONTRASTS)}; centres, corners; an order of xyz"
         )
-    about = _told(path, dataset)
+    about = _told(path)
     with open_numbers(path, dataset, option) as grid:
         if len(set(grid.shape)) != 1:
             raise BoxError(f"{path}: the density has shape {grid.shape}; the box must be a cube")
         refuse_beyond_memory(8 * int(np.prod(grid.shape, dtype=np.int64)), str(path))
         stored = np.empty(grid.shape, np.float32)
-        least, total, first = np.inf, 0.0, 0
-        with np.errstate(invalid="ignore", over="ignore"):
-            for slab in slabs(grid):
+        first = 0
+        for slab, seen in surveyed(grid):
+            with np.errstate(invalid="ignore", over="ignore"):
                 stored[first : first + len(slab)] = slab
-                first += len(slab)
-                least = float(np.minimum(least, slab.min()))  # keeps a NaN
-                total += float(slab.sum(dtype=np.float64))
-    mean = total / stored.size
+            first += len(slab)
+            least, mean = seen.minimum, seen.mean
     if not np.isfinite([least, mean, float(stored.max())]).all():
         raise BoxError(f"{path}: the density holds NaN or infinite values; make it again")
     _check_contrast(path, contrast, least, mean)
@@ -133,7 +130,7 @@ def read_density(
     )
 
 
-def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
+def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
     """Return halos with positions that count from `corner`, along each axis [Mpc/h].
 
     What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so
@@ -184,17 +181,9 @@ def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -
         )
 
 
-def _told(path: Path, dataset: str | None) -> dict[str, Any]:
-    """Return what an HDF5 file tells of a dataset, and refuse links and data in other files."""
-    if dataset is None or path.suffix in (".npy", zarr_store.SUFFIX) or not path.is_file():
+def _told(path: Path) -> dict[str, Any]:
+    """Return what an HDF5 or Zarr file tells of itself."""
+    if not is_store(path):
         return {}
-    about: dict[str, Any] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            stored = hdf5.dataset(file, dataset.strip("/"), path, "fiu")
-            above = [] if stored is None else [file, stored.parent, stored]
-            for one in above:
-                about |= plain_about(one.attrs)
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
-    return about
+    with open_store(path, str(path)) as store:
+        return plain_about(store.attributes)

@@ -23,7 +23,8 @@ from halokeras.sources.tables.stated import (
     stated_cosmology,
     stated_redshift,
 )
-from halokeras.sources.tables.table import CHUNK, Chunk, Table, refuse_beyond_memory
+from halokeras.sources.tables.table import CHUNK, Chunk, Table
+from halokeras.storage.memory import refuse_beyond_memory
 
 _MARGIN = 0.01
 """How far beyond the box, in sides, particles may be that have drifted out of it."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns
 from halokeras.sources.tables.table import Chunk, Table
@@ -39,8 +40,8 @@ def plain_rows(table: Table, columns: Columns, logarithm: bool) -> Table:
     none = None
     if columns.parent is not None and columns.parent.lower() in _NO_HOST:
         none = _no_host(table, columns.parent, columns.id)
-    mass = columns.mass if logarithm else None
-    if epoch is None and none is None and mass is None:
+    masses = _masses(columns) if logarithm else set()
+    if epoch is None and none is None and not masses:
         return table
     seen: list[float] = []
 
@@ -50,13 +51,20 @@ def plain_rows(table: Table, columns: Columns, logarithm: bool) -> Table:
             plain = {name: chunk[name] for name in (*numbers, *integers)}
             if epoch is not None and len(chunk[epoch]):
                 _check_epoch(chunk[epoch], seen, table.name)
-            if mass in plain:
-                plain[mass] = np.power(10.0, plain[mass].astype(np.float64))
+            for name in masses & plain.keys():
+                plain[name] = np.power(10.0, plain[name].astype(np.float64))
             if none is not None and columns.parent in plain:
                 plain[columns.parent] = _told_hosts(plain[columns.parent], none)
             yield plain
 
     return replace(table, read=read)
+
+
+def _masses(columns: Columns) -> set[str]:
+    """Return the columns that hold masses."""
+    named = {name: parts for name, parts in columns.further.items() if name in COLUMNS}
+    further = [parts for name, parts in named.items() if COLUMNS[name].unit == "Msun/h"]
+    return {name for parts in further for name in parts} | {*filter(None, [columns.mass])}
 
 
 def _check_epoch(scales: NDArray[Any], seen: list[float], name: str) -> None:

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns, choose_columns, unusable
+from halokeras.sources.catalogue.further import check_named, with_known_units
 from halokeras.sources.catalogue.halo_rows import HaloRows
 from halokeras.sources.catalogue.plain_rows import plain_rows
 from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
-from halokeras.sources.source import HaloTable
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
     check_hubble,
@@ -58,7 +59,7 @@ class HaloCatalogue:
         Sentences on what was assumed, for the report.
     """
 
-    halos: HaloTable
+    halos: Halos
     columns: Columns
     box_size: float | None
     redshift: float | None
@@ -116,9 +117,16 @@ def read_halos(
         hubble = hubble or stated_cosmology(table.about).get("h")
         per_length, per_mass = length_factor(length_unit, hubble), mass_factor(mass_unit, hubble)
         _check_total(table)
-        chosen = choose_columns(table, columns)
+        units = {"Mpc/h": length_unit, "Msun/h": mass_unit}
+        chosen, left_out = with_known_units(
+            table, choose_columns(table, columns), columns or {}, units
+        )
+        factors = {
+            name: {"Mpc/h": per_length, "Msun/h": per_mass}.get(COLUMNS[name].unit, 1.0)
+            for name in COLUMNS
+        }
         redshift = stated_redshift(table.about, table.name)
-        units = _check_units(table, chosen, length_unit, mass_unit, redshift)
+        units_told = _check_units(table, chosen, length_unit, mass_unit, redshift)
         stated = stated_box_size(table.name, table.about, per_length)
         if box_size and stated and abs(box_size / stated - 1) > 1e-4:
             raise BoxError(
@@ -135,7 +143,7 @@ def read_halos(
         particle_mass = particle_mass or told
         if chosen.mass is None:
             _check_particles(table, chosen, particle_mass)
-            per_mass = particle_mass or np.nan
+            factors["mass"] = particle_mass or np.nan
         if hosts_only and chosen.parent is None:
             raise BoxError(
                 f"{table.name} has no column that is known to hold the parents of subhalos"
@@ -143,24 +151,24 @@ def read_halos(
             )
         corner = corner_of(origin, box_size, per_length, table.name)
         logarithm = getattr(parse_unit(mass_unit), "logarithm", False)
-        left_out = []
         while True:
-            kept = HaloRows(chosen, per_length, per_mass, corner, hosts_only, drop_invalid)
+            kept = HaloRows(chosen, factors, corner, hosts_only, drop_invalid)
             try:
                 kept.read(plain_rows(table, chosen, logarithm))
                 break
             except UnreadableColumn as error:
-                chosen = _without(error, chosen, hosts_only)
+                chosen = _without(error, chosen, columns or {}, hosts_only)
                 left_out.append(f"Column {error.column} {error.reason} and was left out.")
-        assumed = [chosen.sentence(), *left_out, *units]
+        assumed = [chosen.sentence(), *left_out, *units_told]
         if chosen.mass is None:
-            assumed.append(f"Masses are {chosen.particles} x {per_mass:.6g} Msun/h.")
+            assumed.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
         assumed += kept.sentences()
     place = f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
     assumed.append(f"Positions are comoving, in {length_unit} from {place}; masses in {mass_unit}.")
     halos = kept.halos()
     if not logarithm:
-        _check_masses(table.name, halos.mass, per_mass, mass_unit)
+        _check_masses(table.name, halos, factors["mass"], mass_unit)
+    check_named(halos, columns or {}, table.name)
     return HaloCatalogue(
         halos=halos,
         columns=chosen,
@@ -196,13 +204,21 @@ def corner_of(
     return np.array(origin, dtype=np.float64) * per_length
 
 
-def _without(error: UnreadableColumn, columns: Columns, hosts_only: bool) -> Columns:
+def _without(
+    error: UnreadableColumn, columns: Columns, named: Mapping[str, str], hosts_only: bool
+) -> Columns:
     """Return the columns without one that cannot be read, or raise the error if it is needed."""
-    if error.column == columns.id:
-        return replace(columns, id=None)
-    if error.column == columns.parent and not hosts_only:
-        return replace(columns, parent=None)
-    raise error
+    read = {"id": (columns.id,), "parent": (columns.parent,), **columns.further}
+    lost = [meaning for meaning, names in read.items() if error.column in names]
+    needed = {*columns.position, columns.mass or columns.particles}
+    if error.column in needed or {*lost} & {*named} or (hosts_only and "parent" in lost):
+        raise error
+    return replace(
+        columns,
+        id=None if "id" in lost else columns.id,
+        parent=None if "parent" in lost else columns.parent,
+        further={name: parts for name, parts in columns.further.items() if name not in lost},
+    )
 
 
 def _check_units(
@@ -252,8 +268,9 @@ def _check_particles(table: Table, columns: Columns, particle_mass: float | None
         )
 
 
-def _check_masses(name: str, mass: NDArray[Any], per_mass: float, unit: str) -> None:
-    if not len(mass):
+def _check_masses(name: str, halos: Halos, per_mass: float, unit: str) -> None:
+    mass = halos.mass
+    if mass is None or not len(mass):
         return
     stored = mass.min() / per_mass, mass.max() / per_mass
     if (

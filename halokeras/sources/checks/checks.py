@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import check_grid
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.mass_function import abundance, mass_definition, mass_scale
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation, find_orientation, move_counts
@@ -13,7 +14,7 @@ from halokeras.fields.spectra import default_edges, measure
 from halokeras.sources.checks.density_checks import recognise_scheme
 from halokeras.sources.checks.findings import Finding, Report, note, passed, refused, warning
 from halokeras.sources.checks.halo_checks import check_planes, check_table
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 _SAME = 1e-4
 _SAME_REDSHIFT = 2e-3
@@ -140,8 +141,11 @@ def _check_values(density: NDArray[np.floating], counts: NDArray[np.floating]) -
         yield refused("no halo is in the box; lower mass_min, or check the unit of positions")
 
 
-def _check_masses(source: Source, halos: HaloTable) -> Iterator[Finding]:
+def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
     """Compare masses and abundance with the mass function."""
+    if halos.mass is None:
+        yield note("the halos have no masses to compare with a mass function")
+        return
     mass = halos.mass[np.isfinite(halos.mass) & (halos.mass > 0)]
     cosmology = source.cosmology
     if cosmology is None:

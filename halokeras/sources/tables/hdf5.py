@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,9 @@ from halokeras.sources.tables.table import (
     sort_out,
 )
 from halokeras.sources.tables.unit_text import CENTIMETRES, GRAMS, Unit, unit_of_factors
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.hdf5_store import problem
+from halokeras.storage.unreadable import reading
 
-_DENSEST = 1100
-"""Bytes that a byte of a compressed file can hold at most."""
 _LARGEST_CHUNK = 2**30
 """Bytes of the largest compressed piece that is unpacked."""
 _LARGEST_READ = 2**28
@@ -52,15 +50,11 @@ def open_hdf5(path: Path, part: str | None) -> Iterator[Table]:
     BoxError
         If the file is no HDF5, holds no table, or several and `part` names none.
     """
-    try:
+    with reading(str(path)):
         file = h5py.File(path, "r")
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
     with file:
-        try:
+        with reading(str(path)):
             table = _table(file, path, part)
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
         yield table
 
 
@@ -115,9 +109,9 @@ def _group(group: h5py.Group, name: str, part: str, about: dict[str, Any], depth
 def _compound(
     stored: h5py.Dataset, name: str, part: str, about: dict[str, Any], meta: AstropyMeta
 ) -> Table:
-    problem = _problem(stored)
-    if problem:
-        raise BoxError(f"{name} {problem}; write it again")
+    why = _problem(stored)
+    if why:
+        raise BoxError(f"{name} {why}; write it again")
     fields = {field: stored.dtype[field] for field in stored.dtype.names[:MOST_COLUMNS]}
     described = {
         field: column_of(dtype.base, dtype.shape, meta.units.get(field))
@@ -233,16 +227,10 @@ def _is_compound(stored: Any) -> bool:
 
 def _problem(stored: h5py.Dataset) -> str | None:
     """Say what forbids to read a dataset, if anything does."""
-    if stored.is_virtual or stored.external:
-        return "has its data outside the file, where none are read; name the files that hold them"
-    if (lacking := _missing_filter(stored)) is not None:
-        return f"is compressed by {lacking}, which is not here: pip install hdf5plugin"
-    if stored.nbytes > _DENSEST * stored.id.get_storage_size():
-        return f"promises {stored.nbytes:,} bytes and stores {stored.id.get_storage_size():,}"
     piece = stored.dtype.itemsize * int(np.prod(stored.chunks or (0,), dtype=np.float64))
     if piece > _LARGEST_CHUNK:
         return f"is stored in pieces of {piece:,} bytes"
-    return None
+    return problem(stored)
 
 
 def _own(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
@@ -258,20 +246,6 @@ def _names(group: h5py.Group) -> list[str]:
             f"most {MOST_COLUMNS} columns"
         )
     return list(group)
-
-
-def _missing_filter(stored: h5py.Dataset) -> str | None:
-    """Name the filter that a dataset needs and HDF5 lacks, if there is one."""
-    settings = stored.id.get_create_plist()
-    filters = [settings.get_filter(number) for number in range(settings.get_nfilters())]
-    missing = [one for one in filters if not h5py.h5z.filter_avail(one[0])]
-    if missing:
-        with suppress(ImportError):
-            import_module("hdf5plugin")  # which tells HDF5 of its filters
-        missing = [one for one in missing if not h5py.h5z.filter_avail(one[0])]
-    if not missing:
-        return None
-    return f"the filter {missing[0][0]} ({missing[0][3].decode('ascii', 'replace') or 'unnamed'})"
 
 
 def _code_units(about: dict[str, Any]) -> dict[str, str]:

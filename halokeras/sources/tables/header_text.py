@@ -14,6 +14,10 @@ _PAIR = re.compile(
 _UNITS = (
     ("mass_unit", re.compile(r"units:.*\bmass\w* in ([^,;()]+)|^mvir: halo mass \((.+?)\)", re.I)),
     (
+        "velocity_unit",
+        re.compile(r"units:.*\bvelocit\w* in ([^,;()]+)|^vx/vy/vz: halo velocity \((.+?)\)", re.I),
+    ),
+    (
         "length_unit",
         re.compile(r"units:.*\bpositions? in ([^,;()]+)|^x/y/z: halo position \((.+?)\)", re.I),
     ),

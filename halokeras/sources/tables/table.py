@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError, install
-from halokeras.storage.memory import available_memory
 from halokeras.storage.unreadable import UNREADABLE, unreadable
 
 CHUNK = 2**18
@@ -255,16 +254,6 @@ def needs(package: str, extra: str, name: str) -> Any:
             f"{name} needs the package {package.split('.')[0]}, which is not installed: "
             f"{install(extra)}"
         ) from error
-
-
-def refuse_beyond_memory(need: int, name: str) -> None:
-    """Raise `BoxError` if `need` bytes are more than the machine has to spare."""
-    available = available_memory()
-    if available is not None and need > available:
-        raise BoxError(
-            f"{name} needs {need / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
-            "smaller one or a larger machine"
-        )
 
 
 def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:

@@ -111,7 +111,7 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
                     include_columns=list(types), column_types=types, strings_can_be_null=True
                 ),
             )
-            for batch in batches:
+            while (batch := _next(batches, layout.names, path)) is not None:
                 chunk = {}
                 for name in names:
                     column = batch.column(name)
@@ -132,6 +132,20 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
             if name not in unusable
         }
         yield Table(str(path), "", columns, None, read, layout.about, unusable)
+
+
+def _next(batches: Iterator[Any], names: Sequence[str], path: Path) -> Any:
+    """Return the next batch of rows, None after the last."""
+    try:
+        return next(batches, None)
+    except ValueError as error:
+        # pyarrow tells the number of a column that does not hold what is asked of it
+        told = re.search(r"In CSV column #(\d+): (.*)", " ".join(str(error).split()))
+        if told is None or int(told[1]) >= len(names):
+            raise
+        raise UnreadableColumn(
+            str(path), names[int(told[1])], f"cannot be read ({told[2][:150]})"
+        ) from error
 
 
 @contextmanager

@@ -95,6 +95,20 @@ def test_named_columns_go_before_guesses():
     assert choose_columns(given, {"id": ""}).id is None
 
 
+def test_further_columns_are_known_by_halotools_names_and_by_those_in_use():
+    found = choose_columns(CONVENTIONS["rockstar"][0])
+    assert found.further == {
+        "mass_virial": ("Mvir",), "mass_200b": ("M200b",), "mass_200c": ("M200c",),
+    }  # fmt: skip
+    moving = table("x", "y", "z", "m", "halo_vx", "halo_vy", "halo_vz", "spin", "concentration")
+    assert choose_columns(moving).further == {"velocity": ("halo_vx", "halo_vy", "halo_vz")}
+    flat = table("x", "y", "z", "m", "vel", "vx", "vy")
+    assert choose_columns(flat).further == {}
+    with pytest.raises(BoxError, match="1 numbers in a row and a velocity needs 3"):
+        choose_columns(flat, {"velocity": "vel"})
+    assert choose_columns(moving, {"velocity": ""}).further == {}
+
+
 def test_a_name_that_differs_in_case_only_is_ambiguous_where_two_do():
     given = table("X", "y", "z", "Mass", "MASS")
     named = {"position": "x,Y,z", "mass": "MASS"}

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns
@@ -10,14 +11,13 @@ from halokeras.sources.catalogue.density_grid import DensityGrid
 from halokeras.sources.catalogue.joined import join
 from halokeras.sources.catalogue.particles import ParticleDensity
 from halokeras.sources.catalogue.read import HaloCatalogue
-from halokeras.sources.source import HaloTable
 
 DENSITY = np.ones((8, 8, 8), np.float32)
 NOTHING = {"cosmology": None, "initial_modes": None, "own_seed": None, "provenance": {}}
 
 
 def catalogue(box_size=64.0, redshift=0.3, position=(1.0, 2.0, 3.0)):
-    halos = HaloTable(np.array([position]), np.array([1e13]))
+    halos = Halos(np.array([position]), np.array([1e13]))
     return HaloCatalogue(halos, Columns(("x", "y", "z")), box_size, redshift, 1e9, {}, ("halos",))
 
 

@@ -155,10 +155,9 @@ def test_a_catalogue_of_unknown_length_grows(tmp_path, monkeypatch):
 
 
 def test_more_rows_than_memory_are_refused(tmp_path, monkeypatch):
-    from halokeras.sources.tables import table
 
-    monkeypatch.setattr(table, "available_memory", lambda: 50 * 16)
-    refused(halotools(tmp_path / "a.h5"), "GiB free")
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 50 * 16)
+    refused(halotools(tmp_path / "a.h5"), "GiB are free")
 
 
 def test_a_catalogue_without_halos(tmp_path):
@@ -226,6 +225,18 @@ def test_an_optional_column_that_cannot_be_read_is_left_out_with_a_note(tmp_path
     path = write(tmp_path / "b.h5", position=POSITION, mass=MASS, pid=named)
     assert len(read_halos(path).halos.mass) == 50
     refused(path, "pid holds |S1 and not real numbers", hosts_only=True)
+
+
+def test_a_further_column_that_cannot_be_read_is_left_out_with_a_note(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = [f"{x},{y},{z},{m},unbound,0,0" for (x, y, z), m in zip(POSITION, MASS, strict=True)]
+    names = "x,y,z,mvir,halo_vx,halo_vy,halo_vz"
+    (tmp_path / "a.csv").write_text("\n".join([names, *rows]))
+    found = read_halos(tmp_path / "a.csv")
+    assert found.halos.velocity is None and len(found.halos.mass) == 50
+    assert any("Column halo_vx cannot be read" in said for said in found.assumed)
+    velocity = {"velocity": "halo_vx,halo_vy,halo_vz"}
+    refused(tmp_path / "a.csv", "column halo_vx", "unbound", columns=velocity)
 
 
 def test_h_of_the_file_serves_its_units_and_must_be_the_stated_one(tmp_path):

@@ -1,5 +1,3 @@
-import sys
-
 import h5py
 import numpy as np
 import pytest
@@ -162,10 +160,10 @@ def odd(file):
 HOSTILE = {
     "external link": (external_link, "x is a link"),
     "soft link": (soft_link, "x is a link"),
-    "virtual": (virtual, "outside the file"),
+    "virtual": (virtual, "x is virtual"),
     "external storage": (external_storage, "outside the file"),
     "objects": (objects, "not real numbers"),
-    "absurd shape": (promised, "promises 4,398,046,511,104 bytes"),
+    "absurd shape": (promised, "promised as 4,398,046,511,104 bytes"),
     "odd length": (odd, "has 3 rows where others have 7"),
 }
 
@@ -233,8 +231,7 @@ def test_a_filter_that_is_not_here_is_named(tmp_path, monkeypatch):
         file.create_dataset("x", data=X, chunks=(7,), compression="lzf")
         file["y"] = X
     monkeypatch.setattr(h5py.h5z, "filter_avail", lambda number: False)
-    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
-    refused(path, "compressed by the filter 32000 (lzf)", "pip install hdf5plugin")
+    refused(path, "column x is packed by the HDF5 filter lzf", "h5repack")
     np.testing.assert_array_equal(read(path, ["y"])["y"], X)
 
 

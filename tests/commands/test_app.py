@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.commands.app import COMMANDS, app
 from halokeras.fields.gridding import count
 from halokeras.painters.model_store import save_painter
 from halokeras.resources import shipped
@@ -39,11 +39,21 @@ def fails(result, *words, code=1):
         assert word in line
 
 
+def fails_last(result, *words):
+    """Assert that the last line on stderr is an error that holds `words`."""
+    assert result.exit_code == 1, result.output
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+
+
 def test_help_answers_at_once_and_imports_nothing_heavy():
     code = (
-        "import sys, time; start = time.perf_counter(); import cli\n"
+        "import sys\n"
+        "from halokeras.commands.app import app\n"
         "from typer.testing import CliRunner\n"
-        "result = CliRunner().invoke(cli.app, ['--help'])\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
         "assert result.exit_code == 0 and 'paint' in result.output\n"
         "heavy = {'tensorflow', 'keras', 'numba', 'numpy', 'h5py', 'matplotlib', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)))"
@@ -83,6 +93,9 @@ def test_version(run):
         ["paint", "--voxels", "16", "--density", "d.npy"],
         ["paint", "--voxels", "16", "--voxel-size", "4"],
         ["paint", "--redshift", "0.3"],
+        ["paint", "--density", "d.npy", "--redshift", "0.3"],
+        ["paint", "--density", "d.npy", "--voxel-size", "4"],
+        ["paint", "--contrast", "delta"],
         ["paint", "--voxels", "16", "--realizations", "2"],
         ["lpt"],
         ["lpt", "--voxels", "16"],
@@ -105,12 +118,12 @@ def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
 def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
     result = run("paint", "--box", box_file, "--model", tiny_model)
     assert result.exit_code == 0, result.output
-    painted = read_box(tmp_path / "painted" / "tiny_box.h5")
+    painted = read_box(tmp_path / "painted" / "tiny_box_tiny.h5")
     assert painted.shape == (16, 16, 16)
     assert painted.provenance["model"] == "tiny"
-    assert (tmp_path / "painted" / "tiny_box.png").read_bytes().startswith(b"\x89PNG")
-    assert "painted/tiny_box.h5" in result.stdout
-    assert "painted/tiny_box.png" in result.stdout
+    assert (tmp_path / "painted" / "tiny_box_tiny.png").read_bytes().startswith(b"\x89PNG")
+    assert "painted/tiny_box_tiny.h5" in result.stdout
+    assert "painted/tiny_box_tiny.png" in result.stdout
     assert "reference" in result.stdout
     assert "\x1b" not in result.output
 
@@ -118,7 +131,7 @@ def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_mode
 def test_paint_without_a_figure(run, box_file, tiny_model, tmp_path):
     result = run("paint", "--box", box_file, "--model", tiny_model, "--no-figure")
     assert result.exit_code == 0, result.output
-    assert [path.name for path in (tmp_path / "painted").iterdir()] == ["tiny_box.h5"]
+    assert [path.name for path in (tmp_path / "painted").iterdir()] == ["tiny_box_tiny.h5"]
 
 
 def test_paint_a_density_of_ones_own(run, tiny_box, tiny_model, tmp_path):
@@ -141,7 +154,7 @@ def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model
     result = run("paint", *words, "--catalogue", "--sub-density", "fine.npy", "--no-figure")
     assert result.exit_code == 0, result.output
     for number in range(2):
-        name = f"painted/tiny_box_draw_{number}"
+        name = f"painted/tiny_box_drawing_draw_{number}"
         assert f"wrote {name}_halos.hdf5" in result.stdout
         counts = read_box(tmp_path / f"{name}.h5").counts
         with h5py.File(tmp_path / f"{name}_halos.hdf5") as file:
@@ -193,8 +206,6 @@ def test_painting_twice_gives_equal_counts(run, box_file, tiny_model, tmp_path):
         (["--model", "."], ["not a saved painter"]),
         (["--density", "none.npy", "--voxel-size", "4", "--redshift", "0"], ["none.npy"]),
         (["--density", "delta.npy", "--voxel-size", "4", "--redshift", "0"], ["add 1"]),
-        (["--density", "delta.npy", "--redshift", "0"], ["--voxel-size"]),
-        (["--density", "delta.npy", "--voxel-size", "4"], ["--redshift"]),
         (["--density", "text.h5", "--voxel-size", "4", "--redshift", "0"], ["text.h5"]),
     ],
 )
@@ -239,7 +250,7 @@ def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, m
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("halokeras.painting.paint.paint_file", interrupted)
+    monkeypatch.setattr("halokeras.painting.files.paint_file", interrupted)
     result = run("paint", "--box", box_file, "--model", tiny_model)
     assert result.exit_code == 130
     assert len(result.stderr.splitlines()) == 1
@@ -368,6 +379,101 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result = run("paint", "--voxels", "16x8x8", "--model", tiny_model, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "16 x 8 x 8 voxels: about" in result.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_path):
+    np.save(tmp_path / "density.npy", tiny_box.density)
+    np.save(tmp_path / "delta.npy", tiny_box.density.astype(float) - 1)
+    words = ["--voxel-size", 4, "--redshift", 0.3, "--model", tiny_model, "--no-figure"]
+    assert run("paint", "--density", "density.npy", *words).exit_code == 0
+    told = ["--contrast", "delta"]
+    result = run("paint", "--density", "delta.npy", *words, *told)
+    assert result.exit_code == 0, result.output
+    one, other = (read_box(tmp_path / f"painted/{name}_tiny.h5") for name in ("density", "delta"))
+    np.testing.assert_allclose(other.counts, one.counts, rtol=1e-4, atol=1e-6)
+    words = ["paint", "--density", "density.npy", *words, *told, "--output", "no.h5"]
+    fails(run(*words), "mean density is 2")
+
+
+def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
+    result = run("paint", "--density", "d.npy", "--catalogue")
+    assert result.exit_code == 2
+    for word in ("--voxel-size", "--redshift", "--draw"):
+        assert word in result.stderr
+
+
+def test_paint_replaces_only_what_is_the_same_painting(
+    run, box_file, other_box, tiny_model, drawing_model, tiny_box, tmp_path
+):
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", "out.h5"]
+    assert run(*words).exit_code == 0
+    painted = (tmp_path / "out.h5").read_bytes()
+    assert run(*words).exit_code == 0  # the same made again
+    assert (tmp_path / "out.h5").read_bytes() == painted
+    others = [
+        ["paint", "--box", other_box, "--model", tiny_model, "--output", "out.h5"],
+        ["paint", "--box", box_file, "--model", drawing_model, "--output", "out.h5"],
+        ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--output", "out.h5"],
+    ]
+    for other in others[:1] + others[2:]:
+        fails(run(*other), "out.h5", "--overwrite")
+    assert (tmp_path / "out.h5").read_bytes() == painted
+    assert run(*others[0], "--overwrite").exit_code == 0
+    assert (tmp_path / "out.h5").read_bytes() != painted
+
+
+@pytest.mark.parametrize("content", ["box", "text"])
+def test_paint_never_replaces_a_file_that_is_no_painting(
+    run, box_file, other_box, tiny_model, tmp_path, content
+):
+    mine = other_box if content == "box" else tmp_path / "mine.h5"
+    if content == "text":
+        mine.write_text("precious")
+    before = mine.read_bytes()
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", mine]
+    fails(run(*words), mine.name, "--overwrite")
+    assert mine.read_bytes() == before
+    mine.unlink()
+    mine.with_suffix(".png").write_text("precious")
+    fails(run(*words), f"{mine.stem}.png", "--overwrite")
+    assert run(*words, "--no-figure").exit_code == 0
+
+
+def test_draws_of_two_seeds_and_painters_have_names_of_their_own(
+    run, box_file, drawing_model, tmp_path
+):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--no-figure"]
+    for seed in ([], ["--seed", 5], ["--seed", 6]):
+        assert run(*words, *seed).exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "painted").iterdir())
+    assert names == [f"tiny_box_drawing_draw{seed}.h5" for seed in ("", "_seed5", "_seed6")]
+
+
+def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--seed", 7, "--model", drawing_model, "--no-figure"]
+    words += ["--output", "mock.h5"]
+    assert "Making: mock_density.h5" in run(*words).stderr
+    density = (tmp_path / "mock_density.h5").read_bytes()
+    again = run(*words)
+    assert again.exit_code == 0 and "Found: mock_density.h5" in again.stderr
+    assert (tmp_path / "mock_density.h5").read_bytes() == density
+    other = [8 if word == 7 else word for word in words]
+    fails_last(run(*other), "mock_density.h5 exists", "--overwrite")
+    assert (tmp_path / "mock_density.h5").read_bytes() == density
+    assert run(*other, "--overwrite").exit_code == 0
+    assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8
+    # with velocities for a catalogue it is the same density made again
+    assert run(*other, "--draw", "--catalogue", "--overwrite").exit_code == 0
+    with h5py.File(tmp_path / "mock_halos.hdf5") as file:
+        assert "halo_vx" in file
+
+
 def test_lpt_writes_a_density_that_can_be_painted(run, tiny_model, tmp_path):
     made = run("lpt", "--voxels", "16x8x8", "--seed", 3, "--box", "03", "--output", "d.h5")
     assert made.exit_code == 0, made.output
@@ -417,8 +523,8 @@ def test_paint_makes_the_density_of_a_seed_first_and_keeps_it(run, tiny_model, t
     words = ["--seed", 7, "--voxels", 16, "--model", tiny_model, "--no-figure"]
     result = run("paint", *words)
     assert result.exit_code == 0, result.output
-    density = read_box(tmp_path / "painted" / "box00_seed7_16_density.h5")
-    painted = read_box(tmp_path / "painted" / "box00_seed7_16.h5")
+    density = read_box(tmp_path / "painted" / "box00_seed7_16_tiny_density.h5")
+    painted = read_box(tmp_path / "painted" / "box00_seed7_16_tiny.h5")
     assert density.provenance["seed"] == painted.provenance["seed"] == 7
     assert painted.shape == (16, 16, 16)
     assert run("lpt", "--seed", 7, "--voxels", 16, "--output", "d.h5").exit_code == 0
@@ -440,10 +546,10 @@ def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_m
     assert not (tmp_path / "mock_density.h5").exists()
 
 
-@pytest.mark.parametrize("example", [line for lines in cli.COMMANDS.values() for line in lines])
+@pytest.mark.parametrize("example", [line for lines in COMMANDS.values() for line in lines])
 def test_every_example_of_the_help_is_a_command_with_options_that_exist(example):
     _, name, *words = example.split()
-    shown = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"})
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert example in shown.output
     for word in words:
@@ -456,7 +562,8 @@ def test_every_example_of_the_help_is_a_command_with_options_that_exist(example)
     [
         (["train", "--params", "params/quik.json"], "did you mean quick.json?"),
         (["paint", "--model", "saved_models/gne"], "did you mean gen?"),
-        (["paint", "--box", "0"], "00, 01, 02, 03, 04"),
+        (["paint", "--box", "0"], "did you mean 00?"),
+        (["paint", "--box", "7"], "00, 01, 02, 03, 04"),
     ],
 )
 def test_a_name_that_is_nearly_right_is_suggested(run, words, told):
@@ -488,7 +595,7 @@ def test_output_that_is_no_terminal_or_asked_to_be_plain_has_no_escape_codes(run
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_can_complete_commands(shell):
     script = subprocess.run(
-        [sys.executable, "-m", "cli", "--show-completion", shell],
+        [sys.executable, "-m", "halokeras", "--show-completion", shell],
         capture_output=True,
         text=True,
         check=True,
@@ -505,7 +612,7 @@ def test_a_shell_can_complete_commands(shell):
 )
 def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     found = subprocess.run(
-        [sys.executable, "-m", "cli", *words],
+        [sys.executable, "-m", "halokeras", *words],
         capture_output=True,
         text=True,
         check=False,
