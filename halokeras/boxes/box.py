@@ -129,9 +129,15 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     if not np.isfinite([seen.minimum, seen.mean]).all():
         raise BoxError(f"{source}: {name} holds NaN or infinite values; make it again")
     if seen.minimum < 0:
+        remedy = f"add 1 to an overdensity (this one has mean {seen.mean:.3g})"
+        if name == "density" and abs(seen.mean - 1) <= _MEAN_TOLERANCE:
+            remedy = (
+                f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
+                "particles were deposited"
+            )
         raise BoxError(
             f"{source}: {name} is negative (down to {seen.minimum:.3g}); density is rho / mean: "
-            f"add 1 to an overdensity (this one has mean {seen.mean:.3g})"
+            f"{remedy}"
         )
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(

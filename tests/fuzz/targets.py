@@ -1,8 +1,10 @@
 """What is fuzzed: for each reader, valid files of every kind, and how they are read."""
 
+import gzip
 import json
 import shutil
 import struct
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -581,7 +583,7 @@ def _columns() -> dict[str, np.ndarray]:
 def _tables(folder: Path) -> None:
     columns = _columns()
     about = {"Lbox": BOX, "redshift": 0.3, "particle_mass": PARTICLE, "length_unit": "Mpc/h"}
-    for kind in ("hdf5", "records", "npy", "npz", "csv", "list"):
+    for kind in ("hdf5", "records", "npy", "npz", "csv", "list", "packed"):
         (folder / kind).mkdir()
     with h5py.File(folder / "hdf5" / "halos.hdf5", "w") as file:
         for name, values in columns.items():
@@ -601,6 +603,8 @@ def _tables(folder: Path) -> None:
     lines = ["#" + " ".join(columns), "#a = 0.769231", "#Om = 0.314; Ol = 0.686; h = 0.673"]
     lines += [f"#Box size: {BOX} Mpc/h", f"#Particle mass: {PARTICLE} Msun/h", *rows]
     (folder / "list" / "halos.list").write_text("\n".join(lines) + "\n")
+    packed = gzip.compress("\n".join(lines).replace("e+", "D+").encode(), mtime=0)
+    (folder / "packed" / "halos.list.gz").write_bytes(packed)
 
 
 def _library_tables(folder: Path) -> None:
@@ -609,8 +613,13 @@ def _library_tables(folder: Path) -> None:
     from pyarrow import table as arrow_table
 
     columns = _columns()
-    for kind in ("fits", "ecsv", "parquet"):
+    for kind in ("fits", "ecsv", "parquet", "meta", "parquet_meta"):
         (folder / kind).mkdir()
+    masked = AstropyTable(columns, meta={"LBOX": BOX}, masked=True)
+    masked[next(iter(columns))].mask[2] = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        masked.write(folder / "meta" / "halos.hdf5", path="halos", serialize_meta=True)
     made = AstropyTable(columns, meta={"LBOX": BOX})
     made.write(folder / "fits" / "halos.fits")
     made.write(folder / "ecsv" / "halos.ecsv")
@@ -619,6 +628,7 @@ def _library_tables(folder: Path) -> None:
     }
     stored = arrow_table(native).replace_schema_metadata({"Lbox": str(BOX)})
     parquet.write_table(stored, folder / "parquet" / "halos.parquet")
+    AstropyTable(native, meta={"LBOX": BOX}).write(folder / "parquet_meta" / "halos.parquet")
     _bigfile(folder / "bigfile" / "halos")
 
 

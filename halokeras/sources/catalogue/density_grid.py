@@ -1,6 +1,7 @@
 """A density from a grid file of anyone's, whose conventions the user states."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
+from halokeras.sources.tables.stated import stated_box_size, stated_cosmology, stated_redshift
+from halokeras.sources.tables.table import plain_about
 from halokeras.storage.grid import surveyed
 from halokeras.storage.grid_file import open_numbers
 from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.stores import is_store, open_store
 
 Contrast = Literal["1+delta", "delta", "rho"]
 """What the values are: rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
@@ -22,6 +26,9 @@ _CONTRASTS = ("1+delta", "delta", "rho")
 _AXES = tuple("".join(order) for order in permutations("xyz"))
 _TOLERANCE = 0.01
 """Of the mean density, as boxes are checked."""
+_OVERSHOT = -1.0
+"""Times the mean, how far below 0 a density falls whose window was divided out."""
+_IN_MPC_PER_H = ("lbox", "box_size")
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,17 @@ class DensityGrid:
         it: `from_corner`.
     assumed
         Sentences on what was assumed, for the report.
+    box_size, redshift, cosmology
+        What an HDF5 file tells of them; the side only where it is told in Mpc/h, by the names
+        ``Lbox`` and ``box_size``.
     """
 
     density: NDArray[np.float32]
     corner: float
     assumed: tuple[str, ...]
+    box_size: float | None = None
+    redshift: float | None = None
+    cosmology: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_density(
@@ -79,6 +92,7 @@ def read_density(
             f"contrast {contrast}, grid points {grid_points} or axes {axes} is unknown; choose "
             f"{', '.join(_CONTRASTS)}; centres, corners; an order of xyz"
         )
+    about = _told(path)
     with open_numbers(path, dataset, option) as grid:
         if len(set(grid.shape)) != 1:
             raise BoxError(f"{path}: the density has shape {grid.shape}; the box must be a cube")
@@ -105,7 +119,15 @@ def read_density(
             "below 0 along each axis and halo positions were moved up by half a voxel."
         )
     corner = -0.5 if grid_points == "corners" else 0.0
-    return DensityGrid(density, corner, tuple(assumed))
+    sides = {name: value for name, value in about.items() if name.lower() in _IN_MPC_PER_H}
+    return DensityGrid(
+        density,
+        corner,
+        tuple(assumed),
+        stated_box_size(str(path), sides, 1.0),
+        stated_redshift(about, str(path)),
+        stated_cosmology(about),
+    )
 
 
 def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
@@ -125,26 +147,43 @@ def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
 
 def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -> None:
     seen = f"{path} has values from {least:.3g} with mean {mean:.4g}"
+    near_one = abs(mean - 1) <= _TOLERANCE
+    deconvolved = (
+        f"{seen}, but no density of matter is negative; one whose window was divided out "
+        "overshoots below 0, so give it as particles were deposited"
+    )
     if contrast == "delta":
         if abs(mean) <= _TOLERANCE and least >= -1:
             return
-        if abs(mean - 1) <= _TOLERANCE and least >= 0:
+        if near_one and least >= 0:
             raise BoxError(f"{seen}, which is no overdensity; give --contrast 1+delta")
+        if abs(mean) <= _TOLERANCE and least >= _OVERSHOT - 1:
+            raise BoxError(deconvolved)
         raise BoxError(
             f"{seen}, which --contrast delta forbids: the overdensity of matter has mean 0 and is "
             "-1 or more; give one that particles were deposited for, no linear field"
         )
     if least < 0:
-        remedy = (
-            "give --contrast delta"
-            if abs(mean) <= _TOLERANCE
-            else "give a density that particles were deposited for"
+        if abs(mean) <= _TOLERANCE:
+            raise BoxError(f"{seen}, but no density of matter is negative; give --contrast delta")
+        if least / mean >= _OVERSHOT:
+            raise BoxError(deconvolved)
+        raise BoxError(
+            f"{seen}, but no density of matter is negative; give a density that particles were "
+            "deposited for"
         )
-        raise BoxError(f"{seen}, but no density of matter is negative; {remedy}")
     if contrast == "rho" and mean < np.finfo(np.float32).tiny:
         raise BoxError(f"{path} holds zeros only; make the density again")
-    if contrast == "1+delta" and abs(mean - 1) > _TOLERANCE:
+    if contrast == "1+delta" and not near_one:
         raise BoxError(
             f"{seen}, and rho/mean has mean 1; give --contrast rho for a density in other units or "
             "particle counts"
         )
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """Return what an HDF5 or Zarr file tells of itself."""
+    if not is_store(path):
+        return {}
+    with open_store(path, str(path)) as store:
+        return plain_about(store.attributes)

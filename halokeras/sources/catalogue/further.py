@@ -4,6 +4,7 @@ A file's own word on a unit goes first. Where it has none, halotools' names tell
 radii, which Rockstar's own files have in kpc/h; masses are in the unit that the user states.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,8 +12,8 @@ from halokeras.boxes.box_file import FORMAT
 from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns
-from halokeras.sources.catalogue.units import declared_unit
 from halokeras.sources.tables.table import Table
+from halokeras.sources.tables.unit_text import parse_unit
 
 _VELOCITIES = ("km/s", "kms-1", "kms^-1", "kms**-1", "km*s**-1", "kmsec-1", "km/sec")
 _OF_THE_FILE = {"Msun/h": "mass_unit", "km/s": "velocity_unit"}
@@ -77,8 +78,10 @@ def _declared(table: Table, names: tuple[str, ...], unit: str) -> str | None:
 
 def _same(declared: str, stated: str) -> bool:
     if stated == "km/s":
-        return "".join(declared.lower().split()) in _VELOCITIES
-    return declared_unit(declared) == stated
+        plain = re.sub(r"physical|peculiar|[\s()]", "", declared.lower())
+        return plain in _VELOCITIES
+    meant, wanted = parse_unit(declared), parse_unit(stated)
+    return meant is not None and wanted is not None and meant.same(wanted)
 
 
 def _told_by_name(table: Table, meaning: str, names: tuple[str, ...]) -> bool:

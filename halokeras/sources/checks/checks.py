@@ -28,8 +28,9 @@ _ABUNDANCE = 0.3
 """Difference from the expected abundance, beyond noise, that is told."""
 _AMPLITUDE = 1.3, 1.8
 """Factors by which the amplitude of a density may be off before it is told, and refused."""
-_UNIT, _ODD = np.log(3), np.log(2)
-"""Logarithms of the factor between masses that is a wrong unit, and that is told."""
+_UNIT, _ODD, _LOST = np.log(3), np.log(2), np.log(10)
+"""Logarithms of the factor between masses that is a wrong unit, that is told, and that is refused
+whether a unit is known or not: a tenth of all halos, taken at random, need some 4."""
 
 
 def check_source(
@@ -171,7 +172,8 @@ def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
             "or check cosmology and mass definition"
         )
     elif abs(np.log(scale.factor)) > _ODD:
-        yield warning(
+        lost = abs(np.log(scale.factor)) > _LOST
+        yield (refused if lost else warning)(
             f"{off}, which is that of no known unit; check box_size, redshift, cosmology and "
             "whether the catalogue is complete"
         )

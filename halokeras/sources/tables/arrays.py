@@ -1,6 +1,7 @@
 """Columns in NumPy files: structured or (N, 3) arrays in ``.npy``, named arrays in ``.npz``."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,9 +14,10 @@ from halokeras.errors import BoxError
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
     Chunk,
-    Column,
     Table,
+    TableColumn,
     column_of,
+    listed,
     native,
     of_one_length,
     sort_out,
@@ -72,6 +74,14 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
     with ExitStack() as opened:
         try:
             archive = opened.enter_context(zipfile.ZipFile(path))
+            stored = Counter(archive.namelist())
+            if again := [name for name, times in stored.items() if times > 1]:
+                raise BoxError(f"{path} holds {again[0]} twice; write it again")
+            if not any(name.endswith(".npy") for name in stored):
+                raise BoxError(
+                    f"{path} is a zip archive of {listed(list(stored), 3)} and no .npz; unpack it "
+                    "and name a file of it"
+                )
             members = {
                 name.removesuffix(".npy"): name
                 for name in archive.namelist()[:MOST_COLUMNS]
@@ -92,7 +102,9 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
             if shape
         }
         lengths = {
-            name: headers[name][0][0] for name, one in described.items() if isinstance(one, Column)
+            name: headers[name][0][0]
+            for name, one in described.items()
+            if isinstance(one, TableColumn)
         }
         rows, described = of_one_length(lengths, described)
         columns, unusable = sort_out(described)

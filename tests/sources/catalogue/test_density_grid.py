@@ -116,3 +116,20 @@ def test_zarr_grids_are_read(tmp_path):
     zarr.open_group(str(tmp_path / "d.zarr"), mode="w").create_array("d", data=UNIT)
     found = read_density(tmp_path / "d.zarr", "d")
     np.testing.assert_array_equal(found.density, UNIT.astype(np.float32))
+
+
+def test_a_density_whose_window_was_divided_out_is_named(tmp_path):
+    sharp = 1.2 * (UNIT - 1) + 1  # overshoots below 0 where it is emptiest
+    assert -0.2 < sharp.min() < 0
+    for contrast in ("1+delta", "rho"):
+        refused(save(tmp_path / "d.npy", sharp), "negative", "window was divided out",
+                contrast=contrast)  # fmt: skip
+    refused(save(tmp_path / "d.npy", sharp - 1), "window was divided out", contrast="delta")
+
+
+def test_what_an_hdf5_file_tells_of_its_density(tmp_path):
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["density"] = UNIT
+        file.attrs.update({"box_size": 24.0, "redshift": 0.5, "omega_m": 0.3, "BoxSize": 24000.0})
+    found = read_density(tmp_path / "d.h5", "density")
+    assert (found.box_size, found.redshift, found.cosmology) == (24.0, 0.5, {"omega_m": 0.3})

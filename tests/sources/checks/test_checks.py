@@ -16,7 +16,7 @@ from halokeras.sources.checks.checks import check_source
 from halokeras.sources.checks.findings import Verdict
 from halokeras.sources.source import Source
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = sorted(shipped("boxes").glob("*.h5"))
 
 
@@ -168,3 +168,16 @@ def test_a_real_density_that_is_half_a_voxel_off_is_named_and_mended(name):
     arguments = (source, fields["density_nbody"], counts, voxel_size)
     wrong = refusal(*arguments, density_scheme="2lpt")
     assert "looks like nbody" in wrong
+
+
+def test_masses_of_no_known_unit_are_refused_where_the_factor_is_large(shipped_box):
+    source, density, counts, voxel_size = shipped_box
+    logarithms = 1e10 * np.log10(source.halos.mass.astype(float))
+    lost = replace(source, halos=Halos(source.halos.position, logarithms))
+    told = refusal(lost, density, counts, voxel_size)
+    assert "times their mass" in told and "no known unit" in told
+    some = slice(None, None, 10)  # a tenth of a catalogue is still one
+    halos = Halos(source.halos.position[some], source.halos.mass[some])
+    few = count(halos.position, density.shape, voxel_size)
+    report = check_source(replace(source, halos=halos), density, few, voxel_size)
+    assert any("no known unit" in one.text for one in report.of(Verdict.WARNING))
