@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 import h5py
 
+from halokeras.errors import BoxError
 from halokeras.storage import hdf5_store, zarr_store
-from halokeras.storage.checksums import seal
+from halokeras.storage.checksums import attributes_sum, seal
 from halokeras.storage.files import check_replaceable, whole_file, whole_folder
 from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
@@ -34,7 +35,7 @@ class _Library(Protocol):
         self, path: Path, attributes: Mapping[str, Any], name: str, layout: Layout
     ) -> None: ...
 
-    def resumed(self, path: Path) -> AbstractContextManager[Any]: ...
+    def resumed(self, path: Path) -> AbstractContextManager[Store]: ...
 
     def flush(self, root: Any, path: Path, since: int) -> None: ...
 
@@ -62,9 +63,9 @@ class UnfinishedStore:
         Of the array.
     """
 
-    def __init__(self, root: Any, library: _Library, path: Path, name: str) -> None:
-        self.array: WritableGrid = root[name]
-        self.layout = Layout(tuple(root[name].shape), root[name].dtype)
+    def __init__(self, array: Any, root: Any, library: _Library, path: Path) -> None:
+        self.array: WritableGrid = array
+        self.layout = Layout(array.shape, array.dtype)
         self._root, self._library, self._path = root, library, path
         self._synced = 0
 
@@ -150,10 +151,13 @@ def resumed_store(path: Path, name: str) -> Iterator[UnfinishedStore]:
         If it is damaged, or has no such array.
     """
     library = _library(path)
-    with library.resumed(path) as root:
-        with reading(str(path)):
-            unfinished = UnfinishedStore(root, library, path, name)
-        yield unfinished
+    with library.resumed(path) as store:
+        with reading(store.name):
+            found = store.find(name)
+            attributes_sum(store.attributes)  # or it could not be sealed at the end
+        if found is None:
+            raise BoxError(f"{store.name} has no {name}; remove it")
+        yield UnfinishedStore(found, store.root, library, path)
 
 
 def _library(path: Path) -> _Library:
