@@ -15,8 +15,9 @@ _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 def prepare() -> None:
     """Set what TensorFlow, Keras and numba will read."""
     # TensorFlow by itself uses oneDNN only on CPUs with AVX512-VNNI: without it a 3D convolution
-    # and its gradients take twenty to fifty times as long.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # and its gradients take twenty to fifty times as long. Once imported it is not to be asked.
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is no error
     if allotted_cores() < _own_cores():  # the libraries know of affinity, and of nothing else

@@ -280,7 +280,7 @@ def train(
     from halokeras.training.run import train as trained
 
     folder = None if run is None else Path(run)
-    return trained(_params(params), folder, lambda told: None, movie=movie, tensorboard=tensorboard)
+    return trained(_params(params), folder, (), movie=movie, tensorboard=tensorboard)
 
 
 def evaluate(
@@ -354,12 +354,13 @@ def load_painter(model: "str | Path | SavedPainter" = SHIPPED) -> "SavedPainter"
         If there is none, or it cannot be used.
     """
     load_tensorflow()
+    from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import SavedPainter
     from halokeras.painters.model_store import load_painter as loaded
 
     if isinstance(model, SavedPainter):
         return model
-    return loaded(or_shipped(Path(model), "saved_models"))
+    return loaded(painter_folder(Path(model)))
 
 
 def _checked(

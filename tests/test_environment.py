@@ -120,3 +120,13 @@ def test_keras_settings_of_another_project_change_nothing(tmp_path):
         check=True,
     )
     assert found.stdout.split() == ["tensorflow", "float32", "channels_last"]
+
+
+def test_tensorflow_that_was_imported_before_is_not_taken_for_fast(monkeypatch):
+    from halokeras.networks.conv import has_fast_conv3d
+
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    environment.prepare()
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
+    assert not has_fast_conv3d()

@@ -74,6 +74,8 @@ def evaluate(
 
     if page is not None:
         check_writable(page)
+    from halokeras.painters.folders import painter_name
+
     saved = load_saved(model)
     boxes = held_out(box, saved, str(model), allow_training_box)
     if painted is not None:
@@ -85,7 +87,7 @@ def evaluate(
     else:
         written, counts = [], {}
         for path, reference in boxes.items():
-            found = _paint_box(reference, saved, model.name)
+            found = _paint_box(reference, saved, painter_name(model))
             folder = output and (output / path.stem if len(boxes) > 1 else output)
             card, files = _score(path, reference, found, saved, folder, figures_format)
             written += files

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
-from halokeras.resources import can_be_seen, or_shipped
+from halokeras.resources import can_be_seen
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
@@ -27,7 +27,7 @@ CosmologyIdOption = Annotated[
 
 
 ModelOption = Annotated[
-    Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
+    Path, typer.Option("--model", metavar="DIR", help="The folder of a saved painter, or of a run.")
 ]
 
 
@@ -72,11 +72,12 @@ def refuse(contradictions: dict[str, object]) -> None:
 
 
 def load_saved(model: Path) -> "SavedPainter":
-    """Load a saved painter, or the shipped one of that name."""
+    """Load a saved painter, the one that a run keeps, or the shipped one of that name."""
     load_tensorflow()
+    from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import load_painter
 
-    return load_painter(or_shipped(model, "saved_models"))
+    return load_painter(painter_folder(model))
 
 
 def box_path(name: str) -> Path:

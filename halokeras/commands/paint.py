@@ -19,7 +19,6 @@ from halokeras.commands.options import (
     refuse,
 )
 from halokeras.commands.terminal import listening, print_tables, tell, wrote
-from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.fields.contrast import Contrast
@@ -178,6 +177,7 @@ def paint(
     )
     source = None if grid or voxels else box_path(box or "00")
     saved = load_saved(model)
+    from halokeras.painters.folders import painter_folder
     from halokeras.painting.request import (
         Drawing,
         GridFile,
@@ -203,7 +203,7 @@ def paint(
         listing = Listing((catalogue_format or CatalogueFormat.HDF5).value, finer)
     request = Request(
         density=given,
-        painter=NamedPainter(saved, or_shipped(model, "saved_models")),
+        painter=NamedPainter(saved, painter_folder(model)),
         output=output,
         drawing=Drawing(realisation, realizations, listing) if draw else None,
         figure=figure,

@@ -102,15 +102,16 @@ def catalogue(
         typer.Option(
             "--columns",
             metavar="MEANING=NAME",
-            help="A column that is not guessed right: position, mass, particles, id or parent.",
+            help="A column that is not guessed right: position, mass, id, parent, velocity ...",
             rich_help_panel=_HALOS,
         ),
     ] = None,
     length_unit: Annotated[
-        str, typer.Option(help="Mpc/h, kpc/h, Mpc or kpc.", rich_help_panel=_UNITS)
+        str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.", rich_help_panel=_UNITS)
     ] = "Mpc/h",
     mass_unit: Annotated[
-        str, typer.Option(help="Msun/h, Msun or 1e10 of them.", rich_help_panel=_UNITS)
+        str,
+        typer.Option(help="Msun/h, Msun, 1e10 or log10 of them.", rich_help_panel=_UNITS),
     ] = "Msun/h",
     hubble: Annotated[
         float | None,

@@ -10,6 +10,7 @@ import typer
 from halokeras.commands.options import JsonOption
 from halokeras.commands.terminal import print_tables, tell
 from halokeras.errors import HalopaintError, RunError
+from halokeras.readable import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -130,7 +131,7 @@ def _table(records: "list[RunRecord]", names: list[str] | None = None) -> "Table
             f"{run.done}/{run.total}",
             f"{best.validated.score:.4f}" if best and best.validated else "-",
             str(best.step) if best else "-",
-            _duration(run.seconds),
+            duration(run.seconds),
             _date(run.started),
             _date(run.updated),
         )
@@ -182,13 +183,6 @@ def _new_table(first: str, *others: str) -> "Table":
 
 def _date(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _print_json(value: Any) -> None:

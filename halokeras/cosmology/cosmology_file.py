@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ParamsError
-from halokeras.params import Positive, Section, load_json
+from halokeras.params import load_json
+from halokeras.sections import Positive, Section
 
 
 class _Fields(Section):

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, total_counts
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
-from halokeras.painting.paint import paint
+from halokeras.painting.paint import box_conditions, paint
 from halokeras.randomness import fold_in
 
 FIELD, DRAWS = "painted field", "draws"
@@ -53,17 +53,25 @@ class Contenders:
         """
         density, saved = box.density, self._saved
         assert density is not None  # a box without one was refused
-        field = paint(saved.painter, density) if painted is None else painted
+        conditions = box_conditions(box, saved)
+        if painted is None:
+            painted = total_counts(paint(saved.painter, density, conditions=conditions))
+        field = painted
         found: dict[str, list[NDArray[Any]]] = {FIELD: [field]}
         if saved.draws is not None:
-            law, expected = saved.draws.law, paint(saved.draws.painter, density)
-            found[DRAWS] = [draw_from(law, expected, SEED, number) for number in self._numbers]
-            found[WARM_START] = self._poisson("warm start draw", expected.astype(np.float64))
+            law = saved.draws.law
+            expected = paint(saved.draws.painter, density, conditions=conditions)
+            found[DRAWS] = [
+                total_counts(draw_from(law, expected, SEED, number)) for number in self._numbers
+            ]
+            total = total_counts(expected).astype(np.float64)
+            found[WARM_START] = self._poisson("warm start draw", total)
         local = fit_local_bias(density, counts).paint(density)
         found[LOCAL_BIAS] = self._poisson("local bias draw", local)
         found[DENSITY] = [density]
         for name, other in self._others.items():
-            found[name] = [paint(other.painter, density)]
+            conditions = box_conditions(box, other)
+            found[name] = [total_counts(paint(other.painter, density, conditions=conditions))]
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:

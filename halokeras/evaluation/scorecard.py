@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, Provenance, check_box, halo_counts
+from halokeras.boxes.box import Box, Provenance, check_box, halo_counts, total_counts
 from halokeras.errors import BoxError
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.fields.alignment import check_alignment
@@ -229,7 +229,7 @@ def _painted_counts(reference: Box, painted: Box) -> NDArray[np.float64]:
             )
     if not painted.counts.any():
         raise BoxError("the painted counts are all zero; train the painter for longer")
-    return painted.counts.astype(np.float64)
+    return total_counts(painted.counts.astype(np.float64))
 
 
 def _check_aligned(

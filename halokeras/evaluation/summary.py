@@ -10,7 +10,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.fields.spectra import measure
 from halokeras.painting.inputs import Density
 from halokeras.painting.request import NamedPainter
-from halokeras.params import Selection
+from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, survey
 
 _LARGEST = 256**3

@@ -31,6 +31,11 @@ class Scaled:
         """As that of the other grid."""
         return self._grid.shape
 
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """That of the values as they are read."""
+        return np.dtype(np.float32)
+
     def __getitem__(self, place: Any, /) -> NDArray[np.float32]:
         values = np.asarray(self._grid[place], dtype=np.float64)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused

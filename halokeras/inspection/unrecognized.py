@@ -3,14 +3,14 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
-import h5py
+import numpy as np
 
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
 from halokeras.storage.grid_file import mapped
-from halokeras.storage.unreadable import UNREADABLE
+from halokeras.storage.store import NUMBERS
+from halokeras.storage.stores import SUFFIXES, is_store, open_store
 from halokeras.training.run_folder import is_run
 
 _HEAD = 4096  # bytes
@@ -20,8 +20,15 @@ _NAMED = 6
 
 
 def describe_unrecognized(path: Path) -> str:
-    """Say in one sentence what `path`, which exists, looks like and what to do with it."""
-    looks, remedy = _folder(path) if path.is_dir() else _file(path)
+    """Say in one sentence what `path`, which exists, looks like and what to do with it.
+
+    Raises
+    ------
+    BoxError
+        If it is an HDF5 file or Zarr group that cannot be read.
+    """
+    look = _store if is_store(path) else _folder if path.is_dir() else _file
+    looks, remedy = look(path)
     return f"{path} {looks}; {remedy}"
 
 
@@ -39,7 +46,7 @@ def _folder(folder: Path) -> tuple[str, str]:
     kinds = {
         "runs": [path for path in entries if is_run(path)],
         "saved painters": [path for path in entries if (path / "architecture.json").is_file()],
-        "box files": [path for path in entries if path.suffix in (".h5", ".zarr")],
+        "box files": [path for path in entries if path.suffix in SUFFIXES],
     }
     for kind, found in kinds.items():
         if found:
@@ -71,8 +78,6 @@ def _file(path: Path) -> tuple[str, str]:
         return f"cannot be read ({error.strerror})", "check the path and its permissions"
     if not head:
         return "is an empty file", "fetch or make it again"
-    if h5py.is_hdf5(path):
-        return _hdf5(path)
     if head.startswith(b"\x93NUMPY"):
         return _npy(path)
     if head.startswith(b"SIMPLE  ="):
@@ -109,49 +114,38 @@ def _npy(path: Path) -> tuple[str, str]:
     except HalopaintError:
         return "is a .npy file that cannot be read as numbers", "write it again without objects"
     if array.ndim == 3:
-        return _grid(path, None, array)
+        return _grid(path, None, array.shape)
     return (
         f"is an array of shape {array.shape}",
         f"if it is a table of halos: halopaint prepare catalogue {shlex.quote(str(path))}",
     )
 
 
-def _hdf5(path: Path) -> tuple[str, str]:
+def _store(path: Path) -> tuple[str, str]:
     quoted = shlex.quote(str(path))
-    found: dict[str, Any] = {}
-
-    def note(name: str, entry: Any) -> bool | None:
-        if isinstance(entry, h5py.Dataset):
-            found[name] = entry
-        return len(found) >= _MOST_ENTRIES or None
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(note)  # hard links only: others could lead out of the file
-            columns = {
-                column.lower() for entry in found.values() for column in entry.dtype.names or ()
-            }
-            columns |= {name.rsplit("/", 1)[-1].lower() for name in found}
-            if columns & _POSITIONS:
-                rows = max((entry.shape[0] for entry in found.values() if entry.shape), default=0)
-                return (
-                    f"is a halo catalogue of {rows:,} rows, not a box",
-                    f"to make a box of it: halopaint prepare catalogue {quoted}",
-                )
-            grids = {n: e for n, e in found.items() if e.ndim == 3 and e.dtype.kind in "fiu"}
-            if grids:
-                name, grid = next(iter(grids.items()))
-                return _grid(path, name, grid)
-    except UNREADABLE:
-        return "is an HDF5 file that cannot be read", "it may be truncated: fetch it again"
+    with open_store(path, str(path)) as store:
+        found = store.contents()
+    columns = {name.rsplit("/", 1)[-1].lower() for name in found}
+    for one in found.values():
+        columns |= {field.lower() for field in np.dtype(one.dtype).names or ()}
+    if columns & _POSITIONS:
+        rows = max((one.shape[0] for one in found.values() if one.shape), default=0)
+        return (
+            f"is a halo catalogue of {rows:,} rows, not a box",
+            f"to make a box of it: halopaint prepare catalogue {quoted}",
+        )
+    for name, one in found.items():
+        if len(one.shape) == 3 and np.dtype(one.dtype).kind in NUMBERS:
+            return _grid(path, name or None, one.shape)
+    kind = "a Zarr group" if path.is_dir() else "an HDF5 file"
     names = ", ".join(list(found)[:_NAMED]) or "no dataset"
-    return f"is an HDF5 file of {names}", f"if it is of halos: halopaint prepare catalogue {quoted}"
+    return f"is {kind} of {names}", f"if it is of halos: halopaint prepare catalogue {quoted}"
 
 
-def _grid(path: Path, dataset: str | None, grid: Any) -> tuple[str, str]:
+def _grid(path: Path, dataset: str | None, sides: tuple[int, ...]) -> tuple[str, str]:
     option = "" if dataset is None else f" --dataset {shlex.quote(dataset)}"
     what = "" if dataset is None else f" {dataset}"
-    shape = " x ".join(str(side) for side in grid.shape)
+    shape = " x ".join(str(side) for side in sides)
     return (
         f"holds a grid{what} of {shape} numbers, not a box",
         f"if it is a density: halopaint paint --density {shlex.quote(str(path))}{option} "

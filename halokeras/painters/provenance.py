@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from halokeras.errors import ModelError
 from halokeras.fields.spectra import measure
-from halokeras.params import Selection
+from halokeras.sections import Selection
 
 PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
 # Added to the density [mean] under the logarithm: below it voids are noise of the particles.

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
-from halokeras.params import Selection
 from halokeras.randomness import uniform_at
+from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
 IDS_PER_VOXEL = 2**16
@@ -28,6 +29,10 @@ LARGEST_PIECE = 2**23
 """Voxels, or sub-voxels, that are in memory at a time."""
 
 _AXES = ("x", "y", "z")
+_ID, _POSITION, _VELOCITY = (
+    tuple(COLUMNS[name].parts()) for name in ("id", "position", "velocity")
+)
+"""Their names in a catalogue."""
 
 
 def halos(
@@ -91,14 +96,14 @@ def halos(
             chance = uniform_at(seed, f"halo sub-voxel {realization}", ids.view(np.uint64))
             inside = (_sub_voxels(fine, finer, local, chance) + inside) / finer
         position = _placed(voxel, inside, voxel_size)
-        columns = {f"halo_{axis}": position[row] for row, axis in enumerate(_AXES)}
+        columns = dict(zip(_POSITION, position, strict=True))
         if velocity is not None:
             moving = np.asarray(velocity[:, along_x, along_y], dtype=np.float32)
             moving = moving[:, local[0], local[1], local[2]]
             if not np.isfinite(moving).all():
                 raise BoxError("velocity holds NaN or infinite values; make the box again")
-            columns |= {f"halo_v{axis}": moving[row] for row, axis in enumerate(_AXES)}
-        yield {"halo_id": ids, **columns}
+            columns |= zip(_VELOCITY, moving, strict=True)
+        yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
 
 
@@ -168,14 +173,16 @@ def listed(
     Raises
     ------
     BoxError
-        As `halos`.
+        As `halos`, or if the counts have several channels.
     OutputError
         As `write_catalogue`.
     """
+    if len(counts.shape) > 3:
+        raise BoxError(
+            f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
+        )
     x, y, z = counts.shape
-    names = ["halo_id", *(f"halo_{axis}" for axis in _AXES)]
-    if velocity is not None:
-        names += [f"halo_v{axis}" for axis in _AXES]
+    names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]
     size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
     about = _about(header, (x, y, z), selection, sub_density is not None)
     with catalogue_file(target, format, names, size, about) as append:

@@ -54,7 +54,7 @@ def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int
         Files to write, and bytes of a voxel in each.
     """
     tile = tile_shape(shape, LARGEST_TILE)
-    tile_painter = TilePainter(painter, tile)
+    tile_painter = TilePainter(painter, tile, [1.0] * len(painter.params.conditions))
     wide = [side + 2 * painter.margin for side in tile]
     sample = np.ones(wide, np.float32)
     tile_painter(sample)
@@ -63,11 +63,12 @@ def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int
         tile_painter(sample)
     seconds = (time.perf_counter() - start) / _TIMED
     tiles = np.prod([-(-length // side) for length, side in zip(shape, tile, strict=True)])
-    rows = np.prod(wide[:2]) * shape[2] * 4 * 3  # density, its copy in tiles, counts
+    channels = painter.params.channels
+    rows = np.prod(wide[:2]) * shape[2] * 4 * (2 + channels)  # density, its tiles, counts
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     return Estimate(
         seconds=float(tiles * seconds),
         memory=float(_LIBRARIES + _BYTES_PER_VOXEL * np.prod(wide) + rows),
-        disk=files * size * int(np.prod(shape, dtype=np.int64)),
+        disk=files * size * channels * int(np.prod(shape, dtype=np.int64)),
         disk_free=shutil.disk_usage(folder).free,
     )

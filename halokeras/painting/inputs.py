@@ -5,15 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
-from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.box_file import Header, describe, open_box
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
-from halokeras.storage import hdf5
 from halokeras.storage.grid import Grid
 from halokeras.storage.grid_file import open_numbers
 
@@ -58,11 +56,38 @@ class Density:
 
 
 def density_of(box: Box) -> Density:
-    """Return the density of a box in memory, or raise `ModelError` if it has none."""
+    """Return the density of a box in memory.
+
+    Raises
+    ------
+    ModelError
+        If the box has none.
+    BoxError
+        As `check_density`.
+    """
     if box.density is None:
         raise ModelError("the box holds no density to paint on; give a box or file with one")
+    check_density(box.density, "the box")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     return Density(box.density, header, box_hash(box))
+
+
+def check_density(grid: Grid, source: str) -> None:
+    """Refuse a density that cannot be painted on; `source` begins the message.
+
+    Raises
+    ------
+    BoxError
+        If it is no three-dimensional grid of real numbers, finite, non-negative and of mean 1,
+        with the remedy.
+    """
+    dtype = getattr(grid, "dtype", None)
+    if dtype is None or dtype.kind not in "fiu":
+        raise BoxError(
+            f"{source}: must be an array of real numbers (nx, ny, nz), not "
+            f"{type(grid).__name__ if dtype is None else dtype}; convert it to float32"
+        )
+    check_grid(grid, "density", source)
 
 
 @contextmanager
@@ -76,21 +101,20 @@ def open_box_density(path: Path) -> Iterator[Density]:
     ModelError
         If the box has no density.
     """
-    with open_box_file(path) as (header, fields):
+    with open_box(path) as store:
+        header, fields = describe(store)
         if "density" not in fields:
             raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
-        source = f"box file {path}"
-        check_scale(header.voxel_size, header.redshift, source)
-        in_hdf5 = isinstance(fields["density"], h5py.Dataset)
-        check_grid(fields["density"], "density", source)
+        check_scale(header.voxel_size, header.redshift, store.name)
+        check_density(fields["density"], store.name)
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
         )
-        velocity = hdf5.dataset(fields["density"].file, "velocity", path, "f") if in_hdf5 else None
+        velocity = store.array("velocity", "f")
         if velocity is not None and velocity.shape != (3, *fields["density"].shape):
             raise BoxError(
-                f"{source}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) on the "
-                f"voxels of the density, {fields['density'].shape}"
+                f"{store.name}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) "
+                f"on the voxels of the density, {fields['density'].shape}"
             )
         yield Density(fields["density"], header, hashed, velocity)
 
@@ -108,10 +132,10 @@ def open_density(
     Parameters
     ----------
     path
-        A ``.npy`` array, an HDF5 file (``.h5``, ``.hdf5``) or a Zarr group (``.zarr``), of
-        rho/mean on a periodic grid.
+        A ``.npy`` or ``.npz`` file, an HDF5 file or a Zarr group or array, of rho/mean on a
+        periodic grid.
     dataset
-        The name of the dataset inside an HDF5 file or Zarr group.
+        The name of the array, where the file holds several.
     voxel_size
         Comoving side of a voxel [Mpc/h].
     redshift
@@ -157,5 +181,5 @@ def open_grid(
     """
     with open_numbers(path, dataset, option) as numbers:
         grid = as_density(numbers, contrast, f"density file {path}")
-        check_grid(grid, "density", f"density file {path}")
+        check_density(grid, f"density file {path}")
         yield grid

@@ -6,6 +6,7 @@ from pathlib import Path
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.fields.contrast import Contrast
 from halokeras.fields.gridding import Shape
+from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.resources import shipped
@@ -72,8 +73,8 @@ class NamedPainter:
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
-        return self.folder.name
+        """The name of its folder, or of the run that keeps it."""
+        return painter_name(self.folder)
 
 
 @dataclass(frozen=True)
@@ -213,4 +214,4 @@ def _painter_part(folder: Path) -> str:
     folder = folder.resolve()
     if folder == (shipped("saved_models") / "gen").resolve():
         return ""
-    return f"_{folder.parent.name if folder.name == 'best' else folder.name}"
+    return f"_{painter_name(folder)}"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from halokeras.boxes.box_file import box_name, find_box, write_box
+from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, find_asked
+from halokeras.boxes.box_file import box_name, write_box
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.environment import allotted_cores
-from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import density, simulate
@@ -97,17 +97,31 @@ def simulate_missing(wanted: BoxParams, told: Listener) -> list[Path]:
     """Simulate those boxes that params name by id and seed and that are not there; return them."""
     made = []
     for named in (*wanted.train, *wanted.validate_on):
-        if named.id is None or named.seed is None:
+        if named.path is not None:
             continue
-        try:
-            told.announce("Found", str(find_box(named.id, named.seed)))
-        except BoxError:
-            missing = Simulation(
-                named.id, named.seed, wanted.size, wanted.particles, redshift=wanted.redshift
+        asked = asked_for(named, wanted)
+        target = _missing(asked, told)
+        if target is not None:
+            box = Simulation(
+                asked.id, asked.seed, asked.size, asked.particles, redshift=asked.redshift
             )
-            simulate_file(missing, missing.path, told)
-            made.append(missing.path)
+            simulate_file(box, target, told)
+            made.append(target)
     return made
+
+
+def _missing(asked: AskedBox, told: Listener) -> Path | None:
+    """Return where to make a box that is asked for; None if there is one."""
+    try:
+        found = find_asked(asked)
+    except OtherBoxError as error:
+        target = BOXES / asked.name
+        told.warn(f"{error}, so {target} is made beside it")
+        return target
+    if found is None:
+        return BOXES / box_name(asked.id, asked.seed)
+    told.announce("Found", str(found))
+    return None
 
 
 def _minutes(seconds: float) -> str:

@@ -210,7 +210,7 @@ def sync_tree(folder: Path, since: int = 0) -> None:
 
 
 def swap(temporary: Path, target: Path) -> None:
-    """Return `temporary` the name `target`; what had that name gets the temporary one."""
+    """Give `temporary` the name `target`; what had that name gets the temporary one."""
     if not target.exists():
         temporary.rename(target)
         return
@@ -221,6 +221,14 @@ def swap(temporary: Path, target: Path) -> None:
     target.rename(aside)
     temporary.rename(target)
     aside.rename(temporary)
+
+
+def take(part: Path, target: Path) -> None:
+    """Give `part`, a file or folder, the name `target`, in place of what has that name."""
+    if part.is_dir():
+        swap(part, target)
+    else:
+        part.replace(target)
 
 
 def _aside(target: Path) -> Path:

@@ -49,12 +49,19 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
 
     The mean over shells of wavenumber of (ln T)^2 + (1 - r), plus the squared log of the ratio
     of means, where T^2 is the ratio of powers and r the cross-correlation, both summed over
-    the batch. Both fields see the same crop window, so it cancels from T and r to the leading
-    order. The two parts do not compete: r is blind to an isotropic filter, T is not.
+    the batch; of several channels the mean. Both fields see the same crop window, so it cancels
+    from T and r to the leading order. The two parts do not compete: r is blind to an isotropic
+    filter, T is not.
 
     Replicas of a `tf.distribute` strategy each give their share of the batch and get the distance
     of all of it.
     """
+    channels = counts.shape[-1]
+    distances = [_channel_distance(painted[..., i], counts[..., i]) for i in range(channels)]
+    return distances[0] if channels == 1 else tf.add_n(distances) / channels
+
+
+def _channel_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     side = counts.shape[1]
     weights = tf.constant(_shell_weights(side))
     mean_painted, mean_counts = _over_replicas(
@@ -89,7 +96,7 @@ def _over_replicas(reduction: str, *values: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 def _modes(fields: tf.Tensor) -> tf.Tensor:
     # the full transform: TensorFlow has no gradient of the real one in three dimensions
-    return tf.signal.fft3d(tf.complex(fields[..., 0], tf.zeros_like(fields[..., 0])))
+    return tf.signal.fft3d(tf.complex(fields, tf.zeros_like(fields)))
 
 
 def _shells(modes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

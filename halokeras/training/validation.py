@@ -8,20 +8,24 @@ from numpy.typing import NDArray
 
 from halokeras.fields.spectra import measure
 from halokeras.networks.painter import Painter, whole_box
+from halokeras.networks.patch import channels_of
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One held-out box: density (rho/mean) and counts on the same voxels."""
+    """One held-out box: density (rho/mean) and counts on the same voxels, and its conditions."""
 
     density: NDArray[np.float32]
     counts: NDArray[np.float32]
     voxel_size: float
+    conditions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Validation:
     """Means over the held-out boxes, and the score that picks the best painter.
+
+    Each channel of the painter counts as a box.
 
     Attributes
     ----------
@@ -42,12 +46,22 @@ class Validation:
 
 def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
     """Paint each held-out box in one pass and compare it with its reference."""
-    painted = [whole_box(painter, box.density, painter.margin) for box in boxes]
+    channels = painter.params.channels
+    painted = [
+        field
+        for box in boxes
+        for field in channels_of(
+            whole_box(painter, box.density, painter.margin, box.conditions), channels
+        )
+    ]
+    reference = [
+        (counts, box.voxel_size) for box in boxes for counts in channels_of(box.counts, channels)
+    ]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
     spectra = [
-        measure(field, box.counts, box.voxel_size)
-        for field, box in zip(painted, boxes, strict=True)
+        measure(field, counts, voxel_size)
+        for field, (counts, voxel_size) in zip(painted, reference, strict=True)
     ]
     transfer = _mean([s.transfer_function for s in spectra])
     correlation = _mean([s.cross_correlation for s in spectra])

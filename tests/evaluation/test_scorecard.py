@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from scipy.ndimage import gaussian_filter
 
-from halokeras.boxes.box import Box, Halos, halo_counts
+from halokeras.boxes.box import Box, halo_counts
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.table import scorecard_table

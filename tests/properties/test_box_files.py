@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halokeras.boxes.box import Box, Halos, box_arrays, box_hash
+from halokeras.boxes.box import Box, box_arrays, box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box, write_header
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.cosmology.cosmology import Cosmology
 
 shapes = st.tuples(*[st.integers(1, 5)] * 3)
@@ -43,8 +44,12 @@ def boxes(draw):
     if which == "halos":
         many = draw(st.integers(0, 20))
         inside = 0.999 * voxel_size * rng.random((many, 3)) * shape
-        mass = rng.uniform(1, 1e16, many)
-        halos = Halos(inside.astype(np.float32), mass.astype(np.float32))
+        further = draw(st.sets(st.sampled_from([name for name in COLUMNS if name != "position"])))
+        columns = {
+            name: rng.uniform(1, 1e16, (many, *COLUMNS[name].shape)).astype(COLUMNS[name].dtype)
+            for name in further
+        }
+        halos = Halos(inside.astype(np.float32), **columns)
     return Box(
         voxel_size=voxel_size,
         redshift=draw(st.floats(0, 1e3)),

@@ -16,7 +16,7 @@ from halokeras.sources.catalogue.density_grid import (
 )
 from halokeras.sources.catalogue.joined import join
 from halokeras.sources.catalogue.particles import ParticleDensity, read_particles
-from halokeras.sources.catalogue.read import Catalogue, Origin, read_halos
+from halokeras.sources.catalogue.read import HaloCatalogue, Origin, read_halos
 from halokeras.sources.prepare import voxels_across
 from halokeras.sources.source import Source
 
@@ -145,12 +145,13 @@ def read_catalogue(
         initial_modes=modes_of_file(matter.path) if isinstance(matter, ModesFile) else None,
         own_seed=matter.seed if isinstance(matter, OwnSeed) else None,
         provenance={**_made_of(matter, about), **{k: v for k, v in named.items() if v}},
+        hubble=coordinates.hubble,
     )
 
 
 def _grid(
     matter: Matter,
-    read: Catalogue,
+    read: HaloCatalogue,
     halos: HaloTableFile,
     coordinates: Coordinates,
     voxels: int | None,
