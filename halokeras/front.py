@@ -79,7 +79,7 @@ def paint(
     return painted(saved.painter, given.grid)
 
 
-def draw(
+def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,
