@@ -20,7 +20,7 @@ from halokeras.environment import allotted_cores, load_tensorflow
 from halokeras.errors import BoxError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.fields.gridding import Shape
-from halokeras.resources import or_shipped
+from halokeras.resources import can_be_seen, or_shipped
 from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def paint(
     return painted(saved.painter, given.grid)
 
 
-def draw(
+def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,
@@ -328,7 +328,7 @@ def read_box(path: str | Path) -> Box:
         If there is none, or it is no box.
     """
     named = Path(path)
-    found = named if named.suffix or named.exists() else box_file.find_box(str(path))
+    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
     return box_file.read_box(or_shipped(found, "boxes"))
 
 

@@ -95,6 +95,12 @@ def test_numba_keeps_what_it_compiles_where_it_can_be_kept(tmp_path, monkeypatch
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     environment.prepare()
     assert os.environ["NUMBA_CACHE_DIR"] != str(folder)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "none" / "cache"))
+    environment.prepare()
+    assert os.environ["NUMBA_CACHE_DIR"] != str(tmp_path / "none" / "cache")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "mine"))
+    environment.prepare()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "mine")
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ Format = Literal["png", "svg", "pdf"]
 PUBLISHED_PAINTER = Path("saved_models/paper_equal_time")
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: Annotated[
         str, typer.Option(metavar="ID|FILE", help="A box id, 00 to 04, or a box file, with halos.")
     ],

@@ -48,7 +48,7 @@ class ContrastOf(StrEnum):
     RHO = "rho"
 
 
-def paint(
+def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: BoxOption = None,
     voxels: Annotated[
         Any,

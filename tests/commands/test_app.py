@@ -246,6 +246,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(run, box_file, tiny_model, 
     fails(run(*words), "file/out.h5")
 
 
+def test_a_file_that_is_closed_to_the_user_is_one_line(run, monkeypatch):
+    def closed(name):
+        raise PermissionError(13, "Permission denied", "secret.h5")
+
+    monkeypatch.setattr("halokeras.commands.paint.box_path", closed)
+    fails(run("paint", "--box", "secret.h5"), "secret.h5", "closed to this user")
+
+
 def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt

@@ -63,7 +63,8 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
             yield table
 
 
-def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
+def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:
+    """Return the name of the table that is read and its extension."""
     units = {
         str(number): unit
         for number, unit in enumerate(opened)
@@ -86,6 +87,11 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
     unit = named.get(chosen, units.get(chosen))
     if unit is None:
         raise BoxError(f"{path} has no table {part}; choose --table from {listed(named)}")
+    return chosen, unit
+
+
+def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
+    chosen, unit = _chosen(fits, opened, path, part)
     rows, start = int(unit.header["NAXIS2"]), int(unit.fileinfo()["datLoc"])
     promised = start + rows * int(unit.header["NAXIS1"])
     if promised > path.stat().st_size:
