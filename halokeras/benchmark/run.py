@@ -14,7 +14,7 @@ from halokeras import __version__
 from halokeras.benchmark import painting, stream, updates, without_onednn
 from halokeras.benchmark.painting import PRESETS, preset
 from halokeras.benchmark.timing import multiply_rate
-from halokeras.evaluation.figures import new_figure, save_figure
+from halokeras.storage.figure_file import new_figure, save_figure
 
 Told = Callable[[str], None]
 

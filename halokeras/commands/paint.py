@@ -183,7 +183,11 @@ def paint(
             reference = source if density is None else None
             print_tables(*summarize(given, outputs[0], reference, saved, seconds))
         if figure:
-            written.append(_draw_slices(given, outputs[0]))
+            from halokeras.evaluation.summary import draw_painted
+
+            reference = source if density is None else None
+            written.append(outputs[0].with_suffix(".png"))
+            draw_painted(given, outputs[0], reference, saved, written[-1])
         wrote(written, as_json, seconds=seconds, model_hash=saved.hash)
 
 
@@ -253,17 +257,6 @@ def _place_halos(
         write_catalogue(
             drawn, target, format, saved.provenance.selection, finer, given.velocity, show
         )
-
-
-def _draw_slices(given: "Density", painted: Path) -> Path:
-    """Draw slices of the density and of what was painted, beside the latter."""
-    from halokeras.boxes.box_file import open_box_file
-    from halokeras.evaluation.figures import painted_slices
-
-    target = painted.with_suffix(".png")
-    with open_box_file(painted) as (header, fields):
-        painted_slices(given.grid, fields["counts"], header.voxel_size, target)
-    return target
 
 
 @contextmanager

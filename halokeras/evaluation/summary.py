@@ -7,10 +7,16 @@ from rich.table import Table
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.boxes.box_file import open_box_file, read_box
+from halokeras.evaluation.contenders import DENSITY, HALOS
+from halokeras.evaluation.curves import drawable
+from halokeras.evaluation.slices import slab_panels, slices_figure
+from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density
 from halokeras.params import Selection
+from halokeras.statistics.statistic import DRAWS, FIELD
+from halokeras.storage.figure_file import save_figure
 from halokeras.storage.grid import survey
 
 _LARGEST = 256**3
@@ -50,13 +56,51 @@ def summarize(
     table.add_row("halos painted", f"{mean * voxels:,.0f}")
     table.add_row("per voxel", f"{mean:.4f}")
     table.add_row("speed", f"{voxels / seconds:,.0f} voxels/s")
-    if source is None or voxels > _LARGEST:
-        return [table]
-    box = read_box(source)
-    if box.halos is None and box.counts is None:
+    box = _reference(given, source)
+    if box is None:
         return [table]
     scores = _compare(table, box, read_box(painted), saved.provenance.selection)
     return [table] if scores is None else [table, scores]
+
+
+def draw_painted(
+    given: Density, painted: Path, source: Path | None, saved: SavedPainter, target: Path
+) -> None:
+    """Draw a slice of a density and of what was painted, beside the halos if its box has any.
+
+    Parameters
+    ----------
+    given, painted, source, saved
+        As `summarize` takes them.
+    target
+        The figure to write.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    box, selection = _reference(given, source), saved.provenance.selection
+    with open_box_file(painted) as (header, fields):
+        name = DRAWS if "draw_seed" in header.provenance else FIELD
+        grids = {DENSITY: given.grid, name: fields["counts"]}
+        if box is not None:
+            grids[HALOS] = halo_counts(box, selection.mass_min, selection.mass_max)
+        slab = project(grids, header.voxel_size)
+    told = header.provenance
+    realisation = "".join(f", {key} {told[key]}" for key in ("box_id", "seed") if key in told)
+    title = (
+        f"painter {told['model']}{realisation.replace('box_id', 'box')}, z = {header.redshift:g}"
+    )
+    save_figure(slices_figure(slab_panels(slab), slab, drawable(title)), target)
+
+
+def _reference(given: Density, source: Path | None) -> Box | None:
+    """Return the box that a density is of, if it has halos to compare with and is small enough."""
+    if source is None or np.prod(given.shape, dtype=np.int64) > _LARGEST:
+        return None
+    box = read_box(source)
+    return None if box.halos is None and box.counts is None else box
 
 
 def _compare(table: Table, box: Box, painted: Box, selection: Selection) -> Table | None:
