@@ -25,7 +25,8 @@ def voxels(counts: Counts, voxel_size: float) -> Array:
 
 def _measure(painted: Sample, halos: Sample, density: Sample) -> Measurement:
     wanted = halos.of(voxels)
-    return ratio(painted.of(voxels), wanted, 1 / np.sqrt(np.maximum(wanted, 1)))
+    scatter = np.sqrt((1 - wanted / halos.values.size) / np.maximum(wanted, 1))
+    return ratio(painted.of(voxels), wanted, scatter)
 
 
 HISTOGRAM = Statistic(

@@ -10,7 +10,7 @@ from halokeras.statistics.statistic import Drawing, Measurement, Sample, Statist
 def _measure(painted: Sample, halos: Sample, density: Sample) -> Measurement:
     found = painted.of(measure, halos)
     # two powers of the same modes: what they share does not scatter
-    scatter = np.sqrt((1 - found.cross_correlation**2) / found.modes)
+    scatter = np.sqrt(np.maximum(1 - found.cross_correlation**2, 0) / found.modes)
     return Measurement(found.transfer_function, scatter=found.transfer_function * scatter)
 
 

@@ -1,19 +1,18 @@
 """The voxels without a halo."""
 
-import numpy as np
-
-from halokeras.statistics.histogram import voxels
+from halokeras.statistics.histogram import HISTOGRAM
 from halokeras.statistics.statistic import DRAWS, Measurement, Sample, Statistic, Target
 
 
 def _measure(painted: Sample, halos: Sample, density: Sample) -> Measurement:
-    ours, theirs = painted.of(voxels)[0], halos.of(voxels)[0]
+    counted = HISTOGRAM.measure(painted, halos, density)
+    assert counted.painted is not None and counted.halos is not None and counted.scatter is not None
     size = halos.values.size
     return Measurement(
-        value=np.asarray(ours / theirs if theirs else np.nan),
-        painted=np.asarray(ours / size),
-        halos=np.asarray(theirs / size),
-        scatter=np.asarray(np.sqrt((1 - theirs / size) / max(theirs, 1))),
+        value=counted.value[0],
+        painted=counted.painted[0] / size,
+        halos=counted.halos[0] / size,
+        scatter=counted.scatter[0],
     )
 
 

@@ -116,13 +116,14 @@ def test_the_scatter_that_halos_let_expect_is_that_of_poisson_counts(statistic):
     np.testing.assert_allclose(spread / expected, 1, atol=0.3)
 
 
-def test_the_scatter_of_q_is_that_of_gaussian_fields():
+def test_the_scatter_of_q_is_that_of_gaussian_fields_but_where_shells_overlap():
     rng = np.random.default_rng(5)
-    fields = [1 + 0.1 * rng.normal(size=(24, 24, 24)) for _ in range(40)]
+    fields = [1 + 0.1 * rng.normal(size=(48, 48, 48)) for _ in range(30)]
     found = [measured(REDUCED_BISPECTRUM, field, field) for field in fields]
     spread = np.sqrt(np.mean([one.value**2 for one in found], axis=0))
     expected = np.mean([one.scatter for one in found], axis=0)
-    np.testing.assert_allclose(spread / expected, 1, atol=0.35)
+    # triangles with two sides in one shell scatter by up to the root of 2 more
+    assert ((0.75 < spread / expected) & (spread / expected < 1.75)).all()
 
 
 def test_a_target_covers_its_bins_by_their_upper_edges():
