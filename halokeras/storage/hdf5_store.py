@@ -157,7 +157,7 @@ def create_group(root: h5py.File, name: str) -> None:
     h5py.h5g.create(root.id, name.encode(), gcpl=_timeless(h5py.h5p.GROUP_CREATE))
 
 
-def create_array(root: h5py.File, name: str, layout: Layout) -> h5py.Dataset:
+def create_array(root: h5py.File, name: str, layout: Layout) -> Any:
     """Make a dataset, each of whose chunks HDF5 checks."""
     # An empty one cannot be chunked.
     options = (_PACKED if layout.packed else _CHECKED) if prod(layout.shape) else {}

@@ -4,7 +4,7 @@ A Zarr group is a folder, whose name ends in ``.zarr`` where we write it; all el
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ class _Library(Protocol):
 
     def create_group(self, root: Any, name: str) -> None: ...
 
-    def create_array(self, root: Any, name: str, layout: Layout) -> Any: ...
+    def create_array(self, root: Any, name: str, layout: Layout) -> WritableGrid: ...
 
     def begin(
         self, path: Path, attributes: Mapping[str, Any], name: str, layout: Layout
@@ -38,18 +38,6 @@ class _Library(Protocol):
     def resumed(self, path: Path) -> AbstractContextManager[Store]: ...
 
     def flush(self, root: Any, path: Path, since: int) -> None: ...
-
-
-class NewStore:
-    """A store that is being written."""
-
-    def __init__(self, root: Any, library: _Library, layouts: Mapping[str, Layout]) -> None:
-        self._root, self._library, self._layouts = root, library, layouts
-
-    def create(self, name: str) -> WritableGrid:
-        """Make one of the arrays that were announced, to be filled."""
-        made: WritableGrid = self._library.create_array(self._root, name, self._layouts[name])
-        return made
 
 
 class UnfinishedStore:
@@ -95,8 +83,10 @@ def open_store(path: Path, name: str) -> AbstractContextManager[Store]:
 @contextmanager
 def new_store(
     path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]
-) -> Iterator[NewStore]:
+) -> Iterator[Callable[[str], WritableGrid]]:
     """Make a store that appears at `path`, whole and sealed, once the block has filled it.
+
+    The block gets a function that makes each of the arrays, by its name, to be filled.
 
     Parameters
     ----------
@@ -126,7 +116,7 @@ def new_store(
         for group in dict.fromkeys(name.rpartition("/")[0] for name in layouts):
             if group:
                 library.create_group(root, group)
-        yield NewStore(root, library, layouts)
+        yield lambda name: library.create_array(root, name, layouts[name])
         seal(root, layouts)
 
 
