@@ -30,7 +30,7 @@ from halokeras.sources.tables.table import (
 )
 from halokeras.sources.tables.text_rows import FORTRAN, TextRows, read_integers
 from halokeras.sources.tables.unit_text import is_unit
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 """How compressed text begins, and what unpacks it."""
@@ -85,11 +85,8 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
     pyarrow = needs("pyarrow", "catalogues", str(path))
     arrow_csv = needs("pyarrow.csv", "catalogues", str(path))
     with _opened(path) as file:
-        try:
-            head = file.read(_HEAD)
-            layout = _layout(head, path)
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
+        with reading(str(path)):
+            layout = _layout(file.read(_HEAD), path)
         unique, unusable = _unique(layout.names)
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
