@@ -63,6 +63,11 @@ class PainterParams(Section, ABC):
     def sentence(self) -> str:
         """The architecture in one line."""
 
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a painted voxel needs: in convolutions, one for each weight."""
+        return self.weights
+
     def selections(self, counted: Selection) -> tuple[Selection, ...]:
         """Return the halos that each channel paints, given those that the run counts."""
         return (counted,)
@@ -130,6 +135,19 @@ class InceptionParams(PainterParams):
             f"{kernels}; {self.head_layers} layers of {self.head_filters}; {self.output}; "
             f"density through {self.density_transform}"
         )
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a painted voxel needs, without biases.
+
+        The linear branches of the first block count as the one convolution that they compose to.
+        """
+        filters, branches = self.filters, len(self.kernel_sizes)
+        block_biases = filters * sum(1 if size == 1 else 2 for size in self.kernel_sizes)
+        branched = self._block_weights(1) - block_biases
+        composed = max(self.kernel_sizes) ** 3 * filters * branches
+        biases = self.blocks * block_biases + self.head_layers * self.head_filters + 1
+        return self.weights - biases - branched + composed
 
     def _block_weights(self, channels: int) -> int:
         first = len(self.kernel_sizes) * (channels + 1) * self.filters

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
-from halokeras.boxes.box import Box, Halos, box_hash
+from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.halos import Halos
+from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
 
@@ -15,7 +16,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 def run(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
 
 
 @pytest.fixture

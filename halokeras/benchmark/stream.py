@@ -37,13 +37,17 @@ def measure(params: Params, steps: int) -> dict[str, float]:
     generator = fold_in(0, "benchmark boxes")
     density = generator.lognormal(-0.3, 0.8, (3, _SIDE, _SIDE, _SIDE)).astype(np.float32)
     counts = generator.poisson(0.2 * density).astype(np.float32)
+    told = len(params.painter.conditions)
+    conditions = np.ones((len(density), told), np.float32) if told else None
+    channels = [counts] * params.painter.channels
     stream = CropStream(
         density,
-        counts,
+        np.stack(channels, axis=-1),
         training.crop_size,
         gan.painter.margin,
         training.wrap_crops,
         training.reflect_crops,
+        conditions,
     )
 
     def crops() -> Iterator[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from halokeras.boxes.box_file import Header, box_name, open_box_file
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape
 from halokeras.params import BoxName, BoxParams
 from halokeras.resources import shipped
 
@@ -109,7 +108,7 @@ def differences(path: Path, asked: AskedBox) -> list[str]:
         return _differences(header, shapes[0], asked)
 
 
-def _differences(header: Header, shape: Shape, asked: AskedBox) -> list[str]:
+def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> list[str]:
     size = max(shape) * header.voxel_size
     cosmology, wanted = header.cosmology, box_cosmology(asked.id)
     # an id that others gave to their boxes means nothing; their cosmology does

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from halokeras.commands.options import JsonOption, RunOption, or_shipped
+from halokeras.commands.options import JsonOption, RunOption
 from halokeras.commands.terminal import Verbosity, load_tensorflow, tell, verbosity, wrote
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.training.callback import Callback

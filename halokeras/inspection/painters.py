@@ -8,10 +8,10 @@ from halokeras.inspection.facts import (
     Inspection,
     Section,
     cosmology_section,
-    duration,
     readable_bytes,
 )
 from halokeras.painters.model_files import PainterFiles, read_files
+from halokeras.readable import duration
 from halokeras.sections import Selection
 
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from halokeras.errors import ModelError
-from halokeras.inspection.facts import Fact, Inspection, Section, duration
+from halokeras.inspection.facts import Fact, Inspection, Section
 from halokeras.inspection.painters import masses, painter_sections
 from halokeras.painters.folders import BEST
 from halokeras.painters.model_files import read_files
 from halokeras.params import BoxName, Params
+from halokeras.readable import duration
 from halokeras.training.history import Row
 from halokeras.training.run_folder import (
     CHECKPOINTS,

@@ -31,8 +31,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from halokeras.errors import ModelError
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
 from halokeras.painters.count_law import MOST_HALOS, CountLaw
+from halokeras.painters.painter_json import parse, to_json
 from halokeras.painters.provenance import Provenance, read_provenance
-from halokeras.painters.strict_json import parse, to_json
 from halokeras.painters.weights_file import OLDER_SUFFIX, SUFFIX, Weights, unpack
 from halokeras.resources import shipped
 from halokeras.suggestions import beside

@@ -26,8 +26,8 @@ from halokeras.painters.model_files import (
     read_files,
     sha256,
 )
+from halokeras.painters.painter_json import to_json
 from halokeras.painters.provenance import Provenance, read_provenance
-from halokeras.painters.strict_json import to_json
 from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
 from halokeras.storage.files import whole_folder
 

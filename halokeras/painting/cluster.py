@@ -46,9 +46,9 @@ class Cluster:
     client
         Connected.
     density
-        Absolute path of a box file, or of a ``.npy`` or HDF5 file.
+        Absolute path of a box file, or of a grid as `open_numbers` takes it.
     dataset
-        Of the density in an HDF5 file or Zarr group; None in a ``.npy`` file.
+        Name of the density where the file holds several arrays.
     model
         Absolute path of the painter's folder.
     model_hash
@@ -144,7 +144,7 @@ def _result(future: Any) -> list[NDArray[np.float32]]:
     return painted
 
 
-def _paint_row(
+def _paint_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
     density: Path,
     dataset: str | None,
     model: Path,

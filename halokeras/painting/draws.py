@@ -15,6 +15,7 @@ from halokeras.painting.paint import (
     LARGEST_TILE,
     Place,
     Progress,
+    Whole,
     Workers,
     paint,
     painted_file,
@@ -82,7 +83,7 @@ def draw_row(
     return law.draw(expected, uniform_at(seed, f"draw {realization}", index))
 
 
-def draw_files(
+def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     given: Density,
     saved: SavedPainter,
     model: str,
@@ -90,8 +91,12 @@ def draw_files(
     seed: int,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
+    whole: Whole = lambda counts: None,
 ) -> None:
     """Draw realisations 0, 1, ... into as many box files, in bounded memory.
+
+    `whole` is called with the counts of all of them once they are there, before a file takes its
+    name.
 
     Raises
     ------
@@ -118,6 +123,7 @@ def draw_files(
                     draws.law, expected, place, given.shape, seed, number
                 )
                 partial.commit(done)
+        whole([partial.counts for partial in partials])
 
 
 def law_of(saved: SavedPainter, model: str) -> DrawModel:

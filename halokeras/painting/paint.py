@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter
@@ -24,19 +23,19 @@ from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
     Row,
     Shape,
-    WritableGrid,
     cover,
     joined,
     read_row,
     tile_shape,
     tiles,
 )
-from halokeras.storage.grid import Grid
+from halokeras.storage.grid import Grid, WritableGrid
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
 
 Progress = Callable[[float], None]
+Whole = Callable[[Sequence[Grid]], None]
 Place = tuple[slice, slice, slice]
 
 
@@ -259,11 +258,13 @@ def paint_file(
     output: Path,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
+    whole: Whole = lambda counts: None,
 ) -> None:
     """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
 
     Killed half-way, the same call goes on where it stopped and ends with the same bits. With
-    `workers` they paint, and this process only writes.
+    `workers` they paint, and this process only writes. `whole` is called with the counts once they
+    are all there, before the file takes its name.
 
     Raises
     ------
@@ -277,6 +278,7 @@ def paint_file(
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
             partial.counts[place] = painted
             partial.commit(done)
+        whole([partial.counts])
 
 
 def rows_of(
@@ -325,14 +327,21 @@ def painted_file(
     OutputError
         If the file cannot be written, or a part of it is there that belongs to another painting.
     """
-    header = given.header
-    provenance = {**_provenance(given, saved, model), **told}
-    written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
+    written = painted_header(given, saved, model, **told)
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
     shape = counts_shape(saved.painter, given.shape)
     return partial_counts(output, written, shape, dtype, identity, tile)
+
+
+def painted_header(
+    given: Density, saved: SavedPainter, model: str, **told: str | int | float
+) -> Header:
+    """Return what a painted file tells of itself; `told` is added to its provenance."""
+    header = given.header
+    provenance = dict(sorted({**_provenance(given, saved, model), **told}.items()))
+    return Header(header.voxel_size, header.redshift, header.cosmology, provenance)
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:
@@ -341,6 +350,5 @@ def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, An
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,
-        "software": "halopaint",
-        "software_version": halokeras.__version__,
+        **SOFTWARE,
     }

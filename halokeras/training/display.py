@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from halokeras.readable import duration
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.curves import LOSSES
 from halokeras.training.history import Row, best_row
@@ -97,7 +98,7 @@ class TrainingDisplay(Callback):
         if rate == 0:
             return f"{line}, compiling"
         left = (progress.stage.stop - progress.step) / rate
-        return f"{line}, {rate:.2f} steps/s, {_duration(left)} left in this stage"
+        return f"{line}, {rate:.2f} steps/s, {duration(left)} left in this stage"
 
     def _show(self, what: RenderableType, at_once: bool = False) -> None:
         self._shown = what
@@ -110,7 +111,7 @@ def _panel(headline: str, progress: Progress) -> RenderableType:
     elapsed = progress.rows[-1].seconds if progress.rows else 0.0
     whole.add_row(
         ProgressBar(progress.total, progress.step, width=40),
-        f"{progress.step / progress.total:.0%} of the run, {_duration(elapsed)} so far",
+        f"{progress.step / progress.total:.0%} of the run, {duration(elapsed)} so far",
     )
     losses = _loss_table(progress.rows, progress.stage.name)
     parts: list[RenderableType] = [Text(headline, style="bold"), whole, losses]
@@ -154,10 +155,3 @@ def trend(values: Sequence[float]) -> str:
     low, high = min(shown), max(shown)
     width = (high - low) or 1.0
     return "".join("▁▂▃▄▅▆▇█"[round(7 * (value - low) / width)] for value in shown)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import check_grid
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.mass_function import abundance, mass_definition, mass_scale
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation, find_orientation, move_counts
@@ -13,7 +14,7 @@ from halokeras.fields.spectra import default_edges, measure
 from halokeras.sources.checks.density_checks import recognise_scheme
 from halokeras.sources.checks.findings import Finding, Report, note, passed, refused, warning
 from halokeras.sources.checks.halo_checks import check_planes, check_table
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 _SAME = 1e-4
 _SAME_REDSHIFT = 2e-3
@@ -27,8 +28,9 @@ _ABUNDANCE = 0.3
 """Difference from the expected abundance, beyond noise, that is told."""
 _AMPLITUDE = 1.3, 1.8
 """Factors by which the amplitude of a density may be off before it is told, and refused."""
-_UNIT, _ODD = np.log(3), np.log(2)
-"""Logarithms of the factor between masses that is a wrong unit, and that is told."""
+_UNIT, _ODD, _LOST = np.log(3), np.log(2), np.log(10)
+"""Logarithms of the factor between masses that is a wrong unit, that is told, and that is refused
+whether a unit is known or not: a tenth of all halos, taken at random, need some 4."""
 
 
 def check_source(
@@ -139,8 +141,11 @@ def _check_values(density: NDArray[np.floating], counts: NDArray[np.floating]) -
         yield refused("no halo is in the box; lower mass_min, or check the unit of positions")
 
 
-def _check_masses(source: Source, halos: HaloTable) -> Iterator[Finding]:
+def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
     """Compare masses and abundance with the mass function."""
+    if halos.mass is None:
+        yield note("the halos have no masses to compare with a mass function")
+        return
     mass = halos.mass[np.isfinite(halos.mass) & (halos.mass > 0)]
     cosmology = source.cosmology
     if cosmology is None:
@@ -167,7 +172,8 @@ def _check_masses(source: Source, halos: HaloTable) -> Iterator[Finding]:
             "or check cosmology and mass definition"
         )
     elif abs(np.log(scale.factor)) > _ODD:
-        yield warning(
+        lost = abs(np.log(scale.factor)) > _LOST
+        yield (refused if lost else warning)(
             f"{off}, which is that of no known unit; check box_size, redshift, cosmology and "
             "whether the catalogue is complete"
         )
