@@ -590,8 +590,7 @@ if __name__ == "__main__":
     from halokeras.commands.terminal import load_tensorflow
 
     load_tensorflow()
-    import halokeras.evaluation.report
-    import halokeras.evaluation.report_figure
+    import halokeras.evaluation.evaluate
     import halokeras.evaluation.summary
     import halokeras.painting.catalogue
     import halokeras.painting.draws

@@ -24,7 +24,7 @@ from halokeras.sources.tables.table import (
 )
 from halokeras.storage.grid_file import mapped, npy_header
 from halokeras.storage.memory import refuse_beyond_memory
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
     if part is not None:
         raise BoxError(f"{path} holds its columns by name and no table {part}; leave --table out")
     with ExitStack() as opened:
-        try:
+        with reading(str(path)):
             archive = opened.enter_context(zipfile.ZipFile(path))
             stored = Counter(archive.namelist())
             if again := [name for name, times in stored.items() if times > 1]:
@@ -94,8 +94,6 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
                     shape, _, dtype = headers[name] = npy_header(stream)
                     if shape == () and dtype.kind in "fiu":
                         about[name] = _values(stream, dtype, 1, member).item()
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
         described = {
             name: column_of(dtype, shape[1:], None)
             for name, (shape, _, dtype) in headers.items()

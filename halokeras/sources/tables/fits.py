@@ -26,7 +26,7 @@ from halokeras.sources.tables.table import (
     sort_out,
     unit_in,
 )
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading, unreadable
 
 _LAYOUT = (
     *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS"),
@@ -48,19 +48,24 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
         none, or astropy is missing.
     """
     fits = needs("astropy.io.fits", "catalogues", str(path))
-    damaged = (*UNREADABLE, fits.VerifyError)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # astropy warns of what is refused here, or harmless
-        try:
+        with _reading(fits, path):
             opened = fits.open(path, memmap=True, disable_image_compression=True)
-        except damaged as error:
-            raise unreadable(str(path), error) from error
         with opened:
-            try:
+            with _reading(fits, path):
                 table = _table(fits, opened, path, part)
-            except damaged as error:
-                raise unreadable(str(path), error) from error
             yield table
+
+
+@contextmanager
+def _reading(fits: Any, path: Path) -> Iterator[None]:
+    """Raise as a `BoxError` what astropy finds wrong with a file."""
+    try:
+        with reading(str(path)):
+            yield
+    except fits.VerifyError as error:
+        raise unreadable(str(path), error) from error
 
 
 def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ from halokeras.sources.tables.table import (
     plain_about,
     sort_out,
 )
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 _META = b"table_meta_yaml"
 """Of the schema's metadata, what astropy tells of the table."""
@@ -43,11 +43,9 @@ def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
         raise BoxError(f"{path} holds one table and no {part}; leave --table out")
     pyarrow = needs("pyarrow", "catalogues", str(path))
     parquet = needs("pyarrow.parquet", "catalogues", str(path))
-    try:
+    with reading(str(path)):
         file = parquet.ParquetFile(path, pre_buffer=False)  # it would keep the whole file
         fields = list(file.schema_arrow)
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
     with file:
         if len(fields) > MOST_COLUMNS:
             raise BoxError(f"{path} has {len(fields)} columns; a table has {MOST_COLUMNS} at most")

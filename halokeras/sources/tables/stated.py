@@ -107,7 +107,7 @@ def stated_particle_mass(about: About, mass_factor: float) -> float | None:
         if isinstance(value, int | float) and value > 0:
             return float(value)
     table = told.get("masstable")
-    if isinstance(table, np.ndarray) and table.size > 1 and table[1] > 0:
+    if isinstance(table, np.ndarray) and table.ndim == 1 and table.size > 1 and table[1] > 0:
         return float(table[1]) * mass_factor
     return None
 

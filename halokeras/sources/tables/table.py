@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError, install
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 CHUNK = 2**18
 """Rows that are read at a time."""
@@ -120,10 +120,8 @@ class Table:
         seen = 0
         pieces = self.read(numbers, integers, rows)
         while True:
-            try:
+            with reading(self.name):
                 piece = next(pieces, None)
-            except UNREADABLE as error:
-                raise unreadable(self.name, error) from error
             if piece is None:
                 break
             found = len(next(iter(piece.values())))

@@ -5,7 +5,7 @@ import csv
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -30,7 +30,7 @@ from halokeras.sources.tables.table import (
 )
 from halokeras.sources.tables.text_rows import FORTRAN, TextRows, read_integers
 from halokeras.sources.tables.unit_text import is_unit
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 """How compressed text begins, and what unpacks it."""
@@ -85,11 +85,8 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
     pyarrow = needs("pyarrow", "catalogues", str(path))
     arrow_csv = needs("pyarrow.csv", "catalogues", str(path))
     with _opened(path) as file:
-        try:
-            head = file.read(_HEAD)
-            layout = _layout(head, path)
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
+        with reading(str(path)):
+            layout = _layout(file.read(_HEAD), path)
         unique, unusable = _unique(layout.names)
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
@@ -103,15 +100,14 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
             types = dict.fromkeys(numbers, pyarrow.float64())
             types |= dict.fromkeys(integers, pyarrow.string())
             types |= dict.fromkeys(masks.values(), pyarrow.bool_())
-            batches = arrow_csv.open_csv(
-                body,
+            options = (
                 arrow_csv.ReadOptions(column_names=unique, block_size=text_rows.BLOCK),
                 arrow_csv.ParseOptions(delimiter=layout.delimiter),
                 arrow_csv.ConvertOptions(
                     include_columns=list(types), column_types=types, strings_can_be_null=True
                 ),
             )
-            while (batch := _next(batches, layout.names, path)) is not None:
+            for batch in _batches(lambda: arrow_csv.open_csv(body, *options), layout.names, path):
                 chunk = {}
                 for name in names:
                     column = batch.column(name)
@@ -134,12 +130,13 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
         yield Table(str(path), "", columns, None, read, layout.about, unusable)
 
 
-def _next(batches: Iterator[Any], names: Sequence[str], path: Path) -> Any:
-    """Return the next batch of rows, None after the last."""
+def _batches(
+    opened: Callable[[], Iterator[Any]], names: Sequence[str], path: Path
+) -> Iterator[Any]:
+    """Return batches of rows; where a column does not hold what is asked of it, it is named."""
     try:
-        return next(batches, None)
+        yield from opened()
     except ValueError as error:
-        # pyarrow tells the number of a column that does not hold what is asked of it
         told = re.search(r"In CSV column #(\d+): (.*)", " ".join(str(error).split()))
         if told is None or int(told[1]) >= len(names):
             raise
