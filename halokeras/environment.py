@@ -1,6 +1,7 @@
 """What libraries read of the environment as they are imported, put right before they are.
 
-A setting of the user's own stays, but for that of Keras' backend: the networks are TensorFlow's.
+A setting of the user's own stays, but for Keras' backend, as the networks are TensorFlow's, and a
+cache of numba's that cannot be written to.
 """
 
 import os
@@ -14,15 +15,17 @@ _THREADS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 def prepare() -> None:
     """Set what TensorFlow, Keras and numba will read."""
     # TensorFlow by itself uses oneDNN only on CPUs with AVX512-VNNI: without it a 3D convolution
-    # and its gradients take twenty to fifty times as long.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # and its gradients take twenty to fifty times as long. Once imported it is not to be asked.
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a machine without a GPU is no error
     if allotted_cores() < _own_cores():  # the libraries know of affinity, and of nothing else
         for name in _THREADS:
             os.environ.setdefault(name, str(allotted_cores()))
-    # numba keeps what it compiles beside the code, and stops where that cannot be written to
-    if "NUMBA_CACHE_DIR" not in os.environ and not os.access(_PACKAGE, os.W_OK):
+    # numba keeps what it compiles there or beside the code, and stops where it cannot
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if not (_is_made(Path(chosen)) if chosen else os.access(_PACKAGE, os.W_OK)):
         folder = _writable_cache()
         if folder is not None:
             os.environ["NUMBA_CACHE_DIR"] = str(folder)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halokeras.boxes import box_file
-from halokeras.boxes.box import Box, check_box
+from halokeras.boxes.box import Box, check_box, total_counts
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores, load_tensorflow
 from halokeras.errors import BoxError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.fields.gridding import Shape
-from halokeras.resources import or_shipped
+from halokeras.resources import can_be_seen, or_shipped
 from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def paint(
     return painted(saved.painter, given.grid)
 
 
-def draw(
+def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,
@@ -305,18 +305,28 @@ def evaluate(
         As `paint`.
     """
     saved = load_painter(model)
+    from halokeras.evaluation.boxes import check_reference
+    from halokeras.evaluation.contenders import Contenders
     from halokeras.evaluation.scorecard import score
-    from halokeras.painting.check import check_input
+    from halokeras.painting.check import check_input, cosmology_differences
     from halokeras.painting.inputs import density_of
-    from halokeras.painting.paint import paint_box
+    from halokeras.statistics.statistic import DRAWS, FIELD
 
     reference = box if isinstance(box, Box) else read_box(box)
+    selection = saved.provenance.selection
+    check_reference(reference, "box", selection)
+    counts = {}
     if painted is None:
         for told in check_input(saved.provenance, density_of(reference)):
             warnings.warn(told, stacklevel=2)
-        painted = paint_box(reference, saved, "painter")
-    selection = saved.provenance.selection
-    return score(reference, painted, selection.mass_min, selection.mass_max)
+    elif painted.counts is None:
+        raise BoxError("the painted box has no counts; give one that was painted")
+    else:
+        drawn = painted.counts.dtype.kind in "iu"
+        counts["box"] = {DRAWS if drawn else FIELD: total_counts(painted.counts)}
+    known = not cosmology_differences(saved.provenance, reference.cosmology)
+    boxes = {"box": reference}
+    return score(boxes, Contenders(saved, {}, draws=1), selection, known, counts)
 
 
 def read_box(path: str | Path) -> Box:
@@ -328,7 +338,7 @@ def read_box(path: str | Path) -> Box:
         If there is none, or it is no box.
     """
     named = Path(path)
-    found = named if named.suffix or named.exists() else box_file.find_box(str(path))
+    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
     return box_file.read_box(or_shipped(found, "boxes"))
 
 

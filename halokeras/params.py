@@ -4,17 +4,18 @@ Each field has a default and one meaning, documented here and in ``params/README
 duplicate and out-of-range fields are errors that name their dotted path.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from halokeras.errors import ParamsError
 from halokeras.painter_params import AnyPainterParams, InceptionParams
 from halokeras.resources import shipped
 from halokeras.sections import Count, NotNegative, Positive, Section, Seed, Selection
 from halokeras.strict_json import strict_json
-from halokeras.suggestions import beside
+from halokeras.suggestions import beside, did_you_mean
 
 Fields = TypeVar("Fields", bound="Section")
 
@@ -229,6 +230,25 @@ def _parse(text: str, source: str, model: type[Fields]) -> Fields:
 def _explain(error: Any, model: type[Section]) -> str:
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown field '{path}'; {model.known}"
+        *sections, name = error["loc"]
+        known = _names(model, sections)
+        meant = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
+        return f"unknown field '{path}'{meant}"
     reason = error["msg"].removeprefix("Value error, ")
     return f"field '{path}': {reason}" if path else reason
+
+
+def _names(model: type[BaseModel], sections: Sequence[str | int]) -> list[str]:
+    """Return the fields that a section may have: the one at these parts of an error's path."""
+    models = [model]
+    for part in sections:
+        inner = [each.model_fields[part] for each in models if part in each.model_fields]
+        # another part is the number in a list, or the kind that tells which section it is
+        models = [found for field in inner for found in _models(field.annotation)] or models
+    return list(dict.fromkeys(name for each in models for name in each.model_fields))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation, *annotation.__subclasses__()]  # of a painter, its kinds
+    return [found for part in get_args(annotation) for found in _models(part)]

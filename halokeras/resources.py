@@ -17,4 +17,12 @@ def shipped(kind: Kind) -> Path:
 def or_shipped(path: Path, kind: Kind) -> Path:
     """Return `path`, or where there is none the file or folder of that name that ships."""
     beside = shipped(kind) / path.name
-    return beside if not path.exists() and beside.exists() else path
+    return beside if not can_be_seen(path) and beside.exists() else path
+
+
+def can_be_seen(path: Path) -> bool:
+    """Whether there is something at `path` that this user may look at."""
+    try:
+        return path.exists()
+    except OSError:  # a folder that is closed to this user, such as the one to work in
+        return False

@@ -1,6 +1,6 @@
 """Sections that JSON files of several kinds share, and the types of their numbers."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,7 +13,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 class Section(BaseModel):
     """Fields of a JSON object, none of them unknown and each of its own type."""
 
-    known: ClassVar[str] = "params/README.md lists the known ones"
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 

@@ -1,7 +1,6 @@
 """JSON that means one thing: no field twice, no number that is none, no half character."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 
@@ -9,9 +8,10 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object as it stands in the file, duplicates and all."""
 
 
-@dataclass(frozen=True)
-class _NoNumber:
-    name: str
+class _NoNumber(str):
+    """NaN or an infinity."""
+
+    __slots__ = ()
 
 
 def strict_json(text: str | bytes) -> Any:
@@ -38,7 +38,7 @@ def _checked(value: Any, path: str) -> Any:
             fields[name] = _checked(inner, f"{path}{name}.")
         return fields
     if isinstance(value, _NoNumber):
-        raise ValueError(f"{field} is {value.name}, which is not a number; correct it")
+        raise ValueError(f"{field} is {value}, which is not a number; correct it")
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise ValueError(f"{field} holds half a character; correct it")
     if isinstance(value, list):

@@ -95,6 +95,12 @@ def test_numba_keeps_what_it_compiles_where_it_can_be_kept(tmp_path, monkeypatch
     monkeypatch.delenv("NUMBA_CACHE_DIR")
     environment.prepare()
     assert os.environ["NUMBA_CACHE_DIR"] != str(folder)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "none" / "cache"))
+    environment.prepare()
+    assert os.environ["NUMBA_CACHE_DIR"] != str(tmp_path / "none" / "cache")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "mine"))
+    environment.prepare()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "mine")
 
 
 @pytest.mark.slow
@@ -114,3 +120,13 @@ def test_keras_settings_of_another_project_change_nothing(tmp_path):
         check=True,
     )
     assert found.stdout.split() == ["tensorflow", "float32", "channels_last"]
+
+
+def test_tensorflow_that_was_imported_before_is_not_taken_for_fast(monkeypatch):
+    from halokeras.networks.conv import has_fast_conv3d
+
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    environment.prepare()
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
+    assert not has_fast_conv3d()

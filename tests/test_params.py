@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from halokeras.errors import ParamsError
+from halokeras.painter_params import PainterParams
 from halokeras.params import (
     CriticParams,
     InceptionParams,
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).parents[1] / "params"
 
 def dotted_fields(section=Params, prefix=""):
     for name, field in section.model_fields.items():
-        inner = field.annotation
+        inner = InceptionParams if field.annotation is PainterParams else field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from dotted_fields(inner, f"{prefix}{name}.")
         else:
@@ -118,3 +119,21 @@ def test_bad_fields_are_named(text, told):
 def test_a_missing_file_is_told_in_one_sentence(tmp_path):
     with pytest.raises(ParamsError, match="does not exist"):
         load_params(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"trainin": {}}, ["'trainin'", "did you mean training?"]),
+        ({"training": {"stps": 3}}, ["'training.stps'", "did you mean steps?"]),
+        ({"training": {"warm_start": {"step": 3}}}, ["did you mean steps?"]),
+        ({"painter": {"filter": 3}}, ["did you mean filters?"]),
+        ({"box": {"train": [{"id": "00", "sed": 1}]}}, ["did you mean seed?"]),
+        ({"run": {"xyzzy": 1}}, ["'run.xyzzy'", "directory", "validate_every"]),
+    ],
+)
+def test_an_unknown_field_gets_the_one_that_was_meant_or_all_there_are(fields, told):
+    with pytest.raises(ParamsError) as error:
+        parse_params(json.dumps(fields), "mine.json")
+    for words in told:
+        assert words in str(error.value)

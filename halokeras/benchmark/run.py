@@ -19,7 +19,7 @@ from halokeras.benchmark.painting import PRESETS, preset
 from halokeras.benchmark.problem import BOX_SIDE, published_problem
 from halokeras.benchmark.timing import multiply_rate
 from halokeras.errors import HalopaintError
-from halokeras.evaluation.figures import new_figure, save_figure
+from halokeras.storage.figure_file import new_figure, save_figure
 
 Told = Callable[[str], None]
 Found = dict[str, Any]

@@ -122,9 +122,9 @@ def write_box(box: Box, path: Path) -> None:
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     arrays = box_arrays(box)
     layouts = {name: Layout(one.shape, one.dtype, packed=True) for name, one in arrays.items()}
-    with new_store(path, header_attributes(header, box.shape), layouts) as store:
+    with new_store(path, header_attributes(header, box.shape), layouts) as create:
         for name, array in arrays.items():
-            store.create(name)[...] = array
+            create(name)[...] = array
 
 
 def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:

@@ -74,10 +74,13 @@ class Commands(TyperGroup):
         """Run the command; a HalopaintError exits 1 and Ctrl-C 130, without a traceback."""
         try:
             return super().invoke(ctx)
-        except HalopaintError as error:
+        except (HalopaintError, PermissionError) as error:
             if verbosity() is Verbosity.VERBOSE:
                 traceback.print_exception(error)
-            tell("Error", str(error), "red")
+            told = str(error)
+            if isinstance(error, PermissionError):
+                told = f"{error.filename} is closed to this user; choose another path, or open it"
+            tell("Error", told, "red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
             tell("Interrupted", "nothing was left half-written", "yellow")

@@ -16,7 +16,7 @@ from halokeras.commands.options import (
 from halokeras.commands.terminal import listening, wrote
 
 
-def lpt(
+def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     voxels: Annotated[
         Any,
         typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
+from halokeras.resources import can_be_seen
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
@@ -84,4 +85,5 @@ def box_path(name: str) -> Path:
     from halokeras.boxes.box_file import find_box
 
     path = Path(name)
-    return path if path.suffix or path.is_file() else find_box(name)
+    is_file = can_be_seen(path) and path.is_file()
+    return path if path.suffix or is_file else find_box(name)

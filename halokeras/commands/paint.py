@@ -48,7 +48,7 @@ class ContrastOf(StrEnum):
     RHO = "rho"
 
 
-def paint(
+def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: BoxOption = None,
     voxels: Annotated[
         Any,
@@ -223,21 +223,20 @@ def paint(
 
 def _paint(request: "Request", as_json: bool) -> None:
     """Paint, and show what was painted."""
-    from halokeras.evaluation.figures import painted_slices
-    from halokeras.evaluation.summary import summarize
-    from halokeras.fields.slab import project
+    from halokeras.evaluation.summary import painted_figure, summarize
     from halokeras.painting.files import paint_files, unfinished
+    from halokeras.storage.figure_file import save_figure
 
     shown: dict[str, Any] = {}
+    source = request.density if isinstance(request.density, Path) else None
 
     def look(given: "Density", counts: "Grid", seconds: float) -> None:
         shown["seconds"] = seconds
         if not as_json:
-            source = request.density if isinstance(request.density, Path) else None
             shown["tables"] = summarize(given, counts, source, request.painter, seconds)
         if request.picture is not None:
-            fields = {"density": given.grid, "painted": counts}
-            shown["slab"] = project(fields, given.header.voxel_size)
+            drawn = request.drawing is not None
+            shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
 
     try:
         with listening("painting") as told:
@@ -248,7 +247,7 @@ def _paint(request: "Request", as_json: bool) -> None:
         tell("Interrupted", kept if part else "nothing was painted yet", "yellow")
         raise typer.Exit(130) from None
     if request.picture is not None:
-        painted_slices(shown["slab"], request.picture)
+        save_figure(shown["figure"], request.picture)
         written.append(request.picture)
     if not as_json:
         print_tables(*shown["tables"])

@@ -49,7 +49,7 @@ class Centre(StrEnum):
 
 
 @prepare.command("abacus-cosmos", cls=PlainHelp)
-def abacus_cosmos(
+def abacus_cosmos(  # noqa: PLR0913  (Typer reads one parameter an option)
     directory: Annotated[Path, typer.Argument(help="Folder of the set or of one simulation.")],
     box: Annotated[str | None, typer.Option(metavar="ID", help="Simulation, 00 to 04.")] = None,
     phase: Annotated[int | None, typer.Option(min=0, help="Phase of 00, 0 to 15.")] = None,
@@ -102,7 +102,7 @@ def abacus_cosmos(
 
 
 @prepare.command("abacus-summit", cls=PlainHelp)
-def abacus_summit(
+def abacus_summit(  # noqa: PLR0913  (Typer reads one parameter an option)
     directory: Annotated[Path, typer.Argument(help="Folder of one simulation.")],
     redshift: Annotated[
         float | None, typer.Option(min=0, help="Of the halos, where there are several.")
@@ -164,7 +164,7 @@ def abacus_summit(
 
 
 @prepare.command("counts", cls=PlainHelp)
-def counts(
+def counts(  # noqa: PLR0913  (Typer reads one parameter an option)
     particle_counts: Annotated[Path, typer.Argument(help="Particles per voxel, .npy.")],
     halo_counts: Annotated[Path, typer.Argument(help="Halos per voxel, .npy.")],
     voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")],

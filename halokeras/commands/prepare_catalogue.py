@@ -54,7 +54,7 @@ class GridPoint(StrEnum):
     CORNERS = "corners"
 
 
-def catalogue(
+def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     halos: Annotated[
         Path,
         typer.Argument(

@@ -96,7 +96,7 @@ def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
     return None if box is None else box_cosmology(box)
 
 
-def wanted(
+def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by name)
     name: str,
     *,
     output: Path | None,

@@ -10,7 +10,7 @@ from halokeras.commands.terminal import listening, wrote
 from halokeras.resources import or_shipped
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: CosmologyIdOption = None,
     params: Annotated[
         Path | None,

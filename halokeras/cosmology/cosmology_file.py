@@ -1,7 +1,6 @@
 """A cosmology of the user's own, from a JSON file."""
 
 from pathlib import Path
-from typing import ClassVar
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ParamsError
@@ -12,7 +11,6 @@ from halokeras.sections import Positive, Section
 class _Fields(Section):
     """A flat LCDM cosmology, as `Cosmology` documents it."""
 
-    known: ClassVar[str] = "the known ones are H0, omega_m, omega_b, sigma8 and n_s"
     H0: Positive
     omega_m: Positive
     omega_b: Positive

@@ -87,7 +87,11 @@ def check_memory() -> Finding:
 
 def check_disk(folder: Path) -> Finding:
     """Check the space that is free where `folder` lies."""
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        remedy = "work in a folder that is yours"
+        return Finding("disk", f"cannot be looked at: {error.strerror}", Level.WARNING, remedy)
     value, details = f"{free / 2**30:.1f} GiB free", {"free": free}
     if free < _LEAST_DISK:
         remedy = "free some space, or work in a folder of another disk"

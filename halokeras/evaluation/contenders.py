@@ -1,5 +1,7 @@
-"""The fields that a report compares with halos: a painter's, and those of its alternatives."""
+"""The fields that are compared with halos: a painter's, and those of its alternatives."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,34 @@ from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
 from halokeras.painting.paint import box_conditions, paint
 from halokeras.randomness import fold_in
+from halokeras.statistics.statistic import DRAWS, FIELD, Statistic
 
-FIELD, DRAWS = "painted field", "draws"
-DENSITY, LOCAL_BIAS, WARM_START = "2LPT density", "local bias, Poisson", "warm start, Poisson"
+HALOS = "halos"
+"""Name of what all are compared with."""
+
+WARM_START, LOCAL_BIAS, DENSITY = "warm start", "local bias", "2LPT density"
+WARM_START_DRAWS, LOCAL_BIAS_DRAWS = "warm start, Poisson", "local bias, Poisson"
+
+ALTERNATIVES = {
+    FIELD: (WARM_START, LOCAL_BIAS, DENSITY),
+    DRAWS: (WARM_START_DRAWS, LOCAL_BIAS_DRAWS),
+}
+"""What stands fairly beside a field, and beside a draw; other painters stand beside fields."""
+
+MEANINGS = {
+    FIELD: "What the painter paints: a smooth field with the halos' amplitude.",
+    DRAWS: "Whole numbers of halos drawn from the counts that the painter expects.",
+    WARM_START: "The painter before its adversarial training: the counts it expects.",
+    WARM_START_DRAWS: "Poisson draws from the warm start.",
+    LOCAL_BIAS: "The mean count at each density, fitted on the tested box itself.",
+    LOCAL_BIAS_DRAWS: "Poisson draws from the local bias.",
+    DENSITY: "The density that was painted on.",
+}
 
 SEED = 0
-"""Of all that is drawn; realisations count from 0."""
+"""Seed of all that is drawn; realisations count from 0."""
+
+Fields = dict[str, list[NDArray[Any]]]
 
 
 class Contenders:
@@ -32,47 +56,74 @@ class Contenders:
         Realisations drawn for each box, if the painter can.
     """
 
-    def __init__(self, saved: SavedPainter, others: dict[str, SavedPainter], draws: int) -> None:
+    def __init__(self, saved: SavedPainter, others: Mapping[str, SavedPainter], draws: int) -> None:
         self._saved = saved
         self._others = others
         self._numbers = range(draws)
 
     def fields(
-        self, box: Box, counts: NDArray[np.float32], painted: NDArray[np.float32] | None = None
-    ) -> dict[str, list[NDArray[Any]]]:
+        self,
+        box: Box,
+        counts: NDArray[np.float32],
+        painted: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    ) -> Fields:
         """Return the fields by name; several where they are drawn.
 
         Parameters
         ----------
         box
-            With a density.
+            Box with a density.
         counts
             Its halos per voxel, which the local bias is fitted to.
         painted
-            What the painter painted on it, if it has.
+            The field or the draw that was made before, by `FIELD` or `DRAWS`; the painter then
+            makes nothing itself.
         """
-        density, saved = box.density, self._saved
-        assert density is not None  # a box without one was refused
-        conditions = box_conditions(box, saved)
-        if painted is None:
-            painted = total_counts(paint(saved.painter, density, conditions=conditions))
-        field = painted
-        found: dict[str, list[NDArray[Any]]] = {FIELD: [field]}
-        if saved.draws is not None:
-            law = saved.draws.law
-            expected = paint(saved.draws.painter, density, conditions=conditions)
-            found[DRAWS] = [
-                total_counts(draw_from(law, expected, SEED, number)) for number in self._numbers
-            ]
-            total = total_counts(expected).astype(np.float64)
-            found[WARM_START] = self._poisson("warm start draw", total)
-        local = fit_local_bias(density, counts).paint(density)
-        found[LOCAL_BIAS] = self._poisson("local bias draw", local)
-        found[DENSITY] = [density]
+        assert box.density is not None  # a box without one was refused
+        found: Fields = {name: [field] for name, field in painted.items()}
+        if not painted:
+            found |= self._made(box)
+        local = fit_local_bias(box.density, counts).paint(box.density)
+        found[LOCAL_BIAS] = [local]
+        found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
+        found[DENSITY] = [box.density]
         for name, other in self._others.items():
-            conditions = box_conditions(box, other)
-            found[name] = [total_counts(paint(other.painter, density, conditions=conditions))]
+            found[name] = [total_counts(_painted(other, box))]
+        return found
+
+    def _made(self, box: Box) -> Fields:
+        saved = self._saved
+        found: Fields = {FIELD: [total_counts(_painted(saved, box))]}
+        if saved.draws is not None:
+            law, expected = saved.draws.law, _painted(saved, box, expected=True)
+            drawn = (draw_from(law, expected, SEED, number) for number in self._numbers)
+            found[DRAWS] = [total_counts(one) for one in drawn]
+            total = total_counts(expected)
+            found[WARM_START] = [total]
+            found[WARM_START_DRAWS] = self._poisson("warm start draw", total.astype(np.float64))
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
         return [fold_in(SEED, purpose, number).poisson(expected) for number in self._numbers]
+
+
+def beside(leader: str, names: Sequence[str]) -> list[str]:
+    """Return which of the contenders `names` stand fairly beside `FIELD` or `DRAWS`, it first."""
+    ours = (leader, *ALTERNATIVES[leader])
+    others = [name for name in names if name not in MEANINGS] if leader == FIELD else []
+    return [name for name in (*ours, *others) if name in names]
+
+
+def shown(statistic: Statistic, names: Sequence[str]) -> list[str]:
+    """Return which of the contenders `names` figures and tables of one statistic show."""
+    fields = [] if statistic.of_whole_numbers else beside(FIELD, names)
+    draws = beside(DRAWS, names) if statistic.of_whole_numbers else [DRAWS]
+    found = [name for name in (*fields[:1], *draws, *fields[1:]) if name in names]
+    return [name for name in found if not (statistic.of_counts and name == DENSITY)]
+
+
+def _painted(saved: SavedPainter, box: Box, expected: bool = False) -> NDArray[np.float32]:
+    """Paint a box with a painter, or with the one beside it that paints what to draw from."""
+    assert box.density is not None
+    painter = saved.draws.painter if expected and saved.draws else saved.painter
+    return paint(painter, box.density, conditions=box_conditions(box, saved))

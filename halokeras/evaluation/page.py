@@ -1,8 +1,7 @@
-"""A report as one HTML page that needs nothing else: no network, no other file, no script."""
+"""A scorecard as one HTML page that needs nothing else: no network, no other file, no script."""
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,114 +10,68 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from halokeras.evaluation.figures import svg_text
-from halokeras.evaluation.report import Report
-from halokeras.evaluation.report_figure import report_figures, slab_figures
-from halokeras.evaluation.sheets import (
-    Sheet,
-    bispectrum_sheet,
-    clustering_sheet,
-    counts_sheet,
-    targets_sheet,
-)
-from halokeras.storage.files import write_text
+from halokeras.evaluation.contenders import MEANINGS
+from halokeras.evaluation.curves import NUMBERS, statistic_figures
+from halokeras.evaluation.scorecard import Scorecard
+from halokeras.evaluation.sheets import errors_in_words, statistic_sheets, target_sheets
+from halokeras.evaluation.slices import draw_panel, slab_panels
+from halokeras.evaluation.words import masses, scientific
+from halokeras.fields.slab import Slab
+from halokeras.statistics import STATISTICS
+from halokeras.storage.figure_file import new_figure, svg_text
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
-_MEANINGS = {
-    "power": (
-        "Power spectrum",
-        "P(k) tells how strongly halos cluster at each wavenumber k = 2π / wavelength; the "
-        "painted one should lie on the black points of the simulated halos.",
-    ),
-    "transfer": (
-        "Transfer function",
-        "T(k) = √(P / P of the halos) is 1 where what was painted clusters exactly as strongly as "
-        "the halos, whatever its phases.",
-    ),
-    "correlation": (
-        "Cross-correlation",
-        "r(k) is 1 where peaks and troughs stand where those of the halos stand and 0 where they "
-        "have nothing in common; what the painter adds is its lead over the 2LPT density, and "
-        "draws fall below by their shot noise.",
-    ),
-    "bispectrum": (
-        "Reduced bispectrum",
-        "Q compares triples of wavevectors over the angle between two of them: it is large near "
-        "0 and π where halos line up along filaments, and sees what no power spectrum does.",
-    ),
-    "voxels": (
-        "Counts in voxels",
-        "How many voxels of a box hold 0, 1, 2, … halos; a painted mean is a smooth field, so "
-        "only draws are meant to have the histogram of halos.",
-    ),
-    "histogram": (
-        "Counts over those of the halos",
-        "The same histogram divided by that of the halos: 1 where there are as many such voxels.",
-    ),
-}
+_NUMBERS = ("Single numbers", "What each number is off from that of the halos, in per cent.")
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    """A figure, what it says in words, and its title."""
+    """A figure, its title, and what it says in words."""
 
     title: str
     meaning: str
     svg: Markup
 
 
-def write_page(report: Report, provenance: Mapping[str, Any], path: Path) -> None:
-    """Write the page of a report.
+def page(card: Scorecard, provenance: Mapping[str, Any]) -> str:
+    """Return the page of a scorecard; every string that comes from a file is escaped.
 
     Parameters
     ----------
-    report
+    card
         What to show.
     provenance
-        As `halokeras.evaluation.provenance.provenance` gives it.
-    path
-        The file to write.
-
-    Raises
-    ------
-    OutputError
-        If `path` cannot be written.
+        As `halokeras.evaluation.provenance.provenance` returns it.
     """
-    write_text(path, page(report, provenance))
-
-
-def page(report: Report, provenance: Mapping[str, Any]) -> str:
-    """Return the page; every string that comes from a file is escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    verdicts = [verdict for line in report.lines for verdict in line.passed.values()]
-    sheets: dict[str, Sheet] = {
-        "transfer": clustering_sheet(report),
-        "bispectrum": bispectrum_sheet(report),
-        "voxels": counts_sheet(report),
-    }
-    drawings = {
-        name: _Drawing(*_MEANINGS[name], svg(figure, name))
-        for name, figure in report_figures(report).items()
-    }
-    slices = [
-        _Drawing(title, f"Slice of the {title}", svg(figure, f"slice{number}"))
-        for number, (title, figure) in enumerate(slab_figures(report).items())
-    ]
+    environment.filters["scientific"] = scientific
+    titles = {one.name: (one.title, one.meaning) for one in STATISTICS} | {NUMBERS: _NUMBERS}
     painter = dict(provenance["painter"])
+    name, slab = next(iter(card.slabs.items()))
     text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        report=report,
-        met=sum(verdicts),
-        asked=len(verdicts),
-        targets=targets_sheet(report),
-        sheets=sheets,
-        drawings=drawings,
-        slices=slices,
+        card=card,
+        halos=masses(card.selection),
+        tally={verdict.value: count for verdict, count in card.tally().items()},
+        errors=errors_in_words(card),
+        targets=target_sheets(card),
+        sheets=statistic_sheets(card),
+        statistics=STATISTICS,
+        contenders={known: told for known, told in MEANINGS.items() if known in card.comparisons},
+        drawings=[
+            _Drawing(*titles[name], svg(figure, name))
+            for name, figure in statistic_figures(card).items()
+        ],
+        sliced=f"{name}, {slab.extent}",
+        slices=[
+            _Drawing(title, f"Slice of the {title}", svg(figure, f"slice{number}"))
+            for number, (title, figure) in enumerate(_slices(slab).items())
+        ],
         provenance=provenance,
         painter=painter,
-        every_field=json.dumps(painter, indent=1, ensure_ascii=False),
+        every_field=list(flattened(painter)),
     )
     return f"{text}\n"
 
@@ -131,3 +84,32 @@ def svg(figure: Figure, name: str) -> Markup:
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     return Markup(text)
+
+
+def flattened(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Return nested values as rows: the names that lead to each, and its text."""
+    entries: Any = ()
+    if isinstance(value, dict):
+        entries = value.items()
+    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        entries = enumerate(value)
+    else:
+        yield name, ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    for key, entry in entries:
+        yield from flattened(entry, f"{name}, {key}" if name else str(key))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return scientific(value, 6) if isinstance(value, float) else str(value)
+
+
+def _slices(slab: Slab) -> dict[str, Figure]:
+    """Return each panel of a slab as a figure of its own, by title."""
+    figures = {}
+    for panel in slab_panels(slab):
+        aspect = panel.image.shape[1] / panel.image.shape[0]
+        figures[panel.title] = new_figure(4.2, min(max(0.4 + 3.3 * aspect, 1.8), 7.0))
+        draw_panel(figures[panel.title].subplots(), panel, slab.voxel_size)
+    return figures

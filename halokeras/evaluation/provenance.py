@@ -1,6 +1,8 @@
-"""Where a report's numbers come from: painter, boxes, draws and software."""
+"""Where a scorecard's numbers come from: painter, boxes, draws and software."""
 
+import hashlib
 import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -8,36 +10,71 @@ from typing import Any
 import halokeras
 from halokeras.boxes.box import Box, box_hash
 from halokeras.evaluation.contenders import SEED
+from halokeras.evaluation.words import masses
 from halokeras.painters.model_store import SavedPainter
 
 
 def provenance(
-    boxes: dict[str, Box],
+    boxes: Mapping[str, Box],
     saved: SavedPainter,
     model: str,
-    others: dict[str, SavedPainter],
+    others: Mapping[str, SavedPainter],
     draws: int,
+    painted: str = "",
+    notes: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Tell what was evaluated, in types that JSON has.
 
     Parameters
     ----------
-    boxes, saved, others, draws
-        As `halokeras.evaluation.report.report` takes them.
-    model
-        Name of the painter.
+    boxes
+        Boxes by name.
+    saved, model
+        The painter and its name.
+    others
+        Painters that stand beside it, by name.
+    draws
+        Realisations drawn for each box.
+    painted
+        Name of the file that was painted before, if it was.
+    notes
+        What was left out and why, one sentence each.
+
+    Returns
+    -------
+    dict
+        Its ``identity`` is one hash for painter, boxes and painted file: that of the same
+        evaluation made again.
     """
+    told = {name: _box(box) for name, box in boxes.items()}
+    subject = (saved.hash, *sorted(one["hash"] for one in told.values()), painted)
     return {
+        "identity": hashlib.sha256(repr(subject).encode()).hexdigest(),
         "painter": {**saved.provenance.model_dump(), "name": model, "hash": saved.hash},
+        "painted": painted or None,
         "against": {name: other.hash for name, other in others.items()},
-        "boxes": {name: _box(box) for name, box in boxes.items()},
-        "draws": {"seed": SEED, "realisations": draws if saved.draws is not None else 0},
+        "others": {name: describe(other) for name, other in others.items()},
+        "notes": list(notes),
+        "boxes": told,
+        "draws": {"seed": SEED, "realisations": draws if saved.draws and not painted else 0},
         "software": {
             "halopaint": halokeras.__version__,
             "python": platform.python_version(),
             **{name: version(name) for name in ("keras", "numpy", "tensorflow")},
         },
     }
+
+
+def describe(saved: SavedPainter) -> str:
+    """Say in one sentence what a painter learned, and from what."""
+    told = saved.provenance
+    boxes = len(told.training_boxes)
+    extra = told.model_extra or {}
+    steps = f", {extra['step']} steps" if "step" in extra else ""
+    return (
+        f"trained on {boxes} {'box' if boxes == 1 else 'boxes'}{steps}; halos "
+        f"{masses(told.selection)}, voxels of {told.voxel_size:g} Mpc/h, redshift {told.redshift:g}"
+    )
 
 
 def _box(box: Box) -> dict[str, Any]:

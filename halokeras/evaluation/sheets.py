@@ -1,12 +1,18 @@
-"""A report's tables as plain words, for a terminal and for a page alike."""
+"""A scorecard's tables as plain words, for a terminal and for a page alike."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halokeras.evaluation.contenders import DENSITY, DRAWS, FIELD, LOCAL_BIAS
-from halokeras.evaluation.report import CELLS, Report, average
+from halokeras.evaluation.contenders import DENSITY, HALOS, beside, shown
+from halokeras.evaluation.scorecard import Scorecard
+from halokeras.evaluation.verdict import SIGMAS, Line, Verdict, average
+from halokeras.evaluation.words import measured
+from halokeras.statistics import STATISTICS
+from halokeras.statistics.statistic import DRAWS, FIELD, Array, Statistic
+
+_RATIOS = "the halos' own, and what it is over theirs"
 
 
 @dataclass(frozen=True)
@@ -14,15 +20,10 @@ class Cell:
     """What stands in a table, and the verdict on it if there is one."""
 
     text: str
-    passed: bool | None = None
-
-    @property
-    def verdict(self) -> str:
-        """The verdict as a word; empty where there is none."""
-        return {True: "met", False: "missed", None: ""}[self.passed]
+    verdict: Verdict | None = None
 
     def __str__(self) -> str:
-        return f"{self.text} {self.verdict}".strip()
+        return self.text if self.verdict is None else f"{self.text} {self.verdict}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Sheet:
     Attributes
     ----------
     words
-        How many of the first columns are words and stand on the left; the others are numbers.
+        Number of columns, the first ones, that are words and stand on the left; the others are
+        numbers.
     """
 
     title: str
@@ -42,97 +44,102 @@ class Sheet:
     caption: str | None = None
 
 
-def clustering_sheet(report: Report) -> Sheet:
-    """Return T and r of the contenders, bin by bin."""
-    found = report.comparisons
-    columns = [(f"T, {name}", name, "transfer_function") for name in found if name != DENSITY]
-    columns += [(f"r, {name}", name, "cross_correlation") for name in (FIELD, DENSITY)]
-    means = [average(found[name], attribute) for _, name, attribute in columns]
+def target_sheets(card: Scorecard) -> list[Sheet]:
+    """Return every target at its worst with the verdicts: fields beside fields, draws by draws."""
+    sheets = []
+    for leader in (FIELD, DRAWS):
+        names = beside(leader, list(card.comparisons))
+        lines = [line for line in card.lines if leader in line.verdict]
+        if leader not in card.comparisons or not lines:
+            continue
+        rows = (
+            (Cell(line.statistic), Cell(line.target), *(_worst(line, name) for name in names))
+            for line in lines
+        )
+        sheets.append(
+            Sheet(
+                title=f"Targets of {leader if leader == DRAWS else 'fields'}: worst deviation from "
+                "the halos, or least gain of r",
+                headings=("statistic", "target", *names),
+                rows=tuple(rows),
+                words=2,
+            )
+        )
+    return [*sheets[:-1], *(replace(one, caption=errors_in_words(card)) for one in sheets[-1:])]
+
+
+def statistic_sheets(card: Scorecard) -> list[Sheet]:
+    """Return a table of each statistic along its axis, and one of all single numbers."""
+    sheets = [_along_axis(card, one) for one in STATISTICS if one.axis and card.at(one).size]
+    return [_numbers(card), *sheets]
+
+
+def errors_in_words(card: Scorecard) -> str:
+    """Say what errors are and how they decide."""
+    if len(card.boxes) > 1:
+        errors = f"errors are standard errors of the mean over {len(card.boxes)} boxes"
+    else:
+        errors = (
+            "errors of the one box are what its modes and halos let expect, a lower limit; "
+            "none where that is not known"
+        )
+    return f"{errors}; met or missed by {SIGMAS:g} of them, else undecided"
+
+
+def _worst(line: Line, name: str) -> Cell:
+    worst, error = line.worst[name], line.error[name]
+    if line.is_gain:
+        return Cell(measured(worst, error, sign="+"), line.verdict.get(name))
+    text = measured(worst, error, scale=100, sign="+")
+    return Cell(text if text == "-" else f"{text} %", line.verdict.get(name))
+
+
+def _along_axis(card: Scorecard, statistic: Statistic) -> Sheet:
+    axis = statistic.axis
+    assert axis is not None  # single numbers have a sheet of their own
+    columns = _columns(card, statistic)
+    places, first = card.at(statistic), next(iter(card.comparisons.values()))[0][statistic.name]
+    values = [mean for name, (mean, _) in columns.items() if name != HALOS]
+    known = [i for i in range(places.size) if any(np.isfinite(mean[i]) for mean in values)]
     return Sheet(
-        title=f"Clustering, means over {', '.join(report.boxes)}",
-        caption="k in h/Mpc; the last digits' errors are standard errors over realisations",
-        headings=("k to", *(heading for heading, _, _ in columns)),
+        title=f"{statistic.title}, {_quantity(statistic)}",
+        headings=(axis.heading, *columns),
         rows=tuple(
             (
-                Cell(f"{upper:.3f}"),
-                *(_with_error(float(mean[i]), float(error[i])) for mean, error in means),
+                Cell(axis.words(float(places[i]))),
+                *(Cell(measured(mean[i], error[i])) for mean, error in columns.values()),
             )
-            for i, upper in enumerate(report.k_upper)
+            for i in known
         ),
+        caption=_RATIOS if first.painted is not None else None,
     )
 
 
-def bispectrum_sheet(report: Report) -> Sheet:
-    """Return Q over angle of the halos and of what is drawn or painted."""
-    shown = [name for name in (FIELD, DRAWS, LOCAL_BIAS) if name in report.comparisons]
-    means = [average(report.comparisons[FIELD], "reference_bispectrum")]
-    means += [average(report.comparisons[name], "reduced_bispectrum") for name in shown]
-    return Sheet(
-        title="Reduced bispectrum Q, sides 0.1 and 0.2 h/Mpc",
-        headings=("angle", "halos", *shown),
-        rows=tuple(
-            (
-                Cell(f"{angle / math.pi:.2f} pi"),
-                *(_with_error(float(mean[i]), float(error[i])) for mean, error in means),
-            )
-            for i, angle in enumerate(report.angles)
-        ),
-    )
-
-
-def counts_sheet(report: Report) -> Sheet:
-    """Return the voxels with 0, 1, ... halos and the variance in cells, over the halos' own."""
-    shown = [name for name in report.comparisons if name != DENSITY]
-    wanted = average(report.comparisons[FIELD], "reference_histogram")[0]
-    histograms = [average(report.comparisons[name], "histogram") for name in shown]
-    variances = [average(report.comparisons[name], "cell_variance") for name in shown]
-    rows = [
-        (
-            Cell(f"voxels with {number}"),
-            Cell(f"{voxels:,.0f}"),
-            *(_with_error(float(mean[number]), float(error[number])) for mean, error in histograms),
-        )
-        for number, voxels in enumerate(wanted)
-    ]
-    rows += [
-        (
-            Cell(f"variance in {side:g} Mpc/h"),
-            Cell("-"),
-            *(_with_error(float(mean[i]), float(error[i])) for mean, error in variances),
-        )
-        for i, side in enumerate(CELLS)
-    ]
-    return Sheet(
-        title="Counts over those of the halos",
-        headings=("", "halos", *shown),
-        rows=tuple(rows),
-        words=1,
-        caption="painted means are rounded to the nearest whole number of halos",
-    )
-
-
-def targets_sheet(report: Report) -> Sheet:
-    """Return every statistic at its worst, with the verdict on those that have a target."""
-    names = tuple(report.comparisons)
+def _numbers(card: Scorecard) -> Sheet:
+    numbers = [statistic for statistic in STATISTICS if statistic.axis is None]
+    names = (HALOS, *card.comparisons)
     rows = []
-    for line in report.lines:
-        cells = (
-            Cell(
-                "-" if np.isnan(line.worst[name]) else f"{line.worst[name]:+.4f}",
-                line.passed.get(name),
-            )
-            for name in names
-        )
-        rows.append((Cell(line.statistic), Cell(line.target), *cells))
-    return Sheet(
-        title="Worst deviation from the halos (gain of r: the least)",
-        headings=("statistic", "target", *names),
-        rows=tuple(rows),
-        words=2,
-    )
+    for statistic in numbers:
+        columns = _columns(card, statistic, list(card.comparisons))
+        cells = (measured(*columns[name]) if name in columns else "-" for name in names)
+        rows.append((Cell(_quantity(statistic)), *map(Cell, cells)))
+    return Sheet("Single numbers", ("", *names), tuple(rows), 1, _RATIOS)
 
 
-def _with_error(mean: float, error: float) -> Cell:
-    if math.isnan(mean):
-        return Cell("-")
-    return Cell(f"{mean:.3f}" if math.isnan(error) else f"{mean:.3f} ± {error:.3f}")
+def _columns(
+    card: Scorecard, statistic: Statistic, names: Sequence[str] = ()
+) -> dict[str, tuple[Array, Array]]:
+    """Return means and errors by column: the halos' own, where there are any, and contenders'."""
+    names = names or shown(statistic, list(card.comparisons))
+    found = {
+        name: card.measurements(name, statistic)
+        for name in names
+        if not (statistic.of_counts and name == DENSITY)
+    }
+    first = next(iter(found.values()))
+    halos = {} if first[0].halos is None else {HALOS: average(first, "halos")}
+    return {**halos, **{name: average(some) for name, some in found.items()}}
+
+
+def _quantity(statistic: Statistic) -> str:
+    return f"{statistic.symbol} [{statistic.unit}]" if statistic.unit else statistic.symbol

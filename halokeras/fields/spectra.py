@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _EDGES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+_FINER = (0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def default_edges(voxel_size: float) -> Array:
     """Edges in k [h/Mpc] of the bins that scorecards use, the last at the Nyquist frequency."""
     nyquist = np.pi / voxel_size
-    return np.array([0.0, *(edge for edge in _EDGES if edge < 0.95 * nyquist), nyquist])
+    inner = [edge for edge in (*_EDGES, *_FINER) if edge < 0.95 * nyquist]
+    return np.array([0.0, *inner, nyquist])
 
 
 def fine_edges(shape: tuple[int, ...], voxel_size: float, bins: int = 32) -> Array:

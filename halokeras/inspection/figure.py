@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from halokeras.errors import OutputError
-from halokeras.evaluation.figures import counts_panel, density_panel, save_figure, slices_figure
+from halokeras.evaluation.slices import counts_panel, density_panel, slices_figure
 from halokeras.inspection.facts import Inspection
+from halokeras.storage.figure_file import save_figure
 from halokeras.training.curves import draw_comparison
 
 

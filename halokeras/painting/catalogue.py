@@ -35,7 +35,7 @@ _ID, _POSITION, _VELOCITY = (
 """Their names in a catalogue."""
 
 
-def halos(
+def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     counts: Grid,
     voxel_size: float,
     seed: int,
@@ -149,7 +149,7 @@ def write_catalogue(
 
 
 @contextmanager
-def listed(
+def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     header: Header,
     counts: Grid,
     target: Path,

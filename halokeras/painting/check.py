@@ -37,10 +37,10 @@ def check_input(provenance: Provenance, given: Density, force: bool = False) -> 
         If the voxel size, or the known scheme of the density, is another and `force` is off.
     """
     box = given.header
-    misfits = _misfits(provenance, box)
-    if misfits and not force:
-        raise ModelError(f"{misfits[0]}; use one that fits, or --force to paint all the same")
-    warnings = [f"{misfit}: the counts may mean nothing" for misfit in misfits]
+    found = misfits(provenance, box)
+    if found and not force:
+        raise ModelError(f"{found[0]}; use one that fits, or --force to paint all the same")
+    warnings = [f"{misfit}: the counts may mean nothing" for misfit in found]
     if abs(box.redshift - provenance.redshift) > _SAME_REDSHIFT:
         warnings.append(
             f"the painter learned redshift {provenance.redshift:g} and the box has "
@@ -56,7 +56,8 @@ def check_input(provenance: Provenance, given: Density, force: bool = False) -> 
     return warnings
 
 
-def _misfits(provenance: Provenance, box: Header) -> list[str]:
+def misfits(provenance: Provenance, box: Header) -> list[str]:
+    """Say in what a density is none that the painter can paint on; empty if it can."""
     found = []
     if abs(box.voxel_size / provenance.voxel_size - 1) > _SAME_VOXEL_SIZE:
         found.append(

@@ -144,7 +144,7 @@ def _result(future: Any) -> list[NDArray[np.float32]]:
     return painted
 
 
-def _paint_row(
+def _paint_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
     density: Path,
     dataset: str | None,
     model: Path,

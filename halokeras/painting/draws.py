@@ -83,7 +83,7 @@ def draw_row(
     return law.draw(expected, uniform_at(seed, f"draw {realization}", index))
 
 
-def draw_files(
+def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     given: Density,
     saved: SavedPainter,
     model: str,

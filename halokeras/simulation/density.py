@@ -260,12 +260,12 @@ def write_density(
     layouts = {"density": Layout(box.voxels, np.float32, chunks)}
     if velocity is not None:
         layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
-    with new_store(output, header_attributes(header, box.voxels), layouts) as store:
-        stored = store.create("density")
+    with new_store(output, header_attributes(header, box.voxels), layouts) as create:
+        stored = create("density")
         for start in range(0, box.voxels[0], _CHUNK):
             stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
         if velocity is not None:
-            moving = store.create("velocity")
+            moving = create("velocity")
             for axis, component in enumerate(velocity):
                 moving[axis] = component.astype(np.float32)
 

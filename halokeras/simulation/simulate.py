@@ -49,7 +49,7 @@ def estimate(particles: int) -> Estimate:
     )
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  (a box in the field's words)
     box_id: str,
     seed: int,
     size: float = 256.0,

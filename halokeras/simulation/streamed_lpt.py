@@ -298,7 +298,7 @@ def _source_plane(xx, yy, zz, xy, xz, yz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_plane(  # type: ignore[no-untyped-def]
+def _deposit_plane(  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
     i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
 ):
     """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""

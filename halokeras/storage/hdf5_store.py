@@ -52,7 +52,8 @@ class Hdf5Store(Store):
             self.root.visititems(note)  # hard links only: others could lead out of the file
         return found
 
-    def _find(self, name: str) -> h5py.Dataset | None:
+    def find(self, name: str) -> h5py.Dataset | None:
+        """Return the dataset of that name in the file itself, or None; refuse a link to one."""
         stored = self.root
         for part in name.split("/"):
             if not isinstance(stored, h5py.Group):
@@ -156,7 +157,7 @@ def create_group(root: h5py.File, name: str) -> None:
     h5py.h5g.create(root.id, name.encode(), gcpl=_timeless(h5py.h5p.GROUP_CREATE))
 
 
-def create_array(root: h5py.File, name: str, layout: Layout) -> h5py.Dataset:
+def create_array(root: h5py.File, name: str, layout: Layout) -> Any:
     """Make a dataset, each of whose chunks HDF5 checks."""
     # An empty one cannot be chunked.
     options = (_PACKED if layout.packed else _CHECKED) if prod(layout.shape) else {}
@@ -179,12 +180,12 @@ def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) 
 
 
 @contextmanager
-def resumed(path: Path) -> Iterator[h5py.File]:
+def resumed(path: Path) -> Iterator[Hdf5Store]:
     """Open what `begin` made, to write; raise `BoxError` if it is damaged."""
     with reading(str(path)):
         file = h5py.File(path, "r+", locking=False)  # `held` keeps others away
     with file:
-        yield file
+        yield Hdf5Store(file, str(path))
 
 
 def flush(root: h5py.File, path: Path, since: int) -> None:

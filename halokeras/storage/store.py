@@ -136,7 +136,7 @@ class Store(ABC):
             that cannot be read here, or promises more than the file can hold.
         """
         with reading(self.name):
-            found = self._find(name)
+            found = self.find(name)
             if found is None:
                 return None
             called = f"{self.name}: {name}" if name else self.name
@@ -154,7 +154,7 @@ class Store(ABC):
         """Return the arrays in the store itself, no more than `MOST_ARRAYS`."""
 
     @abstractmethod
-    def _find(self, name: str) -> Any | None:
+    def find(self, name: str) -> Any | None:
         """Return the library's array of that name, or None; refuse a link to one."""
 
     @abstractmethod

@@ -4,15 +4,16 @@ A Zarr group is a folder, whose name ends in ``.zarr`` where we write it; all el
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import h5py
 
+from halokeras.errors import BoxError
 from halokeras.storage import hdf5_store, zarr_store
-from halokeras.storage.checksums import seal
+from halokeras.storage.checksums import attributes_sum, seal
 from halokeras.storage.files import check_replaceable, whole_file, whole_folder
 from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
@@ -28,27 +29,15 @@ class _Library(Protocol):
 
     def create_group(self, root: Any, name: str) -> None: ...
 
-    def create_array(self, root: Any, name: str, layout: Layout) -> Any: ...
+    def create_array(self, root: Any, name: str, layout: Layout) -> WritableGrid: ...
 
     def begin(
         self, path: Path, attributes: Mapping[str, Any], name: str, layout: Layout
     ) -> None: ...
 
-    def resumed(self, path: Path) -> AbstractContextManager[Any]: ...
+    def resumed(self, path: Path) -> AbstractContextManager[Store]: ...
 
     def flush(self, root: Any, path: Path, since: int) -> None: ...
-
-
-class NewStore:
-    """A store that is being written."""
-
-    def __init__(self, root: Any, library: _Library, layouts: Mapping[str, Layout]) -> None:
-        self._root, self._library, self._layouts = root, library, layouts
-
-    def create(self, name: str) -> WritableGrid:
-        """Make one of the arrays that were announced, to be filled."""
-        made: WritableGrid = self._library.create_array(self._root, name, self._layouts[name])
-        return made
 
 
 class UnfinishedStore:
@@ -62,9 +51,9 @@ class UnfinishedStore:
         Of the array.
     """
 
-    def __init__(self, root: Any, library: _Library, path: Path, name: str) -> None:
-        self.array: WritableGrid = root[name]
-        self.layout = Layout(tuple(root[name].shape), root[name].dtype)
+    def __init__(self, array: Any, root: Any, library: _Library, path: Path) -> None:
+        self.array: WritableGrid = array
+        self.layout = Layout(array.shape, array.dtype)
         self._root, self._library, self._path = root, library, path
         self._synced = 0
 
@@ -94,8 +83,10 @@ def open_store(path: Path, name: str) -> AbstractContextManager[Store]:
 @contextmanager
 def new_store(
     path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]
-) -> Iterator[NewStore]:
+) -> Iterator[Callable[[str], WritableGrid]]:
     """Make a store that appears at `path`, whole and sealed, once the block has filled it.
+
+    The block gets a function that makes each of the arrays, by its name, to be filled.
 
     Parameters
     ----------
@@ -125,7 +116,7 @@ def new_store(
         for group in dict.fromkeys(name.rpartition("/")[0] for name in layouts):
             if group:
                 library.create_group(root, group)
-        yield NewStore(root, library, layouts)
+        yield lambda name: library.create_array(root, name, layouts[name])
         seal(root, layouts)
 
 
@@ -150,10 +141,13 @@ def resumed_store(path: Path, name: str) -> Iterator[UnfinishedStore]:
         If it is damaged, or has no such array.
     """
     library = _library(path)
-    with library.resumed(path) as root:
-        with reading(str(path)):
-            unfinished = UnfinishedStore(root, library, path, name)
-        yield unfinished
+    with library.resumed(path) as store:
+        with reading(store.name):
+            found = store.find(name)
+            attributes_sum(store.attributes)  # or it could not be sealed at the end
+        if found is None:
+            raise BoxError(f"{store.name} has no {name}; remove it")
+        yield UnfinishedStore(found, store.root, library, path)
 
 
 def _library(path: Path) -> _Library:

@@ -24,7 +24,9 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""Not what a bug raises: a TypeError or AttributeError is the file's only to `reading`."""
+"""Not what a bug raises: a TypeError is the file's only to `reading`."""
+
+_BUGS = (AttributeError, SystemError, TypeError)
 
 _PACKAGE = Path(__file__).parents[1]
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -35,13 +37,13 @@ _UNLOCKED = "HDF5_USE_FILE_LOCKING=FALSE in the environment"
 def reading(name: str) -> Iterator[None]:
     """Raise as a `BoxError` on file `name` what a library raises in the block that reads it.
 
-    Of malformed files libraries raise TypeError and AttributeError too. Where our own code raised
-    one of these it is a bug of ours, and raised as it is.
+    Of malformed files libraries raise what else only a bug raises, such as a TypeError. Where our
+    own code raised that it is a bug of ours, and raised as it is.
     """
     try:
         yield
-    except (*UNREADABLE, AttributeError, TypeError) as error:
-        if isinstance(error, AttributeError | TypeError) and _is_ours(error):
+    except (*UNREADABLE, *_BUGS) as error:
+        if isinstance(error, _BUGS) and _is_ours(error):
             raise
         raise unreadable(name, error) from error
 

@@ -42,7 +42,8 @@ class ZarrStore(Store):
                 if hasattr(entry, "chunks")
             }
 
-    def _find(self, name: str) -> Any | None:
+    def find(self, name: str) -> Any | None:
+        """Return Zarr's array of that name, or None."""
         if not hasattr(self.root, "members"):
             return None if name else self.root
         with _quiet():
@@ -106,14 +107,14 @@ def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) 
 
 
 @contextmanager
-def resumed(path: Path) -> Iterator[Any]:
+def resumed(path: Path) -> Iterator[ZarrStore]:
     """Open what `begin` made, to write; raise `BoxError` if it is damaged."""
     for cut_off in path.rglob("*.partial"):  # chunks that a killed process was writing
         cut_off.unlink()
     zarr = _zarr(str(path))
     with reading(str(path)):
         root = zarr.open_group(str(path), mode="r+")
-    yield root
+    yield ZarrStore(root, str(path))
 
 
 def flush(root: Any, path: Path, since: int) -> None:

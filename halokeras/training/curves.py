@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from halokeras.storage.files import whole_file
+from halokeras.storage.figure_file import save_figure
 from halokeras.training.allowance import Allowance
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.history import Row, best_row
@@ -60,7 +60,7 @@ def draw_run(rows: Sequence[Row], name: str, folder: Path) -> list[Path]:
     figure.suptitle(name, fontsize=11)
     targets = [folder / "curves.png", folder / "curves.svg"]
     for target in targets:
-        save(figure, target)
+        save_figure(figure, target)
     return targets
 
 
@@ -72,16 +72,7 @@ def draw_comparison(histories: Mapping[str, Sequence[Row]], target: Path) -> Non
     OutputError
         If `target` cannot be written.
     """
-    save(_panels(_of_many_runs(histories)), target)
-
-
-def save(figure: Figure, target: Path) -> None:
-    """Write a figure whole, as PNG or in the format that the name's ending tells."""
-    kind = target.suffix.lstrip(".") or "png"
-    # no date and no random names within, so that equal histories give equal files
-    metadata = {"Date": None} if kind == "svg" else None
-    with whole_file(target) as temporary, mpl.rc_context({"svg.hashsalt": "halopaint"}):
-        figure.savefig(temporary, format=kind, dpi=110, metadata=metadata)
+    save_figure(_panels(_of_many_runs(histories)), target)
 
 
 def _panels(draws: Sequence[Draw]) -> Figure:

@@ -57,11 +57,13 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     of all of it.
     """
     channels = counts.shape[-1]
-    distances = [_channel_distance(painted[..., i], counts[..., i]) for i in range(channels)]
-    return distances[0] if channels == 1 else tf.add_n(distances) / channels
+    if channels == 1:
+        return _distance_of_one(painted, counts)
+    each = (slice(i, i + 1) for i in range(channels))
+    return tf.add_n([_distance_of_one(painted[..., i], counts[..., i]) for i in each]) / channels
 
 
-def _channel_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def _distance_of_one(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     side = counts.shape[1]
     weights = tf.constant(_shell_weights(side))
     mean_painted, mean_counts = _over_replicas(
@@ -96,7 +98,7 @@ def _over_replicas(reduction: str, *values: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 def _modes(fields: tf.Tensor) -> tf.Tensor:
     # the full transform: TensorFlow has no gradient of the real one in three dimensions
-    return tf.signal.fft3d(tf.complex(fields, tf.zeros_like(fields)))
+    return tf.signal.fft3d(tf.complex(fields[..., 0], tf.zeros_like(fields[..., 0])))
 
 
 def _shells(modes: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

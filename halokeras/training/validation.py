@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.fields.spectra import measure
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.networks.patch import channels_of
+from halokeras.statistics.axes import WAVENUMBER
+from halokeras.statistics.cross_correlation import CROSS_CORRELATION
+from halokeras.statistics.statistic import Sample
+from halokeras.statistics.transfer_function import TRANSFER_FUNCTION
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,18 @@ def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
             whole_box(painter, box.density, painter.margin, box.conditions), channels
         )
     ]
-    reference = [
-        (counts, box.voxel_size) for box in boxes for counts in channels_of(box.counts, channels)
-    ]
+    reference = [(counts, box) for box in boxes for counts in channels_of(box.counts, channels)]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
-    spectra = [
-        measure(field, counts, voxel_size)
-        for field, (counts, voxel_size) in zip(painted, reference, strict=True)
+    samples = [
+        [Sample(values, box.voxel_size) for values in (field, counts, box.density)]
+        for field, (counts, box) in zip(painted, reference, strict=True)
     ]
-    transfer = _mean([s.transfer_function for s in spectra])
-    correlation = _mean([s.cross_correlation for s in spectra])
+    transfer, correlation = (
+        np.mean([statistic.measure(*sample).value for sample in samples], axis=0)
+        for statistic in (TRANSFER_FUNCTION, CROSS_CORRELATION)
+    )
     mean_ratio = float(sum(map(np.sum, painted)) / sum(box.counts.sum() for box in boxes))
     score = float(np.mean(np.abs(np.log(transfer)) + 1 - correlation) + abs(np.log(mean_ratio)))
-    return Validation(spectra[0].k, transfer, correlation, mean_ratio, score)
-
-
-def _mean(values: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    return np.asarray(np.mean(values, axis=0))
+    k = WAVENUMBER.places(samples[0][1])
+    return Validation(k, transfer, correlation, mean_ratio, score)

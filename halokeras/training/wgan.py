@@ -39,7 +39,7 @@ class HaloPaintingGAN(keras.Model):
         Two integers that, with the step, fix the interpolation of the gradient penalty.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (networks, optimizers and weights of one training)
         self,
         painter: Painter,
         critic: Critic,

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -162,3 +163,10 @@ def test_halos_without_masses_are_counted_but_not_selected(tmp_path):
 
 def test_the_names_of_datasets_are_those_of_the_columns():
     assert list(DATASETS) == [f"halos/{name}" for name in COLUMNS]
+
+
+def test_the_documentation_tells_every_column_with_its_unit():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text()
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
+    told = {name.strip("` "): unit.strip() for names, unit in rows for name in names.split(",")}
+    assert {name: column.unit for name, column in COLUMNS.items()}.items() <= told.items()

@@ -246,6 +246,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(run, box_file, tiny_model, 
     fails(run(*words), "file/out.h5")
 
 
+def test_a_file_that_is_closed_to_the_user_is_one_line(run, monkeypatch):
+    def closed(name):
+        raise PermissionError(13, "Permission denied", "secret.h5")
+
+    monkeypatch.setattr("halokeras.commands.paint.box_path", closed)
+    fails(run("paint", "--box", "secret.h5"), "secret.h5", "closed to this user")
+
+
 def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -275,12 +283,12 @@ def other_box(tiny_box, tmp_path):
 def test_evaluate_writes_a_scorecard_and_figures(run, other_box, tiny_model, tmp_path):
     result = run("evaluate", "--box", other_box, "--model", tiny_model)
     assert result.exit_code == 0, result.output
-    folder = tmp_path / "evaluation" / "other"
+    folder = tmp_path / "evaluation" / "tiny" / "other"
     card = json.loads((folder / "scorecard.json").read_text())
     assert card["mass_min"] == 2e12
     assert {path.suffix for path in folder.iterdir()} == {".json", ".png"}
     for path in folder.iterdir():
-        assert f"evaluation/other/{path.name}" in result.stdout
+        assert f"evaluation/tiny/other/{path.name}" in result.stdout
 
 
 def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp_path):
@@ -288,8 +296,12 @@ def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp
     words = ["evaluate", "--box", other_box, "--model", tiny_model]
     run(*words, "--output", "fresh")
     assert run(*words, "--painted", "p.h5", "--output", "kept").exit_code == 0
-    kept, fresh = (tmp_path / name / "scorecard.json" for name in ("kept", "fresh"))
-    assert kept.read_text() == fresh.read_text()
+    kept, fresh = (
+        json.loads((tmp_path / name / "scorecard.json").read_text())["comparisons"]
+        for name in ("kept", "fresh")
+    )
+    for name in ("painted field", "2LPT density"):
+        assert kept[name] == fresh[name]
 
 
 def test_evaluate_refuses_what_another_painter_painted(
@@ -313,8 +325,9 @@ def test_a_missed_target_fails_only_if_strict(run, other_box, drawing_model, tmp
     words = ["evaluate", "--box", other_box, "--model", drawing_model, "--draws", 2]
     assert run(*words).exit_code == 0
     assert run(*words, "--strict").exit_code == 1
-    found = json.loads((tmp_path / "evaluation" / "other" / "report.json").read_text())
-    assert found["passed"] is False
+    folder = tmp_path / "evaluation" / "drawing" / "other"
+    found = json.loads((folder / "scorecard.json").read_text())
+    assert (found["passed"], found["verdict"]) == (False, "missed")
     assert set(found["comparisons"]) >= {"painted field", "draws", "2LPT density"}
 
 

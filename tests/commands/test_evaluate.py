@@ -1,10 +1,13 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import write_box
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.painters.model_store import load_painter, save_painter
 
 
 @pytest.fixture
@@ -21,23 +24,25 @@ def unseen_box(tiny_box, tmp_path):
     return tmp_path / "unseen.h5"
 
 
+def fails(result, *told):
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    for words in told:
+        assert words in result.stderr
+    assert "Traceback" not in result.output
+
+
 def test_json_is_alone_on_stdout_and_what_is_in_the_file(run, unseen_box, drawing_model, tmp_path):
     words = ["evaluate", "--box", unseen_box, "--model", drawing_model, "--draws", 1]
     result = run(*words, "--against", drawing_model, "--json")
     assert result.exit_code == 0, result.output
+    folder = Path("evaluation") / "drawing" / "unseen"
+    assert result.stdout == (tmp_path / folder / "scorecard.json").read_text()
     told = json.loads(result.stdout)
-    assert told == json.loads((tmp_path / "evaluation" / "unseen" / "report.json").read_text())
     assert told["provenance"]["painter"]["name"] == str(drawing_model)
     assert len(told["provenance"]["boxes"]["unseen"]["hash"]) == 64
     assert set(told["provenance"]["against"]) == {"drawing"}
-    assert "wrote evaluation/unseen/report.json" in result.stderr
-
-
-def test_json_of_what_was_painted_before_is_its_scorecard(run, unseen_box, tiny_model, tmp_path):
-    run("paint", "--box", unseen_box, "--model", tiny_model, "--output", "p.h5")
-    words = ["evaluate", "--box", unseen_box, "--model", tiny_model, "--painted", "p.h5"]
-    told = json.loads(run(*words, "--json").stdout)
-    assert told == json.loads((tmp_path / "evaluation" / "unseen" / "scorecard.json").read_text())
+    assert f"wrote {folder / 'scorecard.json'}" in result.stderr
 
 
 @pytest.mark.slow
@@ -48,9 +53,9 @@ def test_a_page_and_vector_figures(run, unseen_box, drawing_model, tmp_path):
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert "wrote out/report.html" in result.stdout
-    folder = tmp_path / "evaluation" / "unseen"
-    figures = {"slices.svg", "spectra.svg", "histogram.svg", "report.svg"}
-    assert {path.name for path in folder.iterdir()} == figures | {"scorecard.json", "report.json"}
+    names = {path.name for path in (tmp_path / "evaluation" / "drawing" / "unseen").iterdir()}
+    assert {"scorecard.json", "scorecard.svg", "slices.svg", "power.svg", "histogram.svg"} <= names
+    assert {Path(name).suffix for name in names} == {".json", ".svg"}
 
 
 def test_painters_of_one_name_are_both_shown(run, unseen_box, tiny_model, drawing_model, tmp_path):
@@ -63,17 +68,107 @@ def test_painters_of_one_name_are_both_shown(run, unseen_box, tiny_model, drawin
     assert {"a/best", "b/best"} <= set(told["comparisons"])
 
 
-def test_a_page_is_not_of_one_painted_file(run, unseen_box, tmp_path):
-    words = ["evaluate", "--box", unseen_box, "--painted", "p.h5", "--report", "r.html"]
-    assert run(*words).exit_code == 2
-    assert not (tmp_path / "r.html").exists()
+def test_what_was_painted_before_is_scored_with_a_page_and_tells_its_file(
+    run, unseen_box, tiny_model, tmp_path
+):
+    run("paint", "--box", unseen_box, "--model", tiny_model, "--output", "p.h5")
+    words = ["evaluate", "--box", unseen_box, "--model", tiny_model, "--painted", "p.h5"]
+    result = run(*words, "--json", "--report", "r.html")
+    told = json.loads(result.stdout)
+    folder = tmp_path / "evaluation" / "tiny" / "p"
+    assert result.stdout == (folder / "scorecard.json").read_text()
+    assert set(told["comparisons"]) == {
+        "painted field",
+        "local bias",
+        "local bias, Poisson",
+        "2LPT density",
+    }
+    assert told["provenance"]["painted"] == "p.h5"
+    assert "painted before" in (tmp_path / "r.html").read_text()
+
+
+def test_a_box_of_another_cosmology_than_was_painted_on_is_refused(
+    run, tiny_box, unseen_box, tiny_model, tmp_path
+):
+    write_box(replace(tiny_box, cosmology=ABACUS_COSMOS["03"]), tmp_path / "other.h5")
+    run("paint", "--box", unseen_box, "--model", tiny_model, "--output", "p.h5")
+    words = ["evaluate", "--box", "other.h5", "--model", tiny_model, "--painted", "p.h5"]
+    fails(run(*words), "p.h5", "H0 67.26 and not 64.26", "name the --box that it was painted on")
+    assert not (tmp_path / "evaluation").exists()
 
 
 def test_a_page_that_cannot_be_written_is_told_before_anything_is_painted(
     run, unseen_box, tiny_model, tmp_path
 ):
     words = ["evaluate", "--box", unseen_box, "--model", tiny_model]
-    result = run(*words, "--report", unseen_box / "r.html")
-    assert result.exit_code == 1
-    assert "cannot write" in result.stderr
+    fails(run(*words, "--report", unseen_box / "r.html"), "cannot write")
+    fails(run(*words, "--report", "r.pdf"), "the page is HTML; name it r.html")
     assert not (tmp_path / "evaluation").exists()
+    assert not (tmp_path / "r.pdf").exists()
+
+
+def test_another_evaluation_is_not_replaced_unless_told_to(
+    run, unseen_box, tiny_box, drawing_model, tmp_path
+):
+    density = tiny_box.density[::-1].copy()
+    position = (63.99, 0, 0) + tiny_box.halos.position * (-1, 1, 1)
+    second = replace(
+        tiny_box, density=density, halos=replace(tiny_box.halos, position=np.float32(position))
+    )
+    write_box(second, tmp_path / "second.h5")
+    words = ["evaluate", "--model", drawing_model, "--draws", 1, "--output", "out"]
+    first = [*words, "--box", unseen_box]
+    assert run(*first, "--report", "r.html").exit_code == 0
+    before = (tmp_path / "out" / "scorecard.json").read_text()
+    other = [*words, "--box", "second.h5"]
+    fails(run(*other), "out/scorecard.json", "--overwrite")
+    fails(run(*other, "--output", "new", "--report", "r.html"), "r.html", "another --report")
+    assert (tmp_path / "out" / "scorecard.json").read_text() == before
+    assert run(*first, "--report", "r.html").exit_code == 0  # the same again
+    assert (tmp_path / "out" / "scorecard.json").read_text() == before
+    assert run(*other, "--overwrite").exit_code == 0
+    assert (tmp_path / "out" / "scorecard.json").read_text() != before
+
+
+def test_a_painter_stands_beside_only_where_it_fits(
+    run, unseen_box, tiny_model, tiny_painter, tiny_provenance, tmp_path
+):
+    """The published painter counts all halos, the tiny one those above 2e12 Msun/h."""
+    words = ["evaluate", "--box", unseen_box, "--model", tiny_model, "--json"]
+    result = run(*words)
+    assert "paper_equal_time does not stand beside: it learned halos all of the" in result.stderr
+    told = json.loads(result.stdout)
+    assert told["provenance"]["against"] == {}
+    assert "paper_equal_time" in told["provenance"]["notes"][-1]
+    selection = {"mass_min": 5e12, "mass_max": None}
+    save_painter(tiny_painter, {**tiny_provenance, "selection": selection}, tmp_path / "other")
+    fails(run(*words, "--against", "other", "--output", "x"), "--against other", "5 × 10¹²")
+
+
+def test_a_box_that_does_not_fit_is_refused_without_advice_that_is_none(
+    run, tiny_box, tiny_model, tmp_path
+):
+    halos = replace(tiny_box.halos, position=tiny_box.halos.position / 2)
+    write_box(replace(tiny_box, voxel_size=2.0, halos=halos), tmp_path / "fine.h5")
+    result = run("evaluate", "--box", "fine.h5", "--model", tiny_model)
+    fails(result, "voxels of 4 Mpc/h and the box has 2 Mpc/h", "a --model that fits")
+    assert "--force" not in result.stderr
+
+
+def test_boxes_of_another_shape_are_left_out(run, tiny_box, unseen_box, tiny_model, tmp_path):
+    """A small box of one's own beside those that ship."""
+    saved = load_painter(tiny_model)
+    corner = tiny_box.density[:8, :8, :8]
+    inside = (tiny_box.halos.position < 32).all(axis=1)
+    halos = replace(
+        tiny_box.halos,
+        position=tiny_box.halos.position[inside],
+        mass=tiny_box.halos.mass[inside],
+    )
+    small = replace(tiny_box, density=(corner / corner.mean()).astype(np.float32), halos=halos)
+    (tmp_path / "boxes").mkdir()
+    write_box(small, tmp_path / "boxes" / "box03_seed7.h5")
+    result = run("evaluate", "--box", "03", "--model", tiny_model, "--json")
+    assert "box03_seed103 is 64 x 64 x 64 voxels" in result.stderr
+    assert json.loads(result.stdout)["boxes"] == ["box03_seed103"]
+    assert saved.hash in result.stdout

@@ -23,7 +23,7 @@ def test_every_cell_of_the_tutorial_runs_and_says_what_its_text_promises(tmp_pat
         if output["output_type"] == "stream" and output["name"] == "stdout"
     )
     assert "counted again they are the draw: True" in told
-    assert "shipped passed its targets" in told
+    assert "shipped has targets undecided" in told
     figures = [
         output
         for cell in notebook.cells

@@ -88,6 +88,11 @@ def test_little_memory_and_disk_are_warnings(tmp_path, monkeypatch):
     assert machine.check_memory().level == Level.OK
 
 
+def test_a_disk_that_cannot_be_looked_at_is_a_warning(tmp_path):
+    found = machine.check_disk(tmp_path / "nowhere")
+    assert found.level == Level.WARNING and "No such file" in found.value
+
+
 def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path, monkeypatch):
     assert machine.check_folder(tmp_path).level == Level.OK
     assert list(tmp_path.iterdir()) == []

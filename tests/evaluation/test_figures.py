@@ -2,109 +2,186 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import SubFigure
 from matplotlib.image import imread
-from scipy.ndimage import gaussian_filter
 
-from halokeras.boxes.box import Box
-from halokeras.errors import OutputError
-from halokeras.evaluation.figures import (
-    FigureFormat,
-    new_figure,
-    painted_slices,
-    scorecard_figures,
+from halokeras.boxes.box_file import write_box
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.evaluation.contenders import (
+    DENSITY,
+    HALOS,
+    LOCAL_BIAS_DRAWS,
+    WARM_START,
+    WARM_START_DRAWS,
+    Contenders,
+)
+from halokeras.evaluation.curves import (
+    NUMBERS,
+    drawable,
+    scorecard_figure,
     shade_beyond_nyquist,
+    statistic_figures,
 )
 from halokeras.evaluation.scorecard import score
+from halokeras.evaluation.slices import (
+    counts_panel,
+    difference_panel,
+    slab_panels,
+    slices_figure,
+)
+from halokeras.evaluation.summary import painted_figure
 from halokeras.fields.slab import project
-
-VOXEL = 4.0
-NAMES = ("slices", "spectra", "histogram")
-
-
-def slab_of(density, counts):
-    return project({"density": density, "painted": counts}, VOXEL)
-
-
-def fields(shape):
-    smooth = gaussian_filter(np.random.default_rng(1).normal(size=shape), 1.2, mode="wrap")
-    density = np.exp(smooth / smooth.std())
-    density = (density / density.mean()).astype(np.float32)
-    return density, np.random.default_rng(2).poisson(0.5 * density).astype(np.float32)
+from halokeras.painters.model_store import load_painter
+from halokeras.painting.inputs import open_box_density
+from halokeras.painting.paint import paint
+from halokeras.painting.request import NamedPainter
+from halokeras.statistics import STATISTICS
+from halokeras.statistics.statistic import DRAWS, FIELD
+from halokeras.storage.figure_file import new_figure, save_figure
 
 
-def draw(shape, folder, format=FigureFormat.PNG):
-    density, counts = fields(shape)
-    painted = 0.5 * density
-    box = Box(voxel_size=VOXEL, redshift=0.3, cosmology=None, density=density, counts=counts)
-    card = score(box, replace(box, density=None, counts=painted))
-    return scorecard_figures(density, counts, painted, card, VOXEL, folder, format)
+@pytest.fixture
+def card(two_boxes, drawing_model):
+    saved = load_painter(drawing_model)
+    twin = {"$twin_": saved}
+    return score(two_boxes, Contenders(saved, twin, 1), saved.provenance.selection)
 
 
-@pytest.mark.parametrize("shape", [(16, 16, 16), (12, 32, 3), (32, 12, 20)])
-def test_every_figure_is_a_whole_picture(shape, tmp_path):
-    folder = tmp_path / "not" / "there"
-    written = draw(shape, folder)
-    assert [path.name for path in written] == ["slices.png", "spectra.png", "histogram.png"]
-    assert sorted(folder.iterdir()) == sorted(written)
-    for path in written:
-        picture = imread(path)
-        assert min(picture.shape[:2]) > 200
-        assert picture.std() > 0.05
+def named(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def test_the_same_fields_draw_the_same_picture(tmp_path):
-    first, second = (draw((16, 16, 16), tmp_path / name) for name in "ab")
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(imread(one), imread(other))
+def test_every_statistic_with_a_drawing_is_drawn_and_the_others_share_one(card):
+    figures = statistic_figures(card)
+    drawn = [one.name for one in STATISTICS if one.drawing is not None]
+    assert list(figures) == [*drawn, NUMBERS]
+    numbers = figures[NUMBERS].axes[0]
+    told = [label.get_text() for label in numbers.get_xticklabels()]
+    assert told == [one.symbol for one in STATISTICS if one.axis is None]
+    whole = scorecard_figure(card)
+    assert len([part for part in whole.get_children() if isinstance(part, SubFigure)]) >= len(
+        figures
+    )
 
 
-@pytest.mark.parametrize(("format", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
-def test_vector_figures_are_of_their_format_and_the_same_each_time(format, start, tmp_path):
-    first, second = (draw((8, 8, 8), tmp_path / name, FigureFormat(format)) for name in "ab")
-    assert [path.name for path in first] == [f"{n}.{format}" for n in NAMES]
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes().startswith(start)
-        assert one.read_bytes() == other.read_bytes()
+def test_every_curve_has_its_errors(card):
+    for name, figure in statistic_figures(card).items():
+        for axes in figure.axes:
+            assert axes.containers, name
+            for curve in axes.containers:
+                assert curve.has_yerr, (name, curve.get_label())
+
+
+def test_q_has_its_residual_and_the_histogram_its_draws(card):
+    figures = statistic_figures(card)
+    for name in ("reduced_bispectrum", "histogram"):
+        main, residual = figures[name].axes
+        assert HALOS in named(main)
+        assert residual.get_ylabel() == "over halos"
+    shown = set(named(figures["histogram"].axes[0]))
+    assert {HALOS, DRAWS, WARM_START_DRAWS, LOCAL_BIAS_DRAWS} == shown
+    assert {FIELD, DRAWS, WARM_START} <= set(named(figures["cross_correlation"].axes[0]))
+
+
+def test_every_target_has_its_band(card, two_boxes, drawing_model):
+    figures = statistic_figures(card)
+    told = [text for text in named(figures["transfer_function"].axes[0]) if "target" in text]
+    assert told == ["target: within 2 %", "target: within 5 %"]
+    told = [text for text in named(figures["cross_correlation"].axes[0]) if "target" in text]
+    assert told == ["target: above 0", "target: above 0.03"]
+    residual = figures["reduced_bispectrum"].axes[1]
+    assert residual.collections[-1].get_paths()[0].get_extents().y1 == pytest.approx(1.1)
+    others = {name: replace(box, cosmology=ABACUS_COSMOS["03"]) for name, box in two_boxes.items()}
+    saved = load_painter(drawing_model)
+    found = score(others, Contenders(saved, {}, 1), saved.provenance.selection, False)
+    told = named(statistic_figures(found)["transfer_function"].axes[0])
+    assert "target: within 5 %" in told and "target: within 2 %" not in told
 
 
 def test_wavenumbers_beyond_nyquist_are_shaded():
     axes = new_figure(4, 3).subplots()
     axes.plot([0.1, 0.7], [1, 2])
-    shade_beyond_nyquist(axes, VOXEL, name=True)
+    shade_beyond_nyquist(axes, 4.0, name=True)
     (shade,) = (patch for patch in axes.patches if patch.get_width() > 0)
-    assert shade.get_x() == pytest.approx(np.pi / VOXEL)
+    assert shade.get_x() == pytest.approx(np.pi / 4)
     assert shade.get_x() + shade.get_width() == pytest.approx(axes.get_xlim()[1])
     assert [text.get_text() for text in axes.texts] == ["Nyquist"]
 
 
-def test_a_painted_box_needs_no_reference(tmp_path):
-    density, counts = fields((16, 12, 10))
-    painted_slices(slab_of(density, counts), tmp_path / "paint.png")
-    wide = imread(tmp_path / "paint.png").shape
-    assert wide[1] > wide[0]
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [("a$b$c", r"a\$b\$c"), ("_x", " _x"), ("gen", "gen"), ("halo\u0000\U0001f52d", "halo??")],
+)
+def test_any_name_can_be_drawn(name, drawn):
+    assert drawable(name) == drawn
+    figure = new_figure(3, 2)
+    axes = figure.subplots()
+    axes.plot([1, 2], label=drawable(name))
+    axes.legend()
+    figure.canvas.draw()
+    assert named(axes) == [drawn]
+
+
+def some_slab(shape=(16, 16, 16)):
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(0.5, shape).astype(np.float32)
+    return project({DENSITY: rng.lognormal(size=shape), HALOS: counts, FIELD: 0.5 * counts}, 4.0)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (12, 32, 3), (32, 12, 20)])
+def test_slices_are_whole_pictures(shape, tmp_path):
+    slab = some_slab(shape)
+    panels = [*slab_panels(slab), difference_panel(slab, FIELD, "less")]
+    save_figure(slices_figure(panels, slab, "painter x"), tmp_path / "slices.png")
+    picture = imread(tmp_path / "slices.png")
+    assert min(picture.shape[:2]) > 200
+    assert picture.std() > 0.05
+
+
+def test_colour_bars_are_as_tall_as_their_panels():
+    slab = some_slab()
+    figure = slices_figure(slab_panels(slab), slab)
+    figure.canvas.draw()
+    images = [axes for axes in figure.axes if axes.images]
+    assert len(images) == 3
+    for axes in images:
+        (bar,) = axes.child_axes
+        inside, whole = bar.get_window_extent(), axes.get_window_extent()
+        assert inside.y0 == pytest.approx(whole.y0)
+        # the triangle for what is beyond the scale is the rest
+        assert 0.95 * whole.height < inside.height <= 1.001 * whole.height
 
 
 def test_empty_counts_and_an_even_density_can_be_drawn(tmp_path):
-    painted_slices(slab_of(np.ones((8, 8, 8)), np.zeros((8, 8, 8))), tmp_path / "empty.png")
+    slab = project({DENSITY: np.ones((8, 8, 8)), FIELD: np.zeros((8, 8, 8))}, 4.0)
+    save_figure(slices_figure(slab_panels(slab), slab), tmp_path / "empty.png")
     assert imread(tmp_path / "empty.png").std() > 0.05
 
 
-def test_only_the_slab_in_the_middle_is_drawn(tmp_path):
-    density, counts = fields((12, 12, 12))
-    inside, outside = counts.copy(), counts.copy()
-    inside[:, :, 5] += 1 + np.arange(12)
-    outside[:, :, 0] += 1 + np.arange(12)
-    pictures = []
-    for number, field in enumerate((counts, outside, inside)):
-        path = tmp_path / f"{number}.png"
-        painted_slices(slab_of(density, field), path)
-        pictures.append(imread(path))
-    np.testing.assert_array_equal(pictures[0], pictures[1])
-    assert pictures[0].shape != pictures[2].shape or (pictures[0] != pictures[2]).any()
+def test_counts_share_the_colours_of_the_halos():
+    slab = some_slab()
+    halos, painted = slab_panels(slab)[1:]
+    assert halos.colours == painted.colours
+    assert counts_panel(slab, FIELD, "", slab.columns[FIELD]).colours != painted.colours
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    density, counts = fields((8, 8, 8))
-    with pytest.raises(OutputError, match="cannot write"):
-        painted_slices(slab_of(density, counts), tmp_path / "file" / "paint.png")
+@pytest.mark.parametrize("has_halos", [True, False])
+def test_a_painted_picture_shows_the_halos_where_there_are_any(
+    tiny_box, tiny_model, tmp_path, monkeypatch, has_halos
+):
+    drawn = []
+    monkeypatch.setattr(
+        "halokeras.evaluation.summary.slices_figure",
+        lambda *words: drawn.append(words) or slices_figure(*words),
+    )
+    box = tmp_path / "box.h5"
+    write_box(tiny_box if has_halos else replace(tiny_box, halos=None), box)
+    painter = NamedPainter(load_painter(tiny_model), tiny_model)
+    with open_box_density(box) as given:
+        counts = paint(painter.saved.painter, given.grid)
+        save_figure(painted_figure(given, counts, box, painter, drawn=False), tmp_path / "p.png")
+    ((panels, _, title),) = drawn
+    halos = ["halos of the simulation"] if has_halos else []
+    assert [panel.title for panel in panels] == ["2LPT density", *halos, "painted field"]
+    assert title == "painter tiny, box 00, seed 7, z = 0.3"
+    assert imread(tmp_path / "p.png").std() > 0.05

@@ -1,207 +1,179 @@
-import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.ndimage import gaussian_filter
 
-from halokeras.boxes.box import Box, halo_counts
-from halokeras.boxes.halos import Halos
+from halokeras.boxes.box import halo_counts
 from halokeras.errors import BoxError
+from halokeras.evaluation.contenders import (
+    DENSITY,
+    LOCAL_BIAS,
+    LOCAL_BIAS_DRAWS,
+    WARM_START,
+    WARM_START_DRAWS,
+    Contenders,
+)
 from halokeras.evaluation.scorecard import score
+from halokeras.evaluation.sheets import errors_in_words, statistic_sheets, target_sheets
 from halokeras.evaluation.table import scorecard_table
+from halokeras.evaluation.verdict import Verdict
 from halokeras.fields.spectra import measure
-
-VOXEL = 4.0
-SHAPE = (24, 20, 28)
-
-
-def some_density(seed=1):
-    noise = np.random.default_rng(seed).normal(size=SHAPE)
-    smooth = gaussian_filter(noise, 1.2, mode="wrap")
-    density = np.exp(smooth / smooth.std())
-    return (density / density.mean()).astype(np.float32)
+from halokeras.painters.model_store import load_painter
+from halokeras.statistics import STATISTICS
+from halokeras.statistics.statistic import DRAWS, FIELD
 
 
-def mean_counts(density):
-    """A map that a power of the density in the voxel alone cannot give."""
-    around = gaussian_filter(density, 1.5, mode="wrap")
-    return (0.6 * density**0.7 * around).astype(np.float32)
+def scored(boxes, model, others=None, draws=1, **options):
+    saved = load_painter(model)
+    contenders = Contenders(saved, others or {}, draws)
+    return score(boxes, contenders, saved.provenance.selection, **options)
 
 
 @pytest.fixture
-def reference():
-    rng = np.random.default_rng(2)
-    density = some_density()
-    counts = rng.poisson(mean_counts(density))
-    voxels = np.repeat(np.argwhere(counts >= 0), counts.ravel(), axis=0)
-    position = (voxels + rng.uniform(0.01, 0.99, voxels.shape)) * VOXEL
-    mass = 10 ** rng.uniform(12.3, 14, len(position))
-    return Box(
-        voxel_size=VOXEL,
-        redshift=0.3,
-        cosmology=None,
-        density=density,
-        halos=Halos(position.astype(np.float32), mass.astype(np.float32)),
-        provenance={"box_id": "00", "seed": 5, "software": "none"},
-    )
+def of_the_truth(monkeypatch, two_boxes, drawing_model):
+    """A scorecard in which the painted field and the draws are the halos themselves."""
+    honest = Contenders.fields
+
+    def fields(self, box, counts, painted):
+        return {**honest(self, box, counts, painted), FIELD: [counts], DRAWS: [counts]}
+
+    monkeypatch.setattr(Contenders, "fields", fields)
+    return scored(two_boxes, drawing_model, draws=2)
 
 
-def painted(reference, counts):
-    return replace(
-        reference,
-        density=None,
-        halos=None,
-        counts=counts,
-        provenance={**reference.provenance, "model": "tiny", "model_hash": "abc"},
-    )
+def test_the_truth_meets_every_target_but_for_want_of_boxes(of_the_truth):
+    assert {name for line in of_the_truth.lines for name in line.verdict} == {FIELD, DRAWS}
+    everyone = {FIELD, DRAWS, WARM_START, WARM_START_DRAWS, LOCAL_BIAS, LOCAL_BIAS_DRAWS, DENSITY}
+    assert set(of_the_truth.comparisons) == everyone
+    for line in of_the_truth.lines:
+        assert Verdict.MISSED not in line.verdict.values()
+        if not line.is_gain:
+            assert line.worst[FIELD] == pytest.approx(0, abs=1e-9)
+            assert set(line.verdict.values()) == {Verdict.MET}
 
 
-def test_the_reference_itself_passes(reference):
-    counts = halo_counts(reference)
-    card = score(reference, painted(reference, counts))
-    assert card.passed
-    assert card.mean_ratio == 1
-    np.testing.assert_allclose(card.painted.transfer_function, 1)
-    np.testing.assert_allclose(card.painted.cross_correlation, 1)
-    np.testing.assert_allclose(card.painted.stochastic_power, 0, atol=1e-6)
-    assert card.painted.power == card.reference_power
-    assert card.painted_counts == card.reference_counts
+def test_a_painter_that_knows_nothing_misses_targets(two_boxes, drawing_model):
+    found = scored(two_boxes, drawing_model)
+    assert found.verdict is Verdict.MISSED
+    misses = {line.statistic for line in found.lines if line.verdict.get(FIELD) == "missed"}
+    assert "T, k > 0.4" in misses
+    assert sum(found.tally().values()) == sum(len(line.verdict) for line in found.lines)
 
 
-def test_holds_what_the_estimators_give(reference):
-    counts, density = halo_counts(reference), reference.density
-    field = mean_counts(density)
-    card = score(reference, painted(reference, field))
-    spectra, of_density = measure(field, counts, VOXEL), measure(density, counts, VOXEL)
-    np.testing.assert_array_equal(card.k, spectra.k)
-    np.testing.assert_array_equal(card.k_upper, spectra.upper)
-    np.testing.assert_array_equal(card.modes, spectra.modes)
-    np.testing.assert_array_equal(card.painted.power, spectra.first)
-    np.testing.assert_array_equal(card.reference_power, spectra.second)
-    np.testing.assert_array_equal(card.density.cross_correlation, of_density.cross_correlation)
-    assert card.shot_noise == pytest.approx(counts.size * VOXEL**3 / counts.sum())
-    assert sum(card.painted_counts.histogram) == counts.size
-    assert card.reference_counts.void_fraction == np.mean(counts == 0)
-    assert card.reference_counts.variance == pytest.approx(counts.var())
-    assert set(card.reference_counts.cell_variance) == {8.0, 16.0}
-    assert card.provenance == {"box_id": "00", "seed": 5, "model": "tiny", "model_hash": "abc"}
+def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
+    found = scored({"one": tiny_box}, drawing_model, known_cosmology=False)
+    assert [line.target for line in found.lines] == ["within 5 %", "within 5 %"]
 
 
-def test_the_true_mean_beats_the_density_and_the_local_bias(reference):
-    card = score(reference, painted(reference, mean_counts(reference.density)))
-    gain = np.subtract(card.painted.cross_correlation, card.density.cross_correlation)
-    assert gain.min() > 0
-    assert card.targets[2].passed
-    assert card.targets[2].worst == pytest.approx(gain.min())
-    # weighted by modes, for single bins scatter
-    better = np.subtract(card.painted.cross_correlation, card.local_bias.cross_correlation)
-    assert np.average(better, weights=card.modes) > 0.01
+def test_errors_are_those_of_the_mean_over_boxes(two_boxes, drawing_model):
+    found = scored(two_boxes, drawing_model)
+    values = np.array([one["transfer_function"].value for one in found.comparisons[DENSITY]])
+    spread = values.std(axis=0, ddof=1)
+    assert (spread > 0).all()
+    line = next(line for line in found.lines if line.statistic == "T, k <= 0.4")
+    assert line.error[DENSITY] in spread / np.sqrt(2)
 
 
-def test_too_many_halos_fail_the_mean_alone(reference):
-    card = score(reference, painted(reference, 1.02 * halo_counts(reference)))
-    assert [target.passed for target in card.targets] == [False, True, True]
-    assert card.targets[0].worst == pytest.approx(0.02, rel=1e-4)
-    assert not card.passed
+def test_of_several_draws_their_mean_is_compared(two_boxes, drawing_model):
+    one, two = (scored(two_boxes, drawing_model, draws=draws) for draws in (1, 2))
+    (first,), (both,) = ([c.comparisons[DRAWS][0]["mean"]] for c in (one, two))
+    assert both.value != first.value
+    assert both.halos == first.halos
 
 
-def test_too_strong_clustering_fails_the_transfer_function_alone(reference):
-    counts = halo_counts(reference)
-    weaker = counts.mean() + 0.9 * (counts - counts.mean())
-    card = score(reference, painted(reference, weaker))
-    assert [target.passed for target in card.targets] == [True, False, True]
-    assert card.targets[1].worst == pytest.approx(0.1, rel=1e-4)
+def test_a_painter_of_another_name_stands_beside_it(tiny_box, tiny_model):
+    saved = load_painter(tiny_model)
+    found = scored({"one": tiny_box}, tiny_model, {"twin": saved})
+    for name in ("transfer_function", "reduced_bispectrum"):
+        np.testing.assert_array_equal(
+            found.comparisons["twin"][0][name].value, found.comparisons[FIELD][0][name].value
+        )
+    assert DRAWS not in found.comparisons
 
 
-def test_the_density_is_not_better_than_itself(reference):
-    counts = reference.density * halo_counts(reference).mean()
-    card = score(reference, painted(reference, counts))
-    assert not card.targets[2].passed
+def test_what_was_painted_before_is_not_painted_again(tiny_box, drawing_model):
+    before = halo_counts(tiny_box, 2e12) + np.float32(0.5)
+    painted = {"one": {FIELD: before}}
+    found = scored({"one": tiny_box}, drawing_model, painted=painted).comparisons
+    counts = halo_counts(tiny_box, 2e12)
+    assert found[FIELD][0]["mean"].value == pytest.approx(before.sum() / counts.sum())
+    assert set(found) == {FIELD, LOCAL_BIAS, LOCAL_BIAS_DRAWS, DENSITY}
 
 
-def test_a_box_without_large_modes_does_not_pass_for_want_of_them(reference):
-    small = replace(
-        reference,
-        voxel_size=0.5,
-        halos=replace(reference.halos, position=reference.halos.position / 8),
-    )
-    card = score(small, painted(small, halo_counts(small)))
-    assert card.targets[1].worst is None
-    assert not card.passed
+def test_refuses_counts_that_are_not_where_the_density_is(tiny_box, drawing_model):
+    counts = halo_counts(tiny_box, 2e12)
+    for bad, told in ((0 * counts, "all zero"), (np.roll(counts, 3, axis=0), "voxels from")):
+        with pytest.raises(BoxError, match=told):
+            scored({"one": tiny_box}, drawing_model, painted={"one": {FIELD: bad}})
 
 
-def test_the_selection_cuts_the_reference(reference):
-    counts = halo_counts(reference, 1e13, 5e13)
-    card = score(reference, painted(reference, counts), 1e13, 5e13)
-    assert card.passed
-    assert (card.mass_min, card.mass_max) == (1e13, 5e13)
-    assert not score(reference, painted(reference, counts)).passed
+def test_halos_have_their_own_power_and_shot_noise(of_the_truth, tiny_box, two_boxes):
+    counts = [halo_counts(box, 2e12) for box in two_boxes.values()]
+    spectra = measure(counts[0], counts[0], 4.0)
+    one = of_the_truth.comparisons[FIELD][0]
+    np.testing.assert_array_equal(one["power"].halos, spectra.second)
+    np.testing.assert_array_equal(of_the_truth.places["k"], spectra.k)
+    np.testing.assert_array_equal(of_the_truth.modes, spectra.modes)
+    assert of_the_truth.edges["k"][-1] == pytest.approx(np.pi / 4)
+    assert of_the_truth.shot_noise == pytest.approx(np.mean([64 / one.mean() for one in counts]))
+    assert one["histogram"].halos[0] == np.sum(counts[0] == 0)
 
 
-@pytest.mark.parametrize("shift", [(1, 0, 0), (0, -2, 0), (12, 10, 14)])
-def test_refuses_counts_that_lie_off_the_density(reference, shift):
-    counts = halo_counts(reference)
-    moved = replace(reference, halos=None, counts=np.roll(counts, shift, axis=(0, 1, 2)))
-    with pytest.raises(BoxError, match=r"reference box: .* voxels from the density"):
-        score(moved, painted(reference, counts))
-    with pytest.raises(BoxError, match=r"painted counts, .* voxels from the density"):
-        score(reference, painted(reference, moved.counts))
+def test_json_is_strict_and_holds_every_statistic(of_the_truth):
+    told = json.loads(json.dumps(of_the_truth.to_json(), allow_nan=False))
+    assert told["boxes"] == ["one", "two"]
+    assert told["comparisons"][FIELD][0]["histogram"][20] is None
+    for statistic in STATISTICS:
+        assert statistic.name in told["comparisons"][FIELD][1]
+        assert statistic.title in told["statistics"][statistic.name]
+    assert {line["name"] for line in told["lines"]} <= {one.name for one in STATISTICS}
+    assert "not deconvolved" in told["conventions"]["window"]
+    assert (told["mass_min"], told["mass_max"]) == (2e12, None)
 
 
-def test_refuses_what_was_painted_on_another_realisation(reference):
-    with pytest.raises(BoxError, match="painted counts"):
-        score(reference, painted(reference, mean_counts(some_density(seed=9))))
+def test_the_table_names_every_contender_statistic_and_target(of_the_truth, capsys):
+    Console(width=240).print(scorecard_table(of_the_truth))
+    shown = capsys.readouterr().out
+    for text in (*of_the_truth.comparisons, "mean counts", "empty voxels", "0.50π"):
+        assert text in shown
+    for statistic in STATISTICS:
+        assert (statistic.title if statistic.axis else statistic.symbol) in shown
+    assert "missed" not in shown.replace("met or missed by", "")
 
 
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"counts": np.ones((24, 20, 27))}, "shape"),
-        ({"voxel_size": 4.1}, "voxel_size"),
-        ({"redshift": 0.5}, "redshift"),
-        ({"counts": np.zeros(SHAPE)}, "all zero"),
-        ({"counts": np.full(SHAPE, np.nan)}, "NaN"),
-        ({"counts": np.full(SHAPE, -1.0)}, "negative"),
-        ({"counts": None}, "no counts"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_refuses_boxes_that_cannot_be_compared(reference, changes, told):
-    box = painted(reference, halo_counts(reference))
-    with pytest.raises(BoxError, match=told):
-        score(reference, replace(box, **changes))
+def test_fields_stand_beside_fields_and_draws_beside_draws(of_the_truth):
+    fields, draws = target_sheets(of_the_truth)
+    assert fields.headings[2:] == (FIELD, WARM_START, LOCAL_BIAS, DENSITY)
+    assert draws.headings[2:] == (DRAWS, WARM_START_DRAWS, LOCAL_BIAS_DRAWS)
 
 
-def test_refuses_a_reference_without_density_or_halos(reference):
-    box = painted(reference, halo_counts(reference))
-    with pytest.raises(BoxError, match="no density"):
-        score(replace(reference, density=None, counts=box.counts), box)
-    with pytest.raises(BoxError, match="no halos"):
-        score(replace(reference, halos=None), box)
-    with pytest.raises(BoxError, match="lower mass_min"):
-        score(reference, box, mass_min=1e16)
+def test_a_report_of_one_box_speaks_of_no_errors_over_boxes(tiny_box, two_boxes, drawing_model):
+    one, two = (scored(boxes, drawing_model) for boxes in ({"one": tiny_box}, two_boxes))
+    assert "over 2 boxes" in errors_in_words(two)
+    assert "the one box" in errors_in_words(one)
+    told = " ".join(str(sheet) for sheet in (*statistic_sheets(one), *target_sheets(one)))
+    assert "over" not in errors_in_words(one)
+    assert "boxes" not in told
 
 
-def test_is_plain_json(reference):
-    card = score(reference, painted(reference, mean_counts(reference.density)))
-    read = json.loads(json.dumps(card.to_json(), allow_nan=False))
-    assert read["passed"] is card.passed
-    assert read["painted"]["cross_correlation"] == list(card.painted.cross_correlation)
-    assert read["reference_counts"]["cell_variance"]["8.0"] > 0
-    assert "not deconvolved" in read["conventions"]["window"]
+def test_the_slab_holds_what_was_compared(two_boxes, drawing_model):
+    found = scored(two_boxes, drawing_model)
+    assert list(found.slabs) == ["one", "two"]
+    slab, box = found.slabs["two"], two_boxes["two"]
+    assert {"halos", FIELD, DRAWS, DENSITY} <= set(slab.columns)
+    inside = box.density[:, :, slab.start : slab.start + slab.depth]
+    assert slab.depth == 5
+    assert slab.columns[DENSITY] == pytest.approx(inside.sum(axis=2), rel=1e-5)
+    counted = halo_counts(box, 2e12)[:, :, slab.start : slab.start + slab.depth]
+    assert slab.columns["halos"].sum() == counted.sum()
 
 
-def test_the_table_shows_every_bin_and_target(reference):
-    card = score(reference, painted(reference, 1.02 * halo_counts(reference)))
-    console = Console(width=120, file=io.StringIO())
-    console.print(scorecard_table(card))
-    text = console.file.getvalue()
-    for upper in card.k_upper:
-        assert f"{upper:.3f}" in text
-    for target in card.targets:
-        assert target.name in text
-    assert text.count("missed") == 1
-    assert text.count("met") == 2
+def test_coarse_voxels_leave_out_what_they_cannot_hold(tiny_box, drawing_model):
+    """Voxels of 16 Mpc/h: no triangle of sides 0.1 and 0.2 h/Mpc fits below their Nyquist."""
+    halos = replace(tiny_box.halos, position=4 * tiny_box.halos.position)
+    found = scored({"one": replace(tiny_box, voxel_size=16.0, halos=halos)}, drawing_model)
+    assert found.places["angles"].size < 9
+    assert found.edges["k"][-1] == pytest.approx(np.pi / 16)
+    assert scorecard_table(found) is not None

@@ -481,6 +481,7 @@ def _make_inputs(folder: Path) -> None:
     from halokeras.boxes.halos import Halos
     from halokeras.cosmology.cosmology import ABACUS_COSMOS
     from halokeras.params import load_params
+    from halokeras.training.callback import Callback, Progress
     from halokeras.training.run import Interrupted, train
 
     folder.mkdir()
@@ -519,15 +520,16 @@ def _make_inputs(folder: Path) -> None:
     (folder / "params.json").write_text(json.dumps(params))
     os.chdir(folder.parent)
     checked = load_params(folder / "params.json")
-    train(checked, folder / "whole", lambda progress: None)
+    train(checked, folder / "whole")
     shutil.move(folder / "whole" / "best", folder / "model")
 
-    def stop(progress: object) -> None:
-        if progress.step == 9:
-            os.kill(os.getpid(), signal.SIGTERM)
+    class Stop(Callback):
+        def after_step(self, progress: Progress) -> None:
+            if progress.step == 9:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        train(checked, folder / "half" / "run", stop)
+        train(checked, folder / "half" / "run", [Stop()])
     except Interrupted:
         return
     raise AssertionError("the run was not stopped")
@@ -588,8 +590,7 @@ if __name__ == "__main__":
     from halokeras.commands.terminal import load_tensorflow
 
     load_tensorflow()
-    import halokeras.evaluation.report
-    import halokeras.evaluation.report_figure
+    import halokeras.evaluation.evaluate
     import halokeras.evaluation.summary
     import halokeras.painting.catalogue
     import halokeras.painting.draws

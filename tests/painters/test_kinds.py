@@ -200,7 +200,7 @@ def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box
         },
         "run": {"validate_every": 100, "checkpoint_every": 50},
     }
-    best = train(Params.model_validate(fields), tmp_path / "run", lambda progress: None)
+    best = train(Params.model_validate(fields), tmp_path / "run")
     saved = load_painter(best)
     trained = read_box(paths[0])
     painted = paint_box(trained, saved, "best").counts.reshape(-1, 2).mean(axis=0)
@@ -208,4 +208,4 @@ def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box
     np.testing.assert_allclose(painted, bins, rtol=1e-3)  # each bin has a calibration of its own
     assert inspect(tmp_path / "run").to_json()
     with pytest.raises(Exception, match="finished"):
-        resume(tmp_path / "run", lambda progress: None)
+        resume(tmp_path / "run")

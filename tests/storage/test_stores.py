@@ -41,9 +41,9 @@ def edited(path):
 
 def write(path, attributes=TOLD, **arrays):
     layouts = {name: Layout(one.shape, one.dtype, packed=True) for name, one in arrays.items()}
-    with new_store(path, attributes, layouts) as store:
+    with new_store(path, attributes, layouts) as create:
         for name, values in arrays.items():
-            store.create(name)[...] = values
+            create(name)[...] = values
     return path
 
 
@@ -82,9 +82,9 @@ def test_what_is_written_comes_back(tmp_path, suffix):
 def test_a_store_that_is_not_filled_never_appears(tmp_path, suffix):
     with (
         pytest.raises(KeyboardInterrupt),
-        new_store(tmp_path / f"a{suffix}", TOLD, {"x": Layout((2,), "f4")}) as store,
+        new_store(tmp_path / f"a{suffix}", TOLD, {"x": Layout((2,), "f4")}) as create,
     ):
-        store.create("x")[:] = 1
+        create("x")[:] = 1
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 
@@ -213,8 +213,8 @@ from halokeras.storage.store import Layout
 from halokeras.storage.stores import begin_store, new_store, open_store, resumed_store
 
 whole, part = Path(sys.argv[1]), Path(sys.argv[2])
-with new_store(whole, {}, {"x": Layout((2,), "f4", (2,))}) as store:
-    store.create("x")[:] = 3
+with new_store(whole, {}, {"x": Layout((2,), "f4", (2,))}) as create:
+    create("x")[:] = 3
 begin_store(part, {}, "x", Layout((2,), np.float32))
 with resumed_store(part, "x") as store:
     store.array[:] = 3

@@ -34,7 +34,7 @@ _NAMED_SETS = (
 """Sets whose cosmologies are the boxes 00 to 04: by their number, or all of them one."""
 
 
-def read(
+def read(  # noqa: PLR0913  (what the folder does not tell)
     directory: Path,
     *,
     box: str | None = None,

@@ -33,7 +33,7 @@ DensityOf = Literal["2lpt", "nbody"]
 Position = Literal["x_L2com", "x_com"]
 
 
-def read(
+def read(  # noqa: PLR0913  (what the folder does not tell)
     directory: Path,
     *,
     redshift: float | None = None,

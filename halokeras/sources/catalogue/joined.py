@@ -16,7 +16,7 @@ _SAME = 1e-3
 """Difference of redshifts that rounding explains."""
 
 
-def join(
+def join(  # noqa: PLR0913  (named parts of one source)
     catalogue: HaloCatalogue,
     *,
     name: str,

@@ -61,7 +61,7 @@ class ParticleDensity:
     cosmology: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_particles(
+def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     path: Path,
     voxels: int,
     *,

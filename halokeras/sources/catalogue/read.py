@@ -68,7 +68,7 @@ class HaloCatalogue:
     assumed: tuple[str, ...]
 
 
-def read_halos(
+def read_halos(  # noqa: PLR0913  (what a table does not tell)
     path: Path,
     *,
     part: str | None = None,

@@ -58,6 +58,10 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
             yield table
 
 
+<<<<<<< HEAD
+def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:
+    """Return the name of the table that is read and its extension."""
+=======
 @contextmanager
 def _reading(fits: Any, path: Path) -> Iterator[None]:
     """Raise as a `BoxError` what astropy finds wrong with a file."""
@@ -69,6 +73,7 @@ def _reading(fits: Any, path: Path) -> Iterator[None]:
 
 
 def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
+>>>>>>> sources
     units = {
         str(number): unit
         for number, unit in enumerate(opened)
@@ -91,6 +96,11 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
     unit = named.get(chosen, units.get(chosen))
     if unit is None:
         raise BoxError(f"{path} has no table {part}; choose --table from {listed(named)}")
+    return chosen, unit
+
+
+def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
+    chosen, unit = _chosen(fits, opened, path, part)
     rows, start = int(unit.header["NAXIS2"]), int(unit.fileinfo()["datLoc"])
     promised = start + rows * int(unit.header["NAXIS1"])
     if promised > path.stat().st_size:

@@ -164,28 +164,29 @@ def _unique(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return unique, {name: NAMED_TWICE for name, count in times.items() if count > 1}
 
 
+def _comments(head: bytes, lines: Sequence[bytes], path: Path) -> tuple[list[str], int, bytes]:
+    """Return the comments that a file begins with, where they end, and the first line behind."""
+    comments: list[str] = []
+    start = 0
+    for line in lines:
+        if line.strip() and not line.startswith(b"#"):
+            return comments, start, line
+        comments.append(_decoded(line).lstrip("#").strip())
+        start += len(line)
+    if start == len(head) < _HEAD and any(comments):
+        return comments, start, b""  # a list without halos is its comments
+    raise BoxError(
+        f"{path} has no header that ends within {_HEAD:,} bytes; name its columns in the first line"
+    )
+
+
 def _layout(head: bytes, path: Path) -> Layout:
     if b"\0" in head:
         raise BoxError(f"{path} is not text; name it by its format, such as .hdf5 or .npy")
     lines = head.splitlines(keepends=True)
     if len(head) == _HEAD:
         lines.pop()  # may be half a line
-    comments = []
-    start = 0
-    for line in lines:
-        if line.strip() and not line.startswith(b"#"):
-            break
-        comments.append(_decoded(line).lstrip("#").strip())
-        start += len(line)
-    else:
-        if start == len(head) < _HEAD and any(comments):
-            # A list without halos is its comments.
-            line = b""
-        else:
-            raise BoxError(
-                f"{path} has no header that ends within {_HEAD:,} bytes; name its columns in the "
-                "first line"
-            )
+    comments, start, line = _comments(head, lines, path)
     first = _decoded(line)
     if comments and comments[0].startswith("%ECSV"):
         yaml = [_decoded(one).removeprefix("# ") for one in lines[1 : len(comments)]]

@@ -1,0 +1,208 @@
+"""Which boxes a painter may be scored on, and what belongs together."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
+from halokeras.boxes.box_file import find_boxes, read_box
+from halokeras.errors import BoxError, ModelError
+from halokeras.evaluation.words import masses
+from halokeras.fields.alignment import check_alignment
+from halokeras.painters.model_store import SavedPainter
+from halokeras.sections import Selection
+
+
+def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[str, Box]:
+    """Read the box file `box`, or the realisations of box id `box` that training never saw.
+
+    Parameters
+    ----------
+    box
+        A file, or an id.
+    saved, model
+        The painter and its name.
+    allow_training
+        Whether boxes that it was trained or validated on are returned too.
+
+    Returns
+    -------
+    dict
+        Boxes by the stem of their file.
+
+    Raises
+    ------
+    BoxError
+        If there is no such box, or one cannot be read.
+    ModelError
+        If all that there are were trained or validated on.
+    """
+    path = Path(box)
+    sources = [path] if path.suffix or path.is_file() else find_boxes(box)
+    told = saved.provenance.model_extra or {}
+    seen = {*saved.provenance.training_boxes.values(), *told.get("validation_boxes", {}).values()}
+    boxes = {path.stem: read_box(path) for path in sources}
+    if allow_training:
+        return boxes
+    unseen = {name: found for name, found in boxes.items() if box_hash(found) not in seen}
+    if not unseen:
+        raise ModelError(
+            f"{model} was trained or validated on {sources[0]}, which proves nothing; choose "
+            "another --box, or --allow-training-box"
+        )
+    return unseen
+
+
+def alike(boxes: Mapping[str, Box]) -> tuple[dict[str, Box], list[str]]:
+    """Return the boxes that can be averaged, the most that are of one kind, and what is left out.
+
+    Boxes of one kind share shape, voxel size, redshift and cosmology; of equally many, those of
+    more voxels are taken. What is left out is told in one sentence a box.
+    """
+    kinds = {
+        name: (one.shape, one.voxel_size, one.redshift, one.cosmology)
+        for name, one in boxes.items()
+    }
+    most = Counter(kinds.values())
+    kind = max(most, key=lambda kind: (most[kind], np.prod(kind[0])))
+    example = next(name for name in boxes if kinds[name] == kind)
+    left_out = [
+        f"{name} is left out: it is {_kind(boxes[name])} and {example} is {_kind(boxes[example])}; "
+        "score it alone by its file"
+        for name in boxes
+        if kinds[name] != kind
+    ]
+    return {name: one for name, one in boxes.items() if kinds[name] == kind}, left_out
+
+
+def check_reference(box: Box, name: str, selection: Selection) -> None:
+    """Refuse a box without density or halos, or with halos that are not where its density is.
+
+    Raises
+    ------
+    BoxError
+        With the shift that restores the halos, where there is one.
+    """
+    if box.density is None:
+        raise BoxError(f"box {name} has no density; give one that has density and halos")
+    counts = halo_counts(box, selection.mass_min, selection.mass_max)
+    _check_aligned(box.density, counts, box.voxel_size, f"box {name}: ")
+
+
+def check_counts(counts: NDArray[Any], box: Box) -> None:
+    """Refuse painted counts that are all zero, or not where the density of `box` is.
+
+    Raises
+    ------
+    BoxError
+        With the shift that restores them, where there is one.
+    """
+    if not counts.any():
+        raise BoxError("the painted counts are all zero; train the painter for longer")
+    assert box.density is not None  # a box without one was refused
+    told = "painted counts, against the reference's density: "
+    _check_aligned(box.density, counts, box.voxel_size, told)
+
+
+def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -> NDArray[Any]:
+    """Read what this painter painted on this box before.
+
+    Parameters
+    ----------
+    path
+        A painted box.
+    reference, name
+        The box with the halos, and its name.
+    saved
+        The painter.
+
+    Raises
+    ------
+    BoxError
+        If it has no counts, or was painted on another box.
+    ModelError
+        If another painter painted it.
+    """
+    found = read_box(path)
+    told = found.provenance
+    if told.get("model_hash", saved.hash) != saved.hash:
+        raise ModelError(f"{path} was painted by another painter; name that one with --model")
+    if found.counts is None:
+        raise BoxError(f"{path} has no counts; give a box that `halopaint paint` wrote")
+    check_box(found, f"box file {path}")
+    remedy = f"paint the density of {name}, or name the --box that it was painted on"
+    for field in ("shape", "voxel_size", "redshift"):
+        ours, theirs = getattr(reference, field), getattr(found, field)
+        if len(np.shape(ours)) != len(np.shape(theirs)) or not np.allclose(ours, theirs, rtol=1e-5):
+            raise BoxError(f"{path} has {field} {theirs} and {name} {ours}; {remedy}")
+    others = _other_cosmology(found, reference)
+    if others:
+        raise BoxError(f"{path} was painted on another cosmology than {name}'s: {others}; {remedy}")
+    source = str(told.get("source_box_hash", ""))
+    known = _hashes(reference)
+    if source and source not in known:
+        raise BoxError(
+            f"{path} was painted on the box of hash {source[:12]}... and {name} has "
+            f"{known[0][:12]}...; {remedy}"
+        )
+    counts = total_counts(found.counts)
+    check_counts(counts, reference)
+    return counts
+
+
+def misfit(saved: SavedPainter, other: SavedPainter) -> str:
+    """Say in what another painter cannot be compared with `saved` on its boxes; empty if it can."""
+    ours, theirs = saved.provenance, other.provenance
+    for name, unit in (("voxel_size", " Mpc/h"), ("redshift", "")):
+        one, two = getattr(ours, name), getattr(theirs, name)
+        if abs(one - two) > 0.005 * max(one, two):
+            return f"it learned {name} {two:g}{unit}, this painter {one:g}{unit}"
+    if ours.selection != theirs.selection:
+        counted = masses(theirs.selection), masses(ours.selection)
+        return "it learned halos {}, this painter halos {}".format(*counted)
+    schemes = theirs.density_scheme, ours.density_scheme
+    if "unknown" not in schemes and schemes[0] != schemes[1]:
+        return "it learned {} densities, this painter {} ones".format(*schemes)
+    return ""
+
+
+def _check_aligned(
+    density: NDArray[np.floating], counts: NDArray[Any], voxel_size: float, what: str
+) -> None:
+    try:
+        check_alignment(density, counts, voxel_size)
+    except BoxError as error:
+        raise BoxError(f"{what}{error}") from error
+
+
+def _kind(box: Box) -> str:
+    sides = " x ".join(map(str, box.shape))
+    cosmology = "no stated" if box.cosmology is None else f"omega_m {box.cosmology.omega_m:g}"
+    return (
+        f"{sides} voxels of {box.voxel_size:g} Mpc/h at redshift {box.redshift:g}, "
+        f"{cosmology} cosmology"
+    )
+
+
+def _other_cosmology(painted: Box, reference: Box) -> str:
+    if painted.cosmology is None or reference.cosmology is None:
+        return ""
+    ours, theirs = asdict(reference.cosmology), asdict(painted.cosmology)
+    return ", ".join(
+        f"{name} {theirs[name]:g} and not {value:g}"
+        for name, value in ours.items()
+        if not np.isclose(theirs[name], value, rtol=1e-5)
+    )
+
+
+def _hashes(box: Box) -> list[str]:
+    """Return what a box is known by to what was painted on it: whole, or its density alone."""
+    alone = replace(box, halos=None, counts=None)
+    scheme = {"density_scheme": box.provenance.get("density_scheme", "unknown")}
+    bare = replace(alone, cosmology=None, provenance={"density_scheme": "unknown"})
+    return [box_hash(one) for one in (box, alone, replace(alone, provenance=scheme), bare)]

@@ -1,0 +1,218 @@
+"""Evaluate a painter: boxes in, a scorecard and its files out."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from halokeras.boxes.box import Box
+from halokeras.errors import ModelError, OutputError
+from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
+from halokeras.evaluation.contenders import HALOS, Contenders
+from halokeras.evaluation.curves import scorecard_figure, statistic_figures
+from halokeras.evaluation.page import page
+from halokeras.evaluation.provenance import provenance
+from halokeras.evaluation.scorecard import Scorecard, score
+from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
+from halokeras.painters.folders import painter_name
+from halokeras.painters.model_store import SavedPainter, load_painter
+from halokeras.painting.check import check_input, cosmology_differences, misfits
+from halokeras.painting.inputs import density_of
+from halokeras.resources import shipped
+from halokeras.statistics.statistic import DRAWS, FIELD
+from halokeras.storage.figure_file import FigureFormat, save_figure
+from halokeras.storage.files import check_writable, write_text
+
+PUBLISHED_PAINTER = "paper_equal_time"
+"""Shipped painter that stands beside every other that it can be compared with."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, and where to write it.
+
+    Attributes
+    ----------
+    box
+        A box id, of which every realisation held out is scored, or a box file.
+    saved, model
+        The painter and its name.
+    painted
+        A box that it painted before; None to paint now.
+    against
+        Painters to show beside it, by name; None for the published one, where that fits.
+    draws
+        Draws of each box that are scored.
+    allow_training
+        Whether boxes that it was trained on are scored too.
+    output
+        Folder to write; None for one that the painter and the box name.
+    figures
+        What figures are written as.
+    page
+        HTML page to write; None for none.
+    overwrite
+        Whether files of another evaluation are replaced.
+    """
+
+    box: str
+    saved: SavedPainter
+    model: str
+    painted: Path | None = None
+    against: Mapping[str, SavedPainter] | None = None
+    draws: int = 4
+    allow_training: bool = False
+    output: Path | None = None
+    figures: FigureFormat = FigureFormat.PNG
+    page: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Folder that is written."""
+        named = Path(self.box if self.painted is None else self.painted).stem
+        return self.output or Path("evaluation") / painter_name(Path(self.model)) / named
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A scorecard, where its numbers come from, and the files that tell both."""
+
+    scorecard: Scorecard
+    provenance: dict[str, Any]
+    files: list[Path] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Return all of it as JSON text, as it is written."""
+        told = {**self.scorecard.to_json(), "provenance": self.provenance}
+        return json.dumps(told, indent=1, allow_nan=False) + "\n"
+
+
+def evaluate(
+    request: Request,
+    tell: Callable[[str], None] = lambda warning: None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Evaluation:
+    """Score a painter on boxes with halos and write the scorecard, its figures and its page.
+
+    Parameters
+    ----------
+    request
+        What to evaluate.
+    tell
+        Called with each warning, one sentence.
+    progress
+        Called with the fraction that is done.
+
+    Raises
+    ------
+    BoxError
+        If a box is missing, has no halos, or its halos are not where its density is.
+    ModelError
+        If the painter was trained on all boxes, or does not fit them.
+    OutputError
+        If files of another evaluation would be replaced, or one cannot be written.
+    """
+    saved, selection = request.saved, request.saved.provenance.selection
+    if request.page is not None:
+        _check_page(request.page)
+    boxes = unseen_boxes(request.box, saved, request.model, request.allow_training)
+    if request.painted is not None:
+        boxes = dict([list(boxes.items())[-1]])
+    boxes, notes = alike(boxes)
+    for name, box in boxes.items():
+        check_reference(box, name, selection)
+    if request.painted is None:
+        notes += _fit(saved, boxes)
+    others, left_out = _others(request)
+    for note in notes + left_out:
+        tell(note)
+    painted: dict[str, dict[str, NDArray[Any]]] = {}
+    if request.painted is not None:
+        ((name, box),) = boxes.items()
+        counts = painted_counts(request.painted, box, name, saved)
+        painted[name] = {DRAWS if counts.dtype.kind in "iu" else FIELD: counts}
+    source = "" if request.painted is None else str(request.painted)
+    about = provenance(boxes, saved, request.model, others, request.draws, source, notes + left_out)
+    _check_replaceable(request, about["identity"])
+    known = not cosmology_differences(saved.provenance, next(iter(boxes.values())).cosmology)
+    contenders = Contenders(saved, others, request.draws)
+    card = score(boxes, contenders, selection, known, painted, progress)
+    found = Evaluation(card, about)
+    return Evaluation(card, about, _write(found, request))
+
+
+def _fit(saved: SavedPainter, boxes: Mapping[str, Box]) -> list[str]:
+    """Refuse boxes that the painter cannot paint on; say in what others differ from training."""
+    warnings: list[str] = []
+    for name, box in boxes.items():
+        given = density_of(box)
+        found = misfits(saved.provenance, given.header)
+        if found:
+            raise ModelError(f"{name}: {found[0]}; choose a --box or a --model that fits")
+        warnings += check_input(saved.provenance, given)
+    return list(dict.fromkeys(warnings))
+
+
+def _others(request: Request) -> tuple[dict[str, SavedPainter], list[str]]:
+    """Return the painters to show beside, and why the published one is not among them."""
+    if request.against is not None:
+        for name, other in request.against.items():
+            why = misfit(request.saved, other)
+            if why:
+                raise ModelError(f"--against {name}: {why}; the two cannot be compared")
+        return dict(request.against), []
+    if request.painted is not None:
+        return {}, []
+    published = load_painter(shipped("saved_models") / PUBLISHED_PAINTER)
+    why = misfit(request.saved, published)
+    if why:
+        return {}, [f"{PUBLISHED_PAINTER} does not stand beside: {why}"]
+    return {PUBLISHED_PAINTER: published}, []
+
+
+def _check_page(path: Path) -> None:
+    if path.suffix not in (".html", ".htm"):
+        raise OutputError(f"--report {path}: the page is HTML; name it {path.with_suffix('.html')}")
+    check_writable(path)
+
+
+def _check_replaceable(request: Request, identity: str) -> None:
+    """Refuse to replace what is not the same evaluation made again."""
+    card = request.folder / "scorecard.json"
+    figures = [request.folder / f"{name}.{request.figures}" for name in ("scorecard", "slices")]
+    told = [path for path in (card, request.page) if path is not None and path.exists()]
+    others = [path for path in told if identity not in path.read_text("utf-8", errors="replace")]
+    others += [path for path in figures if path.exists() and not card.exists()]
+    if others and not request.overwrite:
+        option = "--report" if others[0] == request.page else "--output"
+        raise OutputError(
+            f"{others[0]} is there and of another painter or other boxes; choose another {option}, "
+            "or --overwrite"
+        )
+
+
+def _write(found: Evaluation, request: Request) -> list[Path]:
+    """Write the scorecard, its figures and, if asked for, its page."""
+    card = found.scorecard
+    figures = {"scorecard": scorecard_figure(card), **statistic_figures(card)}
+    for name, slab in card.slabs.items():
+        panels = slab_panels(slab)
+        ours = next(name for name in (FIELD, DRAWS) if name in slab.columns)
+        panels.append(difference_panel(slab, ours, f"{ours} less {HALOS}"))
+        title = f"{painter_name(Path(request.model))} on {name}, z = {card.redshift:g}"
+        figures["slices" if len(card.slabs) == 1 else f"slices_{name}"] = slices_figure(
+            panels, slab, title
+        )
+    files = [request.folder / "scorecard.json"]
+    write_text(files[0], found.to_json())
+    for name, figure in figures.items():
+        files.append(request.folder / f"{name}.{request.figures}")
+        save_figure(figure, files[-1])
+    if request.page is not None:
+        write_text(request.page, page(card, found.provenance))
+        files.append(request.page)
+    return files
