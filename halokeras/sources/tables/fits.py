@@ -58,10 +58,6 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
             yield table
 
 
-<<<<<<< HEAD
-def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:
-    """Return the name of the table that is read and its extension."""
-=======
 @contextmanager
 def _reading(fits: Any, path: Path) -> Iterator[None]:
     """Raise as a `BoxError` what astropy finds wrong with a file."""
@@ -72,8 +68,8 @@ def _reading(fits: Any, path: Path) -> Iterator[None]:
         raise unreadable(str(path), error) from error
 
 
-def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
->>>>>>> sources
+def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:
+    """Return the name of the table that is read and its extension."""
     units = {
         str(number): unit
         for number, unit in enumerate(opened)
