@@ -1,14 +1,18 @@
 """What a user probably meant by a name that is not there."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from pathlib import Path
+
+_NEAR = 0.6
+"""Least likeness of a name that is suggested, as `difflib.get_close_matches` has it."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean X?)`` for the nearest of the known names, or nothing if none is."""
-    near = get_close_matches(name, sorted(set(known)), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    likeness = {one: SequenceMatcher(None, one, name).ratio() for one in sorted(set(known))}
+    near = max(likeness, key=likeness.__getitem__, default="")  # the first of those equally near
+    return f" (did you mean {near}?)" if likeness.get(near, 0.0) >= _NEAR else ""
 
 
 def beside(path: Path, *others: Path, pattern: str = "*") -> str:

@@ -128,8 +128,6 @@ def evaluate(
     if request.painted is None:
         notes += _fit(saved, boxes)
     others, left_out = _others(request)
-    for note in notes + left_out:
-        tell(note)
     painted: dict[str, dict[str, NDArray[Any]]] = {}
     if request.painted is not None:
         ((name, box),) = boxes.items()
@@ -138,6 +136,8 @@ def evaluate(
     source = "" if request.painted is None else str(request.painted)
     about = provenance(boxes, saved, request.model, others, request.draws, source, notes + left_out)
     _check_replaceable(request, about["identity"])
+    for note in notes + left_out:
+        tell(note)
     known = not cosmology_differences(saved.provenance, next(iter(boxes.values())).cosmology)
     contenders = Contenders(saved, others, request.draws)
     card = score(boxes, contenders, selection, known, painted, progress)

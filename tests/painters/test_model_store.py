@@ -428,10 +428,16 @@ def test_a_painter_that_would_take_hours_or_all_memory_is_not_built(tiny_model, 
     refused(tiny_model, "architecture.json", reason)
 
 
-@pytest.mark.parametrize("text", ["\x1b[2J", "\ud800", "\u202e", "\x00"])
-def test_a_text_that_would_play_with_the_terminal_is_refused(tiny_model, text):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((text, "control characters") for text in ("\x1b[2J", "\u202e", "\x00")),
+        ("\ud800", "half a character"),
+    ],
+)
+def test_a_text_that_would_play_with_the_terminal_is_refused(tiny_model, text, reason):
     edit_json(tiny_model / "provenance.json", lambda fields: fields.update(density_scheme=text))
-    refused(tiny_model, "provenance.json", "control characters")
+    refused(tiny_model, "provenance.json", reason)
 
 
 @pytest.mark.parametrize("descr", ["|O", "<f8", [["a", "<f4"]], [[1]], "(((", "x" * 300])
