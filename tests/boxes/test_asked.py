@@ -95,10 +95,11 @@ def test_params_of_another_redshift_size_and_load_do_not_train_on_a_shipped_box(
 
 
 def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkeypatch):
-    def simulate(target, *, box_id, **asked):
-        write_box(box_as(AskedBox(box_id, **asked)), target)
+    def simulate(box, target, told):
+        asked = AskedBox(box.box_id, box.seed, box.size, box.redshift, box.particles)
+        write_box(box_as(asked), target)
 
-    monkeypatch.setattr("halokeras.commands.simulate._simulate", simulate)
+    monkeypatch.setattr("halokeras.simulation.files.simulate_file", simulate)
     small = {"size": 32.0, "particles": 32, "redshift": 0.5}
     fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [], **small}}
     fields["box"]["validate_on"] = [{"id": "00", "seed": 900}]
