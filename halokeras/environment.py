@@ -35,6 +35,8 @@ def load_tensorflow() -> None:
     """Import TensorFlow without what it says on stderr, which no setting of its own silences."""
     if "tensorflow" in sys.modules:
         return
+    import logging
+
     stderr = os.dup(2)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
@@ -43,6 +45,8 @@ def load_tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+    # it warns of a painter that is compiled for each shape of a density, as it should be
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def allotted_cores() -> int:

@@ -7,6 +7,7 @@ does not keep it from painting is a Python warning.
 
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halokeras.boxes import box_file
-from halokeras.boxes.box import Box, check_box, total_counts
+from halokeras.boxes.box import Box, check_scale, total_counts
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores, load_tensorflow
 from halokeras.errors import BoxError
@@ -366,11 +367,19 @@ def load_painter(model: "str | Path | SavedPainter" = SHIPPED) -> "SavedPainter"
     load_tensorflow()
     from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import SavedPainter
-    from halokeras.painters.model_store import load_painter as loaded
 
     if isinstance(model, SavedPainter):
         return model
-    return loaded(painter_folder(Path(model)))
+    folder = painter_folder(Path(model)).resolve()
+    return _loaded(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, changed: int) -> "SavedPainter":
+    """Load a painter once, with what was compiled of it, as long as its folder does not change."""
+    from halokeras.painters.model_store import load_painter as loaded
+
+    return loaded(folder)
 
 
 def _checked(
@@ -393,8 +402,8 @@ def _checked(
         )
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         grid = np.ascontiguousarray(as_density(values, contrast, "the density")[:], np.float32)
+    check_scale(voxel_size, redshift, "the density")
     box = Box(voxel_size, redshift, None, grid, provenance={"density_scheme": "unknown"})
-    check_box(box, "the density")
     given = density_of(box)
     for told in check_input(saved.provenance, given, force):
         warnings.warn(told, stacklevel=3)

@@ -11,6 +11,7 @@ from halokeras.boxes.box_file import write_box as write_file
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import count
 from halokeras.networks.painter import whole_box
+from halokeras.painters.model_store import save_painter
 
 
 def test_the_front_door_is_what_all_says():
@@ -122,6 +123,16 @@ def test_draws_become_a_catalogue_whose_halos_are_counted_again(tiny_box, drawin
         halokeras.catalogue(drawn.astype(np.int64) - 1)
 
 
+def test_a_painter_is_loaded_once_and_again_when_it_changed(
+    tiny_model, tiny_painter, tiny_provenance
+):
+    first = halokeras.load_painter(tiny_model)
+    assert halokeras.load_painter(str(tiny_model)) is first
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    save_painter(tiny_painter, tiny_provenance, tiny_model)
+    assert halokeras.load_painter(tiny_model).hash != first.hash
+
+
 def test_a_painter_that_cannot_draw_says_so(tiny_box, tiny_model):
     with pytest.raises(ModelError, match="no law of counts"):
         halokeras.draw(tiny_box.density, model=tiny_model)
@@ -182,7 +193,7 @@ def test_a_painter_is_trained_of_plain_fields(tmp_path, tiny_box):
 def test_a_notebook_shows_no_log_lines(tmp_path):
     code = (
         "import halokeras, numpy\n"
-        "halokeras.paint(numpy.ones((8, 8, 8)), force=True, voxel_size=4)\n"
+        "for side in range(6, 14): halokeras.paint(numpy.ones((side, 8, 8)))\n"
     )
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 Shape = tuple[int, int, int]
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return the points along each axis as messages write them, such as 64x64x64."""
+    return "x".join(str(side) for side in shape)
+
+
 def cloud_in_cell(
     position: NDArray[np.floating], shape: Shape, voxel_size: float
 ) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from halokeras.errors import ModelError
+from halokeras.errors import ModelError, first_problem
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
 from halokeras.painters.count_law import MOST_HALOS, CountLaw
 from halokeras.painters.painter_json import parse, to_json
@@ -181,9 +181,7 @@ def _read_law(path: Path, content: bytes) -> CountLaw:
     try:
         fields = _LawFields.model_validate(parse(path, content))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{path}: {where or 'law'}: {first['msg']}") from error
+        raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
     return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
 
 
@@ -234,9 +232,7 @@ def _read_architecture(path: Path, header: dict[str, Any]) -> PainterParams:
     try:
         params = _Architecture.model_validate(header).painter
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{path}: {field}: {first['msg']}") from error
+        raise ModelError(f"{path}: {first_problem(error)}") from error
     try:
         check_size(params)
     except ModelError as error:

@@ -19,7 +19,7 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape
+from halokeras.fields.gridding import Shape, shape_text
 from halokeras.fields.modes import Modes, lattice_of, up_to
 from halokeras.randomness import fold_in
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
@@ -107,17 +107,19 @@ class LptBox:
         if not (np.isfinite(self.redshift) and self.redshift >= 0):
             raise BoxError(f"redshift {self.redshift} must not be negative")
         if min(self.voxels) < 2:
-            raise BoxError(f"voxels {_by(self.voxels)} are too few; choose 2 or more along a side")
+            raise BoxError(
+                f"voxels {shape_text(self.voxels)} are too few; choose 2 or more along a side"
+            )
         reach = zip(self.parts, self.lattice, strict=True)
         table = sum((part * points // 2) ** 2 for part, points in reach)
         if len(set(self.voxels)) > 1 and table > _LARGEST_TABLE:
             raise BoxError(
-                f"the sides of {_by(self.voxels)} voxels have no simple ratio; choose sides such "
-                "as 512x256x256"
+                f"the sides of {shape_text(self.voxels)} voxels have no simple ratio; choose "
+                "sides such as 512x256x256"
             )
         if self.points < PARTICLES and self.tile < _TILE[0]:
             raise BoxError(
-                f"the sides of {_by(self.voxels)} voxels have no common divisor between "
+                f"the sides of {shape_text(self.voxels)} voxels have no common divisor between "
                 f"{_TILE[0]} and {_TILE[1]}, which a box of more than 128^3 voxels needs; choose "
                 "multiples of 16 or 64"
             )
@@ -185,7 +187,7 @@ def check_memory(box: LptBox) -> None:
     """Raise `BoxError` if the machine has too little memory for a density."""
     refuse_beyond_memory(
         estimate(box).memory,
-        f"the 2LPT density of {_by(box.voxels)} voxels",
+        f"the 2LPT density of {shape_text(box.voxels)} voxels",
         "choose fewer voxels or a larger machine",
     )
 
@@ -349,7 +351,3 @@ def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDAr
     for part in shared:
         every[part] -= some[part]
     return first_order(every, float(box.tile))
-
-
-def _by(voxels: Shape) -> str:
-    return "x".join(str(side) for side in voxels)

@@ -7,7 +7,7 @@ from halokeras.boxes.box_file import write_box
 from halokeras.environment import allotted_cores
 from halokeras.fields.orientation import Orientation, read_axes, read_shift
 from halokeras.listener import Listener
-from halokeras.sources.checks.findings import Report
+from halokeras.sources.checks.findings import CheckReport
 from halokeras.sources.prepare import prepare, voxels_of
 from halokeras.sources.source import Source
 from halokeras.storage.files import check_absent, check_writable
@@ -60,12 +60,12 @@ class BoxWanted:
         check_writable(self.target)
 
 
-def prepare_file(source: Source, wanted: BoxWanted, told: Listener) -> Report:
+def prepare_file(source: Source, wanted: BoxWanted, told: Listener) -> CheckReport:
     """Make the box of a source, check it and write it.
 
     Returns
     -------
-    Report
+    CheckReport
         What the checks found.
 
     Raises

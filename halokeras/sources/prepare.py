@@ -19,7 +19,7 @@ from halokeras.fields.orientation import (
 )
 from halokeras.simulation.density import LptBox, make_density
 from halokeras.sources.checks.checks import check_source
-from halokeras.sources.checks.findings import Report
+from halokeras.sources.checks.findings import CheckReport
 from halokeras.sources.source import Source
 
 VOXEL_SIZE = 4.0
@@ -42,7 +42,7 @@ def prepare(
     force: bool = False,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
-) -> tuple[Box, Report]:
+) -> tuple[Box, CheckReport]:
     """Make the box of a source, and check that its fields belong together.
 
     Parameters
@@ -62,7 +62,7 @@ def prepare(
 
     Returns
     -------
-    Box, Report
+    Box, CheckReport
         The box holds the report as ``preparation`` in its provenance.
 
     Raises

@@ -59,7 +59,7 @@ _WHOLE = 1e-4
 """Relative difference of a mass from a whole number of particles."""
 
 
-class _Catalogue:
+class _HaloColumns:
     """The columns `names` of as many halos as files have, filled block by block."""
 
     def __init__(self, names: Sequence[str], halos: int, folder: Path) -> None:
@@ -92,7 +92,7 @@ def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
     first: dict[str, Value] = {}
     for path in files:
         with _opened(path) as stored:
-            attributes = dict(_plain(stored))
+            attributes = dict(_plain_attributes(stored))
         if path == files[0]:
             first = attributes
         for name in ("SimName", "BoxSize", "Redshift", "ParticleMassHMsun", "H0", "ZD_Seed"):
@@ -143,7 +143,7 @@ def read_rockstar(
                 for column, place in places.items()
                 if _holds(stored.dtype, *place, COLUMNS[column].shape)
             }
-    catalogue = _Catalogue(list(places), sum(rows), files[0].parent)
+    catalogue = _HaloColumns(list(places), sum(rows), files[0].parent)
     subhalos = 0
     for path in files:
         for block in _blocks(path):
@@ -182,7 +182,7 @@ def read_friends_of_friends(
     """
     halos = [_friends_of_friends_halos(path) for path in files]
     names = ("position", "mass", "id", "particles", "velocity")
-    catalogue = _Catalogue(names, sum(halos), files[0].parent)
+    catalogue = _HaloColumns(names, sum(halos), files[0].parent)
     records = np.empty(min(max(halos), _BUFFER // FOF_RECORD.itemsize), dtype=FOF_RECORD)
     for path, count in zip(files, halos, strict=True):
         with path.open("rb") as file:
@@ -250,7 +250,7 @@ def _checked(stored: h5py.Dataset, path: Path) -> h5py.Dataset:
     return stored
 
 
-def _plain(stored: h5py.Dataset) -> Iterator[tuple[str, Value]]:
+def _plain_attributes(stored: h5py.Dataset) -> Iterator[tuple[str, Value]]:
     """Attributes that are one number or text, which all of a header that is used here are."""
     for name in stored.attrs:
         kind = stored.attrs.get_id(name)

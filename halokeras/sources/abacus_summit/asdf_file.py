@@ -190,7 +190,7 @@ class AsdfFile:
         skipped, left = array.offset, array.row_bytes * array.shape[0]
         with self.path.open("rb") as file:
             file.seek(array.block.start)
-            pieces = self._frames if array.block.compressed else self._plain
+            pieces = self._frames if array.block.compressed else self._uncompressed
             for piece in pieces(file, array.block):
                 wanted = piece[skipped : skipped + left]
                 skipped -= min(skipped, len(piece))
@@ -200,7 +200,7 @@ class AsdfFile:
                 if left == 0:
                     return
 
-    def _plain(self, file: BinaryIO, block: _Block) -> Iterator[NDArray[np.uint8]]:
+    def _uncompressed(self, file: BinaryIO, block: _Block) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, block.size, _PIECE):
             yield np.frombuffer(self._take(file, min(_PIECE, block.size - start)), np.uint8)
 
