@@ -20,7 +20,15 @@ from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.errors import BoxError, ModelError, OutputError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.tiles import cover
-from halokeras.storage.files import Held, held, remove_abandoned, sync, take, unwritable, write_text
+from halokeras.storage.files import (
+    Locked,
+    locked,
+    remove_abandoned,
+    sync,
+    take,
+    unwritable,
+    write_text,
+)
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import (
     UnfinishedStore,
@@ -92,7 +100,7 @@ def partial_counts(
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
-            holding.enter_context(held(part.parent))
+            holding.enter_context(locked(part.parent))
             box = _box(shape)
             done = _rows_done(part, journal, identity, len(cover(box, tile)))
             layout = Layout(shape, dtype, (*tile, *shape[3:]))
@@ -104,7 +112,7 @@ def partial_counts(
             take(part, target)
             shutil.rmtree(part.parent)
             sync(target.parent)
-        except Held:
+        except Locked:
             raise OutputError(
                 f"another process is writing {target}; wait for it, or choose another --output"
             ) from None

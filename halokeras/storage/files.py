@@ -118,19 +118,19 @@ def refusal(target: Path, reason: str = "is there and holds something else") -> 
     )
 
 
-class Held(Exception):
+class Locked(Exception):
     """A folder that another process holds."""
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold a folder, made if missing, for this process alone; the system lets go of a dead one's.
 
     On a file system without such locks, as some of clusters, the block runs without one.
 
     Raises
     ------
-    Held
+    Locked
         If another process holds it.
     OSError
         If it cannot be made.
@@ -274,7 +274,7 @@ def _new_folder(target: Path) -> tuple[Path, int]:
     """Make a folder beside `target` and lock it."""
     while True:  # others may take it for abandoned before it is locked
         made = tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_SUFFIX)
-        with suppress(Held):
+        with suppress(Locked):
             lock = _hold(Path(made))
             if lock is not None:
                 return Path(made), lock
@@ -291,7 +291,7 @@ def _hold(folder: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise Held from None
+        raise Locked from None
     except OSError:  # no such locks here
         return lock
     if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):

@@ -183,7 +183,7 @@ def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) 
 def resumed(path: Path) -> Iterator[Hdf5Store]:
     """Open what `begin` made, to write; raise `BoxError` if it is damaged."""
     with reading(str(path)):
-        file = h5py.File(path, "r+", locking=False)  # `held` keeps others away
+        file = h5py.File(path, "r+", locking=False)  # `locked` keeps others away
     with file:
         yield Hdf5Store(file, str(path))
 

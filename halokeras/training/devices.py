@@ -73,7 +73,7 @@ class Devices:
     Parameters
     ----------
     strategy
-        None for one device.
+        Strategy of `tf.distribute`; None for one device.
     workers
         Processes that train together.
     is_chief

@@ -39,11 +39,11 @@ class Validated:
     Attributes
     ----------
     score
-        0 is perfect, infinite for a painter that paints nothing.
+        Distance from perfect, which is 0; infinite for a painter that paints nothing.
     mean_ratio
         Painted halos over reference halos.
     k, transfer_function, cross_correlation
-        In bins of k [h/Mpc]; `k` is empty in histories of before it was logged.
+        Bins of k [h/Mpc], and T and r in them; `k` is empty in histories of before it was logged.
     """
 
     score: float

@@ -12,8 +12,8 @@ from halokeras.painters.folders import BEST
 from halokeras.painters.model_files import check_size
 from halokeras.params import Params, load_params
 from halokeras.storage.files import (
-    Held,
-    held,
+    Locked,
+    locked,
     make_folder,
     unwritable,
     write_text,
@@ -149,8 +149,8 @@ def _alone(folder: Path, devices: Devices) -> Iterator[None]:
         return
     with ExitStack() as holding:
         try:
-            holding.enter_context(held(folder))
-        except Held:
+            holding.enter_context(locked(folder))
+        except Locked:
             raise RunError(
                 f"another process trains the run in {folder}; wait for it, or stop it first"
             ) from None

@@ -33,7 +33,7 @@ class Validation:
     Attributes
     ----------
     k, transfer_function, cross_correlation
-        In bins of k [h/Mpc], painted against reference.
+        Bins of k [h/Mpc], and T and r of painted against reference in them.
     mean_ratio
         Painted halos over reference halos.
     score

@@ -27,10 +27,10 @@ class HaloPaintingGAN(keras.Model):
     n_critic
         Critic updates before each painter update.
     penalty_weight
-        Of the critic's gradient penalty.
+        Weight of the critic's gradient penalty.
     likelihood_weight, spectral_weight
-        Of a Poisson likelihood and of a spectral distance beside the critic's verdict in the
-        painter's loss; 0 is the published loss.
+        Weights of a Poisson likelihood and of a spectral distance beside the critic's verdict in
+        the painter's loss; 0 is the published loss.
     moving_average
         Decay of the running mean of the painter's weights, `averaged_painter`; 0 follows them.
         `expected_painter` keeps the running mean that the warm start ends with: it paints the

@@ -126,8 +126,8 @@ def test_a_damaged_part_or_journal_is_told(given, saved, tmp_path):
 def test_two_writers_of_one_file_do_not_mix(given, saved, tmp_path, name):
     begin(given, saved, tmp_path / name)
     code = (
-        "import sys, time; from pathlib import Path; from halokeras.storage.files import held\n"
-        "with held(Path(sys.argv[1])):\n    print(1, flush=True)\n    time.sleep(60)"
+        "import sys, time; from pathlib import Path; from halokeras.storage.files import locked\n"
+        "with locked(Path(sys.argv[1])):\n    print(1, flush=True)\n    time.sleep(60)"
     )
     command = [sys.executable, "-c", code, tmp_path / f".{name}.part"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:

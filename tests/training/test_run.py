@@ -21,7 +21,7 @@ from halokeras.errors import BoxError, ParamsError, RunError
 from halokeras.inspection.inspect import inspect
 from halokeras.painters.model_store import load_painter
 from halokeras.params import load_params, parse_params
-from halokeras.storage.files import held
+from halokeras.storage.files import locked
 from halokeras.training.build import build_gan
 from halokeras.training.callback import Callback
 from halokeras.training.checkpoints import Checkpoints
@@ -354,7 +354,7 @@ def test_two_processes_do_not_train_the_same_run(uninterrupted, tmp_path):
     whole, _ = uninterrupted
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "finished").unlink()
-    with held(tmp_path / "run"), pytest.raises(RunError, match="another process trains"):
+    with locked(tmp_path / "run"), pytest.raises(RunError, match="another process trains"):
         resume(tmp_path / "run")
 
 
