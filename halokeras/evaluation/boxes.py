@@ -109,15 +109,17 @@ def check_counts(counts: NDArray[Any], box: Box) -> None:
     _check_aligned(box.density, counts, box.voxel_size, told)
 
 
-def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -> NDArray[Any]:
-    """Read what this painter painted on this box before.
+def painted_counts(
+    path: Path, boxes: Mapping[str, Box], saved: SavedPainter
+) -> tuple[str, NDArray[Any]]:
+    """Read what this painter painted on one of these boxes before, and tell on which.
 
     Parameters
     ----------
     path
         A painted box.
-    reference, name
-        The box with the halos, and its name.
+    boxes
+        Boxes with halos by name; where none is the one that it was painted on, the last is told.
     saved
         The painter.
 
@@ -135,6 +137,11 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
     if found.counts is None:
         raise BoxError(f"{path} has no counts; give a box that `halopaint paint` wrote")
     check_box(found, f"box file {path}")
+    source = str(told.get("source_box_hash", ""))
+    name, reference = list(boxes.items())[-1]
+    for other, box in boxes.items():
+        if source in _hashes(box):
+            name, reference = other, box
     remedy = f"paint the density of {name}, or name the --box that it was painted on"
     for field in ("shape", "voxel_size", "redshift"):
         ours, theirs = getattr(reference, field), getattr(found, field)
@@ -143,7 +150,6 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
     others = _other_cosmology(found, reference)
     if others:
         raise BoxError(f"{path} was painted on another cosmology than {name}'s: {others}; {remedy}")
-    source = str(told.get("source_box_hash", ""))
     known = _hashes(reference)
     if source and source not in known:
         raise BoxError(
@@ -151,7 +157,7 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
             f"{known[0][:12]}...; {remedy}"
         )
     check_counts(found.counts, reference)
-    return found.counts
+    return name, found.counts
 
 
 def misfit(saved: SavedPainter, other: SavedPainter) -> str:

@@ -1,6 +1,7 @@
 """The fields that are compared with halos: a painter's, and those of its alternatives."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -43,10 +44,11 @@ SEED = 0
 Fields = dict[str, list[NDArray[Any]]]
 
 
+@dataclass(frozen=True)
 class Contenders:
-    """Paints and draws on one box after another.
+    """What paints and draws on one box after another.
 
-    Parameters
+    Attributes
     ----------
     saved
         The painter.
@@ -56,10 +58,9 @@ class Contenders:
         Realisations drawn for each box, if the painter can.
     """
 
-    def __init__(self, saved: SavedPainter, others: Mapping[str, SavedPainter], draws: int) -> None:
-        self._saved = saved
-        self._others = others
-        self._numbers = range(draws)
+    saved: SavedPainter
+    others: Mapping[str, SavedPainter]
+    draws: int
 
     def fields(
         self,
@@ -87,21 +88,21 @@ class Contenders:
         found[LOCAL_BIAS] = [local]
         found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
         found[DENSITY] = [box.density]
-        for name, other in self._others.items():
+        for name, other in self.others.items():
             found[name] = [paint(other.painter, box.density)]
         return found
 
     def _made(self, density: NDArray[np.float32]) -> Fields:
-        found: Fields = {FIELD: [paint(self._saved.painter, density)]}
-        if self._saved.draws is not None:
-            law, expected = self._saved.draws.law, paint(self._saved.draws.painter, density)
-            found[DRAWS] = [draw_from(law, expected, SEED, number) for number in self._numbers]
+        found: Fields = {FIELD: [paint(self.saved.painter, density)]}
+        if self.saved.draws is not None:
+            law, expected = self.saved.draws.law, paint(self.saved.draws.painter, density)
+            found[DRAWS] = [draw_from(law, expected, SEED, number) for number in range(self.draws)]
             found[WARM_START] = [expected]
             found[WARM_START_DRAWS] = self._poisson("warm start draw", expected.astype(np.float64))
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
-        return [fold_in(SEED, purpose, number).poisson(expected) for number in self._numbers]
+        return [fold_in(SEED, purpose, number).poisson(expected) for number in range(self.draws)]
 
 
 def beside(leader: str, names: Sequence[str]) -> list[str]:

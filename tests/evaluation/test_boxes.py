@@ -83,7 +83,8 @@ def painted(tiny_box, tiny_model):
 
 def read(box, reference, model, tmp_path):
     write_box(box, tmp_path / "p.h5")
-    return painted_counts(tmp_path / "p.h5", reference, "box03", load_painter(model))
+    boxes = {"box03": reference}
+    return painted_counts(tmp_path / "p.h5", boxes, load_painter(model))[1]
 
 
 def test_what_was_painted_on_the_box_or_on_its_density_alone_belongs(
@@ -94,6 +95,16 @@ def test_what_was_painted_on_the_box_or_on_its_density_alone_belongs(
     alone = paint_box(replace(tiny_box, halos=None), saved, "tiny")
     assert alone.provenance["source_box_hash"] != painted.provenance["source_box_hash"]
     np.testing.assert_array_equal(read(alone, tiny_box, tiny_model, tmp_path), painted.counts)
+
+
+def test_of_several_boxes_the_one_that_was_painted_on_is_taken(
+    two_boxes, tiny_model, painted, tmp_path
+):
+    write_box(painted, tmp_path / "p.h5")
+    saved = load_painter(tiny_model)
+    for names in (("one", "two"), ("two", "one")):
+        boxes = {name: two_boxes[name] for name in names}
+        assert painted_counts(tmp_path / "p.h5", boxes, saved)[0] == "one"
 
 
 def test_what_was_painted_on_another_cosmology_is_refused_with_both_values(
