@@ -1,13 +1,72 @@
-"""halopaint: dark-matter halos painted onto a 2LPT density by a neural network."""
+"""halopaint: dark-matter halos painted onto a 2LPT density by a neural network.
 
-import os
-from importlib.metadata import PackageNotFoundError, version
+>>> import halokeras
+>>> counts = halokeras.paint(density)  # rho/mean on 4 Mpc/h voxels at redshift 0.3
 
-try:
-    __version__ = version("halopaint")
-except PackageNotFoundError:  # a checkout on the path that was never installed
-    __version__ = "0+unknown"
+What is named here is imported when it is first used, so that importing halokeras is instant.
+"""
 
-# TensorFlow reads this as it is imported, and by itself uses oneDNN only on CPUs with AVX512-VNNI:
-# without it a 3D convolution and its gradients take twenty to fifty times as long.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+from typing import TYPE_CHECKING, Any
+
+from halokeras import environment
+
+if TYPE_CHECKING:
+    from halokeras.fields.spectra import measure
+    from halokeras.front import (
+        catalogue,
+        draw,
+        evaluate,
+        load_painter,
+        lpt,
+        paint,
+        read_box,
+        simulate,
+        train,
+        write_box,
+    )
+
+    __version__: str
+
+__all__ = [
+    "catalogue",
+    "draw",
+    "evaluate",
+    "load_painter",
+    "lpt",
+    "measure",
+    "paint",
+    "read_box",
+    "simulate",
+    "train",
+    "write_box",
+]
+
+environment.prepare()
+
+if not TYPE_CHECKING:  # a type checker sees the imports above, and nothing that is not there
+
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
+
+        if name == "__version__":
+            value = _version()
+        elif name in __all__:
+            home = "halokeras.fields.spectra" if name == "measure" else "halokeras.front"
+            value = getattr(import_module(home), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("halopaint")
+    except PackageNotFoundError:  # a checkout on the path that was never installed
+        return "0+unknown"

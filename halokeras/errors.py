@@ -1,5 +1,10 @@
 """The one family of errors that halopaint raises for what a user can put right."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 _LONGEST = 2000
 """Characters of a message, whatever a file calls its fields."""
 
@@ -32,6 +37,14 @@ class RunError(HalopaintError):
 
 class OutputError(HalopaintError):
     """A file or folder that cannot be written."""
+
+
+def first_problem(error: "ValidationError", of_all: str = "") -> str:
+    """Return the first thing that pydantic finds wrong, after the field or else `of_all`."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or of_all
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {reason}" if where else reason
 
 
 def install(extra: str) -> str:

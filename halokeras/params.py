@@ -4,30 +4,20 @@ Each field has a default and one meaning, documented here and in ``params/README
 duplicate and out-of-range fields are errors that name their dotted path.
 """
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from halokeras.errors import ParamsError
+from halokeras.painter_params import AnyPainterParams, InceptionParams
 from halokeras.resources import shipped
-from halokeras.suggestions import beside
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
+from halokeras.sections import Count, NotNegative, Positive, Section, Seed, Selection
+from halokeras.strict_json import strict_json
+from halokeras.suggestions import beside, did_you_mean
 
 Fields = TypeVar("Fields", bound="Section")
-
-
-class Section(BaseModel):
-    """Fields of a JSON object, none of them unknown and each of its own type."""
-
-    known: ClassVar[str] = "params/README.md lists the known ones"
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class BoxName(Section):
@@ -43,19 +33,6 @@ class BoxName(Section):
             raise ValueError("name a box by id and seed, or by path")
         if self.path is not None and (self.id is not None or self.seed is not None):
             raise ValueError("name a box by id and seed or by path, not both")
-        return self
-
-
-class Selection(Section):
-    """The halos that are counted: masses in [mass_min, mass_max), in Msun/h."""
-
-    mass_min: NotNegative = 0.0
-    mass_max: Positive | None = None
-
-    @model_validator(mode="after")
-    def _a_range(self) -> Self:
-        if self.mass_max is not None and self.mass_max <= self.mass_min:
-            raise ValueError("mass_max must be above mass_min")
         return self
 
 
@@ -79,30 +56,6 @@ class BoxParams(Section):
         if both:
             raise ValueError("validate_on names a box that train names too")
         return self
-
-
-class PainterParams(Section):
-    """The painter's architecture: the arguments of `halokeras.networks.painter.Painter`."""
-
-    density_transform: Literal["none", "log"] = "log"
-    blocks: Count = 2
-    filters: Count = 10
-    kernel_sizes: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (5, 3, 1)
-    head_layers: Annotated[int, Field(ge=0)] = 4
-    head_filters: Count = 10
-    negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    output: Literal["relu", "softplus"] = "relu"
-
-    @model_validator(mode="after")
-    def _odd_kernels(self) -> Self:
-        if any(size % 2 == 0 for size in self.kernel_sizes):
-            raise ValueError("kernel_sizes must be odd, so that each output has a centre")
-        return self
-
-    @property
-    def margin(self) -> int:
-        """Voxels of density the painter needs beyond each face of what it paints."""
-        return self.blocks * (max(self.kernel_sizes) // 2)
 
 
 class CriticParams(Section):
@@ -129,12 +82,13 @@ class CriticParams(Section):
 
 
 class OptimizerParams(Section):
-    """Adam: its learning rate, moment decays, and the final rate of a linear decay."""
+    """Adam: its learning rate, the final rate of a linear decay, moment decays and epsilon."""
 
     learning_rate: Positive = 1e-4
     final_learning_rate: NotNegative | None = None
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    epsilon: Positive = 1e-7
 
 
 class WarmStartParams(Section):
@@ -146,11 +100,22 @@ class WarmStartParams(Section):
     learning_rate: Positive = 3e-3
 
 
+class InitialWeightsParams(Section):
+    """What the weights of both networks are before the first update."""
+
+    distribution: Literal["glorot", "normal"] = "glorot"
+    deviation: Positive = 0.1
+    bias: NotNegative = 0.0
+
+
 class TrainingParams(Section):
     """How the painter is trained."""
 
     seed: Seed = 0
+    initial_weights: InitialWeightsParams = InitialWeightsParams()
     crop_size: Count = 50
+    wrap_crops: bool = True
+    reflect_crops: bool = True
     batch_size: Count = 1
     n_critic: Count = 5
     gradient_penalty: Positive = 10.0
@@ -162,6 +127,7 @@ class TrainingParams(Section):
     likelihood_weight: NotNegative = 0.0
     spectral_weight: NotNegative = 0.0
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    calibrate_mean: bool = True
 
 
 class RunParams(Section):
@@ -172,13 +138,14 @@ class RunParams(Section):
     checkpoint_every: Count = 100
     log_every: Count = 10
     validate_every: Count = 100
+    keep: Literal["best", "last"] = "best"
 
 
 class Params(Section):
     """Everything `halopaint train` reads from its JSON file."""
 
     box: BoxParams = BoxParams()
-    painter: PainterParams = PainterParams()
+    painter: AnyPainterParams = InceptionParams()
     critic: CriticParams = CriticParams()
     training: TrainingParams = TrainingParams()
     run: RunParams = RunParams()
@@ -249,11 +216,9 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
 
 def _parse(text: str, source: str, model: type[Fields]) -> Fields:
     try:
-        fields = _without_duplicates(json.loads(text, object_pairs_hook=_Pairs))
+        fields = strict_json(text)
     except (ValueError, RecursionError) as error:  # also of numbers too long, brackets too deep
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
-    except ParamsError as error:
-        raise ParamsError(f"{source}: {error}") from None
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -262,28 +227,28 @@ def _parse(text: str, source: str, model: type[Fields]) -> Fields:
         ) from None
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it stands in the file, duplicates and all."""
-
-
-def _without_duplicates(value: Any, path: str = "") -> Any:
-    if isinstance(value, _Pairs):
-        fields: dict[str, Any] = {}
-        for name, inner in value:
-            if name in fields:
-                raise ParamsError(f"field '{path}{name}' is given twice; keep one of them")
-            fields[name] = _without_duplicates(inner, f"{path}{name}.")
-        return fields
-    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise ParamsError(f"field '{path.removesuffix('.')}' holds half a character; correct it")
-    if isinstance(value, list):
-        return [_without_duplicates(inner, f"{path}{i}.") for i, inner in enumerate(value)]
-    return value
-
-
 def _explain(error: Any, model: type[Section]) -> str:
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown field '{path}'; {model.known}"
+        *sections, name = error["loc"]
+        known = _names(model, sections)
+        meant = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
+        return f"unknown field '{path}'{meant}"
     reason = error["msg"].removeprefix("Value error, ")
     return f"field '{path}': {reason}" if path else reason
+
+
+def _names(model: type[BaseModel], sections: Sequence[str | int]) -> list[str]:
+    """Return the fields that a section may have: the one at these parts of an error's path."""
+    models = [model]
+    for part in sections:
+        inner = [each.model_fields[part] for each in models if part in each.model_fields]
+        # another part is the number in a list, or the kind that tells which section it is
+        models = [found for field in inner for found in _models(field.annotation)] or models
+    return list(dict.fromkeys(name for each in models for name in each.model_fields))
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation, *annotation.__subclasses__()]  # of a painter, its kinds
+    return [found for part in get_args(annotation) for found in _models(part)]

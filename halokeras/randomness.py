@@ -5,6 +5,7 @@ whether steps 0 to 999 ran in this process, so resuming and re-ordering change n
 """
 
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,16 @@ def uniform_at(seed: int, purpose: str, index: NDArray[np.uint64]) -> NDArray[np
     state = np.uint64(fold_in(seed, purpose).integers(2**64, dtype=np.uint64))
     with np.errstate(over="ignore"):  # the arithmetic is modulo 2^64
         bits = state + (index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        bits ^= bits >> np.uint64(31)
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        bits = mix(bits)
+    places: NDArray[np.float64] = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return places
+
+
+def mix(value: Any) -> Any:
+    """Mix the bits of uint64, an array or, once numba has compiled this, a number.
+
+    The finaliser of SplitMix64 (Steele, Lea & Flood 2014), modulo 2^64.
+    """
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

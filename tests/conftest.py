@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
-from halokeras.boxes.box import Box, Halos, box_hash
+from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.halos import Halos
+from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
 
@@ -15,21 +16,21 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 def run(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, [str(word) for word in words])
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
 
 
 @pytest.fixture
 def tiny_painter():
     import keras
 
-    from halokeras.networks.painter import Painter
+    from halokeras.networks.painter import built_painter
+    from halokeras.painter_params import InceptionParams
 
     keras.utils.set_random_seed(3)
-    painter = Painter(
+    params = InceptionParams(
         blocks=2, filters=3, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
     )
-    side = 2 * painter.margin + 1
-    painter(np.ones((1, side, side, side, 1), dtype=np.float32))
+    painter = built_painter(params)
     for variable in painter.weights:  # more density, more halos
         variable.assign(0.3 * np.abs(variable))
     return painter

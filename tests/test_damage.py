@@ -121,8 +121,8 @@ def test_of_a_saved_painter(drawing_model):
 @pytest.mark.slow
 def test_of_a_checkpoint(tiny_box, tmp_path):
     from halokeras.params import Params
+    from halokeras.training.build import build_gan
     from halokeras.training.checkpoints import Checkpoints
-    from halokeras.training.run import build_gan
 
     fields = {
         "painter": {"filters": 2, "blocks": 1, "kernel_sizes": [3, 1], "head_layers": 1},

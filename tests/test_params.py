@@ -6,14 +6,24 @@ import pytest
 from pydantic import BaseModel
 
 from halokeras.errors import ParamsError
-from halokeras.params import Params, load_params, parse_params
+from halokeras.painter_params import PainterParams
+from halokeras.params import (
+    CriticParams,
+    InceptionParams,
+    InitialWeightsParams,
+    OptimizerParams,
+    Params,
+    TrainingParams,
+    load_params,
+    parse_params,
+)
 
 FOLDER = Path(__file__).parents[1] / "params"
 
 
 def dotted_fields(section=Params, prefix=""):
     for name, field in section.model_fields.items():
-        inner = field.annotation
+        inner = InceptionParams if field.annotation is PainterParams else field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from dotted_fields(inner, f"{prefix}{name}.")
         else:
@@ -25,8 +35,38 @@ def test_shipped_params_are_valid(path):
     assert load_params(path).run.name == path.stem
 
 
-def test_defaults_are_the_published_setting():
-    assert load_params(FOLDER / "paper.json") == Params()
+def test_paper_states_what_the_published_notebook_states():
+    paper = load_params(FOLDER / "paper.json")
+    architecture = InceptionParams(
+        density_transform="none",
+        blocks=2,
+        filters=10,
+        kernel_sizes=(5, 3, 1),
+        head_layers=4,
+        head_filters=10,
+        negative_slope=0.1,
+        output="relu",
+    )
+    assert paper.painter == architecture
+    assert paper.critic == CriticParams(sees_density=False)
+    adam = OptimizerParams(learning_rate=1e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8)
+    normal = InitialWeightsParams(distribution="normal", deviation=0.1, bias=0.1)
+    assert paper.training == TrainingParams(
+        seed=1,
+        initial_weights=normal,
+        crop_size=50,
+        wrap_crops=False,
+        reflect_crops=False,
+        batch_size=1,
+        n_critic=5,
+        gradient_penalty=10.0,
+        steps=10_000,
+        critic_optimizer=adam,
+        painter_optimizer=adam,
+        calibrate_mean=False,
+    )
+    assert len(paper.box.train) == 1
+    assert paper.run.keep == "last"
 
 
 def test_every_field_is_documented_once_and_no_other():
@@ -79,3 +119,21 @@ def test_bad_fields_are_named(text, told):
 def test_a_missing_file_is_told_in_one_sentence(tmp_path):
     with pytest.raises(ParamsError, match="does not exist"):
         load_params(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"trainin": {}}, ["'trainin'", "did you mean training?"]),
+        ({"training": {"stps": 3}}, ["'training.stps'", "did you mean steps?"]),
+        ({"training": {"warm_start": {"step": 3}}}, ["did you mean steps?"]),
+        ({"painter": {"filter": 3}}, ["did you mean filters?"]),
+        ({"box": {"train": [{"id": "00", "sed": 1}]}}, ["did you mean seed?"]),
+        ({"run": {"xyzzy": 1}}, ["'run.xyzzy'", "directory", "validate_every"]),
+    ],
+)
+def test_an_unknown_field_gets_the_one_that_was_meant_or_all_there_are(fields, told):
+    with pytest.raises(ParamsError) as error:
+        parse_params(json.dumps(fields), "mine.json")
+    for words in told:
+        assert words in str(error.value)

@@ -3,6 +3,8 @@
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,43 @@ import tensorflow as tf
 from rich.table import Table
 
 from halokeras import __version__
-from halokeras.benchmark import painting, stream, updates, without_onednn
+from halokeras.benchmark import painting, stream, updates
+from halokeras.benchmark.crew import Build, crew
 from halokeras.benchmark.painting import PRESETS, preset
+from halokeras.benchmark.problem import BOX_SIDE, published_problem
 from halokeras.benchmark.timing import multiply_rate
+from halokeras.errors import HalopaintError
 from halokeras.storage.figure_file import new_figure, save_figure
 
 Told = Callable[[str], None]
+Found = dict[str, Any]
+
+_REFERENCE_RATE = 8.5e10
+"""FLOP/s of the machine whose seconds the plan scales: two cores with AVX2."""
+_WITHOUT_ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 
 
-def benchmark(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> dict[str, Any]:
-    """Measure updates, painting and the crop stream.
+@dataclass(frozen=True)
+class Part:
+    """A measurement.
+
+    Attributes
+    ----------
+    what
+        It measures, for the terminal.
+    seconds
+        That it takes where matrices multiply at `_REFERENCE_RATE`.
+    measure
+        Adds what it finds to the plain JSON values of a benchmark.
+    """
+
+    what: str
+    seconds: float
+    measure: Callable[[Found], None]
+
+
+def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[Part]:
+    """List the parts of the benchmark: updates, painting and the crop stream.
 
     Parameters
     ----------
@@ -31,49 +60,119 @@ def benchmark(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> d
     onednn_off
         Whether to time updates with TensorFlow's other CPU kernels too: minutes.
     told
-        Called with what is measured next.
-
-    Returns
-    -------
-    dict
-        Plain JSON values; times in seconds, memory in bytes.
+        Called with a line for each contender that dies.
     """
-    told("one weight update of the published networks")
-    problem = updates.published_problem()
-    everyone = updates.contenders(problem)
-    found: dict[str, Any] = {
+    everyone, fewer = updates.contenders(), max(1, repeats // 3)
+    parts = [
+        Part(
+            f"one weight update and the forward pass of {', '.join(everyone)}",
+            len(everyone) * (20 + 6 * (repeats + 1)),
+            partial(_contend, builds=everyone, repeats=repeats, told=told, environment={}),
+        )
+    ]
+    parts += [
+        Part(
+            f"painting {side}^3 voxels, {name}",
+            15 + 1e-6 * side**3,
+            partial(_grow, name=name, side=side),
+        )
+        for name in PRESETS
+        for side in sides
+    ]
+    parts += [
+        Part(f"the crop stream, {name}", 45, partial(_cut_crops, name=name, steps=steps))
+        for name, steps in (("published", 10), ("box00", 30))
+    ]
+    parts.append(Part("halopaint paint from a cold start", 15, _start))
+    if onednn_off:
+        parts.append(
+            Part(
+                "updates and painting without oneDNN",
+                100 * (fewer + 1),
+                lambda found: _contend(
+                    found.setdefault("without_onednn", {}),
+                    updates.contenders(with_torch=False),
+                    fewer,
+                    told,
+                    _WITHOUT_ONEDNN,
+                ),
+            )
+        )
+    return parts
+
+
+def benchmark(parts: list[Part], found: Found, told: Told) -> None:
+    """Measure part by part into `found`, which holds what is done whenever it is stopped.
+
+    Plain JSON values; times in seconds, memory in bytes. `told` is called with how long all will
+    take, and with each part and its share before it begins.
+    """
+    rate = multiply_rate()
+    scale = _REFERENCE_RATE / rate
+    whole = scale * sum(part.seconds for part in parts)
+    told(f"{len(parts)} parts, about {_duration(whole)} on this machine; Ctrl-C keeps what is done")
+    found |= {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "gpus": len(tf.config.list_logical_devices("GPU")),
         "halopaint": __version__,
         "tensorflow": tf.__version__,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0",
-        "multiply_rate": multiply_rate(),
-        "differences": updates.differences(problem, everyone),
-        "update_seconds": updates.time_updates(everyone, repeats),
+        "multiply_rate": rate,
+        "done": [],
     }
-    told("the forward pass of the published painter")
-    found["painted_voxels_per_second"] = painting.compare(problem, everyone, repeats)
-    found["growth"] = {name: painting.growth(name, sides, told) for name in PRESETS}
-    told("the crop stream")
-    found["stream"] = {
-        "published": stream.measure(preset("published"), 10),
-        "box00": stream.measure(preset("box00"), 30),
-    }
-    told("halopaint paint from a cold start")
+    for number, part in enumerate(parts, start=1):
+        told(f"{number} of {len(parts)}, about {_duration(scale * part.seconds)}: {part.what}")
+        part.measure(found)
+        found["done"].append(part.what)
+
+
+def _contend(
+    found: Found,
+    builds: dict[str, Build],
+    repeats: int,
+    told: Told,
+    environment: dict[str, str],
+) -> None:
+    with crew(builds, published_problem(), told, environment) as contenders:
+        if updates.OURS not in contenders.workers:
+            raise HalopaintError("halopaint's own networks cannot be timed; run `halopaint doctor`")
+        found["differences"] = updates.differences(contenders)
+        found["update_seconds"] = updates.time_updates(contenders, repeats)
+        found["painted_voxels_per_second"] = {
+            name: BOX_SIDE**3 / seconds
+            for name, seconds in updates.time_painting(contenders, repeats).items()
+        }
+
+
+def _grow(found: Found, name: str, side: int) -> None:
+    found.setdefault("growth", {}).setdefault(name, []).append(painting.growth(name, side))
+
+
+def _cut_crops(found: Found, name: str, steps: int) -> None:
+    found.setdefault("stream", {})[name] = stream.measure(preset(name), steps)
+
+
+def _start(found: Found) -> None:
     found["start_up_seconds"] = painting.start_up()
-    if onednn_off:
-        told("updates and painting without oneDNN")
-        found["without_onednn"] = without_onednn.measure(max(1, repeats // 3))
-    return found
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def tables(found: dict[str, Any]) -> list[Table]:
-    """Return the measurements for a terminal."""
-    return [_updates(found), _painting(found), _growth(found), _stream(found)]
+    """Return the measurements that are done for a terminal."""
+    known = {
+        "update_seconds": _updates,
+        "painted_voxels_per_second": _painting,
+        "growth": _growth,
+        "stream": _stream,
+    }
+    return [table(found) for name, table in known.items() if name in found]
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Draw seconds per voxel and memory over the volume painted, as PNG.
+    """Draw seconds per voxel and memory over the volumes that were painted, as PNG.
 
     Raises
     ------
@@ -82,7 +181,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     """
     figure = new_figure(9, 3.6)
     time, memory = figure.subplots(1, 2)
-    for (name, rows), colour in zip(found["growth"].items(), ("#0072B2", "#E69F00"), strict=True):
+    for (name, rows), colour in zip(found["growth"].items(), ("#0072B2", "#E69F00"), strict=False):
         voxels = [row["side"] ** 3 for row in rows]
         style = {"marker": "o", "label": name, "color": colour}
         time.plot(voxels, [1e9 / row["voxels_per_second"] for row in rows], **style)
@@ -131,7 +230,7 @@ def _painting(found: dict[str, Any]) -> Table:
 
 
 def _places(found: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
-    if "without_onednn" not in found:
+    if "painted_voxels_per_second" not in found.get("without_onednn", {}):
         return [(found, "")]
     return [(found, ""), (found["without_onednn"], ", oneDNN off")]
 
@@ -167,5 +266,6 @@ def _stream(found: dict[str, Any]) -> Table:
             f"{row['step_seconds']:.3f} s",
             f"{100 * row['waiting_share']:.1f} %",
         )
-    table.caption = f"halopaint paint from a cold start: {found['start_up_seconds']:.1f} s"
+    if "start_up_seconds" in found:
+        table.caption = f"halopaint paint from a cold start: {found['start_up_seconds']:.1f} s"
     return table

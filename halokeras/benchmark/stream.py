@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from halokeras.params import Params
 from halokeras.randomness import fold_in
+from halokeras.training.build import build_gan
 from halokeras.training.crops import CropStream
-from halokeras.training.run import build_gan
 
 _SIDE = 64
 """Voxels of the boxes that are cut."""
@@ -37,7 +37,18 @@ def measure(params: Params, steps: int) -> dict[str, float]:
     generator = fold_in(0, "benchmark boxes")
     density = generator.lognormal(-0.3, 0.8, (3, _SIDE, _SIDE, _SIDE)).astype(np.float32)
     counts = generator.poisson(0.2 * density).astype(np.float32)
-    stream = CropStream(density, counts, training.crop_size, gan.painter.margin)
+    told = len(params.painter.conditions)
+    conditions = np.ones((len(density), told), np.float32) if told else None
+    channels = [counts] * params.painter.channels
+    stream = CropStream(
+        density,
+        np.stack(channels, axis=-1),
+        training.crop_size,
+        gan.painter.margin,
+        training.wrap_crops,
+        training.reflect_crops,
+        conditions,
+    )
 
     def crops() -> Iterator[Any]:
         batches = training.n_critic + 1

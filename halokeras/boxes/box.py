@@ -8,6 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import halokeras
+from halokeras.boxes.halos import (
+    DATASETS,
+    Halos,
+    check_halos,
+    check_lengths,
+    select,
+    stored_columns,
+)
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, count
@@ -15,24 +24,12 @@ from halokeras.storage.grid import Grid, Survey, slabs, survey
 
 Provenance = Mapping[str, str | int | float]
 
+SOFTWARE: Provenance = {"software": "halopaint", "software_version": halokeras.__version__}
+"""What the provenance of every box that we make ends in."""
+
 _HASHED_PROVENANCE = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _MEAN_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class Halos:
-    """A halo catalogue.
-
-    Attributes
-    ----------
-    position
-        (N, 3) float32 [Mpc/h], comoving, in [0, box_size).
-    mass
-        (N,) float32 [Msun/h].
-    """
-
-    position: NDArray[np.float32]
-    mass: NDArray[np.float32]
+_DTYPES = {"density": "f4", **{name: column.dtype for name, column in DATASETS.items()}}
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,8 @@ class Box:
     halos
         The catalogue from which counts are cut.
     counts
-        (nx, ny, nz) halos per voxel, where only a grid exists: painted means or draws.
+        (nx, ny, nz) halos per voxel, where only a grid exists: painted means or draws; of a
+        painter of several channels (nx, ny, nz, channels).
     provenance
         What made it: ``box_id``, ``seed``, ``density_scheme`` (``2lpt``, ``zeldovich``,
         ``nbody``, ``unknown``), ``halo_finder``, ``mass_definition``, ``particle_mass``
@@ -73,7 +71,8 @@ class Box:
         grid = self.density if self.density is not None else self.counts
         if grid is None:
             raise BoxError("a box needs a density or counts grid; this one has neither")
-        return grid.shape
+        x, y, z = grid.shape[:3]
+        return x, y, z
 
     @property
     def box_size(self) -> tuple[float, float, float]:
@@ -97,14 +96,15 @@ def check_box(box: Box, source: str) -> None:
     for name, grid in (("density", box.density), ("counts", box.counts)):
         if grid is None:
             continue
-        if grid.ndim == 3 and grid.shape != box.shape:
+        if grid.ndim >= 3 and grid.shape[:3] != box.shape:
             raise BoxError(
                 f"{source}: counts have shape {grid.shape} but density has {box.shape}; "
                 "both must cover the same voxels"
             )
         check_grid(grid, name, source)
     if box.halos is not None:
-        check_lengths(box.halos.position.shape, box.halos.mass.shape, source)
+        columns = box.halos.columns()
+        check_lengths({f"halos/{name}": array.shape for name, array in columns.items()}, source)
         check_halos(box.halos, box.box_size, source)
 
 
@@ -118,7 +118,8 @@ def check_scale(voxel_size: float, redshift: float, source: str) -> None:
 
 def check_grid(grid: Grid, name: str, source: str) -> None:
     """Refuse a grid, the ``density`` or ``counts`` of a box, as `check_box`, slab by slab."""
-    if len(grid.shape) != 3 or 0 in grid.shape:
+    axes = (3, 4) if name == "counts" else (3,)
+    if len(grid.shape) not in axes or 0 in grid.shape:
         raise BoxError(f"{source}: {name} must be a 3D grid, not of shape {grid.shape}")
     check_values(survey(grid), name, source)
 
@@ -128,38 +129,19 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     if not np.isfinite([seen.minimum, seen.mean]).all():
         raise BoxError(f"{source}: {name} holds NaN or infinite values; make it again")
     if seen.minimum < 0:
+        remedy = f"add 1 to an overdensity (this one has mean {seen.mean:.3g})"
+        if name == "density" and abs(seen.mean - 1) <= _MEAN_TOLERANCE:
+            remedy = (
+                f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
+                "particles were deposited"
+            )
         raise BoxError(
             f"{source}: {name} is negative (down to {seen.minimum:.3g}); density is rho / mean: "
-            f"add 1 to an overdensity (this one has mean {seen.mean:.3g})"
+            f"{remedy}"
         )
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(
             f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean"
-        )
-
-
-def check_lengths(position: tuple[int, ...], mass: tuple[int, ...], source: str) -> None:
-    """Refuse a catalogue whose arrays, of these shapes, do not match, as `check_box`."""
-    if len(position) != 2 or position[1] != 3 or mass != position[:1]:
-        raise BoxError(
-            f"{source}: halos/position {position} and halos/mass {mass} do not match; "
-            "they must be (N, 3) and (N,)"
-        )
-
-
-def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
-    """Refuse a catalogue, or a part of one, by its values, as `check_box`."""
-    position, mass = halos.position, halos.mass
-    if not np.isfinite(position).all():
-        raise BoxError(f"{source}: halos/position holds NaN or infinite values; drop those halos")
-    if not (np.isfinite(mass).all() and (mass > 0).all()):
-        raise BoxError(f"{source}: halos/mass must be positive and finite; drop the other halos")
-    stored = _single(position)
-    outside = ((stored < 0) | (stored >= np.array(box_size))).any(axis=1)
-    if outside.any():
-        raise BoxError(
-            f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
-            f"{box_size} Mpc/h; check the units and wrap them into the box"
         )
 
 
@@ -171,21 +153,19 @@ def halo_counts(
     Parameters
     ----------
     box
-        With a halo catalogue, or with a grid of counts, which is given back as it is.
+        With a halo catalogue, or with a grid of counts, which is given back as it is, or the
+        sum of its channels.
     mass_min, mass_max
         The selection [Msun/h].
 
     Raises
     ------
     BoxError
-        If the box has neither halos nor counts, or has counts only and a selection is asked of it.
+        If the box has neither halos nor counts, or no masses and a selection is asked of it.
     """
     if box.halos is not None:
-        mass = box.halos.mass
-        chosen = mass >= mass_min
-        if mass_max is not None:
-            chosen &= mass < mass_max
-        return count(box.halos.position[chosen], box.shape, box.voxel_size)
+        chosen = select(box.halos, mass_min, mass_max)
+        return count(chosen.position, box.shape, box.voxel_size)
     if box.counts is None:
         raise BoxError("the box has no halos and no counts; give one with a halo catalogue")
     if mass_min > 0 or mass_max is not None:
@@ -194,7 +174,12 @@ def halo_counts(
             "drop the selection or give a box with a halo catalogue"
         )
     with np.errstate(over="ignore"):
-        return box.counts.astype(np.float32)
+        return total_counts(box.counts.astype(np.float32))
+
+
+def total_counts(counts: NDArray[Any]) -> NDArray[Any]:
+    """Return counts (nx, ny, nz) as they are, and of several channels (..., channels) their sum."""
+    return counts if counts.ndim == 3 else counts.sum(axis=-1)
 
 
 def box_hash(box: Box) -> str:
@@ -221,7 +206,8 @@ def hash_fields(
     attributes += [provenance.get(name) for name in _HASHED_PROVENANCE]
     digest.update(repr(attributes).encode())
     for name, array in arrays.items():
-        stored = np.dtype(array[:0].dtype if name == "counts" else np.float32).newbyteorder("<")
+        kept = array[:0].dtype if name == "counts" else _DTYPES[name]
+        stored = np.dtype(kept).newbyteorder("<")
         digest.update(f"{name} {tuple(array.shape)} {stored.str}".encode())
         for slab in slabs(array):
             with np.errstate(over="ignore"):  # of halos that nobody has looked at
@@ -233,14 +219,9 @@ def box_arrays(box: Box) -> dict[str, NDArray[Any]]:
     """Return the arrays of `box` by the names that they have in its file."""
     arrays: dict[str, NDArray[Any]] = {}
     if box.density is not None:
-        arrays["density"] = _single(box.density)
+        arrays["density"] = box.density.astype(np.float32, copy=False)
     if box.halos is not None:
-        arrays["halos/position"] = _single(box.halos.position)
-        arrays["halos/mass"] = _single(box.halos.mass)
+        arrays |= stored_columns(box.halos)
     if box.counts is not None:
         arrays["counts"] = box.counts
     return arrays
-
-
-def _single(array: NDArray[Any]) -> NDArray[np.float32]:
-    return array.astype(np.float32, copy=False)

@@ -1,25 +1,25 @@
-"""The HDF5 file of a Box: written whole, read with suspicion, found by id and seed."""
+"""The file of a Box: written whole, read with suspicion, found by id and seed."""
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, Halos, Provenance, box_arrays, check_box
+from halokeras.boxes.box import Box, Provenance, box_arrays, check_box
+from halokeras.boxes.halos import DATASETS, check_placed, halos_of
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import shipped
-from halokeras.storage import checksums, zarr_store
-from halokeras.storage.files import whole_file
-from halokeras.storage.hdf5 import dataset, load, number, plain
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.checksums import SEALED_VERSION
+from halokeras.storage.store import Layout, Store, StoredArray
+from halokeras.storage.stores import new_store, open_store
+from halokeras.storage.unreadable import reading
 from halokeras.suggestions import beside
 
 FORMAT = "halopaint box"
@@ -28,18 +28,19 @@ FORMAT_VERSION = 1
 
 _COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
-_FIELDS = {"density": "f", "halos/position": "f", "halos/mass": "f", "counts": "fiu"}
+_HALOS = {name: column.kinds for name, column in DATASETS.items()}
+_FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
+"""Arrays of a box by name, and the kinds of numpy types that each may have."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a box file tells of its grids: the attributes of `Box`, and checksums of datasets."""
+    """What a box file tells of its grids: the attributes of `Box`."""
 
     voxel_size: float
     redshift: float
     cosmology: Cosmology | None
     provenance: Provenance = field(default_factory=dict)
-    checksums: Mapping[str, str] | None = None
 
 
 def read_box(path: Path) -> Box:
@@ -48,58 +49,63 @@ def read_box(path: Path) -> Box:
     Raises
     ------
     BoxError
-        If the file is missing, truncated, not HDF5 or not a box, or if a field is not what the
-        format says: shapes that do not fit the box, NaN, negative density, a mean density far
-        from 1, positions outside the box, links to other files, more data than memory.
+        If the file is missing, truncated or not a box, or if a field is not what the format says:
+        shapes that do not fit the box, NaN, negative density, a mean density far from 1, positions
+        outside the box, links to other files, more data than memory.
     """
-    with open_box_file(path) as (header, fields):
-        arrays = {name: load(stored, path) for name, stored in fields.items()}
-        sums = header.checksums
-    position, mass = (_single(arrays.get(name)) for name in ("halos/position", "halos/mass"))
-    box = Box(
-        voxel_size=header.voxel_size,
-        redshift=header.redshift,
-        cosmology=header.cosmology,
-        density=_single(arrays.get("density")),
-        halos=None if position is None or mass is None else Halos(position, mass),
-        counts=arrays.get("counts"),
-        provenance=header.provenance,
-    )
-    check_box(box, f"box file {path}")
-    if sums is not None:
-        checksums.check_datasets(sums, arrays, path)
+    with open_box(path) as store:
+        header, fields = describe(store)
+        arrays = {name: stored.load() for name, stored in fields.items()}
+        box = Box(
+            voxel_size=header.voxel_size,
+            redshift=header.redshift,
+            cosmology=header.cosmology,
+            density=_single(arrays.get("density")),
+            halos=halos_of(arrays),
+            counts=arrays.get("counts"),
+            provenance=header.provenance,
+        )
+        check_box(box, store.name)
+        store.check_values(arrays)
     return box
 
 
 @contextmanager
-def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, Any]]]:
-    """Open a box file and give its header and its datasets by name, values not yet read.
+def open_box_file(path: Path) -> Iterator[tuple[Header, dict[str, StoredArray]]]:
+    """Open a box file and give its header and its arrays by name, values not yet read.
 
     Raises
     ------
     BoxError
-        As `read_box` but for what only the values tell; also for errors of HDF5 in the block.
+        As `read_box` but for what only the values tell.
     """
-    if not (path.is_file() or (path.suffix == zarr_store.SUFFIX and path.is_dir())):
+    with open_box(path) as store:
+        yield describe(store)
+
+
+@contextmanager
+def open_box(path: Path) -> Iterator[Store]:
+    """Open the store that a box file is, or raise `BoxError`."""
+    if not path.exists():
         meant = beside(path, Path("boxes"), pattern="*.h5")
         raise BoxError(
             f"box file {path} does not exist{meant}; make one "
             "with `halopaint simulate` or `halopaint prepare`"
         )
-    if path.suffix == zarr_store.SUFFIX:
-        yield _opened_zarr(path)
-        return
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(h5py.File(path, "r"))
-            fields = _fields(file, path)
-            header = _read_header(dict(file.attrs), fields, path)
-        except UNREADABLE as error:
-            raise _unreadable(path, error) from error
-        try:
-            yield header, fields
-        except OSError as error:
-            raise _unreadable(path, error) from error
+    with open_store(path, f"box file {path}") as store:
+        yield store
+
+
+def describe(store: Store) -> tuple[Header, dict[str, StoredArray]]:
+    """Return the header of a box's store and its arrays by name, as `open_box_file`."""
+    found = {name: store.array(name, kinds) for name, kinds in _FIELDS.items()}
+    fields = {name: stored for name, stored in found.items() if stored is not None}
+    check_placed(fields, store.name)
+    with reading(store.name):
+        header = _read_header(store.attributes, fields, store.name)
+    store.check_attributes()
+    store.check_present(set(_FIELDS), fields)
+    return header, fields
 
 
 def write_box(box: Box, path: Path) -> None:
@@ -115,19 +121,14 @@ def write_box(box: Box, path: Path) -> None:
     check_box(box, f"box for {path}")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     arrays = box_arrays(box)
-    room = sum(checksums.stored_bytes(array.shape, array.dtype) for array in arrays.values())
-    with whole_file(path) as temporary, checksums.new_file(temporary, room) as file:
-        write_header(file, header, box.shape)
-        if box.halos is not None:
-            checksums.new_group(file, "halos")
+    layouts = {name: Layout(one.shape, one.dtype, packed=True) for name, one in arrays.items()}
+    with new_store(path, header_attributes(header, box.shape), layouts) as create:
         for name, array in arrays.items():
-            # A file without halos still has the two empty datasets, which cannot be chunked.
-            file.create_dataset(name, data=array, **(checksums.PACKED if array.size else {}))
-        checksums.seal(file, arrays)
+            create(name)[...] = array
 
 
-def write_header(file: Any, header: Header, shape: Shape) -> None:
-    """Write the attributes of a box of `shape` voxels to an HDF5 file or Zarr group.
+def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:
+    """Return the attributes of the file of a box of `shape` voxels, in the order they are written.
 
     Raises
     ------
@@ -138,16 +139,16 @@ def write_header(file: Any, header: Header, shape: Shape) -> None:
     if reserved:
         raise BoxError(f"box provenance may not name {sorted(reserved)}")
     sides = [length * header.voxel_size for length in shape]
-    file.attrs["format"] = FORMAT
-    file.attrs["format_version"] = FORMAT_VERSION
-    file.attrs["box_size"] = sides[0] if len(set(shape)) == 1 else sides
-    file.attrs["voxel_size"] = float(header.voxel_size)
-    file.attrs["redshift"] = float(header.redshift)
+    told = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "box_size": sides[0] if len(set(shape)) == 1 else sides,
+        "voxel_size": float(header.voxel_size),
+        "redshift": float(header.redshift),
+    }
     if header.cosmology is not None:
-        for name in _COSMOLOGY:
-            file.attrs[name] = float(getattr(header.cosmology, name))
-    for name, value in sorted(header.provenance.items()):  # same data, same bits
-        file.attrs[name] = value
+        told |= {name: float(getattr(header.cosmology, name)) for name in _COSMOLOGY}
+    return told | dict(sorted(header.provenance.items()))  # same data, same bits
 
 
 def box_name(box_id: str, seed: int) -> str:
@@ -208,76 +209,60 @@ def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
     return shipped_ones, own
 
 
-def _read_header(stored: dict[str, Any], fields: dict[str, Any], path: Path) -> Header:
-    attributes = {name: plain(value, name, path) for name, value in stored.items()}
+def _read_header(attributes: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> Header:
+    _refuse_odd(attributes, name)
     if attributes.get("format") != FORMAT:
         raise BoxError(
-            f"{path} can be read but is not a halopaint box (no format attribute); "
-            "convert it with `halopaint prepare`"
+            f"{name.removeprefix('box file ')} can be read but is not a halopaint box (no format "
+            "attribute); convert it with `halopaint prepare`"
         )
     version = attributes.get("format_version")
-    if version not in (FORMAT_VERSION, checksums.SEALED_VERSION):
+    if version not in (FORMAT_VERSION, SEALED_VERSION):
         raise BoxError(
-            f"box file {path} has format_version {version}, this halopaint reads "
-            f"{FORMAT_VERSION} and {checksums.SEALED_VERSION}; update halopaint"
+            f"{name} has format_version {version}, this halopaint reads {FORMAT_VERSION} and "
+            f"{SEALED_VERSION}; update halopaint"
         )
-    voxel_size = number(attributes, "voxel_size", path)
-    redshift = number(attributes, "redshift", path)
+    voxel_size = _number(attributes, "voxel_size", name)
+    redshift = _number(attributes, "redshift", name)
     cosmology = None
-    if any(name in attributes for name in _COSMOLOGY):
-        parameters = {name: number(attributes, name, path) for name in _COSMOLOGY}
+    if any(parameter in attributes for parameter in _COSMOLOGY):
+        parameters = {known: _number(attributes, known, name) for known in _COSMOLOGY}
         try:
             cosmology = Cosmology(**parameters)
         except BoxError as error:
-            raise BoxError(f"box file {path}: {error}") from None
+            raise BoxError(f"{name}: {error}") from None
     known = {*_GRID, *_COSMOLOGY}
-    provenance = {name: value for name, value in attributes.items() if name not in known}
-    _check_size(fields, attributes.get("box_size", np.nan), voxel_size, path)
-    sums = checksums.checked(attributes, path) if version == checksums.SEALED_VERSION else None
-    return Header(voxel_size, redshift, cosmology, provenance, sums)
+    provenance = {told: value for told, value in attributes.items() if told not in known}
+    _check_size(fields, attributes.get("box_size", np.nan), voxel_size, name)
+    return Header(voxel_size, redshift, cosmology, provenance)
 
 
-def _opened_zarr(path: Path) -> tuple[Header, dict[str, Any]]:
-    group = zarr_store.open_group(path)
-    found = {name: zarr_store.open_array(group, name, path) for name in _FIELDS}
-    fields = {name: stored for name, stored in found.items() if stored is not None}
-    try:
-        return _read_header(dict(group.attrs), fields, path), fields
-    except UNREADABLE as error:
-        raise unreadable(f"box file {path}", error) from error
+def _refuse_odd(attributes: Mapping[str, Any], name: str) -> None:
+    for told, value in attributes.items():
+        sides = told == "box_size" and isinstance(value, list | np.ndarray)
+        if sides and np.asarray(value).dtype.kind in "fiu":
+            continue
+        if not isinstance(value, str | int | float):
+            raise BoxError(f"{name}: attribute {told} is neither text nor number; remove it")
 
 
-def _fields(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
-    found = {name: dataset(file, name, path, kinds) for name, kinds in _FIELDS.items()}
-    fields = {name: stored for name, stored in found.items() if stored is not None}
-    if ("halos/position" in fields) != ("halos/mass" in fields):
-        raise BoxError(
-            f"box file {path} has only one of halos/position and halos/mass; it needs both"
-        )
-    return fields
+def _number(attributes: Mapping[str, Any], told: str, name: str) -> float:
+    value = attributes.get(told)
+    if not isinstance(value, int | float):
+        raise BoxError(f"{name}: attribute {told} is missing or not a number; add it")
+    return float(value)
 
 
-def _check_size(fields: dict[str, Any], stated: Any, voxel_size: float, path: Path) -> None:
-    for grid in (fields[name] for name in ("density", "counts") if name in fields):
+def _check_size(fields: Mapping[str, Any], stated: Any, voxel_size: float, name: str) -> None:
+    for grid in (fields[grid] for grid in ("density", "counts") if grid in fields):
         box_size = np.asarray(stated, dtype=np.float64)
-        if not np.allclose(box_size, np.array(grid.shape) * voxel_size, rtol=1e-5):
+        if not np.allclose(box_size, np.array(grid.shape[:3]) * voxel_size, rtol=1e-5):
             raise BoxError(
-                f"box file {path}: box_size {box_size.tolist()} is not shape {grid.shape} x "
-                f"voxel_size {voxel_size} Mpc/h; correct the attributes"
+                f"{name}: box_size {box_size.tolist()} is not shape {grid.shape} x voxel_size "
+                f"{voxel_size} Mpc/h; correct the attributes"
             )
 
 
 def _single(array: NDArray[Any] | None) -> NDArray[np.float32] | None:
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         return None if array is None else array.astype(np.float32, copy=False)
-
-
-def _unreadable(path: Path, error: Exception) -> BoxError:
-    return BoxError(
-        f"box file {path} cannot be read as HDF5 ({_first_line(error)}); it may be truncated "
-        "or of another kind: fetch or simulate it again"
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,7 +1,7 @@
 """`halopaint benchmark`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,13 +35,29 @@ def benchmark(
 
     check_writable(output / "benchmark.json")
     load_tensorflow()
-    from halokeras.benchmark.run import benchmark, draw, tables
+    from halokeras.benchmark.run import benchmark, draw, plan, tables
 
-    found = benchmark(
-        repeats, side or [128, 192, 256], without_onednn, lambda what: tell("Timing", what)
+    parts = plan(
+        repeats,
+        side or [128, 192, 256],
+        without_onednn,
+        lambda line: tell("Warning", line, "yellow"),
     )
-    write_text(output / "benchmark.json", json.dumps(found, indent=2) + "\n")
-    draw(found, output / "growth.png")
+    found: dict[str, Any] = {}
+    stopped = False
+    try:
+        benchmark(parts, found, lambda what: tell("Timing", what))
+    except KeyboardInterrupt:
+        stopped = True
+        done = len(found.get("done", []))
+        tell("Stopped", f"{done} of {len(parts)} parts are measured, and kept", "yellow")
+    written = [output / "benchmark.json"]
+    write_text(written[0], json.dumps(found, indent=2) + "\n")
+    if "growth" in found:
+        written.append(output / "growth.png")
+        draw(found, written[-1])
     if not as_json:
         print_tables(*tables(found))
-    wrote([output / "benchmark.json", output / "growth.png"], as_json, **found)
+    wrote(written, as_json, **found)
+    if stopped:
+        raise typer.Exit(130)

@@ -1,11 +1,12 @@
 """`halopaint doctor`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
+from halokeras.commands.options import JsonOption
 from halokeras.commands.terminal import load_tensorflow, progress
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check that halopaint works here, with a self-test of ten seconds; exit 1 if it does not.
 

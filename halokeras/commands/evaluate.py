@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Format = Literal["png", "svg", "pdf"]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: Annotated[
         str, typer.Option(metavar="ID|FILE", help="A box id, 00 to 04, or a box file, with halos.")
     ],

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from halokeras.commands.options import JsonOption, or_shipped
+from halokeras.commands.options import JsonOption
 from halokeras.commands.terminal import print_tables, progress, tell
+from halokeras.resources import or_shipped
 
 
 def inspect(

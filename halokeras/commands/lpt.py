@@ -1,19 +1,22 @@
 """`halopaint lpt`."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import JsonOption, parse_voxels
-from halokeras.commands.terminal import progress, tell, wrote
+from halokeras.commands.options import (
+    CosmologyIdOption,
+    JsonOption,
+    OverwriteOption,
+    SeedOption,
+    parse_voxels,
+    refuse,
+)
+from halokeras.commands.terminal import listening, wrote
 
-if TYPE_CHECKING:
-    from halokeras.simulation.density import LptBox
 
-
-def lpt(
+def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     voxels: Annotated[
         Any,
         typer.Option(
@@ -23,15 +26,12 @@ def lpt(
         ),
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="Box file to write.")],
-    box: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Cosmology, 00 to 04.", show_default="00"),
-    ] = None,
+    box: CosmologyIdOption = None,
     cosmology: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Another: JSON of H0, omega_m, omega_b, sigma8 and n_s."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Realisation.")] = 1,
+    seed: SeedOption = 1,
     size: Annotated[
         float | None,
         typer.Option(
@@ -52,20 +52,24 @@ def lpt(
     velocity: Annotated[
         bool, typer.Option("--velocity", help="Write the velocity of the matter too [km/s].")
     ] = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the 2LPT density of a box of any size, ready to paint."""
-    if box is not None and cosmology is not None:
-        raise typer.BadParameter("give --box or --cosmology, not both")
-    if output.suffix != ".h5":
-        raise typer.BadParameter("--output is a box file and ends in .h5")
+    refuse(
+        {
+            "give --box or --cosmology, not both": box is not None and cosmology is not None,
+            "--output is a box file and ends in .h5": output.suffix != ".h5",
+        }
+    )
     from halokeras.cosmology.cosmology import box_cosmology
     from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.simulation.density import LptBox
+    from halokeras.simulation.files import make_density_file
     from halokeras.simulation.initial_modes import modes_of_file
     from halokeras.storage.files import check_absent
 
-    check_absent(output)
+    check_absent(output, overwrite)
     named = None if cosmology else box or "00"
     wanted = LptBox(
         cosmology=load_cosmology(cosmology) if cosmology else box_cosmology(named or ""),
@@ -78,28 +82,6 @@ def lpt(
         modes_name=initial_modes.name if initial_modes else "",
         velocity=velocity,
     )
-    make_density(wanted, output)
+    with listening("initial modes") as told:
+        make_density_file(wanted, output, told, overwrite)
     wrote([output], as_json)
-
-
-def make_density(wanted: "LptBox", target: Path) -> None:
-    """Say what a density will take, make it with a progress bar and write it."""
-    from halokeras.simulation.density import check_memory, estimate, write_density
-    from halokeras.storage.files import check_writable
-
-    check_memory(wanted)
-    check_writable(target)
-    expected = estimate(wanted)
-    sides = "x".join(str(side) for side in wanted.voxels)
-    tell(
-        "Making",
-        f"{target} with {sides} voxels: about {expected.memory / 2**30:.1f} GiB of memory, "
-        f"{expected.disk / 2**30:.2f} GiB of disk and {max(1, round(expected.seconds / 60))} min",
-    )
-    with progress("initial modes") as show:
-        write_density(
-            wanted,
-            target,
-            workers=os.cpu_count() or 1,
-            progress=lambda stage, fraction: show(fraction, stage),
-        )

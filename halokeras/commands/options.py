@@ -1,11 +1,12 @@
 """Options that several commands share, and what they name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
+from halokeras.resources import can_be_seen
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
@@ -20,8 +21,13 @@ BoxOption = Annotated[
 ]
 
 
+CosmologyIdOption = Annotated[
+    str | None, typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.", show_default="00")
+]
+
+
 ModelOption = Annotated[
-    Path, typer.Option("--model", metavar="DIR", help="The saved painter's folder.")
+    Path, typer.Option("--model", metavar="DIR", help="The folder of a saved painter, or of a run.")
 ]
 
 
@@ -35,6 +41,20 @@ RunOption = Annotated[
 ]
 
 
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Realisation: of what is drawn at random.")
+]
+
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Go on though checks refuse the input.")]
+
+
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace a file that is there and is something else."),
+]
+
+
 def parse_voxels(text: str) -> tuple[int, int, int]:
     """Read 256, or 512x256x256."""
     sides = text.split("x")
@@ -44,12 +64,20 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
     return x, y, z
 
 
+def refuse(contradictions: dict[str, object]) -> None:
+    """Refuse options that do not go together: every message whose condition holds, at once."""
+    told = [message for message, holds in contradictions.items() if holds]
+    if told:
+        raise typer.BadParameter("; ".join(told))
+
+
 def load_saved(model: Path) -> "SavedPainter":
-    """Load a saved painter, or the shipped one of that name."""
+    """Load a saved painter, the one that a run keeps, or the shipped one of that name."""
     load_tensorflow()
+    from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import load_painter
 
-    return load_painter(or_shipped(model, "saved_models"))
+    return load_painter(painter_folder(model))
 
 
 def box_path(name: str) -> Path:
@@ -57,12 +85,5 @@ def box_path(name: str) -> Path:
     from halokeras.boxes.box_file import find_box
 
     path = Path(name)
-    return path if path.suffix or path.is_file() else find_box(name)
-
-
-def or_shipped(path: Path, kind: Literal["params", "saved_models", "boxes"]) -> Path:
-    """Return `path`, or where there is none the file or folder of that name that ships."""
-    from halokeras.resources import shipped
-
-    beside = shipped(kind) / path.name
-    return beside if not path.exists() and beside.exists() else path
+    is_file = can_be_seen(path) and path.is_file()
+    return path if path.suffix or is_file else find_box(name)

@@ -1,32 +1,33 @@
 """`halopaint paint`."""
 
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.lpt import make_density
 from halokeras.commands.options import (
     SHIPPED_PAINTER,
     BoxOption,
+    ForceOption,
     JsonOption,
     ModelOption,
+    OverwriteOption,
     box_path,
     load_saved,
-    or_shipped,
     parse_voxels,
+    refuse,
 )
-from halokeras.commands.terminal import print_tables, progress, tell, wrote
+from halokeras.commands.terminal import listening, print_tables, tell, wrote
 
 if TYPE_CHECKING:
-    from halokeras.painters.model_store import SavedPainter
+    from halokeras.fields.contrast import Contrast
     from halokeras.painting.inputs import Density
-    from halokeras.painting.paint import Workers
+    from halokeras.painting.request import Request
     from halokeras.storage.grid import Grid
+
+_GRID = "A density grid of your own"
+_DRAWS = "Draws and catalogues"
 
 
 class CatalogueFormat(StrEnum):
@@ -39,15 +40,16 @@ class CatalogueFormat(StrEnum):
     BIGFILE = "bigfile"
 
 
-def paint(
+class ContrastOf(StrEnum):
+    """What the values of a density are."""
+
+    DENSITY = "1+delta"
+    OVERDENSITY = "delta"
+    RHO = "rho"
+
+
+def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: BoxOption = None,
-    density: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A density grid, .npy, HDF5 or Zarr, instead."),
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
-    voxel_size: Annotated[float | None, typer.Option(help="Its voxel size [Mpc/h].")] = None,
-    redshift: Annotated[float | None, typer.Option(help="Its redshift.")] = None,
     voxels: Annotated[
         Any,
         typer.Option(
@@ -60,31 +62,81 @@ def paint(
     model: ModelOption = SHIPPED_PAINTER,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Box file to write. [default: painted/<name>.h5]"),
+        typer.Option(metavar="FILE", help="Box file to write.", show_default="painted/<name>.h5"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Realisation: of the draws, and with --voxels of the density.",
+            show_default="1",
+        ),
+    ] = None,
+    density: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A density grid, .npy, HDF5 or Zarr, instead of a box.",
+            rich_help_panel=_GRID,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Its dataset, if it is HDF5.", rich_help_panel=_GRID)
+    ] = None,
+    voxel_size: Annotated[
+        float | None, typer.Option(help="Its voxel size [Mpc/h].", rich_help_panel=_GRID)
+    ] = None,
+    redshift: Annotated[
+        float | None,
+        typer.Option(help="Its redshift, or with --voxels that.", rich_help_panel=_GRID),
+    ] = None,
+    contrast: Annotated[
+        ContrastOf | None,
+        typer.Option(
+            help="What it holds: rho/mean, an overdensity of mean 0, or any multiple of rho.",
+            show_default="1+delta",
+            rich_help_panel=_GRID,
+        ),
     ] = None,
     draw: Annotated[
-        bool, typer.Option("--draw", help="Draw whole halos instead of painting their mean.")
+        bool,
+        typer.Option(
+            "--draw",
+            help="Draw whole halos instead of painting their mean.",
+            rich_help_panel=_DRAWS,
+        ),
     ] = False,
     realizations: Annotated[
-        int, typer.Option(min=1, help="Draws to make, numbered in the names of the files.")
+        int,
+        typer.Option(
+            min=1,
+            help="Draws to make, numbered in the names of the files.",
+            rich_help_panel=_DRAWS,
+        ),
     ] = 1,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Of the draws, and with --voxels of the density.")
-    ] = 0,
     catalogue: Annotated[
-        bool, typer.Option("--catalogue", help="Write a catalogue of the drawn halos beside them.")
+        bool,
+        typer.Option(
+            "--catalogue",
+            help="Write a catalogue of the drawn halos beside them.",
+            rich_help_panel=_DRAWS,
+        ),
     ] = False,
     catalogue_format: Annotated[
-        CatalogueFormat | None, typer.Option(help="Its format.", show_default="hdf5")
+        CatalogueFormat | None,
+        typer.Option(help="Its format.", show_default="hdf5", rich_help_panel=_DRAWS),
     ] = None,
     sub_density: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="A finer density, .npy or HDF5, that tells where in its voxel a halo may lie.",
+            rich_help_panel=_DRAWS,
         ),
     ] = None,
-    sub_dataset: Annotated[str | None, typer.Option(help="Its dataset, if it is HDF5.")] = None,
+    sub_dataset: Annotated[
+        str | None, typer.Option(help="Its dataset, if it is HDF5.", rich_help_panel=_DRAWS)
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -96,212 +148,120 @@ def paint(
         bool, typer.Option("--dry-run", help="Only say what time, memory and disk it will take.")
     ] = False,
     figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
-    force: Annotated[bool, typer.Option(help="Paint though the input does not fit.")] = False,
+    force: ForceOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Paint halo counts onto a density, by default a shipped box that was never trained on."""
     grid = density is not None
-    contradictions = {
-        "give --box, --voxels or --density, not two of them": grid and (box or voxels),
-        "--dataset and --voxel-size go with --density": not grid and (dataset or voxel_size),
-        "--redshift goes with --density or --voxels": redshift is not None and not (grid or voxels),
-        "--output is a box file and ends in .h5 or .zarr": output is not None
-        and output.suffix not in (".h5", ".zarr"),
-        "--realizations and --seed go with --draw, or --seed with --voxels": not draw
-        and (realizations > 1 or (seed and not voxels)),
-        "--catalogue goes with --draw: painted means are no halos": catalogue and not draw,
-        "--catalogue-format and --sub-density go with --catalogue": not catalogue
-        and (catalogue_format or sub_density or sub_dataset),
-        "--sub-dataset goes with --sub-density": sub_dataset and not sub_density,
-        "--dry-run goes with a density that is there; make it with lpt": dry_run and voxels,
-    }
-    for message, holds in contradictions.items():
-        if holds:
-            raise typer.BadParameter(message)
-    from halokeras.painting.inputs import open_box_density, open_density, open_grid
+    refuse(
+        {
+            "give --box, --voxels or --density, not two of them": grid and (box or voxels),
+            "--dataset, --voxel-size and --contrast go with --density": not grid
+            and (dataset or voxel_size is not None or contrast),
+            "--redshift goes with --density or --voxels": redshift is not None
+            and not (grid or voxels),
+            "--density does not describe itself; give --voxel-size [Mpc/h] and --redshift": grid
+            and (voxel_size is None or redshift is None),
+            "--output is a box file and ends in .h5 or .zarr": output is not None
+            and output.suffix not in (".h5", ".zarr"),
+            "--realizations and --seed go with --draw, or --seed with --voxels": not draw
+            and (realizations > 1 or (seed is not None and not voxels)),
+            "--catalogue goes with --draw: painted means are no halos": catalogue and not draw,
+            "--catalogue-format and --sub-density go with --catalogue": not catalogue
+            and (catalogue_format or sub_density or sub_dataset),
+            "--sub-dataset goes with --sub-density": sub_dataset and not sub_density,
+            "--scheduler's workers read rho/mean; leave --contrast out": scheduler
+            and contrast not in (None, ContrastOf.DENSITY),
+        }
+    )
+    source = None if grid or voxels else box_path(box or "00")
+    saved = load_saved(model)
+    from halokeras.painters.folders import painter_folder
+    from halokeras.painting.request import (
+        Drawing,
+        GridFile,
+        Listing,
+        NamedPainter,
+        OwnDensity,
+        Request,
+        SeededDensity,
+    )
 
-    if voxels is None:
-        source = density or box_path(box or "00")
-        output = output or Path("painted") / f"{source.stem}{'_draw' if draw else ''}.h5"
+    realisation = 1 if seed is None else seed
+    given: Path | OwnDensity | SeededDensity
+    if source is not None:
+        given = source
+    elif density is not None:
+        held: Contrast = (contrast or ContrastOf.DENSITY).value
+        given = OwnDensity(GridFile(density, dataset), voxel_size, redshift, held)
     else:
-        sides = "x".join(str(side) for side in (voxels if len(set(voxels)) > 1 else voxels[:1]))
-        default = f"box{box or '00'}_seed{seed}_{sides}{'_draw' if draw else ''}.h5"
-        output = output or Path("painted") / default
-        source = output.with_name(f"{output.stem}_density.h5")
-    outputs = _numbered(output, realizations) if realizations > 1 else [output]
-    chosen = catalogue_format or CatalogueFormat.HDF5
-    suffix = f"_halos.{chosen}"
-    catalogues = [path.with_name(path.stem + suffix) for path in outputs] if catalogue else []
-    for path in (*outputs, *catalogues):
-        for read in (source, sub_density):
-            if read is not None and read.exists() and path.exists() and path.samefile(read):
+        given = SeededDensity(box or "00", realisation, voxels, redshift)
+    listing = None
+    if catalogue:
+        finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
+        listing = Listing((catalogue_format or CatalogueFormat.HDF5).value, finer)
+    request = Request(
+        density=given,
+        painter=NamedPainter(saved, painter_folder(model)),
+        output=output,
+        drawing=Drawing(realisation, realizations, listing) if draw else None,
+        figure=figure,
+        scheduler=scheduler,
+        force=force,
+        overwrite=overwrite,
+    )
+    for path in (*request.outputs, *request.catalogues):
+        for read in request.inputs:
+            if read.exists() and path.exists() and path.samefile(read):
                 raise typer.BadParameter(f"--output: {path} is the input itself")
-    saved = None
-    if voxels is not None:
-        saved = load_saved(model)
-        if draw:
-            from halokeras.painting.draws import law_of
+    if dry_run:
+        _tell_cost(request)
+    else:
+        _paint(request, as_json)
 
-            law_of(saved, model.name)  # its lack is told before a density is made
-        _density_for(saved, source, box or "00", seed, voxels, redshift, velocity=catalogue)
-    with ExitStack() as files:
-        given = files.enter_context(
-            open_box_density(source)
-            if density is None
-            else open_density(density, dataset, voxel_size, redshift)
-        )
-        finer = None
-        if catalogue:
-            from halokeras.painting.catalogue import finer_by
-            from halokeras.painting.catalogue_formats import check_format
 
-            check_format(chosen)
-            if sub_density is not None:
-                finer = files.enter_context(open_grid(sub_density, sub_dataset, "--sub-dataset"))
-                finer_by(finer, given.shape)  # refused now rather than after the painting
-        saved = saved or load_saved(model)
-        if dry_run:
-            _tell_cost(given, saved, output, realizations if draw else None)
-            return
-        start = time.perf_counter()
-        try:
-            held_as = "density" if density is None else dataset
-            with _workers(scheduler, source, held_as, model, saved) as workers:
-                _paint_files(
-                    given, saved, model.name, outputs, seed if draw else None, force, workers
-                )
-        except KeyboardInterrupt:
-            _tell_how_to_go_on(outputs[0])
-            raise typer.Exit(130) from None
-        seconds = time.perf_counter() - start
-        for drawn, target in zip(outputs, catalogues, strict=False):
-            _place_halos(drawn, target, chosen, saved, given, finer)
-        from halokeras.evaluation.summary import summarize
+def _paint(request: "Request", as_json: bool) -> None:
+    """Paint, and show what was painted."""
+    from halokeras.evaluation.summary import painted_figure, summarize
+    from halokeras.painting.files import paint_files, unfinished
+    from halokeras.storage.figure_file import save_figure
 
-        written = [*outputs, *catalogues]
+    shown: dict[str, Any] = {}
+    source = request.density if isinstance(request.density, Path) else None
+
+    def look(given: "Density", counts: "Grid", seconds: float) -> None:
+        shown["seconds"] = seconds
         if not as_json:
-            reference = source if density is None else None
-            print_tables(*summarize(given, outputs[0], reference, saved, seconds))
-        if figure:
-            from halokeras.evaluation.summary import draw_painted
+            shown["tables"] = summarize(given, counts, source, request.painter, seconds)
+        if request.picture is not None:
+            drawn = request.drawing is not None
+            shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
 
-            reference = source if density is None else None
-            written.append(outputs[0].with_suffix(".png"))
-            draw_painted(given, outputs[0], reference, saved, written[-1])
-        wrote(written, as_json, seconds=seconds, model_hash=saved.hash)
-
-
-def _density_for(
-    saved: "SavedPainter",
-    target: Path,
-    box_id: str,
-    seed: int,
-    voxels: tuple[int, int, int],
-    redshift: float | None,
-    velocity: bool,
-) -> None:
-    """Make a density as a painter knows them, but perhaps for the redshift."""
-    from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.simulation.density import LptBox
-
-    learned = saved.provenance
-    make_density(
-        LptBox(
-            cosmology=box_cosmology(box_id),
-            seed=seed,
-            voxels=voxels,
-            voxel_size=learned.voxel_size,
-            redshift=learned.redshift if redshift is None else redshift,
-            box_id=box_id,
-            velocity=velocity,
-        ),
-        target,
-    )
+    try:
+        with listening("painting") as told:
+            written = paint_files(request, look, told)
+    except KeyboardInterrupt:
+        part = unfinished(request)
+        kept = f"what is painted is kept in {part}; the same command goes on with it"
+        tell("Interrupted", kept if part else "nothing was painted yet", "yellow")
+        raise typer.Exit(130) from None
+    if request.picture is not None:
+        save_figure(shown["figure"], request.picture)
+        written.append(request.picture)
+    if not as_json:
+        print_tables(*shown["tables"])
+    wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
 
 
-def _paint_files(
-    given: "Density",
-    saved: "SavedPainter",
-    model: str,
-    outputs: list[Path],
-    seed: int | None,
-    force: bool,
-    workers: "Workers | None",
-) -> None:
-    """Paint, or draw if there is a seed, after saying how the input differs from the training."""
-    from halokeras.painting.check import check_input
-    from halokeras.painting.draws import draw_files
-    from halokeras.painting.paint import paint_file
-
-    for warning in check_input(saved.provenance, given, force):
-        tell("Warning", warning, "yellow")
-    with progress("painting") as show:
-        if seed is None:
-            paint_file(given, saved, model, outputs[0], show, workers)
-        else:
-            draw_files(given, saved, model, outputs, seed, show, workers)
-
-
-def _place_halos(
-    drawn: Path,
-    target: Path,
-    format: CatalogueFormat,
-    saved: "SavedPainter",
-    given: "Density",
-    finer: "Grid | None",
-) -> None:
-    """Write the catalogue of a draw."""
-    from halokeras.painting.catalogue import write_catalogue
-
-    with progress("placing halos") as show:
-        write_catalogue(
-            drawn, target, format, saved.provenance.selection, finer, given.velocity, show
-        )
-
-
-@contextmanager
-def _workers(
-    scheduler: str | None, density: Path, dataset: str | None, model: Path, saved: "SavedPainter"
-) -> "Iterator[Workers | None]":
-    """Connect to the Dask workers that paint, if a scheduler is named."""
-    if scheduler is None:
-        yield None
-        return
-    from halokeras.painting.cluster import Cluster, connected
-
-    folder = or_shipped(model, "saved_models").resolve()
-    with connected(scheduler) as client:
-        yield Cluster(client, density.resolve(), dataset, folder, saved.hash)
-
-
-def _tell_cost(
-    given: "Density", saved: "SavedPainter", output: Path, realizations: int | None
-) -> None:
+def _tell_cost(request: "Request") -> None:
     """Say what painting, or drawing some realisations, will take."""
-    from halokeras.painting.estimate import estimate
+    from halokeras.painting.files import cost
 
-    files, size = (1, 4) if realizations is None else (realizations, 2)
-    cost = estimate(given, saved.painter, output, files, size)
-    voxels = " x ".join(str(side) for side in given.shape)
+    shape, expected = cost(request)
+    voxels = " x ".join(str(side) for side in shape)
     typer.echo(
-        f"{voxels} voxels: about {cost.seconds:,.0f} s on this machine, "
-        f"{cost.memory / 2**30:.1f} GiB of memory, {cost.disk / 2**30:.2f} GiB of disk "
-        f"({cost.disk_free / 2**30:,.1f} GiB are free)"
+        f"{voxels} voxels: about {expected.seconds:,.0f} s on this machine, "
+        f"{expected.memory / 2**30:.1f} GiB of memory, {expected.disk / 2**30:.2f} GiB of disk "
+        f"({expected.disk_free / 2**30:,.1f} GiB are free)"
     )
-
-
-def _tell_how_to_go_on(output: Path) -> None:
-    from halokeras.painting.partial import partial_paths
-
-    part, journal = partial_paths(output)
-    kept = f"what is painted is kept in {part}; the same command goes on with it"
-    tell("Interrupted", kept if journal.exists() else "nothing was painted yet", "yellow")
-
-
-def _numbered(output: Path, count: int) -> list[Path]:
-    """Name the files of several draws after `output`: box_0.h5, box_1.h5, ..."""
-    width = len(str(count - 1))
-    return [
-        output.with_name(f"{output.stem}_{number:0{width}}{output.suffix}")
-        for number in range(count)
-    ]

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from halokeras.commands.options import JsonOption
-from halokeras.commands.prepare_catalogue import catalogue
-from halokeras.commands.preparing import (
+from halokeras.commands.help import PlainHelp
+from halokeras.commands.options import ForceOption, JsonOption, OverwriteOption
+from halokeras.commands.prepare_catalogue import EXAMPLES, catalogue
+from halokeras.commands.prepare_options import (
     AxesOption,
     CosmologyOption,
-    ForceOption,
     HostsOption,
     OutputOption,
     SeedOption,
@@ -19,8 +19,8 @@ from halokeras.commands.preparing import (
     VoxelSizeOption,
     VoxelsOption,
     cosmology_of,
-    finish,
-    target_of,
+    make,
+    wanted,
 )
 from halokeras.commands.terminal import tell
 
@@ -48,8 +48,8 @@ class Centre(StrEnum):
     HALO = "x_com"
 
 
-@prepare.command("abacus-cosmos")
-def abacus_cosmos(
+@prepare.command("abacus-cosmos", cls=PlainHelp)
+def abacus_cosmos(  # noqa: PLR0913  (Typer reads one parameter an option)
     directory: Annotated[Path, typer.Argument(help="Folder of the set or of one simulation.")],
     box: Annotated[str | None, typer.Option(metavar="ID", help="Simulation, 00 to 04.")] = None,
     phase: Annotated[int | None, typer.Option(min=0, help="Phase of 00, 0 to 15.")] = None,
@@ -65,15 +65,27 @@ def abacus_cosmos(
     hosts_only: HostsOption = False,
     voxels: VoxelsOption = None,
     voxel_size: VoxelSizeOption = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = 1,
     axes: AxesOption = None,
     shift: ShiftOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """AbacusCosmos: Rockstar or friends-of-friends halos, 2LPT of zeldovich-PLT's files."""
-    target = target_of(output, f"abacus_cosmos_{box or directory.resolve().name}", phase)
+    name = f"abacus_cosmos_{box or directory.resolve().name}"
+    asked = wanted(
+        name if phase is None else f"{name}-{phase}",
+        output=output,
+        voxels=voxels,
+        voxel_size=voxel_size,
+        seed=seed,
+        axes=axes,
+        shift=shift,
+        force=force,
+        overwrite=overwrite,
+    )
     from halokeras.sources.abacus_cosmos.read import read
 
     source = read(
@@ -86,11 +98,11 @@ def abacus_cosmos(
         hosts_only=hosts_only,
         initial_conditions=initial_conditions,
     )
-    finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
+    make(source, asked, as_json)
 
 
-@prepare.command("abacus-summit")
-def abacus_summit(
+@prepare.command("abacus-summit", cls=PlainHelp)
+def abacus_summit(  # noqa: PLR0913  (Typer reads one parameter an option)
     directory: Annotated[Path, typer.Argument(help="Folder of one simulation.")],
     redshift: Annotated[
         float | None, typer.Option(min=0, help="Of the halos, where there are several.")
@@ -112,17 +124,28 @@ def abacus_summit(
     cosmology: CosmologyOption = None,
     voxels: VoxelsOption = None,
     voxel_size: VoxelSizeOption = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = 1,
     axes: AxesOption = None,
     shift: ShiftOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """AbacusSummit: CompaSO halos, 2LPT of its initial conditions; needs the extra abacus."""
     if density is MatterOf.NBODY and voxels is None:
         raise typer.BadParameter("--density nbody needs --voxels")
-    target = target_of(output, directory.resolve().name)
+    asked = wanted(
+        directory.resolve().name,
+        output=output,
+        voxels=voxels,
+        voxel_size=voxel_size,
+        seed=seed,
+        axes=axes,
+        shift=shift,
+        force=force,
+        overwrite=overwrite,
+    )
     from halokeras.sources.abacus_summit.read import read
 
     tell("Reading", str(directory))
@@ -137,11 +160,11 @@ def abacus_summit(
         voxels=voxels if density is MatterOf.NBODY else None,
         cosmology=cosmology_of(None, cosmology),
     )
-    finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
+    make(source, asked, as_json)
 
 
-@prepare.command("counts")
-def counts(
+@prepare.command("counts", cls=PlainHelp)
+def counts(  # noqa: PLR0913  (Typer reads one parameter an option)
     particle_counts: Annotated[Path, typer.Argument(help="Particles per voxel, .npy.")],
     halo_counts: Annotated[Path, typer.Argument(help="Halos per voxel, .npy.")],
     voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")],
@@ -155,10 +178,18 @@ def counts(
     shift: ShiftOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Grids of counts of particles and of halos, as the published reproduction has them."""
-    target = target_of(output, halo_counts.stem)
+    asked = wanted(
+        halo_counts.stem,
+        output=output,
+        axes=axes,
+        shift=shift,
+        force=force,
+        overwrite=overwrite,
+    )
     from halokeras.sources.count_pairs import read_count_pair
 
     source = read_count_pair(
@@ -169,7 +200,7 @@ def counts(
         cosmology=cosmology_of(box, cosmology),
         density_scheme=density_scheme,
     )
-    finish(source, target, None, None, 0, axes, shift, force, as_json)
+    make(source, asked, as_json)
 
 
-prepare.command("catalogue")(catalogue)
+prepare.command("catalogue", cls=PlainHelp, epilog="\n\n".join(["Examples:", *EXAMPLES]))(catalogue)

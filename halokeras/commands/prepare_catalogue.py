@@ -1,16 +1,15 @@
 """`halopaint prepare catalogue`: any halo catalogue, with a density from elsewhere."""
 
-import os
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.options import JsonOption
-from halokeras.commands.preparing import (
+from halokeras.commands.options import ForceOption, JsonOption, OverwriteOption, refuse
+from halokeras.commands.prepare_options import (
     AxesOption,
     CosmologyOption,
-    ForceOption,
     HostsOption,
     OutputOption,
     SeedOption,
@@ -18,15 +17,44 @@ from halokeras.commands.preparing import (
     VoxelSizeOption,
     VoxelsOption,
     cosmology_of,
-    finish,
-    target_of,
+    make,
+    wanted,
 )
-from halokeras.commands.terminal import tell
+from halokeras.commands.terminal import listening
 
-_PLAIN_GRID = ("1+delta", "centres", "xyz")
+if TYPE_CHECKING:
+    from halokeras.sources.catalogue.source import Matter
+
+EXAMPLES = [
+    "halopaint prepare catalogue halos.hdf5 --density rho.npy --box-size 500 --redshift 0.3",
+    "halopaint prepare catalogue out_0.list --particles snapshot/ --voxel-size 4",
+    "halopaint prepare catalogue halos.fits --initial-modes delta.npy --cosmology my.json",
+]
+"""Examples that its help shows."""
+
+_DENSITY = "The density: one of these"
+_GRID = "What a --density grid holds"
+_HALOS = "The halo table"
+_UNITS = "Units and coordinates, of halos and particles"
+_ABOUT = "What no file tells"
 
 
-def catalogue(
+class ContrastOf(StrEnum):
+    """What the values of a density are."""
+
+    DENSITY = "1+delta"
+    OVERDENSITY = "delta"
+    RHO = "rho"
+
+
+class GridPoint(StrEnum):
+    """Where the values of a grid lie."""
+
+    CENTRES = "centres"
+    CORNERS = "corners"
+
+
+def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     halos: Annotated[
         Path,
         typer.Argument(
@@ -34,161 +62,206 @@ def catalogue(
         ),
     ],
     density: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Density grid: .npy, HDF5 or Zarr; or")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Density grid: .npy, HDF5 or Zarr; or", rich_help_panel=_DENSITY
+        ),
     ] = None,
     particles: Annotated[
         Path | None,
-        typer.Option(metavar="FILE|DIR", help="particles of a snapshot or table; or"),
+        typer.Option(
+            metavar="FILE|DIR",
+            help="particles of a snapshot or table; or",
+            rich_help_panel=_DENSITY,
+        ),
     ] = None,
     initial_modes: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="linear overdensity at the redshift, .npy; or"),
+        typer.Option(
+            metavar="FILE",
+            help="linear overdensity at the redshift, .npy; or",
+            rich_help_panel=_DENSITY,
+        ),
     ] = None,
     our_seed: Annotated[
         int | None,
-        typer.Option(min=0, help="seed of a simulation begun on halopaint's own modes."),
+        typer.Option(
+            min=0,
+            help="seed of a simulation begun on halopaint's own modes.",
+            rich_help_panel=_DENSITY,
+        ),
     ] = None,
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Group, dataset or array of the halos.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Group, dataset or array of the halos.", rich_help_panel=_HALOS
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
             "--columns",
             metavar="MEANING=NAME",
-            help="A column that is not guessed right: position, mass, particles, id or parent.",
+            help="A column that is not guessed right: position, mass, id, parent, velocity ...",
+            rich_help_panel=_HALOS,
         ),
     ] = None,
-    length_unit: Annotated[str, typer.Option(help="Mpc/h, kpc/h, Mpc or kpc.")] = "Mpc/h",
-    mass_unit: Annotated[str, typer.Option(help="Msun/h, Msun or 1e10 of them.")] = "Msun/h",
+    length_unit: Annotated[
+        str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.", rich_help_panel=_UNITS)
+    ] = "Mpc/h",
+    mass_unit: Annotated[
+        str,
+        typer.Option(help="Msun/h, Msun, 1e10 or log10 of them.", rich_help_panel=_UNITS),
+    ] = "Msun/h",
     hubble: Annotated[
-        float | None, typer.Option(min=0, help="H0 / 100, for units without 1/h.")
+        float | None,
+        typer.Option(min=0, help="H0 / 100, for units without 1/h.", rich_help_panel=_UNITS),
     ] = None,
     origin: Annotated[
-        str, typer.Option(help="Of positions: corner, centre or the corner's x,y,z.")
+        str,
+        typer.Option(
+            help="Of positions: corner, centre or the corner's x,y,z.", rich_help_panel=_UNITS
+        ),
     ] = "corner",
     box_size: Annotated[
-        float | None, typer.Option(min=0, help="Side [Mpc/h], if no file tells it.")
+        float | None,
+        typer.Option(min=0, help="Side [Mpc/h], if no file tells it.", rich_help_panel=_UNITS),
     ] = None,
-    redshift: Annotated[float | None, typer.Option(min=0, help="If no file tells it.")] = None,
+    redshift: Annotated[
+        float | None, typer.Option(min=0, help="If no file tells it.", rich_help_panel=_ABOUT)
+    ] = None,
     particle_mass: Annotated[
-        float | None, typer.Option(min=0, help="[Msun/h], where halos have particle numbers only.")
+        float | None,
+        typer.Option(
+            min=0, help="[Msun/h], where halos have particle numbers only.", rich_help_panel=_HALOS
+        ),
     ] = None,
     hosts_only: HostsOption = False,
     drop_invalid: Annotated[
-        bool, typer.Option("--drop-invalid", help="Leave out rows that are no halos.")
+        bool,
+        typer.Option(
+            "--drop-invalid", help="Leave out rows that are no halos.", rich_help_panel=_HALOS
+        ),
     ] = False,
-    halo_finder: Annotated[str | None, typer.Option(help="For the provenance.")] = None,
-    mass_definition: Annotated[
-        str | None, typer.Option(help="For the provenance and the mass function: fof, 200b ...")
+    halo_finder: Annotated[
+        str | None, typer.Option(help="For the provenance.", rich_help_panel=_ABOUT)
     ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Of --density, in HDF5 or Zarr.")] = None,
+    mass_definition: Annotated[
+        str | None,
+        typer.Option(
+            help="For the provenance and the mass function: fof, 200b ...", rich_help_panel=_ABOUT
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Of --density, in HDF5 or Zarr.", rich_help_panel=_GRID)
+    ] = None,
     contrast: Annotated[
-        str, typer.Option(help="What --density holds: delta, 1+delta or rho.")
-    ] = "1+delta",
+        ContrastOf,
+        typer.Option(
+            help="rho/mean, an overdensity of mean 0, or any multiple of rho.",
+            rich_help_panel=_GRID,
+        ),
+    ] = ContrastOf.DENSITY,
     grid_points: Annotated[
-        str, typer.Option(help="Where its values lie: centres or corners of voxels.")
-    ] = "centres",
-    grid_axes: Annotated[str, typer.Option(help="Order of its axes: xyz, or zyx ...")] = "xyz",
+        GridPoint, typer.Option(help="Where in voxels its values lie.", rich_help_panel=_GRID)
+    ] = GridPoint.CENTRES,
+    grid_axes: Annotated[
+        str, typer.Option(help="Order of its axes: xyz, or zyx ...", rich_help_panel=_GRID)
+    ] = "xyz",
     particles_table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Group of --particles.")
+        str | None,
+        typer.Option(metavar="NAME", help="Group of --particles.", rich_help_panel=_DENSITY),
     ] = None,
     density_scheme: Annotated[
         str | None,
         typer.Option(
-            help="What moved the matter of --density or --particles: 2lpt, zeldovich, nbody."
+            help="What moved the matter of --density or --particles: 2lpt, zeldovich, nbody.",
+            rich_help_panel=_ABOUT,
         ),
     ] = None,
-    box: Annotated[str | None, typer.Option(metavar="ID", help="Cosmology, 00 to 04.")] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="ID", help="Cosmology, 00 to 04.", rich_help_panel=_ABOUT)
+    ] = None,
     cosmology: CosmologyOption = None,
     voxels: VoxelsOption = None,
     voxel_size: VoxelSizeOption = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = 1,
     axes: AxesOption = None,
     shift: ShiftOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Any halo catalogue, with a density from a grid, particles, initial modes or a seed."""
     given = [density, particles, initial_modes, our_seed]
-    if sum(one is not None for one in given) != 1:
-        raise typer.BadParameter(
-            "give one of --density, --particles, --initial-modes and --our-seed"
-        )
-    if density is None and (dataset or (contrast, grid_points, grid_axes) != _PLAIN_GRID):
-        raise typer.BadParameter(
-            "--dataset, --contrast, --grid-points and --grid-axes go with --density"
-        )
-    if particles_table is not None and particles is None:
-        raise typer.BadParameter("--particles-table goes with --particles")
-    if density_scheme is not None and density is None and particles is None:
-        raise typer.BadParameter("--density-scheme goes with --density or --particles")
+    plain = (contrast, grid_points, grid_axes) == (ContrastOf.DENSITY, GridPoint.CENTRES, "xyz")
+    refuse(
+        {
+            "give one of --density, --particles, --initial-modes and --our-seed": sum(
+                one is not None for one in given
+            )
+            != 1,
+            "--dataset, --contrast, --grid-points and --grid-axes go with --density": density
+            is None
+            and (dataset or not plain),
+            "--particles-table goes with --particles": particles_table is not None
+            and particles is None,
+            "--density-scheme goes with --density or --particles": density_scheme is not None
+            and density is None
+            and particles is None,
+        }
+    )
     corner = _origin(origin)
-    target = target_of(output, halos.stem)
-    from halokeras.simulation.initial_modes import modes_of_file
-    from halokeras.sources.catalogue.columns import parse_columns
-    from halokeras.sources.catalogue.density_grid import DensityGrid, read_density
-    from halokeras.sources.catalogue.joined import join
-    from halokeras.sources.catalogue.particles import ParticleDensity, read_particles
-    from halokeras.sources.catalogue.read import read_halos
-    from halokeras.sources.prepare import voxels_across
+    asked = wanted(
+        halos.stem,
+        output=output,
+        voxels=voxels,
+        voxel_size=voxel_size,
+        seed=seed,
+        axes=axes,
+        shift=shift,
+        force=force,
+        overwrite=overwrite,
+    )
+    from halokeras.sources.catalogue import source
 
-    tell("Reading", str(halos))
-    read = read_halos(
-        halos,
-        part=table,
-        columns=parse_columns(columns or []),
-        length_unit=length_unit,
-        mass_unit=mass_unit,
-        hubble=hubble,
-        origin=corner,
-        box_size=box_size,
-        particle_mass=particle_mass,
-        hosts_only=hosts_only,
-        drop_invalid=drop_invalid,
-    )
-    side = box_size or read.box_size
-    scheme = density_scheme or "unknown"
-    grid: DensityGrid | ParticleDensity | None = None
-    made_of: dict[str, str | int | float] = {}
+    matter: Matter
     if density is not None:
-        tell("Reading", str(density))
-        grid = read_density(
-            density,
-            dataset,
-            contrast=cast(Any, contrast),
-            grid_points=cast(Any, grid_points),
-            axes=grid_axes,
-        )
-        made_of = {"density_file": density.name, "density_scheme": scheme}
+        matter = source.GridDensity(density, dataset, contrast.value, grid_points.value, grid_axes)
     elif particles is not None:
-        tell("Reading", str(particles))
-        grid = read_particles(
-            particles,
-            voxels_across(side, voxels, voxel_size, str(halos)),
-            part=particles_table,
-            length_unit=length_unit,
-            hubble=hubble,
-            origin=corner,
-            box_size=side,
-            workers=os.cpu_count() or 1,
-        )
-        made_of = {"density_file": particles.name, "density_scheme": scheme}
+        matter = source.ParticleFiles(particles, particles_table)
     elif initial_modes is not None:
-        made_of = {"initial_modes": initial_modes.name}
-    named = {"halo_finder": halo_finder, "mass_definition": mass_definition, "box_id": box}
-    source = join(
-        read,
-        name=str(halos),
-        redshift=redshift,
-        cosmology=cosmology_of(box, cosmology),
-        grid=grid,
-        initial_modes=modes_of_file(initial_modes) if initial_modes else None,
-        own_seed=our_seed,
-        provenance={**made_of, **{key: value for key, value in named.items() if value}},
-    )
-    finish(source, target, voxels, voxel_size, seed, axes, shift, force, as_json)
+        matter = source.ModesFile(initial_modes)
+    else:
+        assert our_seed is not None  # one of the four is given
+        matter = source.OwnSeed(our_seed)
+    with listening("reading") as told:
+        read = source.read_catalogue(
+            source.HaloTableFile(
+                halos,
+                table,
+                tuple(columns or ()),
+                mass_unit,
+                particle_mass,
+                hosts_only,
+                drop_invalid,
+            ),
+            matter,
+            source.Coordinates(length_unit, hubble, corner, box_size),
+            source.About(
+                redshift,
+                cosmology_of(box, cosmology),
+                box,
+                halo_finder,
+                mass_definition,
+                density_scheme,
+            ),
+            voxels,
+            voxel_size,
+            told,
+        )
+    make(read, asked, as_json)
 
 
 def _origin(text: str) -> Any:

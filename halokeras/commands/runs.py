@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from halokeras.commands.options import JsonOption
 from halokeras.commands.terminal import print_tables, tell
 from halokeras.errors import HalopaintError, RunError
+from halokeras.readable import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +36,7 @@ def runs(
         Path | None,
         typer.Option(metavar="FILE", help="Draw their curves: a .png, .svg or .pdf to write."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the curves.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List training runs, or compare some: params that differ, scores and curves.
 
@@ -129,7 +131,7 @@ def _table(records: "list[RunRecord]", names: list[str] | None = None) -> "Table
             f"{run.done}/{run.total}",
             f"{best.validated.score:.4f}" if best and best.validated else "-",
             str(best.step) if best else "-",
-            _duration(run.seconds),
+            duration(run.seconds),
             _date(run.started),
             _date(run.updated),
         )
@@ -148,23 +150,23 @@ def _params_table(differing: dict[str, dict[str, Any]], names: list[str]) -> "Ta
 
 
 def _spectra_tables(records: "dict[str, RunRecord]") -> "list[Table]":
-    """Show T and r of each run's best painter, where the bins of k are known and the same."""
+    """Show T and r of each run's best painter, where its bins of k are known."""
     best = {
         name: run.best.validated
         for name, run in records.items()
         if run.best is not None and run.best.validated is not None and run.best.validated.k
     }
-    bins = list(dict.fromkeys(held.k for held in best.values()))
-    if len(bins) != 1:
-        return []
     from rich.text import Text
 
     tables = []
-    for letter, attribute in (("T", "transfer_function"), ("r", "cross_correlation")):
-        table = _new_table(f"{letter} at k [h/Mpc]", *(f"{k:.2f}" for k in bins[0]))
-        for name, held in best.items():
-            table.add_row(Text(name), *(f"{value:.3f}" for value in getattr(held, attribute)))
-        tables.append(table)
+    for k in dict.fromkeys(held.k for held in best.values()):  # one set of bins after the other
+        for letter, attribute in (("T", "transfer_function"), ("r", "cross_correlation")):
+            table = _new_table(f"{letter} at k [h/Mpc]", *(f"{each:.2f}" for each in k))
+            for name, held in best.items():
+                if held.k == k:
+                    values = getattr(held, attribute)
+                    table.add_row(Text(name), *(f"{value:.3f}" for value in values))
+            tables.append(table)
     return tables
 
 
@@ -181,13 +183,6 @@ def _new_table(first: str, *others: str) -> "Table":
 
 def _date(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min"
-    return f"{minutes} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def _print_json(value: Any) -> None:

@@ -1,95 +1,47 @@
 """`halopaint simulate`."""
 
-import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from halokeras.commands.options import JsonOption, or_shipped
-from halokeras.commands.terminal import progress, tell, wrote
-from halokeras.errors import BoxError
+from halokeras.commands.options import CosmologyIdOption, JsonOption, OverwriteOption, refuse
+from halokeras.commands.terminal import listening, wrote
+from halokeras.resources import or_shipped
 
 
-def simulate(
-    box: Annotated[str | None, typer.Option(metavar="ID", help="Cosmology, 00 to 04.")] = None,
+def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
+    box: CosmologyIdOption = None,
     params: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Make the missing ones of the boxes this file names."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Realisation.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Realisation.", show_default="1")] = None,
     size: Annotated[float, typer.Option(min=0, help="Side of the box [Mpc/h].")] = 256,
     particles: Annotated[int, typer.Option(min=2, help="Particles along a side.")] = 256,
+    voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")] = 4,
+    redshift: Annotated[float, typer.Option(min=0, help="Redshift.")] = 0.3,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Box file. [default: boxes/box<ID>_seed<SEED>.h5]"),
+        typer.Option(
+            metavar="FILE", help="Box file to write.", show_default="boxes/box<ID>_seed<SEED>.h5"
+        ),
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
-    if (box is None) == (params is None):
-        raise typer.BadParameter("give either --box or --params")
-    from halokeras.boxes.box_file import box_name
-    from halokeras.cosmology.cosmology import box_cosmology
+    refuse({"give either --box or --params": (box is None) == (params is None)})
     from halokeras.params import load_params
-    from halokeras.storage.files import check_absent
+    from halokeras.simulation.files import Simulation, simulate_file, simulate_missing
 
-    made = []
-    if box is not None:
-        box_cosmology(box)  # an unknown id is told before any estimate
-        target = output or Path("boxes") / box_name(box, seed)
-        check_absent(target)
-        _simulate(target, box_id=box, seed=seed, size=size, particles=particles)
-        made.append(target)
-    if params is not None:
-        wanted = load_params(or_shipped(params, "params")).box
-        for named in (*wanted.train, *wanted.validate_on):
-            if (
-                named.id is not None
-                and named.seed is not None
-                and _is_missing(named.id, named.seed)
-            ):
-                target = Path("boxes") / box_name(named.id, named.seed)
-                _simulate(
-                    target,
-                    box_id=named.id,
-                    seed=named.seed,
-                    size=wanted.size,
-                    particles=wanted.particles,
-                    redshift=wanted.redshift,
-                )
-                made.append(target)
+    with listening("initial conditions") as told:
+        if params is not None:
+            made = simulate_missing(load_params(or_shipped(params, "params")).box, told)
+        else:
+            wanted = Simulation(
+                box or "00", 1 if seed is None else seed, size, particles, voxel_size, redshift
+            )
+            made = [output or wanted.path]
+            simulate_file(wanted, made[0], told, overwrite)
     wrote(made, as_json)
-
-
-def _is_missing(box_id: str, seed: int) -> bool:
-    from halokeras.boxes.box_file import find_box
-
-    try:
-        tell("Found", str(find_box(box_id, seed)))
-    except BoxError:
-        return True
-    return False
-
-
-def _simulate(target: Path, *, particles: int, **of_the_box: Any) -> None:
-    """Say what the simulation will take, run it with a progress bar and write the box."""
-    from halokeras.boxes.box_file import write_box
-    from halokeras.simulation.simulate import estimate, simulate
-    from halokeras.storage.files import check_writable
-
-    check_writable(target)
-    expected = estimate(particles)
-    tell(
-        "Simulating",
-        f"{target} with {particles}^3 particles: about {expected.memory / 2**30:.1f} GiB of memory "
-        f"and {max(1, round(expected.seconds / 60))} min on one core",
-    )
-    with progress("initial conditions") as show:
-        box = simulate(
-            particles=particles,
-            workers=os.cpu_count() or 1,
-            progress=lambda stage, fraction: show(fraction, stage),
-            **of_the_box,
-        )
-    write_box(box, target)

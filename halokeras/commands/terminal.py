@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 from rich.console import Console
 
+from halokeras import environment
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from halokeras.listener import Listener
 
 
 class Verbosity(IntEnum):
@@ -59,19 +63,25 @@ def progress(task: str) -> Iterator[Show]:
         yield show
 
 
+@contextmanager
+def listening(task: str) -> Iterator["Listener"]:
+    """Show on stderr what work on files tells while the block runs."""
+    from halokeras.listener import Listener
+
+    with progress(task) as show:
+        yield Listener(
+            progress=lambda stage, fraction: show(fraction, stage),
+            announce=tell,
+            warn=lambda message: tell("Warning", message, "yellow"),
+        )
+
+
 def load_tensorflow() -> None:
-    """Import TensorFlow without what it says on stderr, which no setting of its own silences."""
+    """Import TensorFlow, with what it says of itself only if everything is said."""
     if _State.verbosity is Verbosity.VERBOSE:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stderr = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
+    else:
+        environment.load_tensorflow()
 
 
 def print_tables(*tables: "RenderableType") -> None:

@@ -1,17 +1,19 @@
 """`halopaint train` and `halopaint resume`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from halokeras.commands.options import JsonOption, RunOption, or_shipped
+from halokeras.commands.options import JsonOption, RunOption
 from halokeras.commands.terminal import Verbosity, load_tensorflow, tell, verbosity, wrote
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
-    from halokeras.training.run import Report
+    from halokeras.training.callback import Callback
+    from halokeras.training.run_folder import RunRecord
 
 
 def train(
@@ -37,32 +39,63 @@ def train(
     from halokeras.params import load_params
 
     checked = load_params(or_shipped(params, "params"))
-    load_tensorflow()
+    _announce_tensorflow()
     from halokeras.training.run import train
 
     _train(
-        lambda report: train(checked, run, report, movie=movie, tensorboard=tensorboard), as_json
+        lambda callbacks: train(checked, run, callbacks, movie=movie, tensorboard=tensorboard),
+        as_json,
     )
 
 
 def resume(run: RunOption = None, as_json: JsonOption = False) -> None:
     """Go on with a run, by default the newest unfinished one."""
-    load_tensorflow()
+    from halokeras.training.run_folder import unfinished_run
+
+    folder = unfinished_run(run, Path("runs"))
+    _announce_tensorflow()
     from halokeras.training.run import resume
 
-    _train(lambda report: resume(run, report), as_json)
+    _train(lambda callbacks: resume(folder, callbacks), as_json)
 
 
-def _train(start: "Callable[[Report], Path]", as_json: bool) -> None:
-    """Show a run while it trains, and name the painter it made."""
+def _announce_tensorflow() -> None:
+    tell("Loading", "TensorFlow, which takes some seconds; Ctrl-C later saves and stops")
+    load_tensorflow()
+
+
+def _train(start: "Callable[[Sequence[Callback]], Path]", as_json: bool) -> None:
+    """Show a run while it trains; then tell its painter, its score and the next command."""
     from halokeras.training.display import TrainingDisplay
     from halokeras.training.run import Interrupted
+    from halokeras.training.run_folder import read_run
 
     try:
         console = Console(stderr=True, quiet=verbosity() is Verbosity.QUIET)
         with TrainingDisplay(console) as display:
-            painter = start(display.report)
+            painter = start([display])
     except Interrupted as error:
         tell("Interrupted", str(error), "yellow")
         raise typer.Exit(130) from error
-    wrote([painter], as_json)
+    record = read_run(painter.parent)
+    score = _score(record)
+    wrote([painter] if score else [], as_json, **score)
+    if score:
+        tell(
+            "Score",
+            f"{score['score']:.4f} at step {score['step']}, on boxes held out of the training: "
+            "the mean over k of |ln T| + 1 - r, plus |ln| of painted over true halos; 0 is perfect",
+        )
+        box = record.params.box.validate_on[0]
+        told = f"halopaint evaluate --box {box.path or box.id} --model {record.folder}"
+        tell("Next", f"{told} scores it in full")
+    else:
+        tell("Warning", "no painter was kept: none painted a halo; see the run's curves", "yellow")
+
+
+def _score(record: "RunRecord") -> dict[str, Any]:
+    """Return how the painter that a run keeps did on held-out boxes, and at which step."""
+    row = record.kept
+    if row is None or row.validated is None:
+        return {}
+    return {"score": row.validated.score, "step": row.step}

@@ -1,17 +1,16 @@
 """A cosmology of the user's own, from a JSON file."""
 
 from pathlib import Path
-from typing import ClassVar
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ParamsError
-from halokeras.params import Positive, Section, load_json
+from halokeras.params import load_json
+from halokeras.sections import Positive, Section
 
 
 class _Fields(Section):
     """A flat LCDM cosmology, as `Cosmology` documents it."""
 
-    known: ClassVar[str] = "the known ones are H0, omega_m, omega_b, sigma8 and n_s"
     H0: Positive
     omega_m: Positive
     omega_b: Positive

@@ -32,11 +32,9 @@ def examine(folder: Path, load: Callable[[], None]) -> Iterator[Finding]:
     if unloadable is not None:
         yield unloadable
         return
-    from halokeras.doctor import convolutions, self_test
-
-    yield convolutions.check_onednn()
-    yield convolutions.check_gpus()
-    yield _whole(self_test.check_painting)
+    yield _whole("convolutions", _onednn)
+    yield _whole("GPU", _gpus)
+    yield _whole("self-test", _painting)
 
 
 def check_loading(load: Callable[[], None]) -> Finding | None:
@@ -49,13 +47,34 @@ def check_loading(load: Callable[[], None]) -> Finding | None:
     return None
 
 
-def _whole(check: Callable[[], Finding]) -> Finding:
-    """Run the self-test; that it fails, with whatever error, is its finding."""
+# Each imports what it looks at: a broken library is its finding, and ends no other check.
+
+
+def _onednn() -> Finding:
+    from halokeras.doctor.convolutions import check_onednn
+
+    return check_onednn()
+
+
+def _gpus() -> Finding:
+    from halokeras.doctor.convolutions import check_gpus
+
+    return check_gpus()
+
+
+def _painting() -> Finding:
+    from halokeras.doctor.self_test import check_painting
+
+    return check_painting()
+
+
+def _whole(name: str, check: Callable[[], Finding]) -> Finding:
+    """Run a check; that it fails, with whatever error, is its finding."""
     try:
         return check()
     except Exception as error:
         remedy = "install halopaint anew in a fresh virtual environment, or report it"
-        return Finding("self-test", f"failed: {_first(error)}", Level.PROBLEM, remedy)
+        return Finding(name, f"failed: {_first(error)}", Level.PROBLEM, remedy)
 
 
 def _first(error: Exception) -> str:

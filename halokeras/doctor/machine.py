@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from halokeras.doctor.finding import Finding, Level
+from halokeras.environment import allotted_cores, cgroup_cores
 from halokeras.errors import OutputError
 from halokeras.storage.files import check_writable
 from halokeras.storage.memory import available_memory
@@ -16,7 +17,6 @@ _LEAST_MEMORY = 1.5 * 2**30
 _LEAST_DISK = 2**30
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _VARIABLES = (
-    "KERAS_BACKEND",
     "TF_CONFIG",
     "TF_DETERMINISTIC_OPS",
     "TF_FORCE_GPU_ALLOW_GROWTH",
@@ -26,25 +26,19 @@ _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
 )
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_processors() -> Finding:
-    """Tell the cores that this process may run on, and how much of them."""
-    cores = os.cpu_count() or 1
-    may = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    quota = cgroup_cores()
-    details = {"model": processor(), "cores": cores, "affinity": may, "cgroup_cores": quota}
+    """Tell the cores, and how many of them this process is allotted."""
+    cores, may, quota = os.cpu_count() or 1, allotted_cores(), cgroup_cores()
+    details = {"model": processor(), "cores": cores, "allotted": may, "cgroup_cores": quota}
     value = f"{processor()}, {cores} core{'s' * (cores != 1)}"
-    if quota is not None and quota < may:
-        remedy = (
-            f"set OMP_NUM_THREADS and TF_NUM_INTRAOP_THREADS to {max(1, round(quota))}, or raise "
-            "the container's limit: more threads than that wait for each other"
-        )
-        value += f", of which a cgroup allows {quota:g}"
-        return Finding("processors", value, Level.WARNING, remedy, details)
     if may < cores:
         value += f", of which this process may use {may}"
+    if quota is not None and quota < 1:
+        remedy = "raise the container's limit: everything takes longer by that much"
+        value += f" for {quota:.0%} of the time"
+        return Finding("processors", value, Level.WARNING, remedy, details)
     return Finding("processors", value, details=details)
 
 
@@ -56,15 +50,6 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def cgroup_cores() -> float | None:
-    """Return the cores' worth of time that a container is limited to, or None if it is not."""
-    try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
 
 
 def check_threads(environment: Mapping[str, str]) -> Finding:
@@ -82,9 +67,6 @@ def check_variables(environment: Mapping[str, str]) -> Finding:
     """Check the other variables that change what TensorFlow does."""
     held = {name: environment[name] for name in _VARIABLES if name in environment}
     value = ", ".join(f"{name}={text}" for name, text in held.items()) or "none set"
-    if held.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        remedy = "unset KERAS_BACKEND: halopaint's networks are TensorFlow's"
-        return Finding("variables", value, Level.PROBLEM, remedy, held)
     if "TF_CONFIG" in held:
         remedy = "unset TF_CONFIG, unless several machines are to train together"
         return Finding("variables", value, Level.WARNING, remedy, held)
@@ -105,7 +87,11 @@ def check_memory() -> Finding:
 
 def check_disk(folder: Path) -> Finding:
     """Check the space that is free where `folder` lies."""
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        remedy = "work in a folder that is yours"
+        return Finding("disk", f"cannot be looked at: {error.strerror}", Level.WARNING, remedy)
     value, details = f"{free / 2**30:.1f} GiB free", {"free": free}
     if free < _LEAST_DISK:
         remedy = "free some space, or work in a folder of another disk"

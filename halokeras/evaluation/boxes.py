@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, box_hash, check_box, halo_counts
+from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
 from halokeras.boxes.box_file import find_boxes, read_box
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.words import masses
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.model_store import SavedPainter
-from halokeras.params import Selection
+from halokeras.sections import Selection
 
 
 def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[str, Box]:
@@ -110,14 +110,14 @@ def check_counts(counts: NDArray[Any], box: Box) -> None:
 
 
 def painted_counts(
-    path: Path, boxes: Mapping[str, Box], saved: SavedPainter
+    found: Box, path: str, boxes: Mapping[str, Box], saved: SavedPainter
 ) -> tuple[str, NDArray[Any]]:
-    """Read what this painter painted on one of these boxes before, and tell on which.
+    """Return on which of some boxes this painter painted before, and what.
 
     Parameters
     ----------
-    path
-        A painted box.
+    found, path
+        A painted box, and what messages call it.
     boxes
         Boxes with halos by name; where none is the one that it was painted on, the last is told.
     saved
@@ -130,13 +130,12 @@ def painted_counts(
     ModelError
         If another painter painted it.
     """
-    found = read_box(path)
     told = found.provenance
     if told.get("model_hash", saved.hash) != saved.hash:
         raise ModelError(f"{path} was painted by another painter; name that one with --model")
     if found.counts is None:
         raise BoxError(f"{path} has no counts; give a box that `halopaint paint` wrote")
-    check_box(found, f"box file {path}")
+    check_box(found, path)
     source = str(told.get("source_box_hash", ""))
     name, reference = list(boxes.items())[-1]
     for other, box in boxes.items():
@@ -156,8 +155,9 @@ def painted_counts(
             f"{path} was painted on the box of hash {source[:12]}... and {name} has "
             f"{known[0][:12]}...; {remedy}"
         )
-    check_counts(found.counts, reference)
-    return name, found.counts
+    counts = total_counts(found.counts)
+    check_counts(counts, reference)
+    return name, counts
 
 
 def misfit(saved: SavedPainter, other: SavedPainter) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, total_counts
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
-from halokeras.painting.paint import paint
+from halokeras.painting.paint import box_conditions, paint
 from halokeras.randomness import fold_in
 from halokeras.statistics.statistic import DRAWS, FIELD, Statistic
 
@@ -83,22 +83,25 @@ class Contenders:
         assert box.density is not None  # a box without one was refused
         found: Fields = {name: [field] for name, field in painted.items()}
         if not painted:
-            found |= self._made(box.density)
+            found |= self._made(box)
         local = fit_local_bias(box.density, counts).paint(box.density)
         found[LOCAL_BIAS] = [local]
         found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
         found[DENSITY] = [box.density]
         for name, other in self.others.items():
-            found[name] = [paint(other.painter, box.density)]
+            found[name] = [total_counts(_painted(other, box))]
         return found
 
-    def _made(self, density: NDArray[np.float32]) -> Fields:
-        found: Fields = {FIELD: [paint(self.saved.painter, density)]}
-        if self.saved.draws is not None:
-            law, expected = self.saved.draws.law, paint(self.saved.draws.painter, density)
-            found[DRAWS] = [draw_from(law, expected, SEED, number) for number in range(self.draws)]
-            found[WARM_START] = [expected]
-            found[WARM_START_DRAWS] = self._poisson("warm start draw", expected.astype(np.float64))
+    def _made(self, box: Box) -> Fields:
+        saved = self.saved
+        found: Fields = {FIELD: [total_counts(_painted(saved, box))]}
+        if saved.draws is not None:
+            law, expected = saved.draws.law, _painted(saved, box, expected=True)
+            drawn = (draw_from(law, expected, SEED, number) for number in range(self.draws))
+            found[DRAWS] = [total_counts(one) for one in drawn]
+            total = total_counts(expected)
+            found[WARM_START] = [total]
+            found[WARM_START_DRAWS] = self._poisson("warm start draw", total.astype(np.float64))
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
@@ -118,3 +121,10 @@ def shown(statistic: Statistic, names: Sequence[str]) -> list[str]:
     draws = beside(DRAWS, names) if statistic.of_whole_numbers else [DRAWS]
     found = [name for name in (*fields[:1], *draws, *fields[1:]) if name in names]
     return [name for name in found if not (statistic.of_counts and name == DENSITY)]
+
+
+def _painted(saved: SavedPainter, box: Box, expected: bool = False) -> NDArray[np.float32]:
+    """Paint a box with a painter, or with the one beside it that paints what to draw from."""
+    assert box.density is not None
+    painter = saved.draws.painter if expected and saved.draws else saved.painter
+    return paint(painter, box.density, conditions=box_conditions(box, saved))

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
 from halokeras.evaluation.contenders import HALOS, Contenders
@@ -17,6 +18,7 @@ from halokeras.evaluation.page import page
 from halokeras.evaluation.provenance import provenance
 from halokeras.evaluation.scorecard import Scorecard, score
 from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
+from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.painting.check import check_input, misfits
 from halokeras.painting.inputs import density_of
@@ -73,7 +75,7 @@ class Request:
     def folder(self) -> Path:
         """Folder that is written."""
         named = Path(self.box if self.painted is None else self.painted).stem
-        return self.output or Path("evaluation") / Path(self.model).name / named
+        return self.output or Path("evaluation") / painter_name(Path(self.model)) / named
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def evaluate(
     boxes = unseen_boxes(request.box, saved, request.model, request.allow_training)
     painted: dict[str, dict[str, NDArray[Any]]] = {}
     if request.painted is not None:
-        name, counts = painted_counts(request.painted, boxes, saved)
+        found = read_box(request.painted)
+        name, counts = painted_counts(found, str(request.painted), boxes, saved)
         painted[name] = {DRAWS if counts.dtype.kind in "iu" else FIELD: counts}
         boxes = {name: boxes[name]}
     boxes, notes = alike(boxes)
@@ -136,8 +139,8 @@ def evaluate(
     _check_replaceable(request, about["identity"])
     for note in about["notes"]:
         tell(note)
-    found = Evaluation(score(boxes, contenders, painted, progress), about)
-    return replace(found, files=_write(found, request))
+    scored = Evaluation(score(boxes, contenders, painted, progress), about)
+    return replace(scored, files=_write(scored, request))
 
 
 def _fit(saved: SavedPainter, boxes: Mapping[str, Box]) -> list[str]:
@@ -198,7 +201,7 @@ def _write(found: Evaluation, request: Request) -> list[Path]:
         panels = slab_panels(slab)
         ours = next(name for name in (FIELD, DRAWS) if name in slab.columns)
         panels.append(difference_panel(slab, ours, f"{ours} less {HALOS}"))
-        title = f"{Path(request.model).name} on {name}, z = {card.redshift:g}"
+        title = f"{painter_name(Path(request.model))} on {name}, z = {card.redshift:g}"
         figures["slices" if len(card.slabs) == 1 else f"slices_{name}"] = slices_figure(
             panels, slab, title
         )

@@ -3,28 +3,28 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from rich.table import Table
 
 from halokeras.boxes.box import Box, halo_counts
-from halokeras.boxes.box_file import open_box_file, read_box
+from halokeras.boxes.box_file import read_box
 from halokeras.evaluation.contenders import DENSITY, HALOS
 from halokeras.evaluation.curves import drawable
 from halokeras.evaluation.slices import slab_panels, slices_figure
 from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure
-from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density
-from halokeras.params import Selection
+from halokeras.painting.request import NamedPainter
+from halokeras.sections import Selection
 from halokeras.statistics.statistic import DRAWS, FIELD
-from halokeras.storage.figure_file import save_figure
-from halokeras.storage.grid import survey
+from halokeras.storage.grid import Grid, survey
 
 _LARGEST = 256**3
 """Voxels of the largest box that is read whole for a comparison."""
 
 
 def summarize(
-    given: Density, painted: Path, source: Path | None, saved: SavedPainter, seconds: float
+    given: Density, counts: Grid, source: Path | None, painter: NamedPainter, seconds: float
 ) -> list[Table]:
     """Tell what was painted and, where the box has halos of its own, how the two compare.
 
@@ -32,12 +32,12 @@ def summarize(
     ----------
     given
         The density that was painted on.
-    painted
-        The box file of the counts.
+    counts
+        What was painted.
     source
         The box file that the density is of, if it is of one.
-    saved
-        The painter.
+    painter
+        What painted it.
     seconds
         That the painting took.
 
@@ -47,52 +47,42 @@ def summarize(
         For a terminal.
     """
     voxels = int(np.prod(given.shape, dtype=np.int64))
-    with open_box_file(painted) as (header, fields):
-        mean = survey(fields["counts"]).mean
+    mean = survey(counts).mean
     table = Table(show_header=False)
     sides = " x ".join(str(side) for side in given.shape)
-    table.add_row("box", f"{sides} voxels of {header.voxel_size:g} Mpc/h")
-    table.add_row("painter", f"{header.provenance['model']}")
+    table.add_row("box", f"{sides} voxels of {given.header.voxel_size:g} Mpc/h")
+    table.add_row("painter", painter.name)
     table.add_row("halos painted", f"{mean * voxels:,.0f}")
     table.add_row("per voxel", f"{mean:.4f}")
     table.add_row("speed", f"{voxels / seconds:,.0f} voxels/s")
     box = _reference(given, source)
     if box is None:
         return [table]
-    scores = _compare(table, box, read_box(painted), saved.provenance.selection)
+    scores = _compare(table, box, counts, painter.saved.provenance.selection)
     return [table] if scores is None else [table, scores]
 
 
-def draw_painted(
-    given: Density, painted: Path, source: Path | None, saved: SavedPainter, target: Path
-) -> None:
+def painted_figure(
+    given: Density, counts: Grid, source: Path | None, painter: NamedPainter, drawn: bool
+) -> Figure:
     """Draw a slice of a density and of what was painted, beside the halos if its box has any.
 
     Parameters
     ----------
-    given, painted, source, saved
+    given, counts, source, painter
         As `summarize` takes them.
-    target
-        The figure to write.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    drawn
+        Whether the counts are a draw.
     """
-    box, selection = _reference(given, source), saved.provenance.selection
-    with open_box_file(painted) as (header, fields):
-        name = DRAWS if "draw_seed" in header.provenance else FIELD
-        grids = {DENSITY: given.grid, name: fields["counts"]}
-        if box is not None:
-            grids[HALOS] = halo_counts(box, selection.mass_min, selection.mass_max)
-        slab = project(grids, header.voxel_size)
-    told = header.provenance
-    realisation = "".join(f", {key} {told[key]}" for key in ("box_id", "seed") if key in told)
-    title = (
-        f"painter {told['model']}{realisation.replace('box_id', 'box')}, z = {header.redshift:g}"
-    )
-    save_figure(slices_figure(slab_panels(slab), slab, drawable(title)), target)
+    box, selection = _reference(given, source), painter.saved.provenance.selection
+    grids = {DENSITY: given.grid, DRAWS if drawn else FIELD: counts}
+    if box is not None:
+        grids[HALOS] = halo_counts(box, selection.mass_min, selection.mass_max)
+    slab, told = project(grids, given.header.voxel_size), given.header.provenance
+    known = {name: told[key] for key, name in (("box_id", "box"), ("seed", "seed")) if key in told}
+    realisation = "".join(f", {name} {value}" for name, value in known.items())
+    title = f"painter {painter.name}{realisation}, z = {given.header.redshift:g}"
+    return slices_figure(slab_panels(slab), slab, drawable(title))
 
 
 def _reference(given: Density, source: Path | None) -> Box | None:
@@ -103,9 +93,9 @@ def _reference(given: Density, source: Path | None) -> Box | None:
     return None if box.halos is None and box.counts is None else box
 
 
-def _compare(table: Table, box: Box, painted: Box, selection: Selection) -> Table | None:
+def _compare(table: Table, box: Box, painted: Grid, selection: Selection) -> Table | None:
     """Add the halos of `box` to `table`, and give the spectra if both have any halo."""
-    counts = halo_counts(painted)
+    counts = np.asarray(painted[:, :, :], dtype=np.float32)
     reference = halo_counts(box, selection.mass_min, selection.mass_max)
     table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
     table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")

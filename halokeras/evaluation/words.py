@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.params import Selection
+from halokeras.sections import Selection
 
 _LONG = 1e6
 """Value from which digits are not written out."""

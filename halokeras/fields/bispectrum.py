@@ -14,7 +14,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
-from halokeras.fields.spectra import wavenumbers
+from halokeras.fields.spectra import overdensity_modes, wavenumbers
 
 Array = NDArray[np.float64]
 Shell = tuple[float, float]
@@ -65,8 +65,7 @@ class BispectrumEstimator:
         self._voxel_volume = voxel_size**3
         self._nyquist = np.pi / voxel_size
         self._wavenumber, self._weight = wavenumbers(field.shape, voxel_size)
-        values = field.astype(np.float64)
-        self._modes = scipy.fft.rfftn(values / values.mean() - 1)
+        self._modes = overdensity_modes(field)
         self._shells: dict[Shell, tuple[Array, Array, float, float]] = {}
 
     def measure(self, sides: Sequence[Shell]) -> Triangles:

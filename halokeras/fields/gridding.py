@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 Shape = tuple[int, int, int]
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return the points along each axis as messages write them, such as 64x64x64."""
+    return "x".join(str(side) for side in shape)
+
+
 def cloud_in_cell(
     position: NDArray[np.floating], shape: Shape, voxel_size: float
 ) -> NDArray[np.float32]:
@@ -103,7 +108,7 @@ def corners(place, points):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def add_plane(weight, share, i, j0, j1, wy, k0, k1, wz, grid):  # type: ignore[no-untyped-def]
+def add_plane(weight, share, i, j0, j1, wy, k0, k1, wz, grid):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
     """Add the `share` of `weight` that plane i gets to the four corners in it."""
     grid[i, j0, k0] += share * (1 - wy) * (1 - wz) * weight
     grid[i, j0, k1] += share * (1 - wy) * wz * weight

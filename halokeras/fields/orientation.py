@@ -18,6 +18,7 @@ from scipy import fft
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import Coherence, measure_coherence
 from halokeras.fields.gridding import wrap
+from halokeras.fields.modes import up_to
 
 Vector = tuple[float, float, float]
 Indices = tuple[int, int, int]
@@ -144,6 +145,13 @@ def move_positions(
     return moved
 
 
+def turn_vectors(vectors: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
+    """Turn vectors (N, 3), such as velocities, as `move_positions` turns the halos they are of."""
+    turned = vectors[:, orientation.axes].copy()
+    turned[:, orientation.flipped] *= -1
+    return turned
+
+
 def move_counts(counts: NDArray[Any], orientation: Orientation) -> NDArray[Any]:
     """Turn and move a cube of counts as `move_positions` does the halos in it.
 
@@ -232,10 +240,8 @@ def _coarse(grid: NDArray[np.floating]) -> NDArray[np.float32]:
     if grid.shape[0] <= _COARSE:
         return grid.astype(np.float32)
     modes = fft.rfftn(grid.astype(np.float32))
-    half = _COARSE // 2
-    kept = np.zeros((_COARSE, _COARSE, half + 1), dtype=np.complex64)
-    for x in (slice(0, half), slice(1 - half, None)):
-        for y in (slice(0, half), slice(1 - half, None)):
-            kept[x, y, :half] = modes[x, y, :half]
+    kept = np.zeros((_COARSE, _COARSE, _COARSE // 2 + 1), dtype=np.complex64)
+    for part in up_to((_COARSE // 2 - 1,) * 3):
+        kept[part] = modes[part]
     large: NDArray[np.float32] = fft.irfftn(kept, s=(_COARSE,) * 3, overwrite_x=True)
     return large

@@ -117,8 +117,8 @@ def measure(
     """
     edges = default_edges(voxel_size) if edges is None else edges
     wavenumber, weight = wavenumbers(first.shape, voxel_size)
-    modes_first = _modes(first)
-    modes_second = modes_first if second is first else _modes(second)
+    modes_first = overdensity_modes(first)
+    modes_second = modes_first if second is first else overdensity_modes(second)
     # a mode that sits on the last edge, the Nyquist frequency of an axis, belongs inside
     inside = np.searchsorted(edges * (1 + 1e-9), wavenumber.ravel(), side="left") - 1
     use = (inside >= 0) & (inside < len(edges) - 1) & (wavenumber.ravel() > 0)
@@ -142,7 +142,8 @@ def measure(
     )
 
 
-def _modes(field: NDArray[np.floating]) -> NDArray[np.complex128]:
+def overdensity_modes(field: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Modes of a field of positive mean, rho/mean or counts, divided by its mean."""
     values = field.astype(np.float64)
     modes: NDArray[np.complex128] = scipy.fft.rfftn(values / values.mean() - 1)
     return modes

@@ -1,15 +1,15 @@
 """What a box file tells: grid, cosmology, density, halos or counts, and provenance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from halokeras.boxes.box import check_lengths, check_scale, check_values, hash_fields
-from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.box import check_scale, check_values, hash_fields
+from halokeras.boxes.box_file import describe, open_box
+from halokeras.boxes.halos import COLUMNS, DATASETS, check_lengths
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle
@@ -21,8 +21,8 @@ from halokeras.inspection.facts import (
     readable_bytes,
 )
 from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_at_halos
-from halokeras.storage import hdf5
 from halokeras.storage.grid import Survey
+from halokeras.storage.store import Store
 
 _OF_THE_FIELDS = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _UNITS = {"particle_mass": "Msun/h"}
@@ -38,19 +38,17 @@ def inspect_box(path: Path, progress: Progress) -> Inspection:
     BoxError
         If it cannot be opened as a box, or promises more values than it stores.
     """
-    with open_box_file(path) as (header, fields):
-        return _Look(path, header, fields, progress).inspection()
+    with open_box(path) as store:
+        return _Look(path, store, progress).inspection()
 
 
 class _Look:
-    def __init__(
-        self, path: Path, header: Header, fields: Mapping[str, Any], progress: Progress
-    ) -> None:
-        self.path, self.header, self.progress = path, header, progress
-        self.fields = dict(fields)
-        self.source = f"box file {path}"
+    def __init__(self, path: Path, store: Store, progress: Progress) -> None:
+        self.path, self.progress, self.source = path, progress, store.name
+        self.header, self.fields = describe(store)
+        self.has_velocity = store.array("velocity", "f") is not None
         self.problems: list[str] = []
-        told = dict(header.provenance)
+        told = dict(self.header.provenance)
         preparation = told.pop("preparation", None)
         self.preparation = None if preparation is None else str(preparation)
         self.described = {name: told.pop(name) for name in _OF_THE_FIELDS if name in told}
@@ -116,7 +114,7 @@ class _Look:
             return ""
         if "density" not in self.fields:
             return f"halopaint evaluate --box BOX --painted {self.path}"
-        if "halos/mass" in self.fields or "counts" in self.fields:
+        if "halos/position" in self.fields or "counts" in self.fields:
             return f"halopaint evaluate --box {self.path}"
         return f"halopaint paint --box {self.path}"
 
@@ -148,12 +146,12 @@ class _Look:
         if "density" in self.fields:
             seen, shown["density"] = self._look("density", layers)
             facts = [Fact("scheme", scheme or "not stated"), *_values_of(seen, "rho/mean")]
-            velocity = self._has_velocity()
-            facts.append(Fact("velocity", velocity, text="kept" if velocity else "not kept"))
+            kept = "kept" if self.has_velocity else "not kept"
+            facts.append(Fact("velocity", self.has_velocity, text=kept))
             sections.append(Section("density", facts))
         elif scheme is not None:
             about.insert(0, _described("density_scheme", scheme))
-        if "halos/mass" in self.fields:
+        if "halos/position" in self.fields:
             found = self._halos(shape, layers, about)
             if found is not None:
                 sections += found[0]
@@ -179,13 +177,12 @@ class _Look:
     def _halos(
         self, shape: Shape, layers: slice, about: list[Fact]
     ) -> tuple[list[Section], Columns] | None:
-        position, mass = self.fields["halos/position"], self.fields["halos/mass"]
+        stored = {name: self.fields[name] for name in DATASETS if name in self.fields}
+        halos = {DATASETS[name].name: column for name, column in stored.items()}
         size = self.header.voxel_size
         try:
-            check_lengths(position.shape, mass.shape, self.source)
-            found, columns = look_at_halos(
-                position, mass, shape, size, layers, self.source, self.progress
-            )
+            check_lengths({name: column.shape for name, column in stored.items()}, self.source)
+            found, columns = look_at_halos(halos, shape, size, layers, self.source, self.progress)
         except BoxError as error:
             self.problems.append(str(error))
             return None
@@ -194,20 +191,16 @@ class _Look:
             Fact("number", found.number, text=f"{found.number:,}"),
             Fact("number_density", found.number / volume, "(h/Mpc)^3"),
         ]
-        if found.number:
+        for name, (least, largest) in found.extent.items():
+            unit = COLUMNS[name].unit
             facts += [
-                Fact("mass_min", found.mass_min, "Msun/h", f"{found.mass_min:.4g}"),
-                Fact("mass_max", found.mass_max, "Msun/h", f"{found.mass_max:.4g}"),
+                Fact(f"{name}_min", least, unit, _shown(least)),
+                Fact(f"{name}_max", largest, unit, _shown(largest)),
             ]
         sections = [Section("halos", [*facts, *about])]
         if "counts" not in self.fields:
             sections.append(Section("counts", _counts(found.counts)))
         return sections, columns
-
-    def _has_velocity(self) -> bool:
-        stored = self.fields["density"]
-        in_hdf5 = isinstance(stored, h5py.Dataset)
-        return in_hdf5 and hdf5.dataset(stored.file, "velocity", self.path, "f") is not None
 
     def _provenance(self, hashed: bool) -> Section:
         facts = [_described(name, value) for name, value in sorted(self.provenance.items())]
@@ -224,6 +217,10 @@ class _Look:
             check()
         except BoxError as error:
             self.problems.append(str(error))
+
+
+def _shown(value: float) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
 
 
 def _like(shape: Shape | None) -> str:

@@ -105,13 +105,6 @@ def readable_bytes(size: int) -> str:
     return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
-def duration(seconds: float) -> str:
-    """Return a time in s, min or h."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def cosmology_section(parameters: Mapping[str, float] | None) -> Section:
     """Tell H0 [km/s/Mpc], omega_m, omega_b, sigma8 and n_s, if they are known."""
     units = {"H0": "km/s/Mpc"}

@@ -1,18 +1,17 @@
 """The statistics of a box's fields and their slices, from one look at the file, in pieces."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Halos, check_halos
-from halokeras.errors import BoxError
+from halokeras.boxes.halos import Halos, check_halos
 from halokeras.fields.gridding import Shape, voxel_index
-from halokeras.storage.grid import Grid, slabs
-from halokeras.storage.memory import available_memory
+from halokeras.storage.grid import Grid, surveyed
+from halokeras.storage.memory import refuse_beyond_memory
 
-_PIECE = 2**22  # halos, 64 MiB of positions and masses
+_PIECE = 2**22  # halos, 64 MiB of positions and masses, and as much of every four numbers more
 
 Progress = Callable[[float], None]
 Columns = NDArray[np.float64]
@@ -31,11 +30,16 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Number and masses [Msun/h] of halos, and what they are as counts per voxel."""
+    """Number of halos, extent of their columns, and what they are as counts per voxel.
+
+    Attributes
+    ----------
+    extent
+        Least and largest value of each column but the position, by its name; none of no halos.
+    """
 
     number: int
-    mass_min: float
-    mass_max: float
+    extent: Mapping[str, tuple[float, float]]
     counts: Statistics
 
 
@@ -44,13 +48,13 @@ def look_at_grid(grid: Grid, layers: slice, progress: Progress) -> tuple[Statist
 
     A value that is not finite makes minimum, maximum, mean and variance not finite.
     """
-    minimum, maximum, total, square, empty, done = np.inf, -np.inf, 0.0, 0.0, 0, 0
+    maximum, total, square, empty, done = -np.inf, 0.0, 0.0, 0, 0
     columns: list[Columns] = []
     with np.errstate(invalid="ignore", over="ignore"):
-        for piece in slabs(grid):
+        for piece, seen in surveyed(grid):
+            minimum, mean = seen.minimum, seen.mean
             columns.append(piece[:, :, layers].sum(axis=2, dtype=np.float64))
-            minimum = float(np.minimum(minimum, piece.min()))  # keeps a NaN
-            maximum = float(np.maximum(maximum, piece.max()))
+            maximum = float(np.maximum(maximum, piece.max()))  # keeps a NaN
             empty += int(np.count_nonzero(np.abs(piece) <= 0.5))
             values = piece.astype(np.float64).ravel()
             if not done:
@@ -62,38 +66,41 @@ def look_at_grid(grid: Grid, layers: slice, progress: Progress) -> tuple[Statist
             progress(done / grid.shape[0])
         size = float(np.prod(grid.shape, dtype=np.float64))
         variance = square / size - (total / size) ** 2
-    found = Statistics(minimum, maximum, shift + total / size, variance, empty / size)
+    found = Statistics(minimum, maximum, mean, variance, empty / size)
     return found, np.concatenate(columns)
 
 
 def look_at_halos(
-    position: Grid,
-    mass: Grid,
+    columns: Mapping[str, Grid],
     shape: Shape,
     voxel_size: float,
     layers: slice,
     source: str,
     progress: Progress,
 ) -> tuple[Catalogue, Columns]:
-    """Measure a catalogue, (N, 3) [Mpc/h] and (N,) [Msun/h], and count its halos as `look_at_grid`.
+    """Measure a catalogue, given by its columns, and count its halos as `look_at_grid`.
 
     Raises
     ------
     BoxError
-        If halos lie outside the box or have no mass, as `check_box`, or are too many for memory.
+        If halos lie outside the box or have values that their columns may not, as `check_box`, or
+        are too many for memory.
     """
-    number = position.shape[0]
-    _check_memory(number, source)
+    number = columns["position"].shape[0]
+    # Of each halo its voxel, and those sorted.
+    what = f"{source}: counting {number:,} halos/position"
+    refuse_beyond_memory(5 * 8 * number, what, "use a larger machine")
     sides = shape[0] * voxel_size, shape[1] * voxel_size, shape[2] * voxel_size
     voxel = np.empty(number, np.int64)
-    lightest, heaviest = np.inf, -np.inf
+    extent: dict[str, tuple[float, float]] = {}
     for start in range(0, number, _PIECE):
         part = slice(start, min(start + _PIECE, number))
-        halos = Halos(np.asarray(position[part]), np.asarray(mass[part]))
+        halos = Halos(**{name: np.asarray(stored[part]) for name, stored in columns.items()})
         check_halos(halos, sides, source)
         voxel[part] = voxel_index(halos.position, shape, voxel_size)
-        lightest = min(lightest, float(halos.mass.min()))
-        heaviest = max(heaviest, float(halos.mass.max()))
+        for name, values in halos.columns().items():
+            least, largest = extent.get(name, (np.inf, -np.inf))
+            extent[name] = min(least, values.min().item()), max(largest, values.max().item())
         progress(part.stop / number)
     occupied, counts = np.unique(voxel, return_counts=True)
     voxels = float(np.prod(shape, dtype=np.float64))
@@ -105,18 +112,9 @@ def look_at_halos(
         variance=float((counts.astype(np.float64) ** 2).sum()) / voxels - mean**2,
         empty=1 - len(counts) / voxels,
     )
+    extent.pop("position", None)
     column, layer = np.divmod(occupied, shape[2])
     shown = (layer >= layers.start) & (layer < layers.stop)
-    columns = np.bincount(column[shown], counts[shown], minlength=shape[0] * shape[1])
-    projected = columns.reshape(shape[:2]).astype(np.float64)
-    return Catalogue(number, lightest, heaviest, statistics), projected
-
-
-def _check_memory(number: int, source: str) -> None:
-    """Refuse more halos than their voxels, sorted, find room for."""
-    needed, available = 5 * 8 * number, available_memory()
-    if available is not None and needed > available:
-        raise BoxError(
-            f"{source}: counting {number:,} halos/position needs {needed / 2**30:.1f} GiB of the "
-            f"{available / 2**30:.1f} GiB free; use a larger machine"
-        )
+    summed = np.bincount(column[shown], counts[shown], minlength=shape[0] * shape[1])
+    projected = summed.reshape(shape[:2]).astype(np.float64)
+    return Catalogue(number, extent, statistics), projected

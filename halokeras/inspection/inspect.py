@@ -3,23 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-
 from halokeras.boxes.box_file import FORMAT
 from halokeras.errors import BoxError
 from halokeras.inspection.boxes import inspect_box
+from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.inspection.facts import Inspection
-from halokeras.inspection.others import describe_other
 from halokeras.inspection.painters import inspect_painter
 from halokeras.inspection.runs import inspect_run
+from halokeras.inspection.unrecognized import describe_unrecognized
 from halokeras.painters.model_files import ARCHITECTURE, MANIFEST
-from halokeras.storage import zarr_store
-from halokeras.storage.unreadable import UNREADABLE
+from halokeras.storage.stores import is_store, open_store
 from halokeras.training.run_folder import is_run
 
 
 def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: None) -> Inspection:
-    """Tell what `path` is: a box, painted or not, a run, or a saved painter.
+    """Tell what `path` is: a box, painted or not, a catalogue of draws, a run, or a saved painter.
 
     Parameters
     ----------
@@ -41,19 +39,12 @@ def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: Non
             return inspect_run(path)
         if (path / ARCHITECTURE).is_file() or (path / MANIFEST).is_file():
             return inspect_painter(path)
-        if path.suffix == zarr_store.SUFFIX:
+    if is_store(path):
+        with open_store(path, str(path)) as store:
+            is_box = store.attributes.get("format") == FORMAT
+        if is_box:
             return inspect_box(path, progress)
-    elif _is_box(path):
-        return inspect_box(path, progress)
-    raise BoxError(describe_other(path))
-
-
-def _is_box(path: Path) -> bool:
-    """Whether a file is HDF5 that calls itself a box, or too broken for HDF5 to tell."""
-    if not h5py.is_hdf5(path):
-        return False
-    try:
-        with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") in (FORMAT, FORMAT.encode()))
-    except UNREADABLE:
-        return path.suffix == ".h5"
+    catalogue = inspect_catalogue(path)
+    if catalogue is not None:
+        return catalogue
+    raise BoxError(describe_unrecognized(path))

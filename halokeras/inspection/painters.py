@@ -8,11 +8,11 @@ from halokeras.inspection.facts import (
     Inspection,
     Section,
     cosmology_section,
-    duration,
     readable_bytes,
 )
 from halokeras.painters.model_files import PainterFiles, read_files
-from halokeras.params import PainterParams, Selection
+from halokeras.readable import duration
+from halokeras.sections import Selection
 
 
 def inspect_painter(folder: Path) -> Inspection:
@@ -64,16 +64,6 @@ def painter_sections(folder: Path, files: PainterFiles) -> list[Section]:
     ]
 
 
-def architecture(params: PainterParams) -> str:
-    """Describe a painter's network in one line."""
-    kernels = ", ".join(f"{side}^3" for side in params.kernel_sizes)
-    return (
-        f"{params.blocks} residual inception blocks of {params.filters} filters with kernels "
-        f"{kernels}; {params.head_layers} layers of {params.head_filters}; {params.output}; "
-        f"density through {params.density_transform}"
-    )
-
-
 def masses(selection: Selection) -> str:
     """Describe a selection of halos in a few words."""
     low, high = selection.mass_min, selection.mass_max
@@ -112,7 +102,7 @@ def _network(folder: Path, files: PainterFiles) -> Section:
     return Section(
         "network",
         [
-            Fact("architecture", params.model_dump(mode="json"), text=architecture(params)),
+            Fact("architecture", params.model_dump(mode="json"), text=params.sentence),
             Fact("weights", weights, text=f"{weights:,}"),
             Fact("sees", side, text=f"{side} voxels a side, {side * learned.voxel_size:g} Mpc/h"),
             Fact("draws", draws, text="can draw whole halos" if draws else "only paints means"),

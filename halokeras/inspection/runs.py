@@ -1,16 +1,22 @@
 """What the folder of a training run tells: how far it came, how it did, and its best painter."""
 
-import re
 from pathlib import Path
 
 from halokeras.errors import ModelError
-from halokeras.inspection.facts import Fact, Inspection, Section, duration
-from halokeras.inspection.painters import architecture, masses, painter_sections
+from halokeras.inspection.facts import Fact, Inspection, Section
+from halokeras.inspection.painters import masses, painter_sections
+from halokeras.painters.folders import BEST
 from halokeras.painters.model_files import read_files
 from halokeras.params import BoxName, Params
+from halokeras.readable import duration
 from halokeras.training.history import Row
-from halokeras.training.run_folder import BEST, CHECKPOINTS, RunRecord, read_run
-from halokeras.training.stages import stages
+from halokeras.training.run_folder import (
+    CHECKPOINTS,
+    RunRecord,
+    checkpoints_in,
+    read_run,
+)
+from halokeras.training.schedule import schedule
 
 
 def inspect_run(folder: Path) -> Inspection:
@@ -45,22 +51,22 @@ def inspect_run(folder: Path) -> Inspection:
         sections=sections,
         problems=problems,
         rows=run.rows,
-        advice=f"halopaint paint --model {best}" if run.state == "finished" else on,
+        advice=f"halopaint paint --model {folder}" if run.state == "finished" else on,
     )
 
 
 def _progress(run: RunRecord) -> Section:
-    checkpoints = _checkpoints(run.folder / CHECKPOINTS)
+    checkpoints = sorted(set(checkpoints_in(run.folder / CHECKPOINTS).values()))
     listed = "at steps " + ", ".join(f"{step:,}" for step in checkpoints)
-    planned = stages(run.params)
+    planned = schedule(run.params)
     facts = [
         Fact("state", run.state),
         Fact("done", run.done, text=f"{run.done:,} of {run.total:,} steps"),
         Fact("total", run.total, text=""),
         Fact(
             "stages",
-            [vars(stage) for stage in planned],
-            text=", ".join(f"{stage.name} to {stage.stop:,}" for stage in planned),
+            [{"name": one.name, "start": one.start, "stop": one.stop} for one in planned],
+            text=", ".join(f"{one.name} to {one.stop:,}" for one in planned),
         ),
         Fact("training_seconds", run.seconds, text=duration(run.seconds)),
         Fact("checkpoints", checkpoints, text=listed if checkpoints else "none yet"),
@@ -88,9 +94,7 @@ def _params(params: Params) -> Section:
                 text=_boxes(params.box.validate_on),
             ),
             Fact("selection", selection.model_dump(), text=masses(selection)),
-            Fact(
-                "painter", params.painter.model_dump(mode="json"), text=architecture(params.painter)
-            ),
+            Fact("painter", params.painter.model_dump(mode="json"), text=params.painter.sentence),
             Fact("seed", training.seed),
             Fact("crop_size", training.crop_size, "voxels"),
             Fact("batch_size", training.batch_size),
@@ -118,11 +122,6 @@ def _validation(best: Row | None) -> list[Fact]:
         if values:
             facts.append(Fact(name, list(values), text=f"{min(values):.3f} to {max(values):.3f}"))
     return facts
-
-
-def _checkpoints(folder: Path) -> list[int]:
-    names = (re.fullmatch(r"ckpt-(\d+)\.index", path.name) for path in folder.glob("ckpt-*.index"))
-    return sorted(int(name[1]) for name in names if name)
 
 
 def _box(name: BoxName) -> str:

@@ -60,12 +60,13 @@ def has_fast_conv3d() -> bool:
     """Whether TensorFlow's own 3D convolutions are the fast ones here: cuDNN's or oneDNN's.
 
     TensorFlow reads ``TF_ENABLE_ONEDNN_OPTS`` when it is imported. It leaves oneDNN off on CPUs
-    without AVX512-VNNI unless asked, and `halokeras` asks for it.
+    without AVX512-VNNI unless asked. `halokeras` asks for it, but where TensorFlow was imported
+    before it: there nothing tells what TensorFlow chose, and its convolutions count as slow.
     """
     if tf.config.list_logical_devices("GPU"):
         return True
     is_x86 = platform.machine() in ("x86_64", "AMD64")
-    return is_x86 and os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
+    return is_x86 and os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("1", "true")
 
 
 class Conv3D(keras.layers.Layer):

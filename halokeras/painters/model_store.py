@@ -3,14 +3,12 @@
 What the folder holds is told in `halokeras.painters.model_files`.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.model_files import (
@@ -22,17 +20,15 @@ from halokeras.painters.model_files import (
     MANIFEST,
     PROVENANCE,
     WEIGHTS,
-    Weights,
     check_size,
-    check_weights,
     hash_painter,
     law_fields,
     read_files,
     sha256,
-    to_json,
 )
+from halokeras.painters.painter_json import to_json
 from halokeras.painters.provenance import Provenance, read_provenance
-from halokeras.params import PainterParams
+from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
 from halokeras.storage.files import whole_folder
 
 
@@ -99,15 +95,15 @@ def save_painter(
         If the folder cannot be written.
     """
     checked = read_provenance(provenance, PROVENANCE)
-    check_size(PainterParams.model_validate(painter.get_config()))
+    check_size(painter.params)
     header = {"format": FORMAT, "format_version": FORMAT_VERSION, "painter": painter.get_config()}
     files = {
         ARCHITECTURE: to_json(header, ARCHITECTURE),
-        WEIGHTS: _pack(painter),
+        f"{WEIGHTS}{SUFFIX}": pack(_weights(painter)),
         PROVENANCE: to_json(checked.model_dump(), PROVENANCE),
     }
     if draws is not None:
-        files[EXPECTED] = _pack(draws.painter)
+        files[f"{EXPECTED}{SUFFIX}"] = pack(_weights(draws.painter))
         files[LAW] = to_json(law_fields(draws.law), LAW)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
@@ -126,7 +122,7 @@ def load_painter(folder: Path) -> SavedPainter:
         format version, a file is damaged or malformed, or the weights do not fit.
     """
     files = read_files(folder)
-    painter = built_painter(**files.params.model_dump())
+    painter = built_painter(files.params)
     _fill(painter, folder / WEIGHTS, files.weights)
     draws = None
     if files.expected is not None and files.law is not None:
@@ -140,17 +136,7 @@ def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
     law = None if draws is None else draws.law
-    return hash_painter(painter.get_config(), [_weights(part) for part in parts], law)
-
-
-def _pack(painter: Painter) -> bytes:
-    weights: dict[str, Any] = _weights(painter)
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise ModelError(f"weight {name} is not finite; a painter with it is not saved")
-    packed = io.BytesIO()
-    np.savez(packed, **weights)
-    return packed.getvalue()
+    return hash_painter(painter.params, [_weights(part) for part in parts], law)
 
 
 def _fill(painter: Painter, path: Path, weights: Weights) -> None:

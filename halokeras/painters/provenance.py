@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from halokeras.errors import ModelError
+from halokeras.errors import ModelError, first_problem
 from halokeras.fields.spectra import measure
-from halokeras.params import Selection
+from halokeras.sections import Selection
 
 PERCENTILES = (1, 10, 25, 50, 75, 90, 99)
 # Added to the density [mean] under the logarithm: below it voids are noise of the particles.
@@ -91,9 +91,7 @@ def read_provenance(fields: dict[str, Any], name: str) -> Provenance:
     try:
         return Provenance.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{name}: {where}: {first['msg']}") from error
+        raise ModelError(f"{name}: {first_problem(error)}") from error
 
 
 def fingerprint(density: NDArray[np.float32], voxel_size: float) -> Fingerprint:

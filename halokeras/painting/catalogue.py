@@ -6,6 +6,7 @@ that were painted nor the pieces that are read leave a trace in it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -14,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
-from halokeras.params import Selection
 from halokeras.randomness import uniform_at
+from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
 IDS_PER_VOXEL = 2**16
@@ -27,9 +29,13 @@ LARGEST_PIECE = 2**23
 """Voxels, or sub-voxels, that are in memory at a time."""
 
 _AXES = ("x", "y", "z")
+_ID, _POSITION, _VELOCITY = (
+    tuple(COLUMNS[name].parts()) for name in ("id", "position", "velocity")
+)
+"""Their names in a catalogue."""
 
 
-def halos(
+def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     counts: Grid,
     voxel_size: float,
     seed: int,
@@ -90,14 +96,14 @@ def halos(
             chance = uniform_at(seed, f"halo sub-voxel {realization}", ids.view(np.uint64))
             inside = (_sub_voxels(fine, finer, local, chance) + inside) / finer
         position = _placed(voxel, inside, voxel_size)
-        columns = {f"halo_{axis}": position[row] for row, axis in enumerate(_AXES)}
+        columns = dict(zip(_POSITION, position, strict=True))
         if velocity is not None:
             moving = np.asarray(velocity[:, along_x, along_y], dtype=np.float32)
             moving = moving[:, local[0], local[1], local[2]]
             if not np.isfinite(moving).all():
                 raise BoxError("velocity holds NaN or infinite values; make the box again")
-            columns |= {f"halo_v{axis}": moving[row] for row, axis in enumerate(_AXES)}
-        yield {"halo_id": ids, **columns}
+            columns |= zip(_VELOCITY, moving, strict=True)
+        yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
 
 
@@ -138,23 +144,59 @@ def write_catalogue(
             raise ModelError(
                 f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
             )
-        x, y, z = counts.shape
-        names = ["halo_id", *(f"halo_{axis}" for axis in _AXES)]
-        if velocity is not None:
-            names += [f"halo_v{axis}" for axis in _AXES]
-        size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-        about = _about(header, (x, y, z), selection, sub_density is not None)
-        with catalogue_file(target, format, names, size, about) as append:
-            for piece in halos(
-                counts,
-                header.voxel_size,
-                int(header.provenance["draw_seed"]),
-                int(header.provenance["draw_realization"]),
-                sub_density,
-                velocity,
-                progress=progress,
-            ):
-                append(piece)
+        with listed(header, counts, target, format, selection, sub_density, velocity, progress):
+            pass
+
+
+@contextmanager
+def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
+    header: Header,
+    counts: Grid,
+    target: Path,
+    format: str = "hdf5",
+    selection: Selection | None = None,
+    sub_density: Grid | None = None,
+    velocity: Grid | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Iterator[None]:
+    """Write the catalogue of drawn counts; it takes its name at the end of the block.
+
+    Parameters
+    ----------
+    header
+        What the file of the counts tells.
+    counts
+        Halos per voxel, (nx, ny, nz) uint16.
+    target, format, selection, sub_density, velocity, progress
+        As in `write_catalogue`.
+
+    Raises
+    ------
+    BoxError
+        As `halos`, or if the counts have several channels.
+    OutputError
+        As `write_catalogue`.
+    """
+    if len(counts.shape) > 3:
+        raise BoxError(
+            f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
+        )
+    x, y, z = counts.shape
+    names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]
+    size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
+    about = _about(header, (x, y, z), selection, sub_density is not None)
+    with catalogue_file(target, format, names, size, about) as append:
+        for piece in halos(
+            counts,
+            header.voxel_size,
+            int(header.provenance["draw_seed"]),
+            int(header.provenance["draw_realization"]),
+            sub_density,
+            velocity,
+            progress=progress,
+        ):
+            append(piece)
+        yield
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,35 +11,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.columns import Column
+from halokeras.boxes.halos import COLUMNS as DECLARED
 from halokeras.errors import OutputError, install
-from halokeras.storage.checksums import CHECKED, new_file, stored_bytes
 from halokeras.storage.files import whole_file, whole_folder
+from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
+from halokeras.storage.store import Layout
 
 Columns = dict[str, NDArray[Any]]
 About = dict[str, str | int | float | list[float]]
 Append = Callable[[Columns], None]
 
 
-@dataclass(frozen=True)
-class Column:
-    """The numpy type, the unit and the meaning of a column."""
-
-    dtype: str
-    unit: str
-    description: str
-
-
-COLUMNS = {
-    "halo_id": Column("i8", "", "voxel index x 65536 + number in the voxel"),
-    **{f"halo_{axis}": Column("f4", "Mpc/h", f"comoving {axis} [Mpc/h]") for axis in "xyz"},
-    **{f"halo_v{axis}": Column("f4", "km/s", f"peculiar v{axis} [km/s]") for axis in "xyz"},
+_PAINTED_ID = replace(DECLARED["id"], meaning="voxel index x 65536 + number in the voxel")
+"""What an id is in a catalogue that was painted."""
+_DECLARED = {**DECLARED, "id": _PAINTED_ID}
+COLUMNS: Mapping[str, Column] = {
+    name: part for column in _DECLARED.values() for name, part in column.parts().items()
 }
+"""The columns of halos by their halotools names."""
 # To astropy "Mpc/h" is megaparsec per hour, so FITS and ECSV tell units in descriptions only.
 
 _BIGFILE = {
-    "ID": ("halo_id",),
-    "Position": ("halo_x", "halo_y", "halo_z"),
-    "Velocity": ("halo_vx", "halo_vy", "halo_vz"),
+    "ID" if name == "id" else name.title().replace("_", ""): tuple(column.parts())
+    for name, column in _DECLARED.items()
 }
 """The columns by the names that nbodykit looks for."""
 _BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
@@ -97,13 +92,11 @@ def check_format(format: str) -> None:
 @contextmanager
 def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
     rows = min(size, _HDF5_ROWS)
-    room = sum(stored_bytes((size,), COLUMNS[name].dtype, (rows,)) for name in names)
-    with new_file(path, room) as file:
+    layouts = {name: Layout((size,), COLUMNS[name].dtype, (rows,)) for name in names}
+    with new_file(path, sum(map(stored_bytes, layouts.values()))) as file:
         file.attrs.update(about)
         for name in names:
-            # A catalogue without halos has empty datasets, which cannot be chunked.
-            packed = {"chunks": (rows,), **CHECKED} if size else {}
-            stored = file.create_dataset(name, (size,), COLUMNS[name].dtype, **packed)
+            stored = create_array(file, name, layouts[name])
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
         done = 0

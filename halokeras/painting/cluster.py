@@ -46,9 +46,9 @@ class Cluster:
     client
         Connected.
     density
-        Absolute path of a box file, or of a ``.npy`` or HDF5 file.
+        Absolute path of a box file, or of a grid as `open_numbers` takes it.
     dataset
-        Of the density in an HDF5 file or Zarr group; None in a ``.npy`` file.
+        Name of the density where the file holds several arrays.
     model
         Absolute path of the painter's folder.
     model_hash
@@ -62,7 +62,13 @@ class Cluster:
     model_hash: str
 
     def painted_rows(
-        self, expected: bool, shape: Shape, tile: Shape, progress: Progress, first: int
+        self,
+        expected: bool,
+        conditions: tuple[float, ...],
+        shape: Shape,
+        tile: Shape,
+        progress: Progress,
+        first: int,
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
         """Paint as `paint.painted_rows`: the painter's counts, or those expected of draws.
 
@@ -81,9 +87,10 @@ class Cluster:
                 if row is None:
                     break
                 task = (self.density, self.dataset, self.model, self.model_hash, expected)
-                waiting.append(
-                    (row, self.client.submit(_paint_row, *task, tile, row, retries=_RETRIES))
+                painting = self.client.submit(
+                    _paint_row, *task, conditions, tile, row, retries=_RETRIES
                 )
+                waiting.append((row, painting))
             if not waiting:
                 return
             row, future = waiting.popleft()
@@ -137,16 +144,17 @@ def _result(future: Any) -> list[NDArray[np.float32]]:
     return painted
 
 
-def _paint_row(
+def _paint_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
     density: Path,
     dataset: str | None,
     model: Path,
     model_hash: str,
     expected: bool,
+    conditions: tuple[float, ...],
     tile: Shape,
     row: Row,
 ) -> list[NDArray[np.float32]]:
-    painter = _tile_painter(model, model_hash, expected, tile)
+    painter = _tile_painter(model, model_hash, expected, conditions, tile)
     try:
         with open_numbers(density, dataset) as grid:
             return painter.paint_row(grid, row)
@@ -157,13 +165,14 @@ def _paint_row(
 
 
 @lru_cache(maxsize=2)
-def _tile_painter(model: Path, model_hash: str, expected: bool, tile: Shape) -> TilePainter:
+def _tile_painter(
+    model: Path, model_hash: str, expected: bool, conditions: tuple[float, ...], tile: Shape
+) -> TilePainter:
     saved = load_painter(model)
     if saved.hash != model_hash:
         raise ModelError(f"{model} is another painter on a worker than here; copy it again")
-    if expected and saved.draws is not None:
-        return TilePainter(saved.draws.painter, tile)
-    return TilePainter(saved.painter, tile)
+    painter = saved.draws.painter if expected and saved.draws else saved.painter
+    return TilePainter(painter, tile, conditions)
 
 
 def _line(error: Exception) -> str:

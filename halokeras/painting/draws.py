@@ -15,6 +15,7 @@ from halokeras.painting.paint import (
     LARGEST_TILE,
     Place,
     Progress,
+    Whole,
     Workers,
     paint,
     painted_file,
@@ -31,6 +32,7 @@ def draw(
     seed: int,
     realization: int = 0,
     largest_tile: int = LARGEST_TILE,
+    conditions: Sequence[float] = (),
 ) -> NDArray[np.uint16]:
     """Draw the halo counts of a periodic density, in memory.
 
@@ -39,26 +41,27 @@ def draw(
     draws
         Of a saved painter.
     density
-        rho/mean, (nx, ny, nz), of any shape, non-negative and finite.
+        rho/mean, (nx, ny, nz), of any shape, non-negative and finite, of mean 1.
     seed, realization
         With the index of a voxel in the box they fix the draw of its count, however the box is
         cut into tiles.
-    largest_tile
+    largest_tile, conditions
         As in `paint`.
 
     Returns
     -------
     ndarray
-        Halos per voxel, (nx, ny, nz) uint16.
+        Halos per voxel, (nx, ny, nz) uint16, or of several channels with them last.
     """
-    return draw_from(draws.law, paint(draws.painter, density, largest_tile), seed, realization)
+    expected = paint(draws.painter, density, largest_tile, conditions=conditions)
+    return draw_from(draws.law, expected, seed, realization)
 
 
 def draw_from(
     law: CountLaw, expected: NDArray[np.float32], seed: int, realization: int
 ) -> NDArray[np.uint16]:
     """Draw as `draw` from the expected counts of a whole box."""
-    x, y, z = expected.shape
+    x, y, z = expected.shape[:3]
     whole = (slice(0, x), slice(0, y), slice(0, z))
     return draw_row(law, expected, whole, (x, y, z), seed, realization)
 
@@ -72,11 +75,15 @@ def draw_row(
     realization: int,
 ) -> NDArray[np.uint16]:
     """Draw the counts of the voxels at `place` in a box of `shape` from their expected counts."""
-    uniform = uniform_at(seed, f"draw {realization}", _global_index(place, shape))
-    return law.draw(expected, uniform)
+    index = _global_index(place, shape)
+    if expected.ndim > index.ndim:
+        channels = expected.shape[-1]
+        of_channel = np.arange(channels, dtype=np.uint64)
+        index = np.multiply(index[..., None], channels, dtype=np.uint64) + of_channel
+    return law.draw(expected, uniform_at(seed, f"draw {realization}", index))
 
 
-def draw_files(
+def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     given: Density,
     saved: SavedPainter,
     model: str,
@@ -84,8 +91,12 @@ def draw_files(
     seed: int,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
+    whole: Whole = lambda counts: None,
 ) -> None:
     """Draw realisations 0, 1, ... into as many box files, in bounded memory.
+
+    `whole` is called with the counts of all of them once they are there, before a file takes its
+    name.
 
     Raises
     ------
@@ -105,13 +116,14 @@ def draw_files(
             for number, output in enumerate(outputs)
         ]
         first = min(partial.done for partial in partials)
-        rows = rows_of(given, draws.painter, True, progress, first, workers)
+        rows = rows_of(given, saved, True, progress, first, workers)
         for done, (place, expected) in enumerate(rows, start=first + 1):
             for number, partial in enumerate(partials):
                 partial.counts[place] = draw_row(
                     draws.law, expected, place, given.shape, seed, number
                 )
                 partial.commit(done)
+        whole([partial.counts for partial in partials])
 
 
 def law_of(saved: SavedPainter, model: str) -> DrawModel:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from halokeras.networks.painter import Painter
-from halokeras.painting.inputs import Density
 from halokeras.painting.paint import LARGEST_TILE, TilePainter
-from halokeras.painting.tiles import tile_shape
+from halokeras.painting.tiles import Shape, tile_shape
 
 _BYTES_PER_VOXEL = 500
 """Of a tile: measured peak over the loaded libraries, 250 MiB for 72^3 voxels, and some room."""
@@ -40,13 +39,13 @@ class Estimate:
     disk_free: int
 
 
-def estimate(given: Density, painter: Painter, output: Path, files: int, size: int) -> Estimate:
+def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int) -> Estimate:
     """Paint one tile a few times and scale up.
 
     Parameters
     ----------
-    given
-        The density.
+    shape
+        Voxels of the density along x, y, z.
     painter
         The one that will paint.
     output
@@ -54,8 +53,8 @@ def estimate(given: Density, painter: Painter, output: Path, files: int, size: i
     files, size
         Files to write, and bytes of a voxel in each.
     """
-    tile = tile_shape(given.shape, LARGEST_TILE)
-    tile_painter = TilePainter(painter, tile)
+    tile = tile_shape(shape, LARGEST_TILE)
+    tile_painter = TilePainter(painter, tile, [1.0] * len(painter.params.conditions))
     wide = [side + 2 * painter.margin for side in tile]
     sample = np.ones(wide, np.float32)
     tile_painter(sample)
@@ -63,12 +62,13 @@ def estimate(given: Density, painter: Painter, output: Path, files: int, size: i
     for _ in range(_TIMED):
         tile_painter(sample)
     seconds = (time.perf_counter() - start) / _TIMED
-    tiles = np.prod([-(-length // side) for length, side in zip(given.shape, tile, strict=True)])
-    rows = np.prod(wide[:2]) * given.shape[2] * 4 * 3  # density, its copy in tiles, counts
+    tiles = np.prod([-(-length // side) for length, side in zip(shape, tile, strict=True)])
+    channels = painter.params.channels
+    rows = np.prod(wide[:2]) * shape[2] * 4 * (2 + channels)  # density, its tiles, counts
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     return Estimate(
         seconds=float(tiles * seconds),
         memory=float(_LIBRARIES + _BYTES_PER_VOXEL * np.prod(wide) + rows),
-        disk=files * size * int(np.prod(given.shape, dtype=np.int64)),
+        disk=files * size * channels * int(np.prod(shape, dtype=np.int64)),
         disk_free=shutil.disk_usage(folder).free,
     )

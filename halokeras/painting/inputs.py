@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
-from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.box_file import Header, describe, open_box
 from halokeras.errors import BoxError, ModelError
-from halokeras.storage import hdf5
+from halokeras.fields.contrast import Contrast, as_density
 from halokeras.storage.grid import Grid
 from halokeras.storage.grid_file import open_numbers
 
@@ -57,11 +56,38 @@ class Density:
 
 
 def density_of(box: Box) -> Density:
-    """Return the density of a box in memory, or raise `ModelError` if it has none."""
+    """Return the density of a box in memory.
+
+    Raises
+    ------
+    ModelError
+        If the box has none.
+    BoxError
+        As `check_density`.
+    """
     if box.density is None:
         raise ModelError("the box holds no density to paint on; give a box or file with one")
+    check_density(box.density, "the box")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     return Density(box.density, header, box_hash(box))
+
+
+def check_density(grid: Grid, source: str) -> None:
+    """Refuse a density that cannot be painted on; `source` begins the message.
+
+    Raises
+    ------
+    BoxError
+        If it is no three-dimensional grid of real numbers, finite, non-negative and of mean 1,
+        with the remedy.
+    """
+    dtype = getattr(grid, "dtype", None)
+    if dtype is None or dtype.kind not in "fiu":
+        raise BoxError(
+            f"{source}: must be an array of real numbers (nx, ny, nz), not "
+            f"{type(grid).__name__ if dtype is None else dtype}; convert it to float32"
+        )
+    check_grid(grid, "density", source)
 
 
 @contextmanager
@@ -75,42 +101,47 @@ def open_box_density(path: Path) -> Iterator[Density]:
     ModelError
         If the box has no density.
     """
-    with open_box_file(path) as (header, fields):
+    with open_box(path) as store:
+        header, fields = describe(store)
         if "density" not in fields:
             raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
-        source = f"box file {path}"
-        check_scale(header.voxel_size, header.redshift, source)
-        in_hdf5 = isinstance(fields["density"], h5py.Dataset)
-        check_grid(fields["density"], "density", source)
+        check_scale(header.voxel_size, header.redshift, store.name)
+        check_density(fields["density"], store.name)
         hashed = hash_fields(
             header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
         )
-        velocity = hdf5.dataset(fields["density"].file, "velocity", path, "f") if in_hdf5 else None
+        velocity = store.array("velocity", "f")
         if velocity is not None and velocity.shape != (3, *fields["density"].shape):
             raise BoxError(
-                f"{source}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) on the "
-                f"voxels of the density, {fields['density'].shape}"
+                f"{store.name}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) "
+                f"on the voxels of the density, {fields['density'].shape}"
             )
         yield Density(fields["density"], header, hashed, velocity)
 
 
 @contextmanager
 def open_density(
-    path: Path, dataset: str | None, voxel_size: float | None, redshift: float | None
+    path: Path,
+    dataset: str | None,
+    voxel_size: float | None,
+    redshift: float | None,
+    contrast: Contrast = "1+delta",
 ) -> Iterator[Density]:
     """Open a density grid that comes without a description; its cosmology is unstated.
 
     Parameters
     ----------
     path
-        A ``.npy`` array, an HDF5 file (``.h5``, ``.hdf5``) or a Zarr group (``.zarr``), of
-        rho/mean on a periodic grid.
+        A ``.npy`` or ``.npz`` file, an HDF5 file or a Zarr group or array, of rho/mean on a
+        periodic grid.
     dataset
-        The name of the dataset inside an HDF5 file or Zarr group.
+        The name of the array, where the file holds several.
     voxel_size
         Comoving side of a voxel [Mpc/h].
     redshift
         Redshift of the density.
+    contrast
+        What the file holds, if it is not rho/mean.
 
     Raises
     ------
@@ -118,25 +149,27 @@ def open_density(
         If the file cannot be read, the array is not a three-dimensional, finite, non-negative
         density of mean 1, or the voxel size or the redshift is missing or out of range.
     """
-    if voxel_size is None:
-        raise BoxError(f"{path} does not tell its voxel size; give it [Mpc/h] with --voxel-size")
-    if redshift is None:
-        raise BoxError(f"{path} does not tell its redshift; give it with --redshift")
+    if voxel_size is None or redshift is None:
+        lacking = {"--voxel-size, in Mpc/h": voxel_size, "--redshift": redshift}
+        named = " and ".join(option for option, value in lacking.items() if value is None)
+        raise BoxError(f"{path} does not describe itself; give {named}")
     provenance = {"density_file": path.name, "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, None, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
-    with open_grid(path, dataset) as grid:
+    with open_grid(path, dataset, contrast=contrast) as grid:
         hashed = hash_fields(voxel_size, redshift, None, provenance, {"density": grid})
         yield Density(grid, header, hashed)
 
 
 @contextmanager
-def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Iterator[Grid]:
+def open_grid(
+    path: Path, dataset: str | None, option: str = "--dataset", contrast: Contrast = "1+delta"
+) -> Iterator[Grid]:
     """Open and check the grid of a density, of whatever voxel size, as `open_density`.
 
     Parameters
     ----------
-    path, dataset
+    path, dataset, contrast
         As there.
     option
         What names the dataset on the command line, for messages.
@@ -146,6 +179,7 @@ def open_grid(path: Path, dataset: str | None, option: str = "--dataset") -> Ite
     BoxError
         If the file cannot be read, or the array is no density.
     """
-    with open_numbers(path, dataset, option) as grid:
-        check_grid(grid, "density", f"density file {path}")
+    with open_numbers(path, dataset, option) as numbers:
+        grid = as_density(numbers, contrast, f"density file {path}")
+        check_density(grid, f"density file {path}")
         yield grid

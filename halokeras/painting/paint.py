@@ -1,7 +1,7 @@
 """Paint halo counts onto a density of any size, tile by tile, in bounded memory."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -11,30 +11,31 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter
+from halokeras.networks.patch import patch_of
+from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.inputs import Density, density_of
+from halokeras.painting.inputs import Density, check_density, density_of
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tiles import (
     Row,
     Shape,
-    WritableGrid,
     cover,
     joined,
     read_row,
     tile_shape,
     tiles,
 )
-from halokeras.storage.grid import Grid
+from halokeras.storage.grid import Grid, WritableGrid
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
 
 Progress = Callable[[float], None]
+Whole = Callable[[Sequence[Grid]], None]
 Place = tuple[slice, slice, slice]
 
 
@@ -42,7 +43,13 @@ class Workers(Protocol):
     """Others that paint rows of tiles, such as a Dask cluster's."""
 
     def painted_rows(  # noqa: D102
-        self, expected: bool, shape: Shape, tile: Shape, progress: Progress, first: int
+        self,
+        expected: bool,
+        conditions: tuple[float, ...],
+        shape: Shape,
+        tile: Shape,
+        progress: Progress,
+        first: int,
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]: ...
 
 
@@ -55,22 +62,36 @@ class TilePainter:
         A built painter.
     tile
         Voxels that it paints at once, along x, y and z.
+    conditions
+        Of the density, in the order that the painter's kind states.
+
+    Raises
+    ------
+    ModelError
+        If the painter is conditioned by more or fewer numbers.
     """
 
-    def __init__(self, painter: Painter, tile: Shape) -> None:
+    def __init__(self, painter: Painter, tile: Shape, conditions: Sequence[float] = ()) -> None:
+        names = painter.params.conditions
+        if len(conditions) != len(names):
+            raise ModelError(
+                f"the painter is conditioned by {', '.join(names) or 'nothing'} and was told "
+                f"{len(conditions)} numbers; tell it {len(names)}"
+            )
         self.tile = tile
         self.margin = painter.margin
+        self.channels = painter.params.channels
         wide = (side + 2 * painter.margin for side in tile)
         # Not through XLA: on a CPU it does not know the fast convolutions.
         self._paint = tf.function(
-            lambda density: painter(density),
+            lambda density: painter(patch_of(density, conditions)),
             input_signature=[tf.TensorSpec((1, *wide, 1), tf.float32)],
         )
 
     def __call__(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the counts of a tile from its density with the margin around it."""
+        """Return the counts of a tile, (x, y, z) or (x, y, z, channels), of its wide density."""
         painted: NDArray[np.float32] = self._paint(density[np.newaxis, ..., np.newaxis]).numpy()
-        return painted[0, ..., 0]
+        return painted[0, ..., 0] if self.channels == 1 else painted[0]
 
     def paint_row(self, density: Grid, row: Row) -> list[NDArray[np.float32]]:
         """Read a row of a density and give the counts of each of its tiles.
@@ -88,12 +109,12 @@ class TilePainter:
 
 
 @lru_cache(maxsize=8)
-def compiled(painter: Painter, tile: Shape) -> TilePainter:
+def compiled(painter: Painter, tile: Shape, conditions: tuple[float, ...] = ()) -> TilePainter:
     """Return a painter compiled for tiles of a shape, the same again for the last eight asked for.
 
     A painter that goes on learning is painted with as it is, not as it was when compiled.
     """
-    return TilePainter(painter, tile)
+    return TilePainter(painter, tile, conditions)
 
 
 def paint(
@@ -101,6 +122,7 @@ def paint(
     density: Grid,
     largest_tile: int = LARGEST_TILE,
     progress: Progress = lambda fraction: None,
+    conditions: Sequence[float] = (),
 ) -> NDArray[np.float32]:
     """Paint the halo counts of a periodic density, in memory.
 
@@ -109,23 +131,49 @@ def paint(
     painter
         A built painter.
     density
-        rho/mean, (nx, ny, nz), of any shape, non-negative and finite.
+        rho/mean, (nx, ny, nz), of any shape, non-negative and finite, of mean 1.
     largest_tile
         Side of the largest tile [voxels]. Memory grows with its cube; the counts do not depend
         on it beyond rounding.
     progress
         Called with the fraction that is painted, as it grows.
+    conditions
+        Of the density, in the order that the painter's kind states.
 
     Returns
     -------
     ndarray
-        Mean counts per voxel, (nx, ny, nz) float32.
+        Mean counts per voxel, (nx, ny, nz) float32, or of several channels with them last.
+
+    Raises
+    ------
+    BoxError
+        If the density is none, with the remedy.
+    ModelError
+        If the painter gives counts that are not finite, or is conditioned by other numbers.
     """
+    check_density(density, "the density")
+    return _paint_checked(painter, density, tuple(conditions), largest_tile, progress)
+
+
+def _paint_checked(
+    painter: Painter,
+    density: Grid,
+    conditions: tuple[float, ...],
+    largest_tile: int,
+    progress: Progress,
+) -> NDArray[np.float32]:
     x, y, z = density.shape
-    counts = np.empty((x, y, z), dtype=np.float32)
+    counts = np.empty(counts_shape(painter, (x, y, z)), dtype=np.float32)
     tile = tile_shape((x, y, z), largest_tile)
-    paint_into(counts, compiled(painter, tile), density, progress)
+    paint_into(counts, compiled(painter, tile, conditions), density, progress)
     return counts
+
+
+def counts_shape(painter: Painter, shape: Shape) -> tuple[int, ...]:
+    """Return the shape of the counts of a box: its own, with the channels last if several."""
+    channels = painter.params.channels
+    return shape if channels == 1 else (*shape, channels)
 
 
 def paint_into(
@@ -139,7 +187,7 @@ def paint_into(
     Parameters
     ----------
     counts
-        (nx, ny, nz), an array or a dataset that can be written.
+        Of `counts_shape`, an array or a dataset that can be written.
 
     Raises
     ------
@@ -188,11 +236,12 @@ def paint_box(
 
     Raises
     ------
-    ModelError
-        If the box has no density or the painter gives counts that are not finite.
+    BoxError, ModelError
+        If the box has no density, or as `paint`.
     """
     given = density_of(box)
-    counts = paint(saved.painter, given.grid, progress=progress)
+    conditions = box_conditions(box, saved)
+    counts = _paint_checked(saved.painter, given.grid, conditions, LARGEST_TILE, progress)
     return Box(
         voxel_size=box.voxel_size,
         redshift=box.redshift,
@@ -209,11 +258,13 @@ def paint_file(
     output: Path,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
+    whole: Whole = lambda counts: None,
 ) -> None:
     """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
 
     Killed half-way, the same call goes on where it stopped and ends with the same bits. With
-    `workers` they paint, and this process only writes.
+    `workers` they paint, and this process only writes. `whole` is called with the counts once they
+    are all there, before the file takes its name.
 
     Raises
     ------
@@ -223,25 +274,40 @@ def paint_file(
         If the file cannot be written.
     """
     with painted_file(given, saved, model, output, np.float32) as partial:
-        rows = rows_of(given, saved.painter, False, progress, partial.done, workers)
+        rows = rows_of(given, saved, False, progress, partial.done, workers)
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
             partial.counts[place] = painted
             partial.commit(done)
+        whole([partial.counts])
 
 
 def rows_of(
     given: Density,
-    painter: Painter,
+    saved: SavedPainter,
     expected: bool,
     progress: Progress,
     first: int,
     workers: Workers | None,
 ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Paint rows as `painted_rows`, here or by `workers`, which know the painter by `expected`."""
+    """Paint rows as `painted_rows`, here or by `workers`; if `expected` what draws expect."""
     tile = tile_shape(given.shape, LARGEST_TILE)
+    conditions = box_conditions(given.header, saved)
     if workers is None:
-        return painted_rows(compiled(painter, tile), given.grid, progress, first)
-    return workers.painted_rows(expected, given.shape, tile, progress, first)
+        painter = saved.draws.painter if expected and saved.draws else saved.painter
+        return painted_rows(compiled(painter, tile, conditions), given.grid, progress, first)
+    return workers.painted_rows(expected, conditions, given.shape, tile, progress, first)
+
+
+def box_conditions(box: Box | Header, saved: SavedPainter) -> tuple[float, ...]:
+    """Return the conditions under which a painter paints a box.
+
+    Raises
+    ------
+    ModelError
+        If the box does not state one of them.
+    """
+    names = saved.painter.params.conditions
+    return conditions_of(names, box.redshift, box.cosmology, saved.provenance.selection)
 
 
 def painted_file(
@@ -261,13 +327,21 @@ def painted_file(
     OutputError
         If the file cannot be written, or a part of it is there that belongs to another painting.
     """
-    header = given.header
-    provenance = {**_provenance(given, saved, model), **told}
-    written = Header(header.voxel_size, header.redshift, header.cosmology, provenance)
+    written = painted_header(given, saved, model, **told)
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
-    return partial_counts(output, written, given.shape, dtype, identity, tile)
+    shape = counts_shape(saved.painter, given.shape)
+    return partial_counts(output, written, shape, dtype, identity, tile)
+
+
+def painted_header(
+    given: Density, saved: SavedPainter, model: str, **told: str | int | float
+) -> Header:
+    """Return what a painted file tells of itself; `told` is added to its provenance."""
+    header = given.header
+    provenance = dict(sorted({**_provenance(given, saved, model), **told}.items()))
+    return Header(header.voxel_size, header.redshift, header.cosmology, provenance)
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:
@@ -276,6 +350,5 @@ def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, An
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,
-        "software": "halopaint",
-        "software_version": halokeras.__version__,
+        **SOFTWARE,
     }

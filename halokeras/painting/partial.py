@@ -10,31 +10,24 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from halokeras.boxes.box_file import Header, write_header
-from halokeras.errors import ModelError, OutputError
+from halokeras.boxes.box_file import Header, header_attributes
+from halokeras.errors import BoxError, ModelError, OutputError
 from halokeras.fields.gridding import Shape
-from halokeras.painting.tiles import WritableGrid, cover
-from halokeras.storage import zarr_store
-from halokeras.storage.checksums import OLDER, new_file, promise, seal, stored_bytes
-from halokeras.storage.files import (
-    Held,
-    check_replaceable,
-    held,
-    remove_abandoned,
-    swap,
-    sync,
-    sync_tree,
-    unwritable,
-    write_text,
+from halokeras.painting.tiles import cover
+from halokeras.storage.files import Held, held, remove_abandoned, sync, take, unwritable, write_text
+from halokeras.storage.store import Layout
+from halokeras.storage.stores import (
+    UnfinishedStore,
+    begin_store,
+    check_replaceable_store,
+    resumed_store,
 )
-from halokeras.storage.unreadable import UNREADABLE
 
 _SECONDS_BETWEEN_COMMITS = 2.0
 
@@ -45,46 +38,31 @@ class PartialCounts:
     Attributes
     ----------
     counts
-        The dataset, to be filled row by row.
+        The array, to be filled row by row.
     done
         Rows that an earlier process has filled.
     """
 
-    def __init__(self, store: Any, path: Path, journal: Path, done: int, identity: str):
-        self.counts: WritableGrid = store["counts"]
+    def __init__(self, store: UnfinishedStore, journal: Path, done: int, identity: str):
+        self.counts = store.array
         self.done = done
-        self._store, self._path, self._journal, self._identity = store, path, journal, identity
+        self._store, self._journal, self._identity = store, journal, identity
         self._committed = time.monotonic()
-        self._synced = 0
 
     def commit(self, done: int) -> None:
         """Note that `done` rows are filled; at most every two seconds, as it waits for the disk."""
         if time.monotonic() - self._committed < _SECONDS_BETWEEN_COMMITS:
             return
-        self.flush()
+        self._store.flush()
         write_text(self._journal, json.dumps({"identity": self._identity, "rows": done}))
         self._committed = time.monotonic()
-
-    def flush(self) -> None:
-        """Have what was written survive this process and the machine."""
-        if isinstance(self._store, h5py.File):
-            self._store.flush()
-            sync(self._path)
-        else:
-            sync_tree(self._path, self._synced)
-            self._synced = time.time_ns()
-
-    def seal(self) -> None:
-        """Write the checksum of the counts, all of which are there."""
-        seal(self._store)
-        self.flush()
 
 
 @contextmanager
 def partial_counts(
     target: Path,
     header: Header,
-    shape: Shape,
+    shape: tuple[int, ...],
     dtype: type[np.generic],
     identity: str,
     tile: Shape,
@@ -94,8 +72,7 @@ def partial_counts(
     Parameters
     ----------
     target
-        The HDF5 file or, if it ends in ``.zarr``, the Zarr group to write; missing parent folders
-        are made.
+        The box file to write; missing parent folders are made.
     header, shape, dtype
         Of the counts.
     identity
@@ -110,25 +87,21 @@ def partial_counts(
         of another painting or damaged.
     """
     part, journal = partial_paths(target)
-    if target.suffix == zarr_store.SUFFIX:
-        check_replaceable(target, "zarr.json", "Zarr group")
+    check_replaceable_store(target)
     with ExitStack() as holding:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
             holding.enter_context(held(part.parent))
-            done = _rows_done(part, journal, identity, len(cover(shape, tile)))
+            box = _box(shape)
+            done = _rows_done(part, journal, identity, len(cover(box, tile)))
+            layout = Layout(shape, dtype, (*tile, *shape[3:]))
             if not done:
-                _create(part, header, shape, dtype, tile)
-            with _opened(part) as store:
-                _check_counts(store, part, shape, dtype)
-                partial = PartialCounts(store, part, journal, done, identity)
-                yield partial
-                partial.seal()
-            if target.is_dir() and target.suffix == zarr_store.SUFFIX:
-                swap(part, target)
-            else:
-                part.replace(target)
+                begin_store(part, header_attributes(header, box), "counts", layout)
+            with _opened(part, layout) as store:
+                yield PartialCounts(store, journal, done, identity)
+                store.seal()
+            take(part, target)
             shutil.rmtree(part.parent)
             sync(target.parent)
         except Held:
@@ -178,49 +151,20 @@ def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int:
     return done
 
 
-def _check_counts(store: Any, part: Path, shape: Shape, dtype: type[np.generic]) -> None:
-    """Refuse what an earlier process has begun if it was damaged since."""
-    try:
-        as_begun = store["counts"].shape == shape and store["counts"].dtype == dtype
-    except UNREADABLE:
-        as_begun = False
-    if not as_begun:
-        raise OutputError(f"{part} is damaged; remove {part.parent} to start over")
+@contextmanager
+def _opened(part: Path, layout: Layout) -> Iterator[UnfinishedStore]:
+    """Open what an earlier process has begun, or refuse it if it was damaged since."""
+    damaged = OutputError(f"{part} is damaged; remove {part.parent} to start over")
+    with ExitStack() as opened:
+        try:
+            store = opened.enter_context(resumed_store(part, "counts"))
+        except BoxError as error:
+            raise damaged from error
+        if store.layout != Layout(layout.shape, np.dtype(layout.dtype)):
+            raise damaged
+        yield store
 
 
-def _create(part: Path, header: Header, shape: Shape, dtype: type[np.generic], tile: Shape) -> None:
-    if part.suffix == zarr_store.SUFFIX:
-        if part.exists():
-            shutil.rmtree(part)
-        group = zarr_store.open_group(part, "w")
-        write_header(group, header, shape)
-        group.create_array("counts", shape=shape, chunks=tile, dtype=np.dtype(dtype))
-        promise(group, ["counts"])
-        return
-    _create_hdf5(part, header, shape, dtype)
-    sync(part)
-    sync(part.parent)
-
-
-def _create_hdf5(part: Path, header: Header, shape: Shape, dtype: type[np.generic]) -> None:
-    with new_file(part, stored_bytes(shape, dtype), OLDER) as file:
-        write_header(file, header, shape)
-        promise(file, ["counts"])
-        space = h5py.h5s.create_simple(shape)
-        kind = h5py.h5t.py_create(np.dtype(dtype), logical=True)
-        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        properties.set_obj_track_times(False)
-        h5py.h5d.create(file.id, b"counts", kind, space, properties)
-
-
-def _opened(part: Path) -> AbstractContextManager[Any]:
-    if part.suffix == zarr_store.SUFFIX:
-        for cut_off in part.rglob("*.partial"):  # chunks that a killed process was writing
-            cut_off.unlink()
-        return nullcontext(zarr_store.open_group(part, "r+"))
-    try:
-        file: AbstractContextManager[Any] = h5py.File(part, "r+")
-        return file
-    except OSError as error:
-        raise OutputError(f"{part} is damaged; remove {part.parent} to start over") from error
+def _box(shape: tuple[int, ...]) -> Shape:
+    """Return the voxels of counts, whose channels, if several, are the last axis."""
+    return shape[0], shape[1], shape[2]

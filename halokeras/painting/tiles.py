@@ -9,7 +9,6 @@ are painted cannot matter. Tiles of one x and y make a row, which is read and wr
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,6 @@ from numpy.typing import NDArray
 from halokeras.storage.grid import Grid
 
 Shape = tuple[int, int, int]
-
-
-class WritableGrid(Grid, Protocol):
-    """What a numpy array and an HDF5 dataset that can be written have in common."""
-
-    def __setitem__(self, place: Any, values: Any, /) -> None: ...
 
 
 @dataclass(frozen=True)

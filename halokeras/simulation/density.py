@@ -15,25 +15,25 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box_file import Header, write_header
+from halokeras.boxes.box import SOFTWARE
+from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape
+from halokeras.fields.gridding import Shape, shape_text
+from halokeras.fields.modes import Modes, lattice_of, up_to
 from halokeras.randomness import fold_in
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
-from halokeras.simulation.lpt import Modes, Table, first_order, modes_of_shape
+from halokeras.simulation.lpt import Table, first_order, modes_of_shape
 from halokeras.simulation.streamed_lpt import (
     deposit_displaced,
     deposit_momentum,
-    lattice_of,
     padded,
     pass_count,
     second_order_source,
 )
-from halokeras.storage import checksums
-from halokeras.storage.files import whole_file
-from halokeras.storage.memory import available_memory
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.store import Layout
+from halokeras.storage.stores import new_store
 
 PARTICLES = 4
 """Particles along the side of a voxel, and lattice points of the modes of a small box."""
@@ -107,17 +107,19 @@ class LptBox:
         if not (np.isfinite(self.redshift) and self.redshift >= 0):
             raise BoxError(f"redshift {self.redshift} must not be negative")
         if min(self.voxels) < 2:
-            raise BoxError(f"voxels {_by(self.voxels)} are too few; choose 2 or more along a side")
+            raise BoxError(
+                f"voxels {shape_text(self.voxels)} are too few; choose 2 or more along a side"
+            )
         reach = zip(self.parts, self.lattice, strict=True)
         table = sum((part * points // 2) ** 2 for part, points in reach)
         if len(set(self.voxels)) > 1 and table > _LARGEST_TABLE:
             raise BoxError(
-                f"the sides of {_by(self.voxels)} voxels have no simple ratio; choose sides such "
-                "as 512x256x256"
+                f"the sides of {shape_text(self.voxels)} voxels have no simple ratio; choose "
+                "sides such as 512x256x256"
             )
         if self.points < PARTICLES and self.tile < _TILE[0]:
             raise BoxError(
-                f"the sides of {_by(self.voxels)} voxels have no common divisor between "
+                f"the sides of {shape_text(self.voxels)} voxels have no common divisor between "
                 f"{_TILE[0]} and {_TILE[1]}, which a box of more than 128^3 voxels needs; choose "
                 "multiples of 16 or 64"
             )
@@ -183,13 +185,11 @@ def estimate(box: LptBox) -> LptEstimate:
 
 def check_memory(box: LptBox) -> None:
     """Raise `BoxError` if the machine has too little memory for a density."""
-    needed, available = estimate(box).memory, available_memory()
-    if available is not None and needed > available:
-        raise BoxError(
-            f"the 2LPT density of {_by(box.voxels)} voxels needs {needed / 2**30:.1f} GiB of "
-            f"memory and {available / 2**30:.1f} GiB are free; choose fewer voxels or a larger "
-            "machine"
-        )
+    refuse_beyond_memory(
+        estimate(box).memory,
+        f"the 2LPT density of {shape_text(box.voxels)} voxels",
+        "choose fewer voxels or a larger machine",
+    )
 
 
 def make_density(
@@ -257,23 +257,17 @@ def write_density(
     density, velocity = make_fields(box, workers, progress)
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
     chunks = tuple(min(_CHUNK, side) for side in box.voxels)
-    grids = 1 if velocity is None else 4
-    room = grids * checksums.stored_bytes(box.voxels, np.float32, chunks)
-    with whole_file(output) as temporary, checksums.new_file(temporary, room) as file:
-        write_header(file, header, box.voxels)
-        stored = file.create_dataset(
-            "density", box.voxels, np.float32, chunks=chunks, **checksums.CHECKED
-        )
+    layouts = {"density": Layout(box.voxels, np.float32, chunks)}
+    if velocity is not None:
+        layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
+    with new_store(output, header_attributes(header, box.voxels), layouts) as create:
+        stored = create("density")
         for start in range(0, box.voxels[0], _CHUNK):
             stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
         if velocity is not None:
-            shape = (3, *box.voxels)
-            moving = file.create_dataset(
-                "velocity", shape, np.float32, chunks=(1, *chunks), **checksums.CHECKED
-            )
+            moving = create("velocity")
             for axis, component in enumerate(velocity):
                 moving[axis] = component.astype(np.float32)
-        checksums.seal(file, file)
 
 
 def _make(
@@ -330,8 +324,7 @@ def _provenance(box: LptBox) -> dict[str, str | int | float]:
         "density_scheme": "2lpt",
         "particles_per_voxel": PARTICLES**3,
         "modes_per_voxel": box.points**3,
-        "software": "halopaint",
-        "software_version": halokeras.__version__,
+        **SOFTWARE,
     }
 
 
@@ -349,19 +342,12 @@ def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> NDAr
     sides = (box.tile * PARTICLES,) * 3
     every = modes_of_shape(seed, sides, (1, 1, 1), box.tile * box.voxel_size, power)
     coarse = box.tile * box.points
-    half = coarse // 2
-    some = np.zeros((coarse, coarse, half + 1), dtype=np.complex64)
-    places = [slice(0, half), slice(1 - half, None)]
-    for x in places:
-        for y in places:
-            some[x, y, :half] = every[x, y, :half]
+    some = np.zeros((coarse, coarse, coarse // 2 + 1), dtype=np.complex64)
+    shared = list(up_to((coarse // 2 - 1,) * 3))
+    for part in shared:
+        some[part] = every[part]
     for modes in (every, some):
         _subtract(modes, ratio, second_order_source(modes, workers))
-    for x in places:
-        for y in places:
-            every[x, y, :half] -= some[x, y, :half]
+    for part in shared:
+        every[part] -= some[part]
     return first_order(every, float(box.tile))
-
-
-def _by(voxels: Shape) -> str:
-    return "x".join(str(side) for side in voxels)

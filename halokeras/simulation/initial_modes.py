@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
-from halokeras.simulation.lpt import Modes, Table
-from halokeras.simulation.streamed_lpt import lattice_of, modes_of_planes
+from halokeras.fields.modes import Modes, Moments, lattice_of, up_to
+from halokeras.simulation.lpt import Table
+from halokeras.simulation.streamed_lpt import modes_of_planes
 from halokeras.storage.grid_file import mapped
 
 InitialModes = Callable[[Shape, int], Modes]
@@ -28,8 +29,6 @@ of the first voxel, Nyquist modes zero) on that lattice or, where the source has
 a side, on the source's own.
 """
 
-_MEAN = 1e-3
-"""Largest mean over the standard deviation."""
 _POWER = 2.0
 """Largest factor between the power of the large scales and that of the cosmology."""
 
@@ -76,10 +75,9 @@ def complete(drawn: Modes, given: Modes) -> Modes:
     given
         Modes that are known; those at the Nyquist frequency are not.
     """
-    x, y, z = (side // 2 for side in lattice_of(given))
-    for along_x in (slice(0, x), slice(1 - x, None)):
-        for along_y in (slice(0, y), slice(1 - y, None)):
-            drawn[along_x, along_y, :z] = given[along_x, along_y, :z]
+    x, y, z = (side // 2 - 1 for side in lattice_of(given))
+    for part in up_to((x, y, z)):
+        drawn[part] = given[part]
     drawn[0, 0, 0] = 0
     return drawn
 
@@ -118,18 +116,16 @@ def check_modes(modes: Modes, voxels: Shape, voxel_size: float, power: Table, na
 
 
 def _check_overdensity(grid: NDArray[np.floating], path: Path) -> None:
-    total, squares = 0.0, 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        for plane in grid:
-            total += float(plane.sum(dtype=np.float64))
-            squares += float(np.square(plane, dtype=np.float64).sum())
-    mean, deviation = total / grid.size, np.sqrt(squares / grid.size)
-    if not np.isfinite(deviation):
+    found = Moments()
+    for plane in grid:
+        found.add(plane)
+    if not np.isfinite(found.deviation):
         raise BoxError(f"initial modes {path} hold NaN or infinite values; make them again")
-    if not abs(mean) <= _MEAN * deviation or deviation == 0:
+    if not found.are_of_overdensity:
         raise BoxError(
-            f"initial modes {path} have mean {mean:.3g} and standard deviation {deviation:.3g}; "
-            "give a linear overdensity, which has mean 0 and is not constant"
+            f"initial modes {path} have mean {found.mean:.3g} and standard deviation "
+            f"{found.deviation:.3g}; give a linear overdensity, which has mean 0 and is not "
+            "constant"
         )
 
 

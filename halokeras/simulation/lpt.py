@@ -15,8 +15,9 @@ from scipy import fft
 
 from halokeras.cosmology.cosmology import Growth
 from halokeras.fields.gridding import Shape, cloud_in_cell
+from halokeras.fields.modes import Modes, integers, up_to
+from halokeras.randomness import mix
 
-Modes = NDArray[np.complex64]
 Table = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -73,8 +74,8 @@ def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power
     volume = length**3 / np.prod(parts)
     amplitude[1:] = np.sqrt(np.exp(np.interp(log_mode, log_k, log_power)) / volume)
     modes = np.zeros((lattice[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
-    x, y = (np.rint(fft.fftfreq(points, 1 / points)).astype(np.int64) for points in lattice[:2])
-    _draw(np.uint64(seed), amplitude, parts, lattice, x, y, modes)
+    along_x, along_y = integers(lattice[0]), integers(lattice[1])
+    _draw(np.uint64(seed), amplitude, parts, lattice, along_x, along_y, modes)
     return modes
 
 
@@ -176,10 +177,8 @@ def _resize(modes: Modes, lattice: int) -> Modes:
     """Copy the modes that two lattices share; the Nyquist planes of the coarser are left out."""
     resized = np.zeros((lattice, lattice, lattice // 2 + 1), dtype=np.complex64)
     kept = (min(lattice, modes.shape[0]) - 1) // 2
-    parts = (slice(0, kept + 1), slice(-kept, None))
-    for along_x in parts:
-        for along_y in parts:
-            resized[along_x, along_y, : kept + 1] = modes[along_x, along_y, : kept + 1]
+    for part in up_to((kept,) * 3):
+        resized[part] = modes[part]
     return resized
 
 
@@ -199,12 +198,7 @@ def _inverse_laplacian(source, result, lattice, axis, other, factor):  # type: i
                 result[i, j, k] = factor * weight * source[i, j, k]
 
 
-@numba.njit(cache=True)
-def _mix(value):  # type: ignore[no-untyped-def]
-    """Finaliser of splitmix64 (Steele et al. 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+_mix = numba.njit(cache=True)(mix)
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)

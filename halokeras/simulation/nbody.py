@@ -15,7 +15,8 @@ from scipy import fft
 
 from halokeras.cosmology.cosmology import Growth
 from halokeras.fields.gridding import deposit
-from halokeras.simulation.lpt import Modes, first_order, lattice_positions, second_order
+from halokeras.fields.modes import Modes
+from halokeras.simulation.lpt import first_order, lattice_positions, second_order
 
 MESH_FACTOR = 2
 """Cells of the force mesh per lattice point and side."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box, Halos
+from halokeras.boxes.box import SOFTWARE, Box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.friends_of_friends import find_groups
 from halokeras.simulation.lpt import linear_modes, lpt_density
 from halokeras.simulation.nbody import MESH_FACTOR, evolve
-from halokeras.storage.memory import available_memory
+from halokeras.storage.memory import refuse_beyond_memory
 
 STEPS = 30
 START = 0.05
@@ -49,7 +49,7 @@ def estimate(particles: int) -> Estimate:
     )
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  (a box in the field's words)
     box_id: str,
     seed: int,
     size: float = 256.0,
@@ -123,8 +123,7 @@ def simulate(
             "mass_definition": "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)",
             "particle_mass": particle_mass,
             "particles": particles,
-            "software": "halopaint",
-            "software_version": halokeras.__version__,
+            **SOFTWARE,
             "engine": "particle mesh, 2LPT start, BullFrog steps",
             "steps": STEPS,
             "start_redshift": 1 / START - 1,
@@ -160,9 +159,6 @@ def _check(seed: int, particles: int, voxels: int, redshift: float) -> None:
             f"particles {particles} a side are fewer than the {voxels} voxels a side; "
             f"choose particles of {voxels} or more"
         )
-    needed, available = estimate(particles).memory, available_memory()
-    if available is not None and needed > available:
-        raise BoxError(
-            f"{particles}^3 particles need {needed / 2**30:.1f} GiB of memory and "
-            f"{available / 2**30:.1f} GiB are free; choose fewer particles or a larger machine"
-        )
+    what = f"a simulation of {particles}^3 particles"
+    remedy = "choose fewer particles or a larger machine"
+    refuse_beyond_memory(estimate(particles).memory, what, remedy)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.fields.gridding import Shape, spread
-from halokeras.simulation.lpt import Modes
+from halokeras.fields.modes import Modes, both_signs, integers, lattice_of
 
 Progress = Callable[[float], None]
 
@@ -42,10 +42,10 @@ def second_order_source(
     passes = pass_count(fine[0], 6 * delta[0].nbytes)
     folded = np.empty((6, fine[0] // passes, *delta.shape[1:]), dtype=np.complex64)
     source = np.zeros_like(delta)
-    wave = _integers(lattice[0])
+    wave = integers(lattice[0])
     for residue in range(passes):
         turned = _turned(lattice[0], fine[0], residue)
-        _fold_hessian(delta, wave, _wavenumbers(lattice, lattice), turned, folded)
+        _fold(delta, wave, _wavenumbers(lattice, lattice), turned, folded)
         fft.ifft(folded, axis=1, norm="forward", overwrite_x=True, workers=workers)
         for plane in range(folded.shape[1]):
             hessian = [_to_plane(part[plane], fine, workers) for part in folded]
@@ -142,13 +142,13 @@ def _each_plane(
     passes = pass_count(particles[0], 3 * len(potentials) * potentials[0][0].nbytes)
     rows = (particles[0] // passes, *potentials[0].shape[1:])
     folded = [np.empty((3, *rows), dtype=np.complex64) for _ in potentials]
-    wave = _integers(lattice[0])
+    wave = integers(lattice[0])
     with ThreadPoolExecutor(1) as depositor:  # deposits a plane while the next is transformed
         deposited: Future[None] = depositor.submit(lambda: None)
         for residue in range(passes):
             turned = _turned(lattice[0], particles[0], residue)
             for potential, into in zip(potentials, folded, strict=True):
-                _fold_gradient(potential, wave, _wavenumbers(lattice, voxels), turned, into)
+                _fold(potential, wave, _wavenumbers(lattice, voxels), turned, into)
                 fft.ifft(into, axis=1, norm="forward", overwrite_x=True, workers=workers)
             for plane in range(rows[0]):
                 planes = [
@@ -188,11 +188,6 @@ def modes_of_planes(
     return modes
 
 
-def lattice_of(modes: Modes) -> Shape:
-    """Points along x, y, z of the even lattice that modes belong to."""
-    return modes.shape[0], modes.shape[1], 2 * (modes.shape[2] - 1)
-
-
 def padded(lattice: Shape) -> Shape:
     """Points of the lattice finer by 3/2, where products do not alias into the modes kept."""
     return 3 * lattice[0] // 2, 3 * lattice[1] // 2, 3 * lattice[2] // 2
@@ -210,22 +205,16 @@ def pass_count(planes: int, bytes_per_plane: int) -> int:
 
 def _turned(points: int, planes: int, residue: int) -> NDArray[np.complex64]:
     """Phase of plane `residue` of `planes` in each of the modes along x."""
-    turned: NDArray[np.complex64] = np.exp(
-        2j * np.pi * _integers(points) * residue / planes
-    ).astype(np.complex64)
+    turned: NDArray[np.complex64] = np.exp(2j * np.pi * integers(points) * residue / planes).astype(
+        np.complex64
+    )
     return turned
-
-
-def _integers(points: int) -> NDArray[np.int64]:
-    """Integer wavenumbers of an axis in the order of its modes."""
-    integers: NDArray[np.int64] = np.rint(fft.fftfreq(points, 1 / points)).astype(np.int64)
-    return integers
 
 
 def _wavenumbers(lattice: Shape, side: Shape) -> tuple[NDArray[np.float32], ...]:
     """Wavenumbers along x, y, z of the modes of a box with sides of any unit."""
     x, y, z = (
-        (2 * np.pi / length * _integers(points)).astype(np.float32)
+        (2 * np.pi / length * integers(points)).astype(np.float32)
         for points, length in zip(lattice, side, strict=True)
     )
     return x, y, np.abs(z[: lattice[2] // 2 + 1])
@@ -246,20 +235,23 @@ def _to_plane(modes: Modes, points: Shape, workers: int) -> NDArray[np.float32]:
 
 def _to_modes(plane: NDArray[np.float32], modes: Modes, workers: int) -> None:
     """Write into `modes` those of `plane` that they have room for, but Nyquist ones."""
-    half = modes.shape[0] // 2
     kept = modes.shape[1] - 1
     along_z = fft.rfft(plane, axis=1, norm="forward", workers=workers)[:, :kept]
     both = fft.fft(along_z, axis=0, norm="forward", overwrite_x=True, workers=workers)
     modes[...] = 0
-    modes[:half, :kept] = both[:half]
-    modes[half + 1 :, :kept] = both[len(both) - half + 1 :]
+    for rows in both_signs(modes.shape[0] // 2 - 1):
+        modes[rows, :kept] = both[rows]
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _fold_hessian(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
-    """Fold phi1,ij along x: xx, yy, zz, xy, xz, yz."""
+def _fold(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
+    """Fold derivatives of the inverse Laplacian along x, as many as `folded` has room for.
+
+    Three are minus the gradient: x, y, z. Six are the Hessian: xx, yy, zz, xy, xz, yz.
+    """
     period = folded.shape[1]
     zero = np.float32(0)
+    gradient = folded.shape[0] == 3
     for j in numba.prange(modes.shape[1]):
         folded[:, :, j] = 0
         y = wavenumber[1][j]
@@ -272,34 +264,18 @@ def _fold_hessian(modes, wave, wavenumber, turned, folded):  # type: ignore[no-u
                 if square == zero:
                     continue
                 mode = modes[i, j, k] * turned[i] / square
-                folded[0, row, j, k] += x * x * mode
-                folded[1, row, j, k] += y * y * mode
-                folded[2, row, j, k] += z * z * mode
-                folded[3, row, j, k] += x * y * mode
-                folded[4, row, j, k] += x * z * mode
-                folded[5, row, j, k] += y * z * mode
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _fold_gradient(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
-    """Fold i k / k^2 times the modes along x."""
-    period = folded.shape[1]
-    zero = np.float32(0)
-    for j in numba.prange(modes.shape[1]):
-        folded[:, :, j] = 0
-        y = wavenumber[1][j]
-        for i in range(modes.shape[0]):
-            x = wavenumber[0][i]
-            row = wave[i] % period
-            for k in range(modes.shape[2]):
-                z = wavenumber[2][k]
-                square = x * x + y * y + z * z
-                if square == zero:
-                    continue
-                mode = np.complex64(1j) * modes[i, j, k] * turned[i] / square
-                folded[0, row, j, k] += x * mode
-                folded[1, row, j, k] += y * mode
-                folded[2, row, j, k] += z * mode
+                if gradient:
+                    mode *= np.complex64(1j)
+                    folded[0, row, j, k] += x * mode
+                    folded[1, row, j, k] += y * mode
+                    folded[2, row, j, k] += z * mode
+                else:
+                    folded[0, row, j, k] += x * x * mode
+                    folded[1, row, j, k] += y * y * mode
+                    folded[2, row, j, k] += z * z * mode
+                    folded[3, row, j, k] += x * y * mode
+                    folded[4, row, j, k] += x * z * mode
+                    folded[5, row, j, k] += y * z * mode
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -322,7 +298,7 @@ def _source_plane(xx, yy, zz, xy, xz, yz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_plane(  # type: ignore[no-untyped-def]
+def _deposit_plane(  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
     i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
 ):
     """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""

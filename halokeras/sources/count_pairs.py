@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.sources.source import Source
-from halokeras.sources.tables.table import refuse_beyond_memory
 from halokeras.storage.grid import slabs
 from halokeras.storage.grid_file import open_numbers
+from halokeras.storage.memory import refuse_beyond_memory
 
 _SCHEMES = ("unknown", "2lpt", "zeldovich", "nbody")
 

@@ -7,14 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import halokeras
-from halokeras.boxes.box import Box, Halos, check_scale
+from halokeras.boxes.box import SOFTWARE, Box, check_scale
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count, wrap
-from halokeras.fields.orientation import Orientation, move_counts, move_positions
+from halokeras.fields.orientation import (
+    Orientation,
+    move_counts,
+    move_positions,
+    turn_vectors,
+)
 from halokeras.simulation.density import LptBox, make_density
 from halokeras.sources.checks.checks import check_source
-from halokeras.sources.checks.findings import Report
+from halokeras.sources.checks.findings import CheckReport
 from halokeras.sources.source import Source
 
 VOXEL_SIZE = 4.0
@@ -37,7 +42,7 @@ def prepare(
     force: bool = False,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
-) -> tuple[Box, Report]:
+) -> tuple[Box, CheckReport]:
     """Make the box of a source, and check that its fields belong together.
 
     Parameters
@@ -57,7 +62,7 @@ def prepare(
 
     Returns
     -------
-    Box, Report
+    Box, CheckReport
         The box holds the report as ``preparation`` in its provenance.
 
     Raises
@@ -69,7 +74,7 @@ def prepare(
     check_scale(voxel_size, source.redshift, source.name)
     density, made = _density(source, voxels, seed, workers, progress)
     progress("checks", 0.0)
-    moved = _moved(source, orientation, voxel_size)
+    moved = _moved(_sound(source), orientation, voxel_size)
     halos, counts = _counted(moved, voxels, voxel_size)
     report = check_source(
         moved,
@@ -91,8 +96,7 @@ def prepare(
             **source.provenance,
             **made,
             **turned,
-            "software": "halopaint",
-            "software_version": halokeras.__version__,
+            **SOFTWARE,
             "preparation": report.text(),
         },
     )
@@ -173,9 +177,28 @@ def _counted(source: Source, voxels: int, voxel_size: float) -> tuple[Halos | No
             raise BoxError(f"{source.name} holds no halos; give a catalogue or counts")
         return None, source.counts
     finite = np.isfinite(source.halos.position).all(axis=1)  # the checks refuse the others
-    position = wrap(source.halos.position[finite], source.box_size)
-    mass = source.halos.mass[finite].astype(np.float32)
-    return Halos(position, mass), count(position, (voxels,) * 3, voxel_size)
+    kept = source.halos[finite].columns()
+    position = wrap(kept.pop("position"), source.box_size)
+    stored = {name: COLUMNS[name].stored(values) for name, values in kept.items()}
+    return Halos(position, **stored), count(position, (voxels,) * 3, voxel_size)
+
+
+def _sound(source: Source) -> Source:
+    """Leave out further columns with values that they may not have, and say so.
+
+    What of positions and masses is wrong the checks refuse.
+    """
+    if source.halos is None:
+        return source
+    columns = source.halos.columns()
+    unsound = [
+        name
+        for name, values in columns.items()
+        if name not in ("position", "mass") and not COLUMNS[name].fits(values)
+    ]
+    told = [f"halos/{name} {COLUMNS[name].check.refusal} and was left out" for name in unsound]
+    halos = Halos(**{name: values for name, values in columns.items() if name not in unsound})
+    return replace(source, halos=halos, assumed=(*source.assumed, *told))
 
 
 def _moved(source: Source, orientation: Orientation, voxel_size: float) -> Source:
@@ -183,10 +206,15 @@ def _moved(source: Source, orientation: Orientation, voxel_size: float) -> Sourc
         return source
     halos, counts = source.halos, source.counts
     if halos is not None:
-        position: NDArray[Any] = move_positions(
+        vectors = {
+            name: turn_vectors(values, orientation)
+            for name, values in halos.columns().items()
+            if COLUMNS[name].shape
+        }
+        vectors["position"] = move_positions(
             halos.position, orientation, source.box_size, voxel_size
         )
-        halos = replace(halos, position=position)
+        halos = replace(halos, **vectors)
     if counts is not None:
         counts = move_counts(counts, orientation)
     told = (*source.assumed, f"halos were turned and moved as asked by {orientation.options}")

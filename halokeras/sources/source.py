@@ -6,28 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.simulation.initial_modes import InitialModes
-
-
-@dataclass(frozen=True)
-class HaloTable:
-    """A halo catalogue as its source tells it, in our units.
-
-    Attributes
-    ----------
-    position
-        (N, 3) real numbers [Mpc/h], comoving, from the corner of the density's first voxel; not
-        yet wrapped into the box.
-    mass
-        (N,) real numbers [Msun/h].
-    id
-        (N,) integers, where the source has them.
-    """
-
-    position: NDArray[Any]
-    mass: NDArray[Any]
-    id: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +26,8 @@ class Source:
     cosmology
         None only where the source does not state one and the user gave none.
     halos
-        The catalogue; or
+        The catalogue, in our units, from the corner of the density's first voxel; positions need
+        not be wrapped into the box; or
     counts
         (n, n, n) halos per voxel.
     density
@@ -67,7 +49,7 @@ class Source:
     box_size: float
     redshift: float
     cosmology: Cosmology | None
-    halos: HaloTable | None = None
+    halos: Halos | None = None
     counts: NDArray[Any] | None = None
     density: NDArray[Any] | None = None
     initial_modes: InitialModes | None = None

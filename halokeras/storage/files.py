@@ -104,11 +104,18 @@ def check_writable(target: Path) -> None:
         raise unwritable(target, error) from error
 
 
-def check_absent(target: Path) -> None:
-    """Raise `OutputError` if `target` is there, for a command that never replaces its output."""
-    if target.exists():
+def check_absent(target: Path, overwrite: bool = False) -> None:
+    """Raise `OutputError` if `target` is there and is not to be overwritten."""
+    if target.exists() and not overwrite:
         remove_abandoned(target.parent)
-        raise OutputError(f"{target} exists; remove it, or choose another --output")
+        raise refusal(target, "exists")
+
+
+def refusal(target: Path, reason: str = "is there and holds something else") -> OutputError:
+    """Return the error of an output that is never replaced unasked."""
+    return OutputError(
+        f"{target} {reason}; remove it, choose another --output, or replace it with --overwrite"
+    )
 
 
 class Held(Exception):
@@ -203,7 +210,7 @@ def sync_tree(folder: Path, since: int = 0) -> None:
 
 
 def swap(temporary: Path, target: Path) -> None:
-    """Return `temporary` the name `target`; what had that name gets the temporary one."""
+    """Give `temporary` the name `target`; what had that name gets the temporary one."""
     if not target.exists():
         temporary.rename(target)
         return
@@ -214,6 +221,14 @@ def swap(temporary: Path, target: Path) -> None:
     target.rename(aside)
     temporary.rename(target)
     aside.rename(temporary)
+
+
+def take(part: Path, target: Path) -> None:
+    """Give `part`, a file or folder, the name `target`, in place of what has that name."""
+    if part.is_dir():
+        swap(part, target)
+    else:
+        part.replace(target)
 
 
 def _aside(target: Path) -> Path:

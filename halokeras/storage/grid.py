@@ -19,6 +19,12 @@ class Grid(Protocol):
     def __getitem__(self, place: Any, /) -> Any: ...
 
 
+class WritableGrid(Grid, Protocol):
+    """What a numpy array and an HDF5 dataset that can be written have in common."""
+
+    def __setitem__(self, place: Any, values: Any, /) -> None: ...
+
+
 @dataclass(frozen=True)
 class Survey:
     """The least value and the mean of a grid; neither is finite if a value is not."""
@@ -35,11 +41,19 @@ def slabs(grid: Grid) -> Iterator[NDArray[Any]]:
         yield np.asarray(grid[start : start + depth])
 
 
-def survey(grid: Grid) -> Survey:
-    """Look at every value of a grid that is not empty."""
-    minimum, total = np.inf, 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        for slab in slabs(grid):
+def surveyed(grid: Grid) -> Iterator[tuple[NDArray[Any], Survey]]:
+    """Return `grid` as `slabs`, each slab with what was seen up to its end."""
+    minimum, total, size = np.inf, 0.0, 0
+    for slab in slabs(grid):
+        with np.errstate(invalid="ignore", over="ignore"):
             minimum = float(np.minimum(minimum, slab.min()))  # keeps a NaN
             total += float(slab.sum(dtype=np.float64))
-    return Survey(minimum, total / float(np.prod(grid.shape, dtype=np.float64)))
+        size += slab.size
+        yield slab, Survey(minimum, total / size)
+
+
+def survey(grid: Grid) -> Survey:
+    """Look at every value of a grid that is not empty."""
+    for _, seen in surveyed(grid):
+        last = seen
+    return last

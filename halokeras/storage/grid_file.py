@@ -1,33 +1,38 @@
-"""A grid of numbers in a file that does not describe it: NumPy, HDF5 or Zarr, left on disk."""
+"""A grid of numbers in a file that does not describe it: NumPy, HDF5 or Zarr."""
 
 import warnings
+import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import h5py
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
-from halokeras.storage import zarr_store
 from halokeras.storage.grid import Grid
-from halokeras.storage.hdf5 import check_stored
-from halokeras.storage.unreadable import UNREADABLE
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.store import NUMBERS, Store
+from halokeras.storage.stores import open_store
+from halokeras.storage.unreadable import UNREADABLE, reading
+
+_NAMED = 8
+"""Arrays of a file that are named in a message."""
 
 
-def open_numbers(
-    path: Path, dataset: str | None, option: str = "--dataset"
-) -> AbstractContextManager[Grid]:
-    """Open a grid of numbers, without a look at its values.
+@contextmanager
+def open_numbers(path: Path, dataset: str | None, option: str = "--dataset") -> Iterator[Grid]:
+    """Open a grid of numbers, left on disk but for that of a ``.npz`` file.
 
     Parameters
     ----------
     path
-        A ``.npy`` array, an HDF5 file or a Zarr group (``.zarr``).
+        A ``.npy`` or ``.npz`` file, an HDF5 file, a Zarr group (``.zarr``) or an array in none.
     dataset
-        The name of the dataset inside an HDF5 file or Zarr group.
+        The name of the array, where the file holds several.
     option
         What names the dataset on the command line, for messages.
 
@@ -38,8 +43,17 @@ def open_numbers(
     """
     if not path.exists():
         raise BoxError(f"no density file {path}; check the path")
-    openers = {".npy": _open_npy, zarr_store.SUFFIX: _open_zarr}
-    return openers.get(path.suffix, _open_hdf5)(path, dataset, option)
+    if path.suffix == ".npy":
+        if dataset is not None:
+            raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave {option} out")
+        array = mapped(path)
+        _check_numbers(array.shape, array.dtype, str(path))
+        yield array
+    elif path.suffix == ".npz":
+        yield _archived(path, dataset, option)
+    else:
+        with open_store(path, str(path)) as store:
+            yield _stored(store, dataset, option)
 
 
 def mapped(path: Path) -> NDArray[Any]:
@@ -53,82 +67,62 @@ def mapped(path: Path) -> NDArray[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numpy warns of headers that it then refuses
-            array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+            array: NDArray[Any] = npy.open_memmap(path, mode="r")
     except UNREADABLE as error:
-        raise BoxError(
-            f"{path} cannot be read as a plain numeric .npy array: {_line(error)}"
-        ) from error
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise BoxError(f"{path} cannot be read as a plain numeric .npy array: {reason}") from error
     return array
 
 
-@contextmanager
-def _open_npy(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
-    if dataset is not None:
-        raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave {option} out")
-    array = mapped(path)
-    _check_numbers(array, str(path))
-    yield array
+def npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read shape, whether columns come first, and type of an array, up to its values."""
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(stream)
+    if version in ((2, 0), (3, 0)):
+        return npy.read_array_header_2_0(stream)
+    raise ValueError(f"an array is of version {version} of the .npy format")
 
 
-@contextmanager
-def _open_zarr(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
-    group = zarr_store.open_group(path)
-    entry = None if dataset is None else zarr_store.open_array(group, dataset, path)
-    if entry is None:
-        names = ", ".join(zarr_store.array_names(group)[:8])
-        raise BoxError(f"{path} has no array {dataset!r}; choose one of {names} with {option}")
-    _check_numbers(entry, f"{dataset} in {path}")
-    yield entry
+def _archived(path: Path, dataset: str | None, option: str) -> NDArray[Any]:
+    """Read an array of a ``.npz`` file whole, by default the only one."""
+    with reading(str(path)), zipfile.ZipFile(path) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+        if dataset is None and len(members) == 1:
+            (dataset,) = members
+        if dataset not in members:
+            raise _unknown(str(path), dataset, list(members), option)
+        name = f"{dataset} in {path}"
+        with archive.open(members[dataset]) as stream:
+            shape, by_column, dtype = npy_header(stream)
+            _check_numbers(shape, dtype, name)
+            size = prod(shape) * dtype.itemsize
+            refuse_beyond_memory(size, name, "save it as .npy, of which parts can be read")
+            values = stream.read(size + 1)  # to the end, where the checksum is
+        if len(values) != size:
+            raise ValueError(f"{dataset} does not have the {size:,} bytes that it promises")
+        return np.frombuffer(values, dtype).reshape(shape, order="F" if by_column else "C")
 
 
-@contextmanager
-def _open_hdf5(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
-    with ExitStack() as opened:
-        try:
-            file = opened.enter_context(h5py.File(path, "r"))
-            if dataset is None:
-                raise BoxError(
-                    f"say which dataset of {path} is the density with {option}{_datasets(file)}"
-                )
-            entry = file.get(dataset)
-            if not isinstance(entry, h5py.Dataset):
-                raise BoxError(
-                    f"{path} has no dataset {dataset!r}; choose with {option}{_datasets(file)}"
-                )
-            _check_numbers(entry, f"{dataset} in {path}")
-            check_stored(entry, f"{dataset} in {path}")
-        except UNREADABLE as error:
-            raise _unreadable(path, error) from error
-        try:
-            yield entry
-        except OSError as error:
-            raise _unreadable(path, error) from error
+def _stored(store: Store, dataset: str | None, option: str) -> Grid:
+    array = store.array(dataset.strip("/") if dataset else "")
+    if array is None:
+        grids = [name for name, one in store.contents().items() if len(one.shape) == 3]
+        raise _unknown(store.name, dataset, grids, option)
+    _check_numbers(array.shape, array.dtype, array.name)
+    return array
 
 
-def _datasets(file: Any) -> str:
-    names: list[str] = []
-    file.visititems(
-        lambda name, entry: (
-            names.append(name) if isinstance(entry, h5py.Dataset) and entry.ndim == 3 else None
-        )
-    )
-    return f" (it holds {', '.join(names[:8])})" if names else " (it holds no 3D dataset)"
+def _unknown(name: str, dataset: str | None, known: list[str], option: str) -> BoxError:
+    listed = f"it holds {', '.join(known[:_NAMED])}" if known else "it holds no 3D dataset"
+    if dataset is None:
+        return BoxError(f"say which dataset of {name} is the density with {option} ({listed})")
+    return BoxError(f"{name} has no dataset {dataset!r}; choose with {option} ({listed})")
 
 
-def _check_numbers(array: Any, name: str) -> None:
-    """Refuse an array or dataset that is not a grid of numbers, before it is read."""
-    if array.dtype.kind not in "fiu" or array.shape is None or array.ndim != 3 or 0 in array.shape:
+def _check_numbers(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
+    """Refuse an array that is not a grid of numbers, before it is read."""
+    if dtype.kind not in NUMBERS or len(shape) != 3 or 0 in shape:
         raise BoxError(
-            f"{name} is {array.dtype} of shape {array.shape}; a density is a grid of numbers "
-            "(nx, ny, nz)"
+            f"{name} is {dtype} of shape {shape}; a density is a grid of numbers (nx, ny, nz)"
         )
-
-
-def _unreadable(path: Path, error: Exception) -> BoxError:
-    return BoxError(
-        f"{path} is not a readable .npy or HDF5 file: {_line(error)}; check or re-make it"
-    )
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")

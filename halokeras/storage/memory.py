@@ -1,6 +1,8 @@
-"""How much memory the machine has to spare."""
+"""How much memory the machine has to spare, and what needs more."""
 
 from pathlib import Path
+
+from halokeras.errors import BoxError
 
 
 def available_memory() -> int | None:
@@ -26,3 +28,15 @@ def _container_room() -> int | None:
     except (OSError, ValueError):
         return None
     return None if limit == "max" else max(int(limit) - used, 0)
+
+
+def refuse_beyond_memory(
+    need: float, what: str, remedy: str = "use a smaller one or a larger machine"
+) -> None:
+    """Raise `BoxError` if `what` needs more bytes than the machine has to spare."""
+    free = available_memory()
+    if free is not None and need > free:
+        raise BoxError(
+            f"{what} needs {need / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; "
+            f"{remedy}"
+        )

@@ -1,6 +1,9 @@
 """Zarr groups, which many processes of a cluster read and write chunk by chunk."""
 
+import shutil
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -8,85 +11,128 @@ from typing import Any
 import numpy as np
 
 from halokeras.errors import BoxError, install
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.checksums import promise
+from halokeras.storage.files import sync_tree
+from halokeras.storage.store import MOST_ARRAYS, Layout, Store
+from halokeras.storage.unreadable import reading
 
 SUFFIX = ".zarr"
+MARK = "zarr.json"
+"""What every group that we write holds."""
+_MARKS = (MARK, ".zgroup", ".zarray")
 _ANY_SIZE = 2**26
 _DENSEST = 10_000
 """An array above the one [bytes] is stored in no less than its size over the other."""
+_DEEPEST = 3
+"""Groups within groups, of which arrays are listed."""
 
 
-class StoredArray:
-    """An array of real numbers in a group; damage to its chunks is a `BoxError`.
+class ZarrStore(Store):
+    """An open Zarr group, or an array in no group, of unknown origin."""
 
-    Parameters
-    ----------
-    array
-        Zarr's.
-    name
-        Of the array, for messages.
-    """
+    def contents(self) -> dict[str, Layout]:
+        """Return the arrays in the group and the groups in it."""
+        if not hasattr(self.root, "members"):
+            return {"": Layout(self.root.shape, self.root.dtype)}
+        with reading(self.name), _quiet():
+            members = self.root.members(max_depth=_DEEPEST)[:MOST_ARRAYS]
+            return {
+                name: Layout(entry.shape, entry.dtype)
+                for name, entry in members
+                if hasattr(entry, "chunks")
+            }
 
-    def __init__(self, array: Any, name: str) -> None:
-        self._array, self.name = array, name
-        self.shape: tuple[int, ...] = tuple(array.shape)
-        self.dtype: np.dtype[Any] = array.dtype
-        self.ndim = len(self.shape)
-        self.nbytes: int = self.dtype.itemsize * prod(self.shape)
+    def find(self, name: str) -> Any | None:
+        """Return Zarr's array of that name, or None."""
+        if not hasattr(self.root, "members"):
+            return None if name else self.root
+        with _quiet():
+            entry = self.root.get(name) if name else None
+        return entry if hasattr(entry, "chunks") else None
 
-    def __getitem__(self, place: Any) -> Any:
-        try:
-            return self._array[place]
-        except UNREADABLE as error:
-            raise unreadable(self.name, error) from error
+    def _problem(self, found: Any) -> str | None:
+        chunk = prod(getattr(found, "shards", None) or found.chunks)
+        promised = found.dtype.itemsize * max(prod(found.shape), chunk)
+        held = found.nbytes_stored()
+        if promised > max(_ANY_SIZE, _DENSEST * held):
+            return f"is promised as {promised:,} bytes and {held:,} are stored"
+        return None
 
 
-def open_group(path: Path, mode: str = "r") -> Any:
-    """Open a Zarr group in a folder, or raise `BoxError` if there is none or Zarr is missing."""
+def is_zarr(path: Path) -> bool:
+    """Whether a path is a folder that is a Zarr group or array, or is named as one."""
+    return path.is_dir() and (
+        path.suffix == SUFFIX or any((path / mark).is_file() for mark in _MARKS)
+    )
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[ZarrStore]:
+    """Open a Zarr group or array to read, or raise `BoxError`, also where Zarr is missing."""
+    zarr = _zarr(name)
+    try:
+        with reading(name), _quiet():
+            root = zarr.open(str(path), mode="r")
+    except BoxError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise BoxError(f"{name} is no Zarr group or array; check the path") from error
+        raise
+    yield ZarrStore(root, name)
+
+
+def new_group(path: Path) -> Any:
+    """Make a Zarr group."""
+    return _zarr(str(path)).open_group(str(path), mode="w")
+
+
+def create_group(root: Any, name: str) -> None:
+    """Make a group in a group."""
+    root.create_group(name)
+
+
+def create_array(root: Any, name: str, layout: Layout) -> Any:
+    """Make an array."""
+    chunks = layout.chunks or "auto"
+    return root.create_array(name, shape=layout.shape, chunks=chunks, dtype=np.dtype(layout.dtype))
+
+
+def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) -> None:
+    """Make a group of one array in place of what is there."""
+    if path.exists():
+        shutil.rmtree(path)
+    root = new_group(path)
+    root.attrs.update(attributes)
+    create_array(root, name, layout)
+    promise(root, [name])
+
+
+@contextmanager
+def resumed(path: Path) -> Iterator[ZarrStore]:
+    """Open what `begin` made, to write; raise `BoxError` if it is damaged."""
+    for cut_off in path.rglob("*.partial"):  # chunks that a killed process was writing
+        cut_off.unlink()
+    zarr = _zarr(str(path))
+    with reading(str(path)):
+        root = zarr.open_group(str(path), mode="r+")
+    yield ZarrStore(root, str(path))
+
+
+def flush(root: Any, path: Path, since: int) -> None:
+    """Have what was written since then [ns] survive the machine."""
+    sync_tree(path, since)
+
+
+def _zarr(name: str) -> Any:
     try:
         import zarr
     except ImportError as error:
-        raise BoxError(f"{path} needs Zarr; {install('cluster')}") from error
-    try:
-        return zarr.open_group(str(path), mode=mode)
-    except UNREADABLE as error:
-        told = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise BoxError(f"{path} cannot be read as a Zarr group ({told}); check the path") from error
+        raise BoxError(f"{name} needs Zarr; {install('cluster')}") from error
+    return zarr
 
 
-def open_array(group: Any, name: str, path: Path) -> StoredArray | None:
-    """Return an array of real numbers of the group at `path`, or None where there is none.
-
-    Raises
-    ------
-    BoxError
-        If it cannot be read, or promises far more than is stored: reading it would not end.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # zarr warns of what is refused here
-            entry = group.get(name)
-        if not hasattr(entry, "chunks") or entry.dtype.kind not in "fiu":
-            return None
-        found = StoredArray(entry, f"{name} in {path}")
-        chunk = prod(getattr(entry, "shards", None) or entry.chunks)
-        promised = max(found.nbytes, chunk * found.dtype.itemsize)
-        held = entry.nbytes_stored()
-    except UNREADABLE as error:
-        raise unreadable(f"{name} in {path}", error) from error
-    if promised > max(_ANY_SIZE, _DENSEST * held):
-        raise BoxError(
-            f"{name} in {path} is promised as {promised:,} bytes and {held:,} are stored; write it "
-            "again"
-        )
-    return found
-
-
-def array_names(group: Any) -> list[str]:
-    """Return the names of a group's arrays, for a message."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return list(group.array_keys())
-    except UNREADABLE:
-        return []
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Zarr from warning of what is refused here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -6,15 +6,15 @@ flipped bit is noticed and the checkpoint before it taken up.
 
 import hashlib
 import json
-import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
 
 from halokeras.errors import OutputError, RunError
 from halokeras.storage.files import whole_folder
+from halokeras.training.callback import Callback, Progress
+from halokeras.training.run_folder import checkpoint_of, checkpoints_in
 from halokeras.training.wgan import HaloPaintingGAN
 
 _KEPT = 2
@@ -27,7 +27,7 @@ _UNREADABLE = (
 """What TensorFlow raises for files that are damaged or of other networks."""
 
 
-class Checkpoints:
+class Checkpoints(Callback):
     """The checkpoints of one run: both networks, the averages, the optimizers, step, best score.
 
     All randomness is a function of the step, so there is no other state.
@@ -67,6 +67,20 @@ class Checkpoints:
         self._gan = gan
         self._folder = folder
 
+    @property
+    def step(self) -> int:
+        """Updates that the networks have had."""
+        return int(self._gan.step.numpy())
+
+    def at_checkpoint(self, progress: Progress) -> None:
+        """Save."""
+        self.save()
+
+    def end(self, progress: Progress) -> None:
+        """Save where the run was interrupted, if it is not saved."""
+        if self.step not in checkpoints_in(self._folder).values():
+            self.save()
+
     def save(self) -> None:
         """Write a checkpoint of the present step, then remove all but the newest two.
 
@@ -75,7 +89,7 @@ class Checkpoints:
         RunError
             If it cannot be written.
         """
-        target = self._folder / f"step-{int(self._gan.step.numpy()):08d}"
+        target = checkpoint_of(self._folder, self.step)
         try:
             with whole_folder(target, _MANIFEST, "checkpoint") as temporary:
                 self._checkpoint.write(str(temporary / _STATE))
@@ -86,7 +100,8 @@ class Checkpoints:
                 f"cannot write a checkpoint to {self._folder}; free some space or make it "
                 "writable, then `halopaint resume`"
             ) from error
-        for older in self._found()[_KEPT:]:
+        saved = [path for path in checkpoints_in(self._folder) if path.is_dir()]
+        for older in saved[:-_KEPT]:
             shutil.rmtree(older, ignore_errors=True)
 
     def restore(self) -> bool:
@@ -97,7 +112,7 @@ class Checkpoints:
         RunError
             If there are checkpoints but none can be read.
         """
-        for path in [*self._found(), *self._of_older_versions()]:
+        for path in reversed(checkpoints_in(self._folder)):
             try:
                 if path.is_dir():
                     _check(path)
@@ -112,21 +127,6 @@ class Checkpoints:
         if self.damaged:
             raise RunError(f"{self.damaged[0]}; no checkpoint before it is whole: start a new run")
         return False
-
-    def _found(self) -> list[Path]:
-        """Return the checkpoints, the newest first."""
-        return _newest_first(self._folder.glob("step-*"), r"step-(\d+)")
-
-    def _of_older_versions(self) -> list[Path]:
-        """Return the prefixes of files that `tf.train.CheckpointManager` wrote."""
-        prefixes = (path.with_suffix("") for path in self._folder.glob("ckpt-*.index"))
-        return _newest_first(prefixes, r"ckpt-(\d+)")
-
-
-def _newest_first(paths: Iterable[Path], name: str) -> list[Path]:
-    named = [(re.fullmatch(name, path.name), path) for path in paths]
-    found = {int(step[1]): path for step, path in named if step}
-    return [found[step] for step in sorted(found, reverse=True)]
 
 
 def _check(path: Path) -> None:

@@ -14,7 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from halokeras.storage.figure_file import save_figure
+from halokeras.training.allowance import Allowance
+from halokeras.training.callback import Callback, Progress
 from halokeras.training.history import Row, best_row
+from halokeras.training.schedule import WARM_START
 
 LOSSES = {
     "painter_loss": "painter loss",
@@ -25,9 +28,24 @@ LOSSES = {
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "black")
 _STYLES = ("-", "--", "-.", ":")
 _MOST_SPECTRA = 12
-"""Steps of a run whose T and r are shown, at most."""
+"""Greatest number of steps of a run whose T and r are shown."""
 
 Draw = Callable[[Axes], None]
+
+
+class Curves(Callback):
+    """Draws the curves of a run into its folder."""
+
+    def __init__(self) -> None:
+        self._allowance = Allowance()
+
+    def at_checkpoint(self, progress: Progress) -> None:
+        """Draw, if that leaves the training nearly all of the time."""
+        self._allowance.spend_on(lambda: self.end(progress))
+
+    def end(self, progress: Progress) -> None:
+        """Draw."""
+        draw_run(progress.rows, progress.folder.name, progress.folder)
 
 
 def draw_run(rows: Sequence[Row], name: str, folder: Path) -> list[Path]:
@@ -71,8 +89,8 @@ def _panels(draws: Sequence[Draw]) -> Figure:
 
 
 def _of_one_run(rows: Sequence[Row]) -> list[Draw]:
-    warm = [row for row in rows if row.stage == "warm start" and row.losses]
-    judged = [row for row in rows if row.stage != "warm start" and row.losses]
+    warm = [row for row in rows if row.stage == WARM_START and row.losses]
+    judged = [row for row in rows if row.stage != WARM_START and row.losses]
     validated = [row for row in rows if row.validated is not None]
     draws: list[Draw] = []
     if warm:
@@ -107,10 +125,10 @@ def _of_many_runs(histories: Mapping[str, Sequence[Row]]) -> list[Draw]:
 def _losses(axes: Axes, rows: Sequence[Row], label: str) -> None:
     names = [name for name in LOSSES if any(name in row.losses for row in rows)]
     for name in names:
-        held = [row for row in rows if name in row.losses]
+        logged = [row for row in rows if name in row.losses]
         colour = _COLOURS[list(LOSSES).index(name)]
-        steps = [row.step for row in held]
-        values = [row.losses[name] for row in held]
+        steps = [row.step for row in logged]
+        values = [row.losses[name] for row in logged]
         axes.plot(steps, values, color=colour, lw=1.2, label=LOSSES[name])
     axes.set_ylabel(label)
     # above the axes: four curves leave no room among them
@@ -120,16 +138,16 @@ def _losses(axes: Axes, rows: Sequence[Row], label: str) -> None:
 
 def _score(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
     for number, (name, rows) in enumerate(histories.items()):
-        held = {row.step: row.validated.score for row in rows if row.validated is not None}
+        scores = {row.step: row.validated.score for row in rows if row.validated is not None}
         colour, style = _look(number)
-        axes.plot(list(held), list(held.values()), style, color=colour, marker=".", label=name)
+        axes.plot(list(scores), list(scores.values()), style, color=colour, marker=".", label=name)
         best = best_row(rows)
         if best is not None and best.validated is not None:
             told = f"best: {best.validated.score:.4f} at step {best.step}"
             label = f"{name} {told}".strip() if len(histories) == 1 else None
             axes.plot(best.step, best.validated.score, "*", color=colour, ms=12, label=label)
     axes.set_yscale("log")
-    _plain(axes)
+    _label_in_full(axes)
     axes.set_ylabel("held-out score, 0 is perfect")
     _legend(axes)
     _steps(axes)
@@ -146,9 +164,11 @@ def _mean(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _distance(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
     for number, (name, rows) in enumerate(histories.items()):
-        held = {row.step: row.losses["wasserstein"] for row in rows if "wasserstein" in row.losses}
+        logged = [row for row in rows if "wasserstein" in row.losses]
+        steps = [row.step for row in logged]
+        distances = [row.losses["wasserstein"] for row in logged]
         colour, style = _look(number)
-        axes.plot(list(held), list(held.values()), style, color=colour, lw=1.2, label=name)
+        axes.plot(steps, distances, style, color=colour, lw=1.2, label=name)
     axes.set_ylabel("Wasserstein distance")
     _legend(axes)
     _steps(axes)
@@ -211,7 +231,7 @@ def _steps(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
-def _plain(axes: Axes) -> None:
+def _label_in_full(axes: Axes) -> None:
     """Label a logarithmic axis 0.2, 0.5, 1, 2, ..."""
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,5 +1,6 @@
 """The boxes that a run trains and validates on, found, checked and put side by side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,23 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, box_hash, halo_counts
-from halokeras.boxes.box_file import find_box, read_box
+from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
+from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
+from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
+from halokeras.painters.conditions import conditions_of
 from halokeras.painters.provenance import fingerprint
-from halokeras.params import BoxName, Params, Selection
+from halokeras.params import BoxName, Params
+from halokeras.sections import Selection
 from halokeras.training.validation import HeldOut
+
+_SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them."""
+    """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them.
+
+    Counts of several channels have them last; conditions are (boxes, conditions), or None.
+    """
 
     density: NDArray[np.float32]
     counts: NDArray[np.float32]
     held_out: tuple[HeldOut, ...]
     provenance: dict[str, Any]
+    conditions: NDArray[np.float32] | None = None
 
 
 def load_data(params: Params) -> TrainingData:
@@ -34,15 +44,22 @@ def load_data(params: Params) -> TrainingData:
     BoxError
         If a box cannot be read, or is misaligned.
     RunError
-        If boxes are missing (all are named, with the command that makes them), do not share
-        one shape, voxel size and redshift, or are smaller than a crop with its margin.
+        If boxes are missing (all are named, with the command that makes them), are not what is
+        asked of boxes of their id and seed (both values are named), do not share one shape, voxel
+        size and redshift, or are smaller than a crop with its margin.
     """
     paths = _find_all(params)
     boxes = {path: read_box(path) for path in paths.values()}
     selection = params.box.selection
-    counts = {path: _checked_counts(box, selection, path) for path, box in boxes.items()}
+    channels = params.painter.selections(selection)
+    counts = {path: _checked_counts(box, channels, path) for path, box in boxes.items()}
+    names = params.painter.conditions
+    conditions = {
+        path: conditions_of(names, box.redshift, box.cosmology, selection)
+        for path, box in boxes.items()
+    }
     trained = [paths[name] for name in params.box.train]
-    held = [paths[name] for name in params.box.validate_on]
+    validated_on = [paths[name] for name in params.box.validate_on]
     first = boxes[trained[0]]
     for path, box in boxes.items():
         _check_like(first, box, path)
@@ -51,8 +68,10 @@ def load_data(params: Params) -> TrainingData:
         density=np.stack([_density(boxes[path]) for path in trained]),
         counts=np.stack([counts[path] for path in trained]),
         held_out=tuple(
-            HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size) for path in held
+            HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
+            for path in validated_on
         ),
+        conditions=np.array([conditions[path] for path in trained], np.float32) if names else None,
         provenance={
             "voxel_size": first.voxel_size,
             "redshift": first.redshift,
@@ -61,27 +80,34 @@ def load_data(params: Params) -> TrainingData:
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "selection": selection.model_dump(),
             "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
-            "validation_boxes": {path.name: box_hash(boxes[path]) for path in held},
+            "validation_boxes": {path.name: box_hash(boxes[path]) for path in validated_on},
             "fingerprint": fingerprint(_density(first), first.voxel_size).model_dump(),
         },
     )
 
 
 def _find_all(params: Params) -> dict[BoxName, Path]:
-    found, missing = {}, []
+    found, missing, differing = {}, [], []
     for name in (*params.box.train, *params.box.validate_on):
         if name.path is not None:
             found[name] = Path(name.path)
             continue
         try:
-            found[name] = find_box(str(name.id), name.seed)
-        except BoxError:
+            path = find_asked(asked_for(name, params.box))
+        except OtherBoxError as error:
+            differing.append(str(error))
+            continue
+        if path is None:
             missing.append(f"{name.id} seed {name.seed}")
-    if missing:
+        else:
+            found[name] = path
+    if differing:
         raise RunError(
-            f"missing boxes: {', '.join(missing)}; make them with "
-            "`halopaint simulate --params FILE`, FILE being these params"
+            f"boxes are not what the params ask for: {'; '.join(differing)}; correct the params, "
+            f"name a box by its path, or make others with {_SIMULATE}"
         )
+    if missing:
+        raise RunError(f"missing boxes: {', '.join(missing)}; make them with {_SIMULATE}")
     return found
 
 
@@ -91,12 +117,13 @@ def _density(box: Box) -> NDArray[np.float32]:
     return box.density
 
 
-def _checked_counts(box: Box, selection: Selection, path: Path) -> NDArray[np.float32]:
-    counts = halo_counts(box, selection.mass_min, selection.mass_max)
-    if not counts.any():
+def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDArray[np.float32]:
+    grids = [halo_counts(box, channel.mass_min, channel.mass_max) for channel in channels]
+    if not all(grid.any() for grid in grids):
         raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
+    counts = grids[0] if len(grids) == 1 else np.stack(grids, axis=-1)
     try:
-        check_alignment(_density(box), counts, box.voxel_size)
+        check_alignment(_density(box), total_counts(counts), box.voxel_size)
     except BoxError as error:
         raise BoxError(f"{path}: {error}") from error
     return counts

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from halokeras.errors import RunError
+from halokeras.errors import RunError, first_problem
 
 _EXAMPLE = '{"cluster": {"worker": ["host1:9911", "host2:9911"]}, "task": {"index": 0}}'
 
@@ -214,10 +214,7 @@ def parse_task_config(text: str) -> TaskConfig:
     try:
         return TaskConfig.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
         raise RunError(
-            f"TF_CONFIG in the environment is not usable ({f'{field}: ' * bool(field)}{reason}); "
+            f"TF_CONFIG in the environment is not usable ({first_problem(error)}); "
             f"give every worker one as {_EXAMPLE} with its own index, or unset it"
         ) from None

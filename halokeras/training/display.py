@@ -11,26 +11,28 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from halokeras.readable import duration
+from halokeras.training.callback import Callback, Progress
 from halokeras.training.curves import LOSSES
 from halokeras.training.history import Row, best_row
-from halokeras.training.run import Progress
-from halokeras.training.validation import Validation
 
 _TREND = 32
-"""Values that a trend shows, at most."""
+"""Greatest number of values that a trend shows."""
+_STOPPING = "stopping once this step is done and saved; Ctrl-C again stops at once, unsaved"
 
 
-class TrainingDisplay:
-    """A live panel on a terminal; elsewhere one plain line for each report.
+class TrainingDisplay(Callback):
+    """A live panel on a terminal; elsewhere one plain line for each logged step.
 
-    Used as a context manager around `train` or `resume`, with `report` as their callback.
+    Used as a context manager around `train` or `resume`, and as one of their callbacks.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=2, transient=False)
-        self._validation: Validation | None = None
-        self._first: tuple[str, int, float] | None = None
+        self._stage_began = 0, 0.0
+        self._shown: RenderableType = ""
+        self._stopping = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -45,62 +47,95 @@ class TrainingDisplay:
     ) -> None:
         self._live.stop()
 
-    def report(self, progress: Progress) -> None:
-        """Show where the run is."""
-        self._validation = progress.validation or self._validation
-        if self._first is None or self._first[0] != progress.stage.name:
-            self._first = (progress.stage.name, progress.step, time.monotonic())
+    def preparing(self, what: str) -> None:
+        """Show what is being prepared."""
+        if self._console.is_terminal:
+            self._show(Text(f"{what} ...", style="bold"), at_once=True)
+        else:
+            self._console.print(what, soft_wrap=True)
+
+    def begin(self, progress: Progress) -> None:
+        """Show what was found amiss, and how the painter did when the run was left."""
         for warning in progress.warnings:
             self._console.print(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        if not self._console.is_terminal and (table := _validation_table(progress.rows)):
+            self._console.print(table)
+
+    def begin_stage(self, progress: Progress) -> None:
+        """Show a stage whose first step is being compiled."""
+        self._stage_began = progress.step, time.monotonic()
+        self._report(progress, at_once=True)
+
+    def after_step(self, progress: Progress) -> None:
+        """Show where the run is, if the step is logged."""
+        if not progress.is_logged:
+            return
+        self._report(progress)
+        table = _validation_table(progress.rows)
+        if progress.validation is not None and table and not self._console.is_terminal:
+            self._console.print(table)
+
+    def interrupted(self) -> None:
+        """Say that the run is about to stop."""
+        self._stopping = True
+        if self._console.is_terminal:
+            self._show(self._shown, at_once=True)
+        else:
+            self._console.print(_STOPPING)
+
+    def _report(self, progress: Progress, at_once: bool = False) -> None:
         headline = self._headline(progress)
         if self._console.is_terminal:
-            self._live.update(self._panel(headline, progress))
+            self._show(_panel(headline, progress), at_once)
             return
         losses = "  ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
         self._console.print(f"{headline}  {losses}", soft_wrap=True)
-        if progress.validation is not None:
-            self._console.print(_validation_table(progress.validation, progress.rows))
 
     def _headline(self, progress: Progress) -> str:
-        assert self._first is not None
-        _, first, since = self._first
+        first, since = self._stage_began
         rate = (progress.step - first) / max(time.monotonic() - since, 1e-9)
         line = f"{progress.stage.name}: step {progress.step} of {progress.total}"
         if rate == 0:
             return f"{line}, compiling"
         left = (progress.stage.stop - progress.step) / rate
-        return f"{line}, {rate:.2f} steps/s, {_duration(left)} left in this stage"
+        return f"{line}, {rate:.2f} steps/s, {duration(left)} left in this stage"
 
-    def _panel(self, headline: str, progress: Progress) -> RenderableType:
-        whole = Table.grid(padding=(0, 1))
-        elapsed = progress.rows[-1].seconds if progress.rows else 0.0
-        whole.add_row(
-            ProgressBar(progress.total, progress.step, width=40),
-            f"{progress.step / progress.total:.0%} of the run, {_duration(elapsed)} so far",
-        )
-        parts: list[RenderableType] = [
-            Text(headline, style="bold"),
-            whole,
-            _loss_table(progress.rows, progress.stage.name),
-        ]
-        if self._validation is not None:
-            parts.append(_validation_table(self._validation, progress.rows))
-        parts.append(Text("Ctrl-C saves and stops", style="dim"))
-        return Group(*parts)
+    def _show(self, what: RenderableType, at_once: bool = False) -> None:
+        self._shown = what
+        told = (_STOPPING, "yellow") if self._stopping else ("Ctrl-C saves and stops", "dim")
+        self._live.update(Group(what, Text(*told)), refresh=at_once)
+
+
+def _panel(headline: str, progress: Progress) -> RenderableType:
+    whole = Table.grid(padding=(0, 1))
+    elapsed = progress.rows[-1].seconds if progress.rows else 0.0
+    whole.add_row(
+        ProgressBar(progress.total, progress.step, width=40),
+        f"{progress.step / progress.total:.0%} of the run, {duration(elapsed)} so far",
+    )
+    losses = _loss_table(progress.rows, progress.stage.name)
+    parts: list[RenderableType] = [Text(headline, style="bold"), whole, losses]
+    if table := _validation_table(progress.rows):
+        parts.append(table)
+    return Group(*parts)
 
 
 def _loss_table(rows: Sequence[Row], stage: str) -> RenderableType:
     """List the losses of a stage: the newest of each, and how they went in it."""
     table = Table("", "", "", show_header=False, box=None)
-    held = [row.losses for row in rows if row.stage == stage]
+    logged = [row.losses for row in rows if row.stage == stage]
     for name, label in LOSSES.items():
-        values = [losses[name] for losses in held if name in losses]
+        values = [losses[name] for losses in logged if name in losses]
         if values:
             table.add_row(label, f"{values[-1]:.5g}", trend(values))
     return table
 
 
-def _validation_table(validation: Validation, rows: Sequence[Row]) -> RenderableType:
+def _validation_table(rows: Sequence[Row]) -> RenderableType | None:
+    """Tell of the newest validation and of the best one; None before the first."""
+    validation = next((row.validated for row in reversed(rows) if row.validated), None)
+    if validation is None:
+        return None
     title = f"held-out boxes: mean {validation.mean_ratio:.4f}, score {validation.score:.4f}"
     best = best_row(rows)
     if best is not None and best.validated is not None:
@@ -120,10 +155,3 @@ def trend(values: Sequence[float]) -> str:
     low, high = min(shown), max(shown)
     width = (high - low) or 1.0
     return "".join("▁▂▃▄▅▆▇█"[round(7 * (value - low) / width)] for value in shown)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halokeras.errors import OutputError, RunError
-from halokeras.storage.files import whole_file
+from halokeras.storage.files import sync, whole_file
+from halokeras.training.callback import Callback, Progress
 
 if TYPE_CHECKING:  # it imports TensorFlow, which those who only read a history can do without
     from halokeras.training.validation import Validation
@@ -89,7 +90,7 @@ def best_row(rows: Sequence[Row]) -> Row | None:
     return min(finite, key=lambda entry: entry[:2])[2] if finite else None
 
 
-class History:
+class History(Callback):
     """The rows of `path`; lists of numbers, one a bin of k, are separated by spaces."""
 
     def __init__(self, path: Path) -> None:
@@ -100,6 +101,31 @@ class History:
     def seconds(self) -> float:
         """Seconds of training up to the last row."""
         return self.rows[-1].seconds if self.rows else 0.0
+
+    def begin(self, progress: Progress) -> None:
+        """Forget what goes beyond the step where the run goes on, and tell the rest."""
+        self.forget_after(progress.step)
+        progress.started -= self.seconds
+        progress.rows = self.rows
+
+    def after_step(self, progress: Progress) -> None:
+        """Append a row, if the step is logged."""
+        if progress.is_logged:
+            self.write(
+                progress.step,
+                progress.stage.name,
+                progress.seconds,
+                progress.losses,
+                progress.validation,
+            )
+
+    def at_checkpoint(self, progress: Progress) -> None:
+        """Have the disk hold the rows: what is logged up to a checkpoint is never logged again."""
+        sync(self.path)
+
+    def end(self, progress: Progress) -> None:
+        """Have the disk hold the rows."""
+        sync(self.path)
 
     def forget_after(self, step: int) -> None:
         """Drop rows beyond `step`, which a resumed run is about to write again."""
@@ -162,7 +188,7 @@ def _formatted(row: Row) -> dict[str, str]:
 
 
 def _parsed(fields: dict[str, Any]) -> Row | None:
-    """Read a row, or give None where a run was killed in the middle of it."""
+    """Read a row, or return None where a run was killed in the middle of it."""
     try:
         seconds = float(fields["seconds"])
         if not math.isfinite(seconds):

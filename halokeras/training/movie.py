@@ -2,6 +2,10 @@
 
 Which steps are shown is a function of the run's stages alone, and what they look like is kept
 in the run's folder, so that a resumed run goes on with the same movie.
+
+The GIF has one palette of our own. Matplotlib's `PillowWriter` was measured on the same 60 frames
+of 816 x 320 pixels: 5.3 against 0.47 seconds of a processor, 1.74 against 1.19 MB, and a palette
+for each frame, by which colours of the panels that stand still flicker by up to 99 of 255.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +17,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter
+from halokeras.networks.patch import patch_of
 from halokeras.storage.files import whole_file
-from halokeras.training.stages import Stage
+from halokeras.training.allowance import Allowance
+from halokeras.training.callback import Callback, Progress
+from halokeras.training.schedule import Span
 from halokeras.training.validation import HeldOut
 
 _FRAMES = 60
 _THICKNESS = 20.0
-"""Of the slice [Mpc/h], to the nearest whole voxel."""
+"""Thickness of the slice [Mpc/h], to the nearest whole voxel."""
 _PANEL = 256
 """Pixels along the longer side of a panel, or more where the box has more voxels."""
 _MARGIN, _LINE, _SHADES = 12, 20, 120
@@ -29,38 +37,61 @@ _FRAME_MS, _LAST_FRAME_MS = 120, 2500
 Columns = NDArray[np.float32]
 
 
-def frame_steps(stages: Sequence[Stage]) -> frozenset[int]:
+def frame_steps(spans: Sequence[Span]) -> frozenset[int]:
     """Return the steps that are shown: of each stage most at first, where most changes."""
-    moving = [stage for stage in stages if stage.name != "critic warm-up"]  # there it stands still
+    moving = [span for span in spans if span.moves_painter]
     along = np.linspace(0, 1, _FRAMES // len(moving)) ** 2
     return frozenset(
-        round(stage.start + (stage.stop - stage.start) * fraction)
-        for stage in moving
+        round(span.start + (span.stop - span.start) * fraction)
+        for span in moving
         for fraction in along
     )
 
 
-class Movie:
+class Movie(Callback):
     """The frames of a run, and the GIF made of them.
 
     Parameters
     ----------
     folder
-        Where the frames lie, a file each.
+        Folder of the frames, a file each.
     target
-        The GIF.
+        File of the GIF.
     box
-        Whose slice is painted.
-    stages
-        Of the run.
+        Box whose slice is painted.
+    spans
+        Spans of the run's stages.
+    painter
+        Painter that is shown, as it is at each step.
     """
 
-    def __init__(self, folder: Path, target: Path, box: HeldOut, stages: Sequence[Stage]) -> None:
-        self.folder, self.target, self.box = folder, target, box
-        self.steps, self.total = frame_steps(stages), stages[-1].stop
+    def __init__(
+        self, folder: Path, target: Path, box: HeldOut, spans: Sequence[Span], painter: Painter
+    ) -> None:
+        self.folder, self.target, self.box, self.painter = folder, target, box, painter
+        self.steps, self.total = frame_steps(spans), spans[-1].stop
+        self._allowance = Allowance()
         length = box.density.shape[2]
         self._depth = min(max(1, round(_THICKNESS / box.voxel_size)), length)
         self._start = (length - self._depth) // 2
+
+    def begin(self, progress: Progress) -> None:
+        """Forget the frames that will be made again, and take the one of this step."""
+        self.forget_after(progress.step)
+        self.after_step(progress)
+
+    def after_step(self, progress: Progress) -> None:
+        """Keep a frame, if the movie shows this step."""
+        if progress.step in self.steps:
+            self.take(progress.step)
+
+    def at_checkpoint(self, progress: Progress) -> None:
+        """Make the GIF, if that leaves the training nearly all of the time."""
+        self._allowance.spend_on(self.write)
+
+    def end(self, progress: Progress) -> None:
+        """Make the GIF."""
+        self.write()
 
     def forget_after(self, step: int) -> None:
         """Drop frames beyond `step`, which a resumed run is about to make again."""
@@ -68,15 +99,15 @@ class Movie:
             if shown > step:
                 path.unlink()
 
-    def take(self, step: int, painter: Painter) -> None:
-        """Keep what `painter` paints at `step`.
+    def take(self, step: int) -> None:
+        """Keep what the painter paints at `step`.
 
         Raises
         ------
         OutputError
             If the frame cannot be written.
         """
-        columns = self._paint(painter)
+        columns = self._paint()
         target = self.folder / f"step{step:09d}.npy"
         with whole_file(target) as temporary, temporary.open("wb") as file:
             np.save(file, columns)
@@ -91,7 +122,7 @@ class Movie:
         """
         slab = np.s_[:, :, self._start : self._start + self._depth]
         matter = np.log(np.maximum(self.box.density[slab].mean(axis=2), 1e-3))
-        halos = self.box.counts[slab].sum(axis=2)
+        halos = total_counts(self.box.counts)[slab].sum(axis=2)
         low, high = np.percentile(matter, [0.5, 99.9])
         brightest = float(np.percentile(halos, 99.8)) or float(halos.max()) or 1.0
         frames = {step: np.load(path) for path, step in self._frames().items()}
@@ -124,15 +155,15 @@ class Movie:
     def _frames(self) -> dict[Path, int]:
         return {path: int(path.stem[4:]) for path in sorted(self.folder.glob("step*.npy"))}
 
-    def _paint(self, painter: Painter) -> Columns:
+    def _paint(self) -> Columns:
         """Paint the slice alone and sum it along z."""
-        margin = painter.margin
+        margin = self.painter.margin
         density = self.box.density
         along = np.arange(self._start - margin, self._start + self._depth + margin)
         slab = density[:, :, along % density.shape[2]]
         wide = np.pad(slab, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
-        painted = painter(tf.constant(wide[None, ..., None])).numpy()
-        columns: Columns = painted[0, ..., 0].sum(axis=2)
+        patch = patch_of(tf.constant(wide[None, ..., None]), self.box.conditions)
+        columns: Columns = self.painter(patch).numpy()[0].sum(axis=-1).sum(axis=2)
         return columns
 
     def _caption(self, voxels: int, brightest: float) -> str:

@@ -1,21 +1,21 @@
 """A run's folder as others see it: its params, state and history, without TensorFlow."""
 
+import re
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Literal
 
 from halokeras.errors import RunError
+from halokeras.painters.folders import BEST
 from halokeras.params import Params, load_params
+from halokeras.storage.files import remove_abandoned
 from halokeras.training.history import Row, best_row, read_history
-from halokeras.training.stages import stages
+from halokeras.training.schedule import schedule
 
-PARAMS, HISTORY, FINISHED, CHECKPOINTS, BEST = (
-    "params.json",
-    "history.csv",
-    "finished",
-    "checkpoints",
-    "best",
-)
+PARAMS, HISTORY, FINISHED, CHECKPOINTS = "params.json", "history.csv", "finished", "checkpoints"
+MOVIE, TENSORBOARD = "movie", "tensorboard"
+_CHECKPOINT = re.compile(r"step-(\d+)|ckpt-(\d+)\.index")
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class RunRecord:
     Attributes
     ----------
     folder
-        It.
+        Folder of the run.
     params
-        What it was started with.
+        What the run was started with.
     rows
-        Its history, in the order of the steps.
+        History, in the order of the steps.
     state
-        Whether it came to its end.
+        Whether the run came to its end.
     started, updated
-        When its params and its newest file were written [seconds since 1970].
+        When the params and the newest file were written [seconds since 1970].
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class RunRecord:
     @property
     def total(self) -> int:
         """Steps that the params ask for."""
-        return stages(self.params)[-1].stop
+        return schedule(self.params)[-1].stop
 
     @property
     def done(self) -> int:
@@ -60,8 +60,16 @@ class RunRecord:
 
     @property
     def best(self) -> Row | None:
-        """The row of the painter that the run keeps, if one was validated."""
+        """Row of the best validation, if there was one."""
         return best_row(self.rows)
+
+    @property
+    def kept(self) -> Row | None:
+        """Row of the validation of the painter that the run keeps, if it keeps one."""
+        if self.params.run.keep == "best":
+            return self.best
+        scores = [row for row in self.rows if row.validated and isfinite(row.validated.score)]
+        return scores[-1] if scores else None
 
 
 def is_run(folder: Path) -> bool:
@@ -107,3 +115,51 @@ def last_written(folder: Path) -> float:
         except FileNotFoundError:  # a checkpoint that a run at work replaced meanwhile
             continue
     return max(times)
+
+
+def unfinished_run(folder: Path | None, runs: Path) -> Path:
+    """Return the folder of a run that can go on, by default the newest such of the folder `runs`.
+
+    Raises
+    ------
+    RunError
+        If there is none, or it is finished.
+    """
+    folder = folder or newest_unfinished(runs)
+    if not is_run(folder):
+        raise RunError(f"{folder} is not a run; give --run the folder that `train` made")
+    if (folder / FINISHED).exists():
+        remove_abandoned(folder)
+        raise RunError(f"the run in {folder} is finished; its painter is {folder / BEST}")
+    return folder
+
+
+def newest_unfinished(runs: Path) -> Path:
+    """Find the unfinished run that was written last, or raise `RunError`."""
+    unfinished = [
+        path.parent for path in runs.glob(f"*/{PARAMS}") if not (path.parent / FINISHED).exists()
+    ]
+    if not unfinished:
+        raise RunError(f"no unfinished run in {runs}; start one with `halopaint train`")
+    return max(unfinished, key=last_written)
+
+
+def checkpoint_of(folder: Path, step: int) -> Path:
+    """Return where the checkpoint of a step lies in the `folder` of checkpoints."""
+    return folder / f"step-{step:08d}"
+
+
+def checkpoints_in(folder: Path) -> dict[Path, int]:
+    """Return the step of each checkpoint in their `folder`, those to take up first last.
+
+    Those that `tf.train.CheckpointManager` wrote, as older versions did, come first, as the common
+    beginning of the names of their files; then folders, in the order of their steps.
+    """
+    found = []
+    for path in folder.glob("*"):
+        if name := _CHECKPOINT.fullmatch(path.name):
+            step, older = name.groups()
+            found.append((older is None, int(step or older), path))
+    return {
+        path if is_folder else path.with_suffix(""): step for is_folder, step, path in sorted(found)
+    }

@@ -2,12 +2,12 @@
 
 import importlib.util
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from halokeras.errors import RunError, install
+from halokeras.training.callback import Callback, Progress
 from halokeras.training.history import Row
 
 
@@ -20,28 +20,48 @@ def check_tensorboard() -> None:
         )
 
 
-class Board:
-    """Writes scalars to `folder`, beginning with the rows that there are.
-
-    The folder is made anew: a resumed run's history is told once, without the steps that it
-    forgot.
+class Board(Callback):
+    """Writes the scalars of every row to `folder`.
 
     Raises
     ------
     RunError
-        If TensorBoard is not installed, or the folder cannot be written.
+        If TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
+    def __init__(self, folder: Path) -> None:
         check_tensorboard()
-        shutil.rmtree(folder, ignore_errors=True)
+        self._folder = folder
+
+    def begin(self, progress: Progress) -> None:
+        """Make the folder anew, with the rows that there are, without those that were forgotten.
+
+        Raises
+        ------
+        RunError
+            If the folder cannot be written.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
         try:
-            self._writer = tf.summary.create_file_writer(str(folder))
+            self._writer = tf.summary.create_file_writer(str(self._folder))
         except tf.errors.OpError as error:
-            raise RunError(f"cannot write to {folder}; make it writable") from error
-        for row in rows:
+            raise RunError(f"cannot write to {self._folder}; make it writable") from error
+        for row in progress.rows:
             self.write(row)
-        self.flush()
+        self._writer.flush()
+
+    def after_step(self, progress: Progress) -> None:
+        """Add the newest row."""
+        if progress.is_logged:
+            self.write(progress.rows[-1])
+
+    def at_checkpoint(self, progress: Progress) -> None:
+        """Have the disk hold what was added, for whoever looks."""
+        self._writer.flush()
+
+    def end(self, progress: Progress) -> None:
+        """Have the disk hold all."""
+        self._writer.flush()
 
     def write(self, row: Row) -> None:
         """Add a row's losses and validation."""
@@ -49,19 +69,15 @@ class Board:
             for name, value in _scalars(row).items():
                 tf.summary.scalar(name, value)
 
-    def flush(self) -> None:
-        """Have the disk hold what was added, for whoever looks."""
-        self._writer.flush()
-
 
 def _scalars(row: Row) -> dict[str, float]:
     scalars = {f"losses/{name}": value for name, value in row.losses.items()}
     if row.validated is not None:
-        held = row.validated
-        scalars |= {"validation/score": held.score, "validation/mean_ratio": held.mean_ratio}
+        judged = row.validated
+        scalars |= {"validation/score": judged.score, "validation/mean_ratio": judged.mean_ratio}
         for attribute in ("transfer_function", "cross_correlation"):
-            values = getattr(held, attribute)
+            values = getattr(judged, attribute)
             scalars |= {
-                f"{attribute}/k={k:.2f}": value for k, value in zip(held.k, values, strict=False)
+                f"{attribute}/k={k:.2f}": value for k, value in zip(judged.k, values, strict=False)
             }
     return scalars

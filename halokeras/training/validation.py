@@ -7,22 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.networks.painter import Painter, whole_box
+from halokeras.networks.patch import channels_of
 from halokeras.statistics.spectra import CROSS_CORRELATION, TRANSFER_FUNCTION, WAVENUMBER
 from halokeras.statistics.statistic import Sample
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One held-out box: density (rho/mean) and counts on the same voxels."""
+    """One held-out box: density (rho/mean) and counts on the same voxels, and its conditions."""
 
     density: NDArray[np.float32]
     counts: NDArray[np.float32]
     voxel_size: float
+    conditions: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Validation:
     """Means over the held-out boxes, and the score that picks the best painter.
+
+    Each channel of the painter counts as a box.
 
     Attributes
     ----------
@@ -43,12 +47,20 @@ class Validation:
 
 def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
     """Paint each held-out box in one pass and compare it with its reference."""
-    painted = [whole_box(painter, box.density, painter.margin) for box in boxes]
+    channels = painter.params.channels
+    painted = [
+        field
+        for box in boxes
+        for field in channels_of(
+            whole_box(painter, box.density, painter.margin, box.conditions), channels
+        )
+    ]
+    reference = [(counts, box) for box in boxes for counts in channels_of(box.counts, channels)]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
     samples = [
-        [Sample(values, box.voxel_size) for values in (field, box.counts, box.density)]
-        for field, box in zip(painted, boxes, strict=True)
+        [Sample(values, box.voxel_size) for values in (field, counts, box.density)]
+        for field, (counts, box) in zip(painted, reference, strict=True)
     ]
     transfer, correlation = (
         np.mean([statistic.measure(*sample).value for sample in samples], axis=0)

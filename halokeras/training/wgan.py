@@ -1,6 +1,6 @@
 """The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -9,9 +9,12 @@ from halokeras.networks.conv import has_fast_conv3d
 from halokeras.networks.critic import Critic
 from halokeras.networks.inception import crop
 from halokeras.networks.painter import LOG_OFFSET, Painter
+from halokeras.networks.patch import Patch, density_in
 from halokeras.training.losses import gradient_penalty, poisson_likelihood, spectral_distance
 
 Logs = dict[str, tf.Tensor]
+Patches: TypeAlias = Patch | tf.Tensor
+"""What the painter reads; a density stands for the patch where nothing else is read."""
 
 
 class HaloPaintingGAN(keras.Model):
@@ -36,7 +39,7 @@ class HaloPaintingGAN(keras.Model):
         Two integers that, with the step, fix the interpolation of the gradient penalty.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (networks, optimizers and weights of one training)
         self,
         painter: Painter,
         critic: Critic,
@@ -87,12 +90,12 @@ class HaloPaintingGAN(keras.Model):
         painter_optimizer.build(self.painter.trainable_variables)
         critic_optimizer.build(self.critic.trainable_variables)
 
-    def call(self, density: tf.Tensor) -> tf.Tensor:
+    def call(self, patch: Patches) -> tf.Tensor:
         """Paint with the painter as it stands."""
-        painted: tf.Tensor = self.painter(density)
+        painted: tf.Tensor = self.painter(patch)
         return painted
 
-    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+    def train_step(self, data: tuple[Patches, tf.Tensor]) -> Logs:
         """Update the critic on each of `n_critic` batches, then the painter on the last.
 
         As any of the steps here, a replica of a `tf.distribute` strategy gives it its share of
@@ -101,33 +104,35 @@ class HaloPaintingGAN(keras.Model):
         Parameters
         ----------
         data
-            Density (n_critic + 1, batch, side + 2 margin, ..., 1) and the counts of its inner
-            voxels (n_critic + 1, batch, side, ..., 1).
+            Density (n_critic + 1, batch, side + 2 margin, ..., 1), or a patch of it and of
+            conditions (n_critic + 1, batch, conditions), and the counts of its inner voxels
+            (n_critic + 1, batch, side, ..., channels).
         """
-        density, counts = data
-        logs = self.critic_updates(density[:-1], counts[:-1])
-        painter_logs = self._painter_gradients(density[-1], counts[-1])
+        patches, counts = data
+        logs = self.critic_updates(_part(patches, slice(-1)), counts[:-1])
+        painter_logs = self._painter_gradients(_part(patches, -1), counts[-1])
         self._apply(self.painter_optimizer, painter_logs.pop("gradients"), self.painter)
         self._finish_step()
         return {**logs, **painter_logs}
 
-    def critic_updates(self, density: tf.Tensor, counts: tf.Tensor) -> Logs:
+    def critic_updates(self, patches: Patches, counts: tf.Tensor) -> Logs:
         """Update the critic once for each leading index; the painter stands still."""
         logs: Logs = {}
-        for i in range(density.shape[0]):
-            logs = self._critic_gradients(density[i], counts[i], self._interpolation(counts[i], i))
+        for i in range(counts.shape[0]):
+            weight = self._interpolation(counts[i], i)
+            logs = self._critic_gradients(_part(patches, i), counts[i], weight)
             self._apply(self.critic_optimizer, logs.pop("gradients"), self.critic)
         return logs
 
-    def warm_critic_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+    def warm_critic_step(self, data: tuple[Patches, tf.Tensor]) -> Logs:
         """Update only the critic, so that it judges well before the painter listens to it."""
         logs = self.critic_updates(data[0], data[1])
         self.step.assign_add(1)
         return logs
 
-    def warm_start_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
+    def warm_start_step(self, data: tuple[Patches, tf.Tensor]) -> Logs:
         """Update the painter by the Poisson likelihood of the counts alone."""
-        logs: Logs = self._likelihood_gradients(data[0][0], data[1][0])
+        logs: Logs = self._likelihood_gradients(_part(data[0], 0), data[1][0])
         self._apply(self.warm_optimizer, logs.pop("gradients"), self.painter)
         self._finish_step()
         for expected, average in zip(
@@ -138,19 +143,19 @@ class HaloPaintingGAN(keras.Model):
             expected.assign(average)
         return logs
 
-    def judged(self, counts: tf.Tensor, density: tf.Tensor) -> tf.Tensor:
+    def judged(self, counts: tf.Tensor, patch: Patches) -> tf.Tensor:
         """Return the critic's input: counts, with the inner density beside them if it sees it."""
         if not self.critic.sees_density:
             return counts
-        inner = crop(density, self.painter.margin)
+        inner = crop(density_in(patch), self.painter.margin)
         return tf.concat([counts, tf.math.log(inner + LOG_OFFSET)], axis=-1)
 
     def critic_gradients(
-        self, density: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor
+        self, patch: Patches, counts: tf.Tensor, weight: tf.Tensor
     ) -> dict[str, Any]:
         """Return the critic's losses on one batch and their ``gradients`` in its weights."""
-        real = self.judged(counts, density)
-        painted = self.judged(self.painter(density), density)
+        real = self.judged(counts, patch)
+        painted = self.judged(self.painter(patch), patch)
         with tf.GradientTape() as tape:
             distance = tf.reduce_mean(self.critic(real)) - tf.reduce_mean(self.critic(painted))
             penalty = gradient_penalty(self.critic, real, painted, weight)
@@ -163,11 +168,11 @@ class HaloPaintingGAN(keras.Model):
             "penalty": penalty,
         }
 
-    def painter_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+    def painter_gradients(self, patch: Patches, counts: tf.Tensor) -> dict[str, Any]:
         """Return the painter's loss on one batch and its ``gradients`` in the painter's weights."""
         with tf.GradientTape() as tape:
-            painted = self.painter(density)
-            loss = -tf.reduce_mean(self.critic(self.judged(painted, density)))
+            painted = self.painter(patch)
+            loss = -tf.reduce_mean(self.critic(self.judged(painted, patch)))
             if self.likelihood_weight:
                 loss += self.likelihood_weight * poisson_likelihood(painted, counts)
             if self.spectral_weight:
@@ -175,10 +180,10 @@ class HaloPaintingGAN(keras.Model):
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
-    def likelihood_gradients(self, density: tf.Tensor, counts: tf.Tensor) -> dict[str, Any]:
+    def likelihood_gradients(self, patch: Patches, counts: tf.Tensor) -> dict[str, Any]:
         """Return the warm start's loss on one batch and its ``gradients``."""
         with tf.GradientTape() as tape:
-            loss = poisson_likelihood(self.painter(density), counts)
+            loss = poisson_likelihood(self.painter(patch), counts)
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
@@ -211,6 +216,12 @@ class HaloPaintingGAN(keras.Model):
         ):
             average.assign(decay * average + (1.0 - decay) * weight)
         self.step.assign_add(1)
+
+
+def _part(patches: Patches, index: int | slice) -> Patches:
+    """Return what stands at an index, or a slice of them, of the leading axis."""
+    part: Patches = tf.nest.map_structure(lambda values: values[index], patches)
+    return part
 
 
 def _replicas() -> int:

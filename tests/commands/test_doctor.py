@@ -3,7 +3,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from halokeras.commands.app import app
 from halokeras.doctor import machine, self_test
 from halokeras.doctor.finding import Finding, Level
 
@@ -12,7 +12,7 @@ from halokeras.doctor.finding import Finding, Level
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(self_test, "_SECONDS", 1e-9)
-    return lambda *words: CliRunner().invoke(cli.app, ["doctor", *words])
+    return lambda *words: CliRunner().invoke(app, ["doctor", *words])
 
 
 def test_a_healthy_machine_passes(run, tmp_path):

@@ -4,15 +4,15 @@ import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-import cli
-from halokeras.boxes.box_file import write_box
+from halokeras.boxes.box_file import read_box, write_box
+from halokeras.commands.app import app
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, ["inspect", *map(str, words)])
+    return lambda *words: CliRunner().invoke(app, ["inspect", *map(str, words)])
 
 
 @pytest.fixture
@@ -75,3 +75,25 @@ def test_a_painter_has_no_figure(run, tiny_model, tmp_path):
 
 def test_a_figure_of_another_kind_is_wrong_usage(run, box_file):
     assert run(box_file, "--figure", "slice.txt").exit_code == 2
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
+def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_path, format):
+    from halokeras.painters.model_store import load_painter
+    from halokeras.painting.catalogue import write_catalogue
+    from halokeras.painting.draws import draw_files
+    from halokeras.painting.inputs import density_of
+
+    drawn, target = tmp_path / "drawn.h5", tmp_path / f"halos.{format}"
+    draw_files(density_of(tiny_box), load_painter(drawing_model), "drawing", [drawn], seed=5)
+    write_catalogue(drawn, target, format)
+    halos = int(read_box(drawn).counts.sum())
+    result = run(target)
+    assert result.exit_code == 0, result.output
+    assert f"catalogue of {halos:,} drawn halos" in result.stdout
+    found = json.loads(run(target, "--json").stdout)
+    assert found["kind"] == "halo catalogue"
+    assert found["halos"]["number"] == halos
+    assert found["halos"]["box_size"] == [64, 64, 64]
+    assert found["cosmology"]["sigma8"] == tiny_box.cosmology.sigma8
+    assert found["provenance"]["draw_seed"] == 5

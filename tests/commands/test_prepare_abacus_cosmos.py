@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import cli
 from halokeras.boxes.box_file import find_box, read_box
+from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import box_cosmology, linear_power
 from halokeras.simulation.lpt import first_order, linear_modes
 
@@ -66,7 +66,7 @@ def test_halos_and_initial_conditions_become_the_box_that_they_are_of(
     monkeypatch.chdir(tmp_path)
     words = ["prepare", "abacus-cosmos", str(products), "--box", "00"]
     result = CliRunner().invoke(
-        cli.app, [*words, "--initial-conditions", str(products / "ic"), "--voxels", "64"]
+        app, [*words, "--initial-conditions", str(products / "ic"), "--voxels", "64"]
     )
     assert result.exit_code == 0, result.output
     assert "0 refused" in result.stdout

@@ -3,7 +3,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from halokeras.commands.app import app
 
 HISTORY = """step,stage,seconds,painter_loss,critic_loss,wasserstein,penalty,score,mean_ratio,\
 transfer_function,cross_correlation,k
@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch):
             json.dumps({"training": {"critic_optimizer": optimizer}})
         )
         (folder / "history.csv").write_text(HISTORY.format(score=score))
-    return lambda *words: CliRunner().invoke(cli.app, ["runs", *words])
+    return lambda *words: CliRunner().invoke(app, ["runs", *words])
 
 
 def test_runs_are_listed(run):

@@ -59,5 +59,5 @@ def test_counts_that_are_off_another_painter_or_an_error_are_problems(tmp_path, 
     assert "another painter" in self_test.check_painting().value
 
     path.unlink()
-    found = examine._whole(self_test.check_painting)
+    found = examine._whole("self-test", self_test.check_painting)
     assert found.level == Level.PROBLEM and "known.json" in found.value

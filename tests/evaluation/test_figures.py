@@ -29,11 +29,12 @@ from halokeras.evaluation.slices import (
     slab_panels,
     slices_figure,
 )
-from halokeras.evaluation.summary import draw_painted
+from halokeras.evaluation.summary import painted_figure
 from halokeras.fields.slab import project
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.inputs import open_box_density
-from halokeras.painting.paint import paint_file
+from halokeras.painting.paint import paint
+from halokeras.painting.request import NamedPainter
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import new_figure, save_figure
@@ -173,12 +174,12 @@ def test_a_painted_picture_shows_the_halos_where_there_are_any(
         "halokeras.evaluation.summary.slices_figure",
         lambda *words: drawn.append(words) or slices_figure(*words),
     )
-    box, painted = tmp_path / "box.h5", tmp_path / "p.h5"
+    box = tmp_path / "box.h5"
     write_box(tiny_box if has_halos else replace(tiny_box, halos=None), box)
-    saved = load_painter(tiny_model)
+    painter = NamedPainter(load_painter(tiny_model), tiny_model)
     with open_box_density(box) as given:
-        paint_file(given, saved, "tiny", painted)
-        draw_painted(given, painted, box, saved, tmp_path / "p.png")
+        counts = paint(painter.saved.painter, given.grid)
+        save_figure(painted_figure(given, counts, box, painter, drawn=False), tmp_path / "p.png")
     ((panels, _, title),) = drawn
     halos = ["halos of the simulation"] if has_halos else []
     assert [panel.title for panel in panels] == ["2LPT density", *halos, "painted field"]

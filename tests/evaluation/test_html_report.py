@@ -56,8 +56,8 @@ addEventListener("load", async () => {
   found.repeated = ids.length - new Set(ids).size;
   found.dangling = [...page.querySelectorAll("use")].map((part) => part.href.baseVal)
     .filter((href) => !page.getElementById(href.slice(1)));
-  const first = page.querySelector("section") || page;
-  found.targets = [...first.querySelectorAll("table")].map((table) =>
+  const section = page.querySelector("section") || page;
+  found.targets = [...section.querySelectorAll("table")].map((table) =>
     [...table.querySelectorAll("tr")].map((row) =>
       [...row.children].map((cell) => cell.textContent)));
   fetch("/found", {method: "POST", body: JSON.stringify(found)});

@@ -73,7 +73,7 @@ def go_on(folder: Path) -> str:
 
 TRAIN = "train --params input/params.json --run out/run"
 RESUME = "resume --run out/run"
-PAINT = "paint --box input/box.h5 --model input/model --no-figure"
+PAINT = "paint --box input/box.h5 --model input/model --no-figure --overwrite"
 COMMANDS = {
     "simulate": Command("simulate --box 00 --size 64 --particles 16 --output out/box.h5"),
     "lpt": Command("lpt --voxels 16 --velocity --output out/density.h5"),
@@ -124,7 +124,7 @@ def start(words: str, folder: Path, before: Callable[[], None] = lambda: None) -
         sys.argv = ["halopaint", *words.split()]
         signal.signal(signal.SIGINT, signal.default_int_handler)
         before()
-        cli.main()
+        main_of_halopaint()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except BaseException:
@@ -476,10 +476,12 @@ def make_inputs(folder: Path) -> None:
 def _make_inputs(folder: Path) -> None:
     import numpy as np
 
-    from halokeras.boxes.box import Box, Halos
+    from halokeras.boxes.box import Box
     from halokeras.boxes.box_file import write_box
+    from halokeras.boxes.halos import Halos
     from halokeras.cosmology.cosmology import ABACUS_COSMOS
     from halokeras.params import load_params
+    from halokeras.training.callback import Callback, Progress
     from halokeras.training.run import Interrupted, train
 
     folder.mkdir()
@@ -518,15 +520,16 @@ def _make_inputs(folder: Path) -> None:
     (folder / "params.json").write_text(json.dumps(params))
     os.chdir(folder.parent)
     checked = load_params(folder / "params.json")
-    train(checked, folder / "whole", lambda progress: None)
+    train(checked, folder / "whole")
     shutil.move(folder / "whole" / "best", folder / "model")
 
-    def stop(progress: object) -> None:
-        if progress.step == 9:
-            os.kill(os.getpid(), signal.SIGTERM)
+    class Stop(Callback):
+        def after_step(self, progress: Progress) -> None:
+            if progress.step == 9:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        train(checked, folder / "half" / "run", stop)
+        train(checked, folder / "half" / "run", [Stop()])
     except Interrupted:
         return
     raise AssertionError("the run was not stopped")
@@ -583,7 +586,7 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-    import cli
+    from halokeras.commands.app import main as main_of_halopaint
     from halokeras.commands.terminal import load_tensorflow
 
     load_tensorflow()

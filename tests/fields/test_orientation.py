@@ -13,6 +13,7 @@ from halokeras.fields.orientation import (
     move_positions,
     read_axes,
     read_shift,
+    turn_vectors,
 )
 
 SIDE, VOXEL = 16, 4.0
@@ -77,6 +78,18 @@ def undo(position, repair):
         along = position[:, new] - repair.shift[new] * VOXEL
         mistaken[:, old] = -along if repair.flipped[new] else along
     return mistaken % BOX
+
+
+def test_velocities_turn_as_the_steps_between_places_do():
+    rng = np.random.default_rng(2)
+    place, step = rng.uniform(20, 40, (9, 3)), rng.uniform(-9, 9, (9, 3))
+    orientation = Orientation((2, 0, 1), (True, False, True), (0.5, 1.0, -2.0))
+    begin, end = (
+        move_positions(position, orientation, BOX, VOXEL).astype(float)
+        for position in (place, place + step)
+    )
+    stepped = (end - begin + BOX / 2) % BOX - BOX / 2
+    np.testing.assert_allclose(turn_vectors(step, orientation), stepped, atol=1e-4)
 
 
 def test_halos_in_their_place_are_left_there(small):

@@ -1,8 +1,10 @@
 """What is fuzzed: for each reader, valid files of every kind, and how they are read."""
 
+import gzip
 import json
 import shutil
 import struct
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,8 +17,9 @@ import h5py
 import numpy as np
 from scipy import fft
 
-from halokeras.boxes.box import Box, Halos, box_arrays, box_hash, halo_counts
-from halokeras.boxes.box_file import Header, read_box, write_box, write_header
+from halokeras.boxes.box import Box, box_arrays, box_hash, halo_counts
+from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
@@ -132,7 +135,10 @@ def _density(side: int = 8) -> np.ndarray:
 def _box() -> Box:
     rng = np.random.default_rng(2)
     halos = Halos(
-        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"), rng.uniform(1e12, 1e14, 20).astype("f4")
+        rng.uniform(0, BOX * 0.999, (20, 3)).astype("f4"),
+        rng.uniform(1e12, 1e14, 20).astype("f4"),
+        id=np.arange(20),
+        velocity=rng.normal(0, 300, (20, 3)).astype("f4"),
     )
     told = {"box_id": "00", "seed": 7, "density_scheme": "2lpt", "particle_mass": 3e10}
     return Box(4.0, 0.3, COSMOLOGY, density=_density(), halos=halos, provenance=told)
@@ -146,11 +152,11 @@ def _boxes(folder: Path) -> None:
     write_box(Box(4.0, 0.0, None, counts=counts), folder / "counts" / "box.h5")
     box = _box()
     with h5py.File(folder / "unsealed" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         for name, values in box_arrays(box).items():
             file.create_dataset(name, data=values, chunks=True, compression="gzip")
     with h5py.File(folder / "moving" / "box.h5", "w") as file:
-        write_header(file, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+        file.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
         file["density"] = box.density
         file["velocity"] = np.ones((3, *box.shape), np.float32)
 
@@ -192,7 +198,7 @@ def _write_zarr(path: Path, version: int) -> None:
 
     group = zarr.open_group(str(path), mode="w", zarr_format=version)
     box = _box()
-    write_header(group, Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape)
+    group.attrs.update(header_attributes(Header(4.0, 0.3, COSMOLOGY, box.provenance), box.shape))
     for name, array in (("density", box.density), ("counts", halo_counts(box))):
         stored = group.create_array(name, shape=box.shape, chunks=(8, 8, 4), dtype="float32")
         stored[...] = array
@@ -475,23 +481,29 @@ def _networks() -> Any:
     """TensorFlow is imported by the targets that need it, once."""
     import keras
 
-    from halokeras.networks.painter import Painter
+    from halokeras.networks.painter import built_painter
 
     keras.utils.set_random_seed(3)
-    return Painter
+    return built_painter
 
 
 def _painters(folder: Path) -> None:
-    painter_class = _networks()
+    build = _networks()
+    from halokeras.painter_params import InceptionParams
     from halokeras.painters.count_law import CountLaw
     from halokeras.painters.model_store import DrawModel, save_painter
     from halokeras.painters.provenance import fingerprint
 
-    painter = painter_class(
-        blocks=1, filters=2, kernel_sizes=(3, 1), head_layers=1, head_filters=2, output="softplus"
+    painter = build(
+        InceptionParams(
+            blocks=1,
+            filters=2,
+            kernel_sizes=(3, 1),
+            head_layers=1,
+            head_filters=2,
+            output="softplus",
+        )
     )
-    side = 2 * painter.margin + 1
-    painter(np.ones((1, side, side, side, 1), dtype=np.float32))
     for number, variable in enumerate(painter.weights):
         drawn = np.random.default_rng(number).uniform(0, 0.3, variable.shape)
         variable.assign(drawn.astype(np.float32))
@@ -532,7 +544,7 @@ def seal(folder: Path) -> None:
 
 @cache
 def _gan() -> Any:
-    from halokeras.training.run import build_gan
+    from halokeras.training.build import build_gan
 
     painter = {"blocks": 1, "filters": 1, "kernel_sizes": [1], "head_layers": 0}
     critic = {"filters": [1], "kernel_sizes": [2], "strides": [1]}
@@ -571,7 +583,7 @@ def _columns() -> dict[str, np.ndarray]:
 def _tables(folder: Path) -> None:
     columns = _columns()
     about = {"Lbox": BOX, "redshift": 0.3, "particle_mass": PARTICLE, "length_unit": "Mpc/h"}
-    for kind in ("hdf5", "records", "npy", "npz", "csv", "list"):
+    for kind in ("hdf5", "records", "npy", "npz", "csv", "list", "packed"):
         (folder / kind).mkdir()
     with h5py.File(folder / "hdf5" / "halos.hdf5", "w") as file:
         for name, values in columns.items():
@@ -591,6 +603,8 @@ def _tables(folder: Path) -> None:
     lines = ["#" + " ".join(columns), "#a = 0.769231", "#Om = 0.314; Ol = 0.686; h = 0.673"]
     lines += [f"#Box size: {BOX} Mpc/h", f"#Particle mass: {PARTICLE} Msun/h", *rows]
     (folder / "list" / "halos.list").write_text("\n".join(lines) + "\n")
+    packed = gzip.compress("\n".join(lines).replace("e+", "D+").encode(), mtime=0)
+    (folder / "packed" / "halos.list.gz").write_bytes(packed)
 
 
 def _library_tables(folder: Path) -> None:
@@ -599,8 +613,13 @@ def _library_tables(folder: Path) -> None:
     from pyarrow import table as arrow_table
 
     columns = _columns()
-    for kind in ("fits", "ecsv", "parquet"):
+    for kind in ("fits", "ecsv", "parquet", "meta", "parquet_meta"):
         (folder / kind).mkdir()
+    masked = AstropyTable(columns, meta={"LBOX": BOX}, masked=True)
+    masked[next(iter(columns))].mask[2] = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        masked.write(folder / "meta" / "halos.hdf5", path="halos", serialize_meta=True)
     made = AstropyTable(columns, meta={"LBOX": BOX})
     made.write(folder / "fits" / "halos.fits")
     made.write(folder / "ecsv" / "halos.ecsv")
@@ -609,6 +628,7 @@ def _library_tables(folder: Path) -> None:
     }
     stored = arrow_table(native).replace_schema_metadata({"Lbox": str(BOX)})
     parquet.write_table(stored, folder / "parquet" / "halos.parquet")
+    AstropyTable(native, meta={"LBOX": BOX}).write(folder / "parquet_meta" / "halos.parquet")
     _bigfile(folder / "bigfile" / "halos")
 
 
@@ -695,12 +715,12 @@ def _anything(folder: Path) -> None:
 
 def _inspect(folder: Path) -> None:
     from halokeras.inspection.inspect import inspect
-    from halokeras.inspection.others import describe_other
+    from halokeras.inspection.unrecognized import describe_unrecognized
 
     if folder.name.startswith("_run_folder"):
         inspect(folder)
         return
-    look = describe_other if folder.name.startswith(_OTHERS) else inspect
+    look = describe_unrecognized if folder.name.startswith(_OTHERS) else inspect
     for path in sorted(folder.iterdir()):
         look(path)
 

@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes.box import Halos, box_hash, halo_counts
+from halokeras.boxes.box import box_hash, halo_counts
 from halokeras.boxes.box_file import write_box
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.fields.slab import project
 from halokeras.inspection import fields
@@ -67,6 +68,23 @@ def test_a_box_is_told_by_the_numbers_of_its_fields(tiny_box, written):
     assert told["halos"]["halo_finder"] == "fof"
     assert told["provenance"] == {"box_id": "00", "seed": 7, "hash": box_hash(tiny_box)}
     assert told["problems"] == []
+
+
+def test_every_column_of_the_halos_is_told_by_its_extent(tiny_box, written):
+    halos = tiny_box.halos
+    rng = np.random.default_rng(2)
+    velocity = rng.normal(0, 300, (len(halos), 3)).astype(np.float32)
+    moving = replace(halos, mass=None, velocity=velocity, id=2**53 + np.arange(len(halos)))
+    box = replace(tiny_box, halos=moving)
+    found = inspect(written(box))
+    told = found.to_json()["halos"]
+    assert (told["velocity_min"], told["velocity_max"]) == (velocity.min(), velocity.max())
+    assert (told["id_min"], told["id_max"]) == (2**53, 2**53 + len(halos) - 1)
+    assert "mass_min" not in told
+    facts = {fact.name: fact for section in found.sections for fact in section.facts}
+    assert facts["velocity_max"].unit == "km/s"
+    assert found.to_json()["provenance"]["hash"] == box_hash(box)
+    assert found.problems == []
 
 
 def test_the_slices_are_those_that_figures_show(tiny_box, written):
@@ -161,6 +179,10 @@ def leave(file):
     file["halos/position"][0] = -3.0
 
 
+def blur(file):
+    file["halos/velocity"] = np.full(file["halos/position"].shape, np.nan, np.float32)
+
+
 def shorten(file):
     del file["halos/mass"]
     file["halos/mass"] = np.ones(3, np.float32)
@@ -178,6 +200,7 @@ def rewind(file):
         (spoil, "density holds NaN"),
         (leave, "halos/position lie outside"),
         (shorten, "do not match"),
+        (blur, "halos/velocity holds NaN"),
         (rewind, "redshift must not be negative"),
     ],
 )
@@ -213,7 +236,7 @@ def test_a_link_out_of_the_file_is_refused(tiny_box, written):
 
 
 def test_more_halos_than_memory_holds_are_refused(tiny_box, written, monkeypatch):
-    monkeypatch.setattr(fields, "available_memory", lambda: 1000)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 1000)
     (problem,) = inspect(written(tiny_box)).problems
     assert "halos/position needs" in problem
 
@@ -232,7 +255,7 @@ def test_a_zarr_group_is_told_as_a_file_is(tiny_box, written, tmp_path):
     del group["counts"]
     group.create_array("density", shape=(4096,) * 3, chunks=(64,) * 3, dtype="f4")
     group.attrs["box_size"] = 4 * 4096.0
-    with pytest.raises(BoxError, match=r"density in .* is promised as"):
+    with pytest.raises(BoxError, match=r"box\.zarr: density is promised as"):
         inspect(tmp_path / "box.zarr")
 
 

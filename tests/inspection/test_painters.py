@@ -38,7 +38,7 @@ def test_the_shipped_painters_are_told_with_their_validation(name):
 
 
 def test_a_damaged_painter_is_refused(tiny_model):
-    path = tiny_model / "weights.npz"
+    path = tiny_model / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ModelError, match="damaged"):
         inspect(tiny_model)

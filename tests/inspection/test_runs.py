@@ -50,7 +50,7 @@ def test_a_run_tells_its_progress_and_best(run, tiny_model):
     )
     (run / "checkpoints").mkdir()
     for step in (5, 45):
-        (run / "checkpoints" / f"ckpt-{step}.index").touch()
+        (run / "checkpoints" / f"step-{step:08d}").mkdir()
     shutil.copytree(tiny_model, run / "best")
     told = inspect(run).to_json()
     assert told["progress"]["done"] == 45
@@ -65,15 +65,15 @@ def test_a_run_tells_its_progress_and_best(run, tiny_model):
     (run / "finished").write_text("80 steps\n")
     found = inspect(run)
     assert found.to_json()["progress"]["state"] == "finished"
-    assert found.advice == f"halopaint paint --model {run / 'best'}"
+    assert found.advice == f"halopaint paint --model {run}"
 
 
 def test_a_damaged_best_painter_is_a_problem_of_the_run(run, tiny_model):
     shutil.copytree(tiny_model, run / "best")
-    (run / "best" / "weights.npz").write_bytes(b"")
+    (run / "best" / "weights.safetensors").write_bytes(b"")
     found = inspect(run)
     (problem,) = found.problems
-    assert "weights.npz" in problem
+    assert "weights.safetensors" in problem
     assert found.kind == "run"
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from halokeras.networks.conv import convolve_stacked
 from halokeras.params import Params
-from halokeras.training.run import build_gan
+from halokeras.training.build import build_gan
 
 pytestmark = pytest.mark.skipif(
     not tf.config.list_physical_devices("GPU"), reason="TensorFlow has no GPU here"

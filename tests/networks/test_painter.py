@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from halokeras.networks.critic import Critic
 from halokeras.networks.inception import ResidualInceptionBlock
-from halokeras.networks.painter import Painter
+from halokeras.networks.inception_painter import InceptionPainter
+from halokeras.painter_params import InceptionParams
 
 
 def density(*shape):
@@ -41,7 +42,7 @@ def test_block_equals_its_branches_of_stock_layers(channels):
 
 
 def test_published_painter_has_its_weights_and_margin():
-    painter = Painter()
+    painter = InceptionPainter(InceptionParams())
     painted = painter(density(1, 12, 13, 14))
     assert painter.count_params() == 32_081
     assert painter.margin == 4
@@ -55,7 +56,7 @@ def test_published_critic_has_its_weights():
 
 
 def test_painter_sees_its_margin_and_no_further():
-    painter = Painter(filters=4, head_filters=4, output="softplus")
+    painter = InceptionPainter(InceptionParams(filters=4, head_filters=4, output="softplus"))
     fields = density(1, 13, 13, 13)
     with tf.GradientTape() as tape:
         tape.watch(fields)
@@ -66,7 +67,7 @@ def test_painter_sees_its_margin_and_no_further():
 
 
 def test_painting_moves_with_the_density():
-    painter = Painter(filters=4, head_filters=4)
+    painter = InceptionPainter(InceptionParams(filters=4, head_filters=4))
     fields = density(1, 16, 16, 16)
     moved = tf.roll(fields, 3, axis=2)
     np.testing.assert_allclose(painter(moved)[:, :, 3:], painter(fields)[:, :, :-3], atol=1e-5)
@@ -74,13 +75,15 @@ def test_painting_moves_with_the_density():
 
 @pytest.mark.parametrize("output", ["relu", "softplus"])
 def test_counts_are_never_negative(output):
-    painter = Painter(filters=4, head_filters=4, output=output)
+    painter = InceptionPainter(InceptionParams(filters=4, head_filters=4, output=output))
     assert painter(density(1, 12, 12, 12)).numpy().min() >= 0
 
 
 def test_configuration_makes_the_same_painter():
-    painter = Painter(filters=3, kernel_sizes=(3, 1), head_layers=1, output="softplus")
-    twin = Painter(**painter.get_config())
+    painter = InceptionPainter(
+        InceptionParams(filters=3, kernel_sizes=(3, 1), head_layers=1, output="softplus")
+    )
+    twin = InceptionPainter(painter.params)
     fields = density(1, 8, 8, 8)
     painter(fields), twin(fields)
     twin.set_weights(painter.get_weights())

@@ -8,10 +8,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
-from halokeras import files
 from halokeras.errors import ModelError, OutputError
+from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import load_painter, painter_hash, save_painter
+from halokeras.storage import files
 
 
 def reseal(folder):
@@ -29,11 +31,32 @@ def edit_json(path, change):
 
 
 def edit_weights(folder, change):
-    with np.load(folder / "weights.npz") as held:
-        weights = dict(held)
-    change(weights)
-    np.savez(folder / "weights.npz", **weights)
+    """Change the weights of a folder, in the format that they have there."""
+    path = folder / "weights.safetensors"
+    if path.exists():
+        weights = load_file(path)
+        change(weights)
+        save_file(weights, path)
+    else:
+        with np.load(folder / "weights.npz") as held:
+            weights = dict(held)
+        change(weights)
+        np.savez(folder / "weights.npz", **weights)
     reseal(folder)
+
+
+def as_older(folder):
+    """Make a folder what an older halopaint wrote: weights in archives, and no kind."""
+    for path in folder.glob("*.safetensors"):
+        np.savez(path.with_suffix(".npz"), **dict(sorted(load_file(path).items())))
+        path.unlink()
+    edit_json(folder / "architecture.json", lambda fields: fields["painter"].pop("kind"))
+    return folder
+
+
+@pytest.fixture
+def older_model(tiny_model):
+    return as_older(tiny_model)
 
 
 def refused(folder, *words):
@@ -130,14 +153,14 @@ def test_a_folder_that_is_no_painter(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["architecture.json", "weights.npz", "provenance.json", "manifest.json"]
+    "name", ["architecture.json", "weights.safetensors", "provenance.json", "manifest.json"]
 )
 def test_a_missing_file_is_named(tiny_model, name):
     (tiny_model / name).unlink()
     refused(tiny_model, name)
 
 
-@pytest.mark.parametrize("name", ["weights.npz", "provenance.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "provenance.json"])
 def test_a_flipped_bit_is_noticed_and_the_file_named(tiny_model, name):
     content = bytearray((tiny_model / name).read_bytes())
     place = content.rindex(b"as it is") if name == "provenance.json" else len(content) // 2
@@ -181,7 +204,38 @@ def test_an_absurd_size_is_refused_before_it_is_allocated(tiny_model, field):
     edit_json(
         tiny_model / "architecture.json", lambda fields: fields["painter"].update({field: 10**9})
     )
+    refused(tiny_model, field, "4096")
+
+
+def test_a_painter_larger_than_any_is_refused_before_it_is_allocated(tiny_model):
+    largest = {"blocks": 200, "filters": 2000}
+    edit_json(tiny_model / "architecture.json", lambda fields: fields["painter"].update(largest))
     refused(tiny_model, "more than any painter has")
+
+
+@pytest.mark.parametrize("kind", ["os.system", "Inception", None, 3, ["inception"]])
+def test_an_unknown_kind_is_refused_with_the_known_ones(tiny_model, kind):
+    edit_json(tiny_model / "architecture.json", lambda fields: fields["painter"].update(kind=kind))
+    refused(tiny_model, "architecture.json", "painter", "the kinds are inception")
+
+
+@pytest.mark.parametrize("name", ["tiny_model", "drawing_model"])
+def test_an_older_folder_is_the_same_painter(request, name):
+    folder = request.getfixturevalue(name)
+    saved, read = load_painter(folder), read_files(folder)
+    older, older_read = load_painter(as_older(folder)), read_files(folder)
+    assert saved.hash == older.hash == read.hash == older_read.hash
+    assert older.painter.params == saved.painter.params
+    for ours, theirs in zip(saved.painter.weights, older.painter.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_folder_of_both_formats_is_refused(drawing_model):
+    path = drawing_model / "expected.safetensors"
+    np.savez(drawing_model / "expected.npz", **load_file(path))
+    path.unlink()
+    reseal(drawing_model)
+    refused(drawing_model, "manifest.json")
 
 
 def test_weights_of_another_shape(tiny_model):
@@ -214,11 +268,13 @@ def test_weights_that_are_not_finite(tiny_model, bad):
     refused(tiny_model, "000.kernel", "NaN")
 
 
-def test_truncated_weights(tiny_model):
-    path = tiny_model / "weights.npz"
+@pytest.mark.parametrize("model", ["tiny_model", "older_model"])
+def test_truncated_weights(request, model):
+    folder = request.getfixturevalue(model)
+    (path,) = folder.glob("weights.*")
     path.write_bytes(path.read_bytes()[:-40])
-    reseal(tiny_model)
-    refused(tiny_model, "weights.npz")
+    reseal(folder)
+    refused(folder, path.name)
 
 
 class Bomb:
@@ -230,33 +286,63 @@ class Bomb:
         return setattr, (Bomb, "went_off", True)
 
 
-def test_a_pickle_in_the_weights_is_never_opened(tiny_model):
+def test_a_pickle_in_the_weights_is_never_opened(older_model):
     hostile = np.empty((), dtype=object)
     hostile[()] = Bomb()
-    edit_weights(tiny_model, lambda weights: weights.update({"000.kernel": hostile}))
-    refused(tiny_model, "000.kernel")
+    edit_weights(older_model, lambda weights: weights.update({"000.kernel": hostile}))
+    refused(older_model, "000.kernel")
     assert not Bomb.went_off
 
 
-def test_a_pickle_instead_of_the_weights_is_never_opened(tiny_model):
-    (tiny_model / "weights.npz").write_bytes(pickle.dumps(Bomb()))
-    reseal(tiny_model)
-    refused(tiny_model, "weights.npz")
+@pytest.mark.parametrize("model", ["tiny_model", "older_model"])
+def test_a_pickle_instead_of_the_weights_is_never_opened(request, model):
+    folder = request.getfixturevalue(model)
+    (path,) = folder.glob("weights.*")
+    path.write_bytes(pickle.dumps(Bomb()))
+    reseal(folder)
+    refused(folder, path.name)
     assert not Bomb.went_off
 
 
-def test_a_header_that_promises_more_than_it_holds_allocates_nothing(tiny_model):
+def test_a_header_that_promises_more_than_it_holds_allocates_nothing(older_model):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         header, {"descr": "<f4", "fortran_order": False, "shape": (10**12,)}
     )
-    with np.load(tiny_model / "weights.npz") as held:
+    with np.load(older_model / "weights.npz") as held:
         names = held.files
-    with zipfile.ZipFile(tiny_model / "weights.npz", "w") as archive:
+    with zipfile.ZipFile(older_model / "weights.npz", "w") as archive:
         for name in names:
             archive.writestr(f"{name}.npy", header.getvalue())
+    reseal(older_model)
+    refused(older_model, "1000000000000")
+
+
+FOREIGN_HEADERS = {
+    "beyond the file": {"000.kernel": ["F32", [10**12], [0, 4 * 10**12]]},
+    "larger than its bytes": {"000.kernel": ["F32", [10**12], [0, 4]]},
+    "shared bytes": {"a": ["F32", [1], [0, 4]], "b": ["F32", [1], [0, 4]]},
+    "a hole": {"a": ["F32", [1], [0, 4]], "b": ["F32", [1], [8, 12]]},
+    "negative": {"000.kernel": ["F32", [-1], [0, 4]]},
+    "an unknown type": {"000.kernel": ["F33", [1], [0, 4]]},
+    "no header": None,
+}
+
+
+@pytest.mark.parametrize("entries", FOREIGN_HEADERS.values(), ids=FOREIGN_HEADERS)
+def test_a_malformed_header_allocates_nothing(tiny_model, entries):
+    header = b"[1]"
+    if entries is not None:
+        names = ("dtype", "shape", "data_offsets")
+        fields = {name: dict(zip(names, entry, strict=True)) for name, entry in entries.items()}
+        header = json.dumps(fields).encode()
+    content = len(header).to_bytes(8, "little") + header + bytes(12 if entries else 0)
+    (tiny_model / "weights.safetensors").write_bytes(content)
     reseal(tiny_model)
-    refused(tiny_model, "1000000000000")
+    tracemalloc.start()
+    refused(tiny_model, "weights.safetensors", "copy it again")
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
 
 
 def rewrite_weights(folder, change, **how):
@@ -270,37 +356,39 @@ def rewrite_weights(folder, change, **how):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_compressed_weights_are_refused_as_a_few_bytes_could_unpack_to_any_size(tiny_model, method):
-    rewrite_weights(tiny_model, lambda content: content, compression=method)
-    refused(tiny_model, "weights.npz", "compressed")
+def test_compressed_weights_are_refused_as_a_few_bytes_could_unpack_to_any_size(
+    older_model, method
+):
+    rewrite_weights(older_model, lambda content: content, compression=method)
+    refused(older_model, "weights.npz", "compressed")
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(tiny_model):
+def test_a_bomb_is_refused_before_it_is_unpacked(older_model):
     rewrite_weights(
-        tiny_model, lambda content: content + bytes(2**24), compression=zipfile.ZIP_DEFLATED
+        older_model, lambda content: content + bytes(2**24), compression=zipfile.ZIP_DEFLATED
     )
     tracemalloc.start()
-    refused(tiny_model, "weights.npz")
+    refused(older_model, "weights.npz")
     assert tracemalloc.get_traced_memory()[1] < 2**23
     tracemalloc.stop()
 
 
-def test_bytes_behind_an_array_are_refused(tiny_model):
-    rewrite_weights(tiny_model, lambda content: content + b"x")
-    refused(tiny_model, "size that it states")
+def test_bytes_behind_an_array_are_refused(older_model):
+    rewrite_weights(older_model, lambda content: content + b"x")
+    refused(older_model, "size that it states")
 
 
-def test_an_array_held_twice_is_refused(tiny_model):
+def test_an_array_held_twice_is_refused(older_model):
     with (
-        zipfile.ZipFile(tiny_model / "weights.npz", "a") as archive,
+        zipfile.ZipFile(older_model / "weights.npz", "a") as archive,
         pytest.warns(UserWarning, match="Duplicate"),
     ):
         archive.writestr("000.kernel.npy", archive.read("000.kernel.npy"))
-    reseal(tiny_model)
-    refused(tiny_model, "twice")
+    reseal(older_model)
+    refused(older_model, "twice")
 
 
-@pytest.mark.parametrize("name", ["weights.npz", "architecture.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "architecture.json", "manifest.json"])
 def test_no_more_is_read_than_the_file_may_hold(tiny_model, name):
     with (tiny_model / name).open("r+b") as file:
         file.truncate(2**30)  # sparse
@@ -329,8 +417,8 @@ def test_a_pipe_or_device_or_folder_is_no_file_of_a_painter(tiny_model):
         ({"blocks": 600, "filters": 1, "kernel_sizes": [1]}, "layers"),
         ({"kernel_sizes": [511], "filters": 1}, "weights"),
         ({"kernel_sizes": [13], "blocks": 20, "filters": 40}, "multiplications"),
-        ({"blocks": 10**4000}, "above 4096"),
-        ({"kernel_sizes": [10**4000 + 1]}, "above 4096"),
+        ({"blocks": 10**4000}, "equal to 4096"),
+        ({"kernel_sizes": [10**4000 + 1]}, "equal to 4096"),
         ({"filters": 4000, "kernel_sizes": [1, 1], "blocks": 1}, "GiB"),
         ({"blocks": 1e300}, "blocks"),
     ],
@@ -347,11 +435,11 @@ def test_a_text_that_would_play_with_the_terminal_is_refused(tiny_model, text):
 
 
 @pytest.mark.parametrize("descr", ["|O", "<f8", [["a", "<f4"]], [[1]], "(((", "x" * 300])
-def test_a_header_of_any_type_is_refused(tiny_model, descr):
+def test_a_header_of_any_type_is_refused(older_model, descr):
     header = repr({"descr": descr, "fortran_order": False, "shape": (1,)}).ljust(117) + "\n"
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
-    rewrite_weights(tiny_model, lambda content: start + b"cos\nsystem\n(S'true'\ntR.")
-    refused(tiny_model, "weights.npz")
+    rewrite_weights(older_model, lambda content: start + b"cos\nsystem\n(S'true'\ntR.")
+    refused(older_model, "weights.npz")
 
 
 @pytest.mark.parametrize("spoil", [{"voxel_size": "four"}, {"redshift": -1}, {"fingerprint": {}}])

@@ -14,7 +14,7 @@ from halokeras.painters.model_store import load_painter
 from halokeras.painting.catalogue import finer_by, halos, write_catalogue
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import density_of, open_box_density
-from halokeras.params import Selection
+from halokeras.sections import Selection
 from halokeras.storage import checksums
 
 BIGFILE = pytest.param(

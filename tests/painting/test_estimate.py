@@ -1,14 +1,8 @@
-import numpy as np
-
-from halokeras.boxes.box_file import Header
 from halokeras.painting.estimate import estimate
-from halokeras.painting.inputs import Density
 
 
 def of_shape(painter, shape, folder, files=1, size=4):
-    grid = np.broadcast_to(np.float32(1), shape)
-    given = Density(grid, Header(4.0, 0.3, None), "")
-    return estimate(given, painter, folder / "not" / "there" / "out.h5", files, size)
+    return estimate(shape, painter, folder / "not" / "there" / "out.h5", files, size)
 
 
 def test_disk_is_what_the_files_hold(tiny_painter, tmp_path):

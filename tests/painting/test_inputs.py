@@ -6,6 +6,7 @@ from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, write_box
 from halokeras.errors import BoxError
 from halokeras.painting.inputs import Density, open_box_density, open_density
+from halokeras.storage.store import StoredArray
 
 
 @pytest.fixture
@@ -56,16 +57,6 @@ def test_a_hdf5_density(tmp_path, unit):
         np.testing.assert_array_equal(given.sample(), unit.astype(np.float32))
 
 
-def test_an_unnamed_or_unknown_dataset_lists_the_known_ones(tmp_path, unit):
-    with h5py.File(tmp_path / "d.h5", "w") as file:
-        file["fields/density"] = unit
-        file["name"] = "text"
-    refused(tmp_path / "d.h5", "--dataset", "fields/density")
-    refused(tmp_path / "d.h5", "delta", "fields/density", dataset="delta")
-    refused(tmp_path / "d.h5", "grid of numbers", dataset="name")
-    refused(tmp_path / "d.h5", "no dataset", dataset="fields")
-
-
 def test_missing_voxel_size_or_redshift_names_the_option(tmp_path, unit):
     path = save(tmp_path / "d.npy", unit)
     refused(path, "--voxel-size", voxel_size=None)
@@ -96,42 +87,10 @@ def test_what_is_not_a_density_is_refused(tmp_path, unit, spoil, word):
     refused(save(tmp_path / "d.npy", spoil(unit)), word)
 
 
-class Bomb:
-    went_off = False
-
-    def __reduce__(self):
-        return setattr, (Bomb, "went_off", True)
-
-
-def test_a_pickled_array_is_never_opened(tmp_path):
-    path = tmp_path / "d.npy"
-    np.save(path, np.array([Bomb()], dtype=object), allow_pickle=True)
-    refused(path, "plain numeric")
-    assert not Bomb.went_off
-
-
-def test_files_that_are_no_arrays(tmp_path, unit):
-    refused(tmp_path / "none.npy", "none.npy")
-    (tmp_path / "empty.npy").write_bytes(b"")
-    refused(tmp_path / "empty.npy", "empty.npy")
-    (tmp_path / "text.h5").write_text("hello")
-    refused(tmp_path / "text.h5", "text.h5", dataset="density")
-    whole = save(tmp_path / "d.npy", unit).read_bytes()
-    (tmp_path / "cut.npy").write_bytes(whole[:-100])
-    refused(tmp_path / "cut.npy", "cut.npy")
-    refused(tmp_path / "d.npy", "--dataset", dataset="density")
-
-
-def test_a_dataset_that_promises_more_than_its_file_holds_is_refused(tmp_path):
-    with h5py.File(tmp_path / "d.h5", "w") as file:
-        file.create_dataset("density", (100_000,) * 3, "f4", chunks=(10, 10, 10))
-    refused(tmp_path / "d.h5", "promised", "write it again", dataset="density")
-
-
 def test_the_density_of_a_box_file_stays_in_it(tiny_box, tmp_path):
     write_box(tiny_box, tmp_path / "box.h5")
     with open_box_density(tmp_path / "box.h5") as given:
-        assert isinstance(given.grid, h5py.Dataset)
+        assert isinstance(given.grid, StoredArray)
         np.testing.assert_array_equal(given.sample(), tiny_box.density)
         assert given.hash == box_hash(tiny_box)
         assert given.header.cosmology == tiny_box.cosmology

@@ -1,11 +1,14 @@
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box
-from halokeras.errors import ModelError
+from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import load_painter
+from halokeras.painting.draws import draw
 from halokeras.painting.inputs import Density, density_of
 from halokeras.painting.paint import TilePainter, paint, paint_box, paint_file
 from halokeras.painting.tiles import cover, joined, read_row, tiles
@@ -70,6 +73,45 @@ def test_a_painted_box_tells_where_it_comes_from(tiny_model, tiny_box, tmp_path)
     assert painted.provenance["model"] == "tiny"
     assert painted.provenance["model_hash"] == saved.hash
     assert painted.provenance["source_box_hash"] == box_hash(tiny_box)
+
+
+NO_DENSITIES = {
+    "masses": (lambda d: 3e12 * d, r"mean density is 3e\+12 instead of 1; divide density by its"),
+    "overdensity": (lambda d: d - 1, "add 1 to an overdensity"),
+    "a negative voxel": (lambda d: np.where(d == d.max(), -1, d), "density is negative"),
+    "NaN": (lambda d: np.where(d == d.max(), np.nan, d), "density holds NaN or infinite"),
+    "infinite": (lambda d: np.where(d == d.max(), np.inf, d), "density holds NaN or infinite"),
+    "counts": (lambda d: np.rint(8 * d).astype(int), r"mean density is 8\S* instead of 1"),
+    "truth": (lambda d: d > 1, "must be an array of real numbers .*, not bool"),
+    "complex": (lambda d: d.astype(complex), "not complex128"),
+    "text": (lambda d: d.astype(str), "real numbers"),
+    "a list": (lambda d: d.tolist(), "not list; convert it to float32"),
+    "a slice": (lambda d: d[0], r"must be a 3D grid, not of shape \(16, 16\)"),
+    "a batch": (lambda d: d[None, ..., None], "must be a 3D grid"),
+    "nothing": (lambda d: d[:0], "must be a 3D grid"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "told"), NO_DENSITIES.values(), ids=NO_DENSITIES)
+def test_what_is_no_density_is_refused_with_the_remedy(
+    tiny_painter, tiny_draws, tiny_box, spoil, told
+):
+    density = spoil(tiny_box.density.astype(np.float64))
+    with pytest.raises(BoxError, match=told):
+        paint(tiny_painter, density)
+    with pytest.raises(BoxError, match=told):
+        draw(tiny_draws, density, seed=1)
+    if isinstance(density, np.ndarray):
+        with pytest.raises(BoxError, match=told):
+            density_of(dataclasses.replace(tiny_box, density=density))
+
+
+@pytest.mark.parametrize("dtype", ["f8", ">f4", ">f8", "f2"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_real_numbers_in_any_order_are_painted_alike(tiny_painter, tiny_box, dtype, order):
+    density = tiny_box.density.astype("f2").astype("f4")
+    given = np.array(density, dtype=dtype, order=order)
+    np.testing.assert_array_equal(paint(tiny_painter, given), paint(tiny_painter, density))
 
 
 def test_counts_that_are_not_finite_are_refused(tiny_model, tiny_box):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halokeras.boxes.box import Box, Halos, box_arrays, box_hash
-from halokeras.boxes.box_file import Header, read_box, write_box, write_header
+from halokeras.boxes.box import Box, box_arrays, box_hash
+from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.cosmology.cosmology import Cosmology
 
 shapes = st.tuples(*[st.integers(1, 5)] * 3)
@@ -43,8 +44,12 @@ def boxes(draw):
     if which == "halos":
         many = draw(st.integers(0, 20))
         inside = 0.999 * voxel_size * rng.random((many, 3)) * shape
-        mass = rng.uniform(1, 1e16, many)
-        halos = Halos(inside.astype(np.float32), mass.astype(np.float32))
+        further = draw(st.sets(st.sampled_from([name for name in COLUMNS if name != "position"])))
+        columns = {
+            name: rng.uniform(1, 1e16, (many, *COLUMNS[name].shape)).astype(COLUMNS[name].dtype)
+            for name in further
+        }
+        halos = Halos(inside.astype(np.float32), **columns)
     return Box(
         voxel_size=voxel_size,
         redshift=draw(st.floats(0, 1e3)),
@@ -85,7 +90,7 @@ def test_a_box_comes_back_from_a_zarr_group(box, chunk):
         path = Path(folder) / "box.zarr"
         group = zarr.open_group(str(path), mode="w")
         header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
-        write_header(group, header, box.shape)
+        group.attrs.update(header_attributes(header, box.shape))
         for name, array in box_arrays(box).items():
             stored = group.create_array(
                 name, shape=array.shape, chunks=(chunk,) * 3, dtype=array.dtype
@@ -111,7 +116,7 @@ def test_a_grid_may_be_stored_in_any_layout(box, data):
         path = Path(folder) / "box.h5"
         with h5py.File(path, "w") as file:
             header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
-            write_header(file, header, box.shape)
+            file.attrs.update(header_attributes(header, box.shape))
             for name, array in box_arrays(box).items():
                 file.create_dataset(name, data=array, **(layout if array.size else {}))
         same(read_box(path), box)

@@ -6,21 +6,23 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from halokeras.errors import ParamsError
+from halokeras.painter_params import InceptionParams, PainterParams
 from halokeras.params import (
     BoxName,
     BoxParams,
     CriticParams,
+    InitialWeightsParams,
     OptimizerParams,
-    PainterParams,
     Params,
     RunParams,
-    Selection,
     TrainingParams,
     WarmStartParams,
     parse_params,
 )
+from halokeras.sections import Selection
 
 counts = st.integers(1, 10**6)
+sizes = st.integers(1, 4096)
 whole = st.integers(0, 10**9)
 positive = st.floats(5e-324, 1e308, exclude_min=False)
 not_negative = st.floats(0, 1e308)
@@ -34,6 +36,7 @@ optimizers = st.builds(
     final_learning_rate=st.none() | not_negative,
     beta_1=fractions,
     beta_2=fractions,
+    epsilon=positive,
 )
 
 
@@ -60,20 +63,20 @@ def boxes(draw):
 @st.composite
 def params(draw):
     layers = draw(st.integers(1, 3))
-    sizes = st.lists(st.integers(1, 4), min_size=layers, max_size=layers).map(tuple)
+    sides = st.lists(st.integers(1, 4), min_size=layers, max_size=layers).map(tuple)
     return Params(
         box=draw(boxes()),
         painter=draw(
             st.builds(
-                PainterParams,
+                InceptionParams,
                 density_transform=st.sampled_from(["none", "log"]),
-                blocks=counts,
-                filters=counts,
+                blocks=sizes,
+                filters=sizes,
                 kernel_sizes=st.lists(st.sampled_from([1, 3, 5]), min_size=1, max_size=4).map(
                     tuple
                 ),
-                head_layers=whole,
-                head_filters=counts,
+                head_layers=sizes,
+                head_filters=sizes,
                 negative_slope=fractions,
                 output=st.sampled_from(["relu", "softplus"]),
             )
@@ -81,9 +84,9 @@ def params(draw):
         critic=draw(
             st.builds(
                 CriticParams,
-                filters=sizes,
-                kernel_sizes=sizes,
-                strides=sizes,
+                filters=sides,
+                kernel_sizes=sides,
+                strides=sides,
                 negative_slope=fractions,
                 sees_density=st.booleans(),
             )
@@ -92,7 +95,15 @@ def params(draw):
             st.builds(
                 TrainingParams,
                 seed=seeds,
+                initial_weights=st.builds(
+                    InitialWeightsParams,
+                    distribution=st.sampled_from(["glorot", "normal"]),
+                    deviation=positive,
+                    bias=not_negative,
+                ),
                 crop_size=st.integers(200, 10**6),
+                wrap_crops=st.booleans(),
+                reflect_crops=st.booleans(),
                 batch_size=counts,
                 n_critic=counts,
                 gradient_penalty=positive,
@@ -110,6 +121,7 @@ def params(draw):
                 likelihood_weight=not_negative,
                 spectral_weight=not_negative,
                 moving_average=fractions,
+                calibrate_mean=st.booleans(),
             )
         ),
         run=draw(
@@ -120,6 +132,7 @@ def params(draw):
                 checkpoint_every=counts,
                 log_every=counts,
                 validate_every=counts,
+                keep=st.sampled_from(["best", "last"]),
             )
         ),
     )
@@ -139,7 +152,7 @@ def test_any_params_come_back_from_json(given_params):
 def places(section=Params, prefix=""):
     """Dotted paths of every section and field."""
     for name, info in section.model_fields.items():
-        inner = info.annotation
+        inner = InceptionParams if info.annotation is PainterParams else info.annotation
         yield f"{prefix}{name}", info
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from places(inner, f"{prefix}{name}.")
@@ -151,8 +164,8 @@ NUMBERS = sorted(
     for path, info in places()
     if not isinstance(info.annotation, type) or info.annotation in (int, float)
     if path not in ("box.train", "box.validate_on") and "selection.mass_max" not in path
-    if not path.endswith(("kernel_sizes", "filters", "strides", "transform", "output"))
-    if not path.endswith("final_learning_rate")
+    if not path.endswith(("kernel_sizes", "filters", "strides", "kind", "transform", "output"))
+    if not path.endswith(("final_learning_rate", "distribution", "keep"))
 )
 
 

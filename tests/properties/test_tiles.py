@@ -37,12 +37,14 @@ def test_tiles_are_no_larger_than_asked_and_as_few_as_that_allows(shape, largest
 
 @pytest.fixture(scope="module")
 def painter():
-    from halokeras.networks.painter import Painter
+    from halokeras.networks.painter import built_painter
+    from halokeras.painter_params import InceptionParams
 
-    painter = Painter(
-        blocks=1, filters=2, kernel_sizes=(3,), head_layers=1, head_filters=2, output="softplus"
+    painter = built_painter(
+        InceptionParams(
+            blocks=1, filters=2, kernel_sizes=(3,), head_layers=1, head_filters=2, output="softplus"
+        )
     )
-    painter(np.ones((1, 5, 5, 5, 1), dtype=np.float32))
     rng = np.random.default_rng(1)
     for variable in painter.weights:
         variable.assign(rng.normal(0, 0.5, variable.shape).astype(np.float32))

@@ -159,7 +159,7 @@ def test_what_cannot_be_made_is_refused(wrong, told):
 
 
 def test_too_little_memory_is_refused_before_anything_is_made(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "available_memory", lambda: 4 * 2**30)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 4 * 2**30)
     with pytest.raises(BoxError, match=r"512x512x512 voxels needs .* GiB of memory and 4\.0 GiB"):
         write_density(LptBox(PLANCK, 1, (512, 512, 512)), tmp_path / "d.h5")
     assert not list(tmp_path.iterdir())

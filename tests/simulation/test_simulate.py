@@ -5,7 +5,6 @@ from halokeras.boxes.box import box_hash, halo_counts
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
-from halokeras.simulation import simulate as module
 from halokeras.simulation.simulate import estimate, simulate
 
 
@@ -67,11 +66,11 @@ def test_the_same_seed_gives_the_same_box_and_another_seed_does_not():
         ({"size": -1.0}, "must both be positive"),
         ({"redshift": 30.0}, "redshift 30.0 must lie between 0 and the start, 19"),
         ({"particles": 32}, "fewer than the 64 voxels"),
-        ({"particles": 4096}, "need .* GiB of memory"),
+        ({"particles": 4096}, "needs .* GiB of memory"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_at_once(wrong, reason, monkeypatch):
-    monkeypatch.setattr(module, "available_memory", lambda: 10**11)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**11)
     with pytest.raises(BoxError, match=reason):
         simulate(**{"box_id": "00", "seed": 1, **wrong})
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import find_box, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import box_cosmology, linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation
 from halokeras.simulation.density import LptBox, make_density
 from halokeras.simulation.lpt import linear_modes
 from halokeras.sources.prepare import prepare, voxels_of
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 PLANCK = box_cosmology("00")
 
@@ -24,7 +25,7 @@ def real():
         box_size=256.0,
         redshift=0.3,
         cosmology=PLANCK,
-        halos=HaloTable(box.halos.position.astype(float), box.halos.mass),
+        halos=Halos(box.halos.position.astype(float), box.halos.mass),
         density=box.density,
         provenance={"density_scheme": "2lpt", "halo_finder": "fof", "mass_definition": "fof"},
         assumed=("This is a test.",),
@@ -45,6 +46,37 @@ def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
     assert "0 refused" in kept
 
 
+def with_columns(source, **columns):
+    return replace(source, halos=replace(source.halos, **columns))
+
+
+def test_further_columns_are_carried_into_the_box_and_leave_its_places_and_masses(real):
+    count = len(real.halos)
+    rng = np.random.default_rng(3)
+    velocity = rng.normal(0, 300, (count, 3))
+    parent = np.where(np.arange(count) % 7, -1, 3).astype(np.int32)
+    plain, _ = prepare(real, 64)
+    box, report = prepare(
+        with_columns(real, velocity=velocity, parent=parent, mass_200b=np.full(count, np.nan)), 64
+    )
+    for name in ("position", "mass"):
+        ours, theirs = box.halos.columns()[name], plain.halos.columns()[name]
+        assert (ours.dtype, ours.tobytes()) == (theirs.dtype, theirs.tobytes())
+    np.testing.assert_array_equal(box.halos.velocity, velocity.astype(np.float32))
+    np.testing.assert_array_equal(box.halos.parent, parent)
+    assert box.halos.parent.dtype == np.int64
+    # a column that cannot be right does not keep the rest from being used
+    assert box.halos.mass_200b is None
+    assert "halos/mass_200b must be finite and not negative and was left out" in report.text()
+
+
+def test_velocities_turn_with_the_halos(real):
+    velocity = np.arange(3.0 * len(real.halos)).reshape(-1, 3)
+    wrong = with_columns(real, position=real.halos.position[:, [1, 2, 0]], velocity=velocity)
+    box, _ = prepare(wrong, 64, orientation=Orientation(axes=(2, 0, 1)))
+    np.testing.assert_array_equal(box.halos.velocity, velocity[:, [2, 0, 1]].astype(np.float32))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "orientation"),
@@ -58,7 +90,7 @@ def test_a_sound_source_becomes_its_box_with_the_report_in_it(real, tmp_path):
 def test_misplaced_halos_are_refused_and_the_options_that_are_named_restore_them(
     real, mistake, orientation
 ):
-    moved = replace(real, halos=HaloTable(mistake(real.halos.position), real.halos.mass))
+    moved = replace(real, halos=Halos(mistake(real.halos.position), real.halos.mass))
     with pytest.raises(BoxError, match="only once"):
         prepare(moved, 64)
     box, report = prepare(moved, 64, orientation=orientation)
@@ -82,7 +114,7 @@ def test_force_makes_the_box_and_keeps_what_was_refused(real):
 
 def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     modes = linear_modes(100, 64, 64.0, linear_power(PLANCK, 0.3, 60.0))
-    halos = HaloTable(np.random.default_rng(1).uniform(0, 64, (50, 3)), np.full(50, 1e13))
+    halos = Halos(np.random.default_rng(1).uniform(0, 64, (50, 3)), np.full(50, 1e13))
     source = Source("tiny", 64.0, 0.3, PLANCK, halos)
     given = replace(source, initial_modes=lambda lattice, workers: modes)
     with_modes, _ = prepare(given, 16, force=True)  # the halos follow nothing
@@ -112,7 +144,7 @@ def test_positions_that_are_not_finite_are_refused(real):
     position = real.halos.position.copy()
     position[3, 1] = np.nan
     with pytest.raises(BoxError, match=r"NaN|finite"):
-        prepare(replace(real, halos=HaloTable(position, real.halos.mass)), 64)
+        prepare(replace(real, halos=Halos(position, real.halos.mass)), 64)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from halokeras.networks.painter import Painter
+from halokeras.networks.inception_painter import InceptionPainter
+from halokeras.painter_params import InceptionParams
 from halokeras.training.calibration import calibrate_mean
 
 
 def painter_and_density(output):
-    painter = Painter(filters=3, head_filters=3, output=output)
+    painter = InceptionPainter(InceptionParams(filters=3, head_filters=3, output=output))
     generator = np.random.default_rng(2)
     density = generator.gamma(1.0, 1.0, (2, 12, 12, 12)).astype(np.float32)
     painter(np.ones((1, 9, 9, 9, 1), np.float32))

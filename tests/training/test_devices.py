@@ -42,9 +42,9 @@ build_gan = run_module.build_gan
 run_module.build_gan = lambda params: made.append(build_gan(params)) or made[-1]
 try:
     if command == "resume":
-        run_module.resume(Path(run), lambda progress: None)
+        run_module.resume(Path(run))
     else:
-        run_module.train(load_params(Path(command)), Path(run), lambda progress: None)
+        run_module.train(load_params(Path(command)), Path(run))
 except RunError as error:
     print(error, file=sys.stderr)
     sys.exit(1)

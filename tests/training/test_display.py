@@ -1,51 +1,72 @@
 import io
 
-import numpy as np
 from rich.console import Console
 
+from halokeras.training.callback import Progress
 from halokeras.training.display import TrainingDisplay, trend
 from halokeras.training.history import Row, Validated
-from halokeras.training.run import Progress
-from halokeras.training.stages import Stage
-from halokeras.training.validation import Validation
+from halokeras.training.schedule import Span
+
+JUDGED = Validated(0.1, 1.01, (0.31,), (0.98,), (0.87,))
+BEFORE = [Row(10, "warm start", 60.0, {"painter_loss": 0.5}, JUDGED)]
 
 
-def shown(terminal):
+def resumed(folder, console):
+    """The progress and the rows of a run that goes on at step 10."""
+    rows = list(BEFORE)
+    return Progress(folder, Span("adversarial", 10, 30), 10, 30, rows=rows), rows
+
+
+def shown(terminal, folder, *, interrupt=False):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-    one = np.array([1.0])
-    stage = Stage("adversarial", 10, 30)
+    progress, rows = resumed(folder, console)
     with TrainingDisplay(console) as display:
-        display.report(Progress(stage, 10, 30))
-        losses = {"wasserstein": 0.25}
-        rows = [
-            Row(15, "adversarial", 60.0, {"wasserstein": 0.5}, Validated(0.1, 1.0, (), (), ())),
-            Row(20, "adversarial", 125.0, losses),
-        ]
-        validation = Validation(one, 0.98 * one, one, 1.01, 0.2)
-        display.report(Progress(stage, 20, 30, losses, validation, rows))
+        display.preparing("reading 2 boxes")
+        display.begin(progress)
+        display.begin_stage(progress)
+        for step in (15, 20):
+            progress.step, progress.losses = step, {"wasserstein": 5.0 / step}
+            rows.append(Row(step, "adversarial", 6.0 * step, progress.losses))
+            display.after_step(progress)
+        if interrupt:
+            display.interrupted()
     return console.file.getvalue()
 
 
-def test_a_log_file_gets_plain_lines():
-    text = shown(terminal=False)
+def test_a_log_file_gets_plain_lines(tmp_path):
+    text = shown(False, tmp_path)
+    assert text.startswith("reading 2 boxes\n")
     assert "adversarial: step 10 of 30, compiling" in text
     assert "wasserstein 0.25" in text
-    assert "mean 1.0100" in text
     assert "\x1b" not in text
 
 
-def test_a_terminal_gets_stage_losses_and_validation():
-    text = shown(terminal=True)
+def test_a_terminal_gets_stage_losses_and_validation(tmp_path):
+    text = shown(True, tmp_path)
     for told in (
+        "reading 2 boxes",
         "adversarial: step 20 of 30",
         "67% of the run, 2 min so far",
         "Wasserstein distance  0.25  █▁",
         "k [h/Mpc]",
-        "0.980",
-        "best 0.1000 at step 15",
         "Ctrl-C",
     ):
-        assert told in text
+        assert told in text, told
+
+
+def test_t_and_r_stay_when_a_run_goes_on(tmp_path):
+    for terminal in (False, True):
+        text = shown(terminal, tmp_path)
+        last = text[text.rindex("held-out boxes") :] if terminal else text
+        assert "mean 1.0100, score 0.1000, best 0.1000 at step 10" in last
+        assert "0.980" in last and "0.870" in last
+
+
+def test_ctrl_c_is_acknowledged(tmp_path):
+    for terminal in (False, True):
+        assert "stopping once this step is done" not in shown(terminal, tmp_path)
+        text = shown(terminal, tmp_path, interrupt=True)
+        assert "stopping once this step is done and saved; Ctrl-C again" in text
 
 
 def test_a_trend_goes_from_the_least_to_the_greatest_of_the_newest_values():

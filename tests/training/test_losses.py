@@ -29,6 +29,19 @@ def test_penalty_of_a_linear_critic_is_its_known_slope():
     assert float(penalty) == pytest.approx((slope - 1) ** 2, rel=1e-4)
 
 
+def test_penalty_is_taken_between_real_and_painted_crops():
+    real, painted = field(1), field(2)
+    weight = tf.constant([0.0, 0.3, 1.0])[:, None, None, None, None]
+
+    def critic(crops):  # whose gradient is where it is taken
+        return 0.5 * tf.reduce_sum(tf.square(crops), axis=[1, 2, 3])
+
+    between = weight * real + (1 - weight) * painted
+    slope = np.sqrt(np.sum(np.square(between), axis=(1, 2, 3, 4)))
+    penalty = gradient_penalty(critic, real, painted, weight)
+    assert float(penalty) == pytest.approx(np.mean((slope - 1) ** 2), rel=1e-4)
+
+
 def test_spectral_distance_of_a_field_with_itself_is_zero():
     assert float(spectral_distance(field(), field())) == pytest.approx(0, abs=1e-5)
 

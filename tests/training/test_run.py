@@ -18,12 +18,17 @@ import tensorflow as tf
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ParamsError, RunError
+from halokeras.inspection.inspect import inspect
 from halokeras.painters.model_store import load_painter
-from halokeras.params import parse_params
+from halokeras.params import load_params, parse_params
 from halokeras.storage.files import held
-from halokeras.training import run as run_module
+from halokeras.training.build import build_gan
+from halokeras.training.callback import Callback
+from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.history import History
-from halokeras.training.run import Interrupted, build_gan, resume, train
+from halokeras.training.run import Interrupted, resume, train
+from halokeras.training.run_folder import newest_unfinished
+from halokeras.training.wgan import HaloPaintingGAN
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -81,20 +86,16 @@ def tiny_params(boxes, **training):
 def final_weights(folder, params):
     """All the state of a run's last checkpoint but its best score."""
     gan = build_gan(params)
-    checkpoints = run_module.Checkpoints(gan, folder / "checkpoints")
+    checkpoints = Checkpoints(gan, folder / "checkpoints")
     assert checkpoints.restore()
     return [np.asarray(v) for v in (*gan.variables, *gan.painter_optimizer.variables)]
-
-
-def ignore(progress):
-    del progress
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(boxes, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     params = tiny_params(boxes)
-    train(params, folder, ignore)
+    train(params, folder)
     return folder, params
 
 
@@ -107,7 +108,34 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
     assert any(row["wasserstein"] for row in rows)
     saved = load_painter(folder / "best")
     assert set(saved.provenance.training_boxes) == {"train.h5"}
-    assert params == run_module.load_params(folder / "params.json")
+    assert params == load_params(folder / "params.json")
+
+
+def test_a_run_that_keeps_the_last_painter_keeps_it_as_it_is(boxes, tmp_path):
+    params = tiny_params(boxes, calibrate_mean=False, moving_average=0.0)
+    run = params.run.model_copy(update={"keep": "last"})
+    params = params.model_copy(update={"run": run})
+    train(params, tmp_path / "run")
+    saved = load_painter(tmp_path / "run" / "best")
+    assert saved.provenance.step == 22
+    gan = build_gan(params)
+    assert Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
+    for ours, theirs in zip(saved.painter.get_weights(), gan.painter.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_inspect_names_the_checkpoints_that_the_run_wrote(uninterrupted, tmp_path):
+    folder, params = uninterrupted
+    progress = inspect(folder).to_json()["progress"]
+    assert progress["checkpoints"] == [21, 22]
+    # as older versions wrote them, beside newer ones
+    shutil.copytree(folder, tmp_path / "run")
+    checkpoints = Checkpoints(build_gan(params), tmp_path / "run" / "checkpoints")
+    manager = tf.train.CheckpointManager(
+        checkpoints._checkpoint, str(tmp_path / "run" / "checkpoints"), max_to_keep=2
+    )
+    manager.save(checkpoint_number=18)
+    assert inspect(tmp_path / "run").to_json()["progress"]["checkpoints"] == [18, 21, 22]
 
 
 # step 5 is validated and 18 saved: what belongs to a step is done before the run stops;
@@ -121,13 +149,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ):
     whole, params = uninterrupted
 
-    def stop(progress):
-        if progress.step == stop_at:
-            os.kill(os.getpid(), number)
+    class Stop(Callback):
+        def after_step(self, progress):
+            if progress.step == stop_at:
+                os.kill(os.getpid(), number)
 
     with pytest.raises(Interrupted, match=f"step {stop_at} of 22.*halopaint resume"):
-        train(params, tmp_path / "run", stop, movie=watched, tensorboard=watched)
-    resume(tmp_path / "run", ignore)
+        train(params, tmp_path / "run", [Stop()], movie=watched, tensorboard=watched)
+    resume(tmp_path / "run")
     for ours, theirs in zip(
         final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
     ):
@@ -150,10 +179,12 @@ KILLED_RUN = """
 import sys
 from pathlib import Path
 from halokeras.params import load_params
+from halokeras.training.callback import Callback
 from halokeras.training.run import train
-def report(progress):
-    print(progress.step, flush=True)
-train(load_params(Path(sys.argv[1])), Path(sys.argv[2]), report)
+class Report(Callback):
+    def after_step(self, progress):
+        print(progress.step, flush=True)
+train(load_params(Path(sys.argv[1])), Path(sys.argv[2]), [Report()])
 """
 
 
@@ -179,7 +210,7 @@ def test_killed_in_another_process_and_resumed_equals_uninterrupted(
                 process.send_signal(signal.SIGKILL)
                 break
     assert not (tmp_path / "run" / "finished").exists()
-    resume(tmp_path / "run", ignore)
+    resume(tmp_path / "run")
     for ours, theirs in zip(
         final_weights(tmp_path / "run", params), final_weights(whole, params), strict=True
     ):
@@ -190,7 +221,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
     boxes, tmp_path, monkeypatch
 ):
     params = tiny_params(boxes)
-    good = run_module.HaloPaintingGAN.warm_start_step
+    good = HaloPaintingGAN.warm_start_step
 
     def poisoned(self, data):
         logs = good(self, data)
@@ -198,18 +229,18 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
         bad = tf.where(self.step > 3, float("nan"), 1.0)
         return {"painter_loss": logs["painter_loss"] * bad}
 
-    monkeypatch.setattr(run_module.HaloPaintingGAN, "warm_start_step", poisoned)
+    monkeypatch.setattr(HaloPaintingGAN, "warm_start_step", poisoned)
     with pytest.raises(RunError, match="not finite at step 4"):
-        train(params, tmp_path / "run", ignore)
+        train(params, tmp_path / "run")
     gan = build_gan(params)
-    assert run_module.Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
+    assert Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
     assert int(gan.step) == 3
 
 
 @pytest.mark.slow
 def test_training_lowers_the_likelihood(boxes, tmp_path):
     params = tiny_params(boxes, steps=0, warm_start={"steps": 150, "crop_size": 8, "batch_size": 4})
-    train(params, tmp_path / "run", ignore)
+    train(params, tmp_path / "run")
     losses = [float(r["painter_loss"]) for r in history(tmp_path / "run") if r["painter_loss"]]
     assert np.mean(losses[-10:]) < np.mean(losses[:3]) - 0.05
 
@@ -218,9 +249,9 @@ def test_a_second_run_in_the_same_folder_is_refused(uninterrupted):
     folder, params = uninterrupted
     before = (folder / "history.csv").read_bytes()
     with pytest.raises(RunError, match="holds a run already"):
-        train(params, folder, ignore)
+        train(params, folder)
     with pytest.raises(RunError, match="finished"):
-        resume(folder, ignore)
+        resume(folder)
     assert (folder / "history.csv").read_bytes() == before
 
 
@@ -229,22 +260,22 @@ def test_resume_finds_the_newest_unfinished_run(boxes, tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "params.json").write_text("{}")
     os.utime(tmp_path / "old" / "params.json", (1, 1))
-    assert run_module.newest_unfinished(tmp_path) == tmp_path / "new"
+    assert newest_unfinished(tmp_path) == tmp_path / "new"
     with pytest.raises(RunError, match="no unfinished run"):
-        run_module.newest_unfinished(tmp_path / "nowhere")
+        newest_unfinished(tmp_path / "nowhere")
 
 
 def test_missing_boxes_are_all_named_with_the_remedy(tmp_path):
     fields = {"box": {"train": [{"id": "00", "seed": 900}, {"id": "03", "seed": 901}]}}
     params = parse_params(json.dumps(fields), "params")
     with pytest.raises(RunError, match=r"00 seed 900, 03 seed 901.*halopaint simulate"):
-        train(params, tmp_path / "run", ignore)
+        train(params, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_crop_larger_than_the_box_is_refused(boxes, tmp_path):
     with pytest.raises(RunError, match=r"training.crop_size 15 .* at most 14"):
-        train(tiny_params(boxes, crop_size=15), tmp_path / "run", ignore)
+        train(tiny_params(boxes, crop_size=15), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -254,7 +285,7 @@ def test_a_truncated_box_is_refused(boxes, tmp_path):
     fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
     fields["box"]["train"] = [{"path": str(short)}]
     with pytest.raises(BoxError, match=r"short\.h5"):
-        train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
+        train(parse_params(json.dumps(fields), "params"), tmp_path / "run")
 
 
 def test_a_box_whose_counts_lie_off_its_density_is_refused_by_name(boxes, tmp_path):
@@ -263,7 +294,7 @@ def test_a_box_whose_counts_lie_off_its_density_is_refused_by_name(boxes, tmp_pa
     fields = json.loads(tiny_params(boxes).model_dump_json(exclude_none=True))
     fields["box"]["train"] = [{"path": str(tmp_path / "slipped.h5")}]
     with pytest.raises(BoxError, match=r"slipped\.h5: .*3"):
-        train(parse_params(json.dumps(fields), "params"), tmp_path / "run", ignore)
+        train(parse_params(json.dumps(fields), "params"), tmp_path / "run")
 
 
 def test_held_out_boxes_may_not_train():
@@ -279,7 +310,12 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken_up(uninterrup
     newest = tmp_path / "run" / "checkpoints" / "step-00000022" / "state.index"
     newest.write_bytes(newest.read_bytes()[:-1] + b"?")
     told = []
-    resume(tmp_path / "run", lambda progress: told.extend(progress.warnings))
+
+    class Listen(Callback):
+        def begin(self, progress):
+            told.extend(progress.warnings)
+
+    resume(tmp_path / "run", [Listen()])
     (warning,) = told
     assert "step-00000022 is passed over: state.index is damaged" in warning
     for ours, theirs in zip(
@@ -296,20 +332,20 @@ def test_no_whole_checkpoint_is_told(uninterrupted, tmp_path):
     for manifest in (tmp_path / "run" / "checkpoints").glob("*/manifest.json"):
         manifest.write_text("{")
     with pytest.raises(RunError, match=r"step-00000022 .*manifest.json is damaged.*a new run"):
-        resume(tmp_path / "run", ignore)
+        resume(tmp_path / "run")
 
 
 def test_a_checkpoint_of_an_older_version_is_taken_up(uninterrupted, tmp_path):
     _, params = uninterrupted
     gan = build_gan(params)
-    checkpoints = run_module.Checkpoints(gan, tmp_path)
+    checkpoints = Checkpoints(gan, tmp_path)
     manager = tf.train.CheckpointManager(checkpoints._checkpoint, str(tmp_path), max_to_keep=2)
     manager.save(checkpoint_number=7)
     expected = [np.asarray(v) for v in gan.variables]
     other = build_gan(params)
     for variable in other.variables:
         variable.assign(np.zeros_like(np.asarray(variable)))
-    assert run_module.Checkpoints(other, tmp_path).restore()
+    assert Checkpoints(other, tmp_path).restore()
     for ours, theirs in zip(other.variables, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -319,7 +355,7 @@ def test_two_processes_do_not_train_the_same_run(uninterrupted, tmp_path):
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "finished").unlink()
     with held(tmp_path / "run"), pytest.raises(RunError, match="another process trains"):
-        resume(tmp_path / "run", ignore)
+        resume(tmp_path / "run")
 
 
 def test_half_a_row_of_the_history_is_dropped(tmp_path):

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from halokeras.networks.painter import Painter
+from halokeras.networks.inception_painter import InceptionPainter
+from halokeras.painter_params import InceptionParams
 from halokeras.training.validation import HeldOut, validate
 
 
 def painter_and_box(scale=1.0):
     """A painter, and a box whose reference is `scale` times what it paints."""
-    painter = Painter(filters=3, head_filters=3, output="softplus")
+    painter = InceptionPainter(InceptionParams(filters=3, head_filters=3, output="softplus"))
     generator = np.random.default_rng(1)
     density = generator.gamma(1.0, 1.0, (12, 12, 12)).astype(np.float32)
     padded = np.pad(density, painter.margin, mode="wrap")[None, ..., None]
@@ -30,7 +31,7 @@ def test_a_wrong_mean_is_scored_and_leaves_the_shape_alone():
 
 
 def test_a_painter_that_paints_nothing_has_no_score():
-    painter = Painter(filters=3, head_filters=3)
+    painter = InceptionPainter(InceptionParams(filters=3, head_filters=3))
     _, box = painter_and_box()
     painter(np.ones((1, 9, 9, 9, 1), np.float32))
     painter.last.bias.assign([-1e6])

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from halokeras.params import Params
-from halokeras.training.run import build_gan
+from halokeras.training.build import build_gan
 
 
 def gradients():

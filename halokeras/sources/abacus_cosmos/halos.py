@@ -1,7 +1,7 @@
 """AbacusCosmos halo files, Rockstar's HDF5 and friends-of-friends' binary, to one catalogue."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -11,13 +11,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import wrap
 from halokeras.sources.abacus_cosmos.parameter_file import Value
-from halokeras.sources.source import HaloTable
-from halokeras.storage.hdf5 import check_stored, dataset
-from halokeras.storage.memory import available_memory
-from halokeras.storage.unreadable import UNREADABLE
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.stores import open_store
+from halokeras.storage.unreadable import reading
 
 MASSES: dict[str, tuple[str, int | None]] = {
     "virial": ("m", None),
@@ -29,11 +29,21 @@ MASSES: dict[str, tuple[str, int | None]] = {
 }
 """Where Rockstar's records have each mass, and its place where they have several."""
 
+_FURTHER: dict[str, tuple[str, int | None]] = {
+    "parent": ("parent_id", None),
+    "particles": ("N", None),
+    "velocity": ("vel", None),
+    "mass_virial": MASSES["virial"],
+    "mass_200b": MASSES["200b"],
+    "mass_200c": MASSES["200c"],
+}
+"""Where they have the columns of halos beside position, mass and id, of bound particles."""
+
 FOF_RECORD = np.dtype(
     {
-        "names": ["id", "N", "pos"],
-        "formats": ["<i8", "<u4", ("<f4", (3,))],
-        "offsets": [0, 20, 40],
+        "names": ["id", "N", "pos", "vel"],
+        "formats": ["<i8", "<u4", ("<f4", (3,)), ("<f4", (3,))],
+        "offsets": [0, 20, 40, 52],
         "itemsize": 160,
     }
 )
@@ -45,38 +55,30 @@ _BUFFER = 2**26
 """Bytes of records that are read at a time."""
 _LARGEST_RECORD = 2**16
 _LARGEST_CHUNK = 2**28
-_BYTES_KEPT = 24
-"""Of a halo: three coordinates and a mass in single precision, and its number."""
 _WHOLE = 1e-4
 """Relative difference of a mass from a whole number of particles."""
 
 
-class _Catalogue:
-    """Arrays for as many halos as files have, filled block by block."""
+class _HaloColumns:
+    """The columns `names` of as many halos as files have, filled block by block."""
 
-    def __init__(self, halos: int, folder: Path) -> None:
-        available = available_memory()
-        need = halos * _BYTES_KEPT + 2 * _BUFFER
-        if available is not None and need > available:
-            raise BoxError(
-                f"{folder}: {halos} halos need {need / 2**30:.1f} GiB of the "
-                f"{available / 2**30:.1f} GiB free; use a larger machine"
-            )
-        self.position = np.empty((halos, 3), dtype=np.float32)
-        self.mass = np.empty(halos, dtype=np.float32)
-        self.id = np.empty(halos, dtype=np.int64)
+    def __init__(self, names: Sequence[str], halos: int, folder: Path) -> None:
+        kinds = {name: np.dtype((COLUMNS[name].dtype, COLUMNS[name].shape)) for name in names}
+        need = halos * sum(kind.itemsize for kind in kinds.values()) + 2 * _BUFFER
+        refuse_beyond_memory(need, f"{folder}: a list of {halos} halos", "use a larger machine")
+        self.columns = {name: np.empty(halos, dtype=kind) for name, kind in kinds.items()}
         self.filled = 0
 
-    def add(self, position: NDArray[Any], mass: NDArray[Any], id: NDArray[Any]) -> None:
+    def add(self, **columns: NDArray[Any]) -> None:
         """Append halos."""
-        into = slice(self.filled, self.filled + len(mass))
-        self.position[into], self.mass[into], self.id[into] = position, mass, id
+        into = slice(self.filled, self.filled + len(columns["position"]))
+        for name, values in columns.items():
+            self.columns[name][into] = values
         self.filled = into.stop
 
-    def table(self) -> HaloTable:
+    def halos(self) -> Halos:
         """Return what was filled."""
-        kept = slice(0, self.filled)
-        return HaloTable(self.position[kept], self.mass[kept], self.id[kept])
+        return Halos(**{name: values[: self.filled] for name, values in self.columns.items()})
 
 
 def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
@@ -89,8 +91,8 @@ def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
     """
     first: dict[str, Value] = {}
     for path in files:
-        with _opened(path) as file:
-            attributes = dict(_plain(_halos(file, path)))
+        with _opened(path) as stored:
+            attributes = dict(_plain_attributes(stored))
         if path == files[0]:
             first = attributes
         for name in ("SimName", "BoxSize", "Redshift", "ParticleMassHMsun", "H0", "ZD_Seed"):
@@ -104,7 +106,7 @@ def rockstar_attributes(files: tuple[Path, ...]) -> dict[str, Value]:
 
 def read_rockstar(
     files: tuple[Path, ...], particle_mass: float, mass: str, hosts_only: bool
-) -> tuple[HaloTable, int]:
+) -> tuple[Halos, int]:
     """Read Rockstar halos.
 
     Parameters
@@ -120,22 +122,28 @@ def read_rockstar(
 
     Returns
     -------
-    HaloTable, int
-        The halos, and how many halos within halos there are, left out or not.
+    Halos, int
+        The halos, with the further columns that all files have, and how many halos within halos
+        there are, left out or not.
 
     Raises
     ------
     BoxError
         If a file is damaged or of another layout, or masses are not whole multiples.
     """
-    name, place = MASSES[mass]
+    name, _ = MASSES[mass]
+    places = {"position": ("pos", None), "mass": MASSES[mass], "id": ("id", None), **_FURTHER}
     rows = []
     for path in files:
-        with _opened(path) as file:
-            stored = _halos(file, path)
+        with _opened(path) as stored:
             _check_fields(stored.dtype, name, path)
             rows.append(len(stored))
-    catalogue = _Catalogue(sum(rows), files[0].parent)
+            places = {
+                column: place
+                for column, place in places.items()
+                if _holds(stored.dtype, *place, COLUMNS[column].shape)
+            }
+    catalogue = _HaloColumns(list(places), sum(rows), files[0].parent)
     subhalos = 0
     for path in files:
         for block in _blocks(path):
@@ -144,14 +152,18 @@ def read_rockstar(
             subhalos += int(within.sum())
             if hosts_only:
                 block = block[~within]
-            chosen = block[name] if place is None else block[name][:, place]
-            catalogue.add(block["pos"], chosen, block["id"])
-    return catalogue.table(), subhalos
+            catalogue.add(
+                **{
+                    column: block[field] if place is None else block[field][:, place]
+                    for column, (field, place) in places.items()
+                }
+            )
+    return catalogue.halos(), subhalos
 
 
 def read_friends_of_friends(
     files: tuple[Path, ...], particle_mass: float, box_size: float
-) -> HaloTable:
+) -> Halos:
     """Read friends-of-friends halos, whose mass is that of their particles.
 
     Parameters
@@ -169,7 +181,8 @@ def read_friends_of_friends(
         If a file is not as long as it says, or of another version.
     """
     halos = [_friends_of_friends_halos(path) for path in files]
-    catalogue = _Catalogue(sum(halos), files[0].parent)
+    names = ("position", "mass", "id", "particles", "velocity")
+    catalogue = _HaloColumns(names, sum(halos), files[0].parent)
     records = np.empty(min(max(halos), _BUFFER // FOF_RECORD.itemsize), dtype=FOF_RECORD)
     for path, count in zip(files, halos, strict=True):
         with path.open("rb") as file:
@@ -182,8 +195,14 @@ def read_friends_of_friends(
                     position = wrap(block["pos"], box_size)
                 if not np.isfinite(position).all():
                     raise BoxError(f"{path} holds positions that are not finite; unpack it again")
-                catalogue.add(position, block["N"] * particle_mass, block["id"])
-    return catalogue.table()
+                catalogue.add(
+                    position=position,
+                    mass=block["N"] * particle_mass,
+                    id=block["id"],
+                    particles=block["N"],
+                    velocity=block["vel"],
+                )
+    return catalogue.halos()
 
 
 def _friends_of_friends_halos(path: Path) -> int:
@@ -212,32 +231,26 @@ def _friends_of_friends_halos(path: Path) -> int:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file; whatever is found damaged in the block is told as the file's."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except UNREADABLE as error:
-        raise BoxError(f"{path} is not a whole HDF5 file; unpack halos.tar.gz again") from error
+def _opened(path: Path) -> Iterator[h5py.Dataset]:
+    """Open the halos of a file; whatever is found damaged in the block is told as the file's."""
+    with open_store(path, str(path)) as store:
+        found = store.array("halos", "V")
+        if found is None or found.dtype.names is None or found.ndim != 1:
+            raise BoxError(f"{path} has no table halos; give files that Rockstar wrote for Abacus")
+        with reading(str(path)):
+            yield _checked(store.root["halos"], path)
 
 
-def _halos(file: h5py.File, path: Path) -> h5py.Dataset:
-    stored = dataset(file, "halos", path, "V")
-    if stored is None or stored.dtype.names is None or stored.ndim != 1:
-        raise BoxError(f"{path} has no table halos; give files that Rockstar wrote for Abacus")
+def _checked(stored: h5py.Dataset, path: Path) -> h5py.Dataset:
     if stored.dtype.hasobject or stored.dtype.itemsize > _LARGEST_RECORD:
         raise BoxError(f"{path}: halos have fields that are no numbers; give Rockstar's own files")
     chunk = prod(stored.chunks or ()) * stored.dtype.itemsize
-    if chunk > _LARGEST_CHUNK or (len(stored) and stored.id.get_storage_size() == 0):
-        raise BoxError(
-            f"{path}: halos are {len(stored)} records that were never written or in chunks of "
-            f"{chunk} bytes; unpack halos.tar.gz again"
-        )
-    check_stored(stored, f"{path}: halos")
+    if chunk > _LARGEST_CHUNK:
+        raise BoxError(f"{path}: halos are in chunks of {chunk} bytes; unpack halos.tar.gz again")
     return stored
 
 
-def _plain(stored: h5py.Dataset) -> Iterator[tuple[str, Value]]:
+def _plain_attributes(stored: h5py.Dataset) -> Iterator[tuple[str, Value]]:
     """Attributes that are one number or text, which all of a header that is used here are."""
     for name in stored.attrs:
         kind = stored.attrs.get_id(name)
@@ -264,10 +277,19 @@ def _check_fields(record: np.dtype[Any], name: str, path: Path) -> None:
             )
 
 
+def _holds(record: np.dtype[Any], field: str, place: int | None, shape: tuple[int, ...]) -> bool:
+    """Whether records have a field of real numbers, and in it the place of a column's value."""
+    stored = record[field] if field in (record.names or ()) else None
+    if stored is None or stored.base.kind not in "fiu":
+        return False
+    if place is None:
+        return bool(stored.shape == shape)
+    return len(stored.shape) == 1 and place < stored.shape[0]
+
+
 def _blocks(path: Path) -> Iterator[NDArray[Any]]:
     """Records a buffer at a time, whole: HDF5 is slower at picking fields than the disk."""
-    with _opened(path) as file:
-        stored = _halos(file, path)
+    with _opened(path) as stored:
         rows = len(stored)
         step = _BUFFER // stored.dtype.itemsize
         records = np.empty(min(step, rows), dtype=stored.dtype)

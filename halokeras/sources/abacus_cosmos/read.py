@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.sources.abacus_cosmos.halos import (
     MASSES,
@@ -24,7 +25,7 @@ from halokeras.sources.abacus_cosmos.products import (
 )
 from halokeras.sources.abacus_cosmos.zeldovich import initial_modes
 from halokeras.sources.abacus_cosmos.zeldovich_files import find_initial_conditions
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 _NAMED_SETS = (
     (re.compile(r"emulator_\d+box_planck_(\d\d)(?:-\d+)?"), None),
@@ -33,7 +34,7 @@ _NAMED_SETS = (
 """Sets whose cosmologies are the boxes 00 to 04: by their number, or all of them one."""
 
 
-def read(
+def read(  # noqa: PLR0913  (what the folder does not tell)
     directory: Path,
     *,
     box: str | None = None,
@@ -96,13 +97,13 @@ def read(
     }
     if named is not None:
         provenance["box_id"] = named
-    halos: HaloTable
+    halos: Halos
     if finder == "rockstar":
         halos, subhalos = read_rockstar(found.files, particle_mass, mass, hosts_only)
         provenance["mass_definition"] = mass
         provenance["subhalos"] = "left out" if hosts_only else "kept"
         if not hosts_only:
-            assumed += (f"{subhalos} of {len(halos.mass)} halos lie within others and are kept",)
+            assumed += (f"{subhalos} of {len(halos)} halos lie within others and are kept",)
     else:
         halos = read_friends_of_friends(found.files, particle_mass, box_size)
         provenance["mass_definition"] = "particles of the group"

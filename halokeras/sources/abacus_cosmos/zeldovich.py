@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.cosmology.cosmology import growth
-from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes, both_signs, integers
 from halokeras.simulation.initial_modes import InitialModes
-from halokeras.simulation.lpt import Modes
 from halokeras.sources.abacus_cosmos.zeldovich_files import RECORDS, InitialConditions, read_planes
-from halokeras.storage.memory import available_memory
+from halokeras.storage.memory import refuse_beyond_memory
 
 _BLOCK = 2**26
 """Bytes that are transformed along x at a time."""
@@ -73,13 +72,12 @@ def _check_memory(conditions: InitialConditions, kept: Shape) -> None:
     record = RECORDS[conditions.format].itemsize
     need = 8 * kept[1] * kept[2] * (conditions.points + kept[0] // 2)
     need += conditions.points**2 * (record + 60) + 2 * _BLOCK
-    available = available_memory()
-    if available is not None and need > available:
-        raise BoxError(
-            f"{conditions.files[0][0].parent}: {conditions.points}^3 particles to a lattice of "
-            f"{kept[0]} x {kept[1]} x {kept[2]} need {need / 2**30:.1f} GiB of the "
-            f"{available / 2**30:.1f} GiB free; use larger voxels or a larger machine"
-        )
+    refuse_beyond_memory(
+        need,
+        f"{conditions.files[0][0].parent}: a lattice of {kept[0]} x {kept[1]} x {kept[2]} from "
+        f"{conditions.points}^3 particles",
+        "use larger voxels or a larger machine",
+    )
 
 
 def _transform_plane(
@@ -90,7 +88,7 @@ def _transform_plane(
     along_z = fft.rfft(displacement, axis=2, norm="forward", workers=workers)[:, :, :half_z]
     both = fft.fft(along_z, axis=1, norm="forward", workers=workers)
     n_z = np.arange(half_z, dtype=np.float32)
-    for kept in (slice(0, half_y), slice(1 - half_y, None) if half_y > 1 else slice(0, 0)):
+    for kept in both_signs(half_y - 1):
         n_y = np.arange(kept.start, kept.stop or 0, dtype=np.float32)[:, None]
         along[kept] = both[0, kept]
         across[kept] = n_y * both[1, kept] + n_z * both[2, kept]
@@ -100,8 +98,7 @@ def _divergence(along: Modes, across: Modes, lattice: int, unit: float, workers:
     """Minus the divergence, as modes on `lattice` planes, in the frame of the halos."""
     planes, rows, half_z = along.shape
     delta = np.zeros((lattice, rows, half_z + 1), dtype=np.complex64)
-    n_x = np.rint(fft.fftfreq(lattice, 1 / lattice)).astype(np.int64)
-    n_x = np.delete(n_x, lattice // 2)
+    n_x = np.delete(integers(lattice), lattice // 2)
     # Half a box of shift turns the mode n by (-1)^n along each axis.
     turn = np.where((np.arange(rows)[:, None] + np.arange(half_z)) % 2, -1, 1).astype(np.int8)
     turn_x = (-1j * unit * np.where(n_x % 2, -1, 1)).astype(np.complex64)[:, None, None]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError, install
-from halokeras.storage.memory import available_memory
+from halokeras.storage.memory import refuse_beyond_memory
 
 _TREE = 4 * 2**20
 """Largest tree [bytes]; those of Abacus have some 10^4."""
@@ -92,6 +92,11 @@ class AsdfFile:
                 "again"
             )
         return float(value)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a ``data/name`` of whatever kind."""
+        group = self.tree.get("data")
+        return isinstance(group, dict) and name in group
 
     def array(self, name: str, shape: tuple[int | None, ...]) -> Array:
         """Describe ``data/name`` once it is seen to lie within its block.
@@ -178,19 +183,14 @@ class AsdfFile:
 
     def check_memory(self, needed: int, what: str) -> None:
         """Raise `BoxError` if `needed` bytes are not free."""
-        available = available_memory()
-        if available is not None and needed > available:
-            raise BoxError(
-                f"{self.path}: {what} needs {needed / 2**30:.1f} GiB of memory and "
-                f"{available / 2**30:.1f} GiB are free; use a larger machine"
-            )
+        refuse_beyond_memory(needed, f"{self.path}: {what}", "use a larger machine")
 
     def _pieces(self, array: Array) -> Iterator[NDArray[np.uint8]]:
         """The bytes of `array` in order; those of its block beside it are left out."""
         skipped, left = array.offset, array.row_bytes * array.shape[0]
         with self.path.open("rb") as file:
             file.seek(array.block.start)
-            pieces = self._frames if array.block.compressed else self._plain
+            pieces = self._frames if array.block.compressed else self._uncompressed
             for piece in pieces(file, array.block):
                 wanted = piece[skipped : skipped + left]
                 skipped -= min(skipped, len(piece))
@@ -200,7 +200,7 @@ class AsdfFile:
                 if left == 0:
                     return
 
-    def _plain(self, file: BinaryIO, block: _Block) -> Iterator[NDArray[np.uint8]]:
+    def _uncompressed(self, file: BinaryIO, block: _Block) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, block.size, _PIECE):
             yield np.frombuffer(self._take(file, min(_PIECE, block.size - start)), np.uint8)
 

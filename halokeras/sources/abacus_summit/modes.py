@@ -18,13 +18,11 @@ from scipy.interpolate import CubicSpline
 from halokeras.cosmology.cosmology import growth
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
-from halokeras.simulation.lpt import Modes
+from halokeras.fields.modes import Modes, Moments, both_signs, integers
 from halokeras.sources.abacus_summit.asdf_file import Array, AsdfFile, open_asdf
 
 _EARLIEST = 9000.0
 """Redshift from which growth without a table can begin."""
-_MEAN = 1e-3
-"""Largest mean over the standard deviation."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class AbacusModes:
     def _modes(self, own: int, points: int, vector: bool, workers: int) -> Modes:
         """Modes of the overdensity, of one transform along x or, of a displacement, of two."""
         kept = np.zeros((2 if vector else 1, own, points, points // 2 + 1), dtype=np.complex64)
-        k = 2 * np.pi / self.box_size * _integers(points)
+        k = 2 * np.pi / self.box_size * integers(points)
         k_y, k_z = k[:, None], np.abs(k[: points // 2 + 1])
         for plane, into in zip(self._planes(), kept.swapaxes(0, 1), strict=True):
             if vector:
@@ -97,21 +95,18 @@ class AbacusModes:
 
     def _planes(self) -> Iterator[NDArray[np.float32]]:
         """The grid in planes of constant x, seen to be finite and of mean 0."""
-        total, squares = 0.0, 0.0
+        found = Moments()
         for rows in self.file.rows(self.array, 1):
             plane = rows[0].astype(np.float32)
-            with np.errstate(invalid="ignore", over="ignore"):
-                total += float(plane.sum(dtype=np.float64))
-                squares += float(np.square(plane, dtype=np.float64).sum())
-            if not np.isfinite(squares):
+            found.add(plane)
+            if not np.isfinite(found.deviation):
                 raise BoxError(f"{self.file.path} holds NaN or infinite values; get it again")
             yield plane
-        size = np.prod(self.array.shape)
-        mean, deviation = total / size, np.sqrt(squares / size)
-        if deviation == 0 or abs(mean) > _MEAN * deviation:
+        if not found.are_of_overdensity:
             raise BoxError(
-                f"{self.file.path}: data/{self.array.name} has mean {mean:.3g} and standard "
-                f"deviation {deviation:.3g}; an initial condition has mean 0 and is not constant"
+                f"{self.file.path}: data/{self.array.name} has mean {found.mean:.3g} and standard "
+                f"deviation {found.deviation:.3g}; an initial condition has mean 0 and is not "
+                "constant"
             )
 
 
@@ -230,11 +225,6 @@ def _transformed(plane: NDArray[np.float32], points: int, workers: int) -> NDArr
     every = fft.rfft2(plane, norm="forward", workers=workers)
     half = points // 2
     some = np.zeros((points, half + 1), dtype=np.complex64)
-    some[:half, :half] = every[:half, :half]
-    some[half + 1 :, :half] = every[len(every) - half + 1 :, :half]
+    for rows in both_signs(half - 1):
+        some[rows, :half] = every[rows, :half]
     return some
-
-
-def _integers(points: int) -> NDArray[np.float64]:
-    integers: NDArray[np.float64] = np.rint(fft.fftfreq(points, 1 / points))
-    return integers

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import deposit
@@ -21,7 +22,7 @@ from halokeras.sources.abacus_summit.modes import (
     find_initial_conditions,
     read_initial_conditions,
 )
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 _ROWS = 2**20
 """Particles that are unpacked at a time."""
@@ -32,7 +33,7 @@ DensityOf = Literal["2lpt", "nbody"]
 Position = Literal["x_L2com", "x_com"]
 
 
-def read(
+def read(  # noqa: PLR0913  (what the folder does not tell)
     directory: Path,
     *,
     redshift: float | None = None,
@@ -204,29 +205,51 @@ def _halos(
     merged: Sequence[AsdfFile | None],
     position: Position,
     mass_min: float,
-) -> HaloTable:
+) -> Halos:
     """The halos of every superslab, a column of one superslab in memory beside those kept."""
+    further = _further(files, position)
     box_size = np.float32(files[0].number("BoxSize"))
     particle_mass = files[0].number("ParticleMassHMsun")
-    kept_positions, kept_masses = [], []
+    kept: dict[str, list[NDArray[Any]]] = {
+        name: [] for name in ("position", "mass", "particles", *further)
+    }
     for file, cleaning in zip(files, merged, strict=True):
         where = file.array(position, (None, 3))
         source, name = (file, "N") if cleaning is None else (cleaning, "N_total")
         if cleaning is not None:
             _check_same(cleaning, file)
         particles = source.array(name, where.shape[:1])
-        file.check_memory(60 * where.shape[0], "its halos (a larger mass_min takes less)")
+        file.check_memory(100 * where.shape[0], "its halos (a larger mass_min takes less)")
         with np.errstate(invalid="ignore", over="ignore"):
-            mass = (source.read(particles) * particle_mass).astype(np.float32)
+            number = source.read(particles)
+            mass = (number * particle_mass).astype(np.float32)
             chosen = (mass > 0) & (mass >= mass_min)
             found = file.read(where)[chosen] * box_size + box_size / 2
         if not (np.isfinite(found).all() and np.isfinite(mass).all()):
             raise BoxError(f"{file.path} holds halos that are not finite; get the file again")
-        kept_masses.append(mass[chosen])
-        kept_positions.append(found)
-    total = sum(map(len, kept_masses))
-    files[0].check_memory(16 * total, "its halos together (a larger mass_min takes less)")
-    return HaloTable(np.concatenate(kept_positions), np.concatenate(kept_masses))
+        kept["mass"].append(mass[chosen])
+        kept["position"].append(found)
+        kept["particles"].append(number[chosen])
+        for column, (stored, factor) in further.items():
+            shape = (*where.shape[:1], *COLUMNS[column].shape)
+            values = file.read(file.array(stored, shape))[chosen]
+            kept[column].append(values if factor is None else values * np.float32(factor))
+    total = sum(part.nbytes for parts in kept.values() for part in parts)
+    files[0].check_memory(total, "its halos together (a larger mass_min takes less)")
+    return Halos(**{name: np.concatenate(parts) for name, parts in kept.items()})
+
+
+def _further(files: Sequence[AsdfFile], position: Position) -> dict[str, tuple[str, float | None]]:
+    """The further columns that all files have, under which name, and what makes km/s of it."""
+    names: dict[str, tuple[str, float | None]] = {"id": ("id", None)}
+    if "VelZSpace_to_kms" in files[0].header:
+        of_centre = position.replace("x_", "v_")
+        names["velocity"] = (of_centre, files[0].number("VelZSpace_to_kms"))
+    return {
+        column: (name, factor)
+        for column, (name, factor) in names.items()
+        if all(file.holds(name) for file in files)
+    }
 
 
 def _particle_density(folder: Path, halos: AsdfFile, voxels: int) -> NDArray[np.float32]:

@@ -1,13 +1,16 @@
 """Which columns of a table are positions, masses, ids and parents, by the names in use.
 
-Names are compared without regard to case. Known are those of halotools, Rockstar and
-consistent-trees, Gadget and AREPO (friends-of-friends, Subfind, particles), CompaSO, FastPM and
+Names are compared without regard to case, where an exact name goes first and of two that differ in
+case only neither is guessed. Known are those of halotools, Rockstar and consistent-trees, AHF,
+Gadget and AREPO (friends-of-friends, Subfind, particles), VELOCIraptor, SOAP, CompaSO, FastPM and
 nbodykit, and our own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
 from halokeras.sources.tables.table import Table, listed
 
@@ -30,12 +33,16 @@ _POSITIONS = (
     ("position_x", "position_y", "position_z"),
     ("x_com", "y_com", "z_com"),
     ("xc", "yc", "zc"),
+    ("inputhalos/halocentre",),
 )
 _MASSES = (
     ("halo_mvir", "mvir", "mass_mvir"),
-    ("mass", "halo_mass", "masses", "m", "groupmass", "fofmass", "mfof", "subhalomass"),
-    ("halo_m200b", "m200b", "mass_200b", "m_200b", "m200m", "group_m_mean200"),
-    ("halo_m200c", "m200c", "mass_200cr", "m_200c", "group_m_crit200"),
+    ("mass", "halo_mass", "masses", "m", "groupmass", "fofmass", "mfof", "subhalomass", "mhalo"),
+    ("boundsubhalo/totalmass", "bound_subhalo/totalmass"),
+    ("halo_m200b", "m200b", "mass_200b", "m_200b", "m200m", "group_m_mean200", "mass_200mean"),
+    ("so/200_mean/totalmass",),
+    ("halo_m200c", "m200c", "mass_200cr", "m_200c", "group_m_crit200", "mass_200crit"),
+    ("so/200_crit/totalmass",),
     ("group_m_tophat200", "mbound_vir", "halo_mbound_vir"),
     ("halo_m500c", "m500c", "group_m_crit500"),
     ("halo_m2500c", "m2500c"),
@@ -53,9 +60,23 @@ _PARTICLES = (
     "grouplen",
     "subhalolen",
 )
-_IDS = ("halo_id", "id", "haloid", "halo_ids", "rockstarid", "particleids")
-_PARENTS = ("halo_upid", "upid", "halo_pid", "pid", "parent_id", "halo_parent_id", "parentid")
-MEANINGS = ("position", "mass", "particles", "id", "parent")
+_IDS = (
+    *("halo_id", "id", "haloid", "halo_ids", "rockstarid", "particleids"),
+    "inputhalos/halocatalogueindex",
+)
+_PARENTS = (
+    *("halo_upid", "upid", "halo_pid", "pid", "parent_id", "halo_parent_id", "parentid"),
+    *("hosthalo", "hosthaloid", "soap/hosthaloindex"),
+)
+_FURTHER: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "velocity": [("vx", "vy", "vz"), ("vel",), ("velocity",)],
+    "mass_virial": [("mvir",), ("mass_mvir",)],
+    "mass_200b": [("m200b",), ("mass_200b",), ("m_200b",), ("group_m_mean200",)],
+    "mass_200c": [("m200c",), ("mass_200cr",), ("m_200c",), ("group_m_crit200",)],
+}
+"""Names beside halotools' that tell what a column is, though not in which unit."""
+_MASSES_IN_ORDER = tuple(name for names in _MASSES for name in names)
+MEANINGS = tuple(COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,10 @@ class Columns:
         Integers: of the halo, and of the halo that it lies in, -1 where it lies in none.
     other_masses
         Further columns that could be the mass.
+    other_positions
+        And the position.
+    further
+        What there is of the other columns of halos, by our name of each.
     """
 
     position: tuple[str, ...]
@@ -82,17 +107,25 @@ class Columns:
     id: str | None = None
     parent: str | None = None
     other_masses: tuple[str, ...] = ()
+    other_positions: tuple[str, ...] = ()
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """Say what was chosen, for the report."""
         chosen = [f"position = {','.join(self.position)}"]
         chosen += [
             f"{meaning} = {name}"
-            for meaning in MEANINGS[1:]
+            for meaning in ("mass", "particles", "id", "parent")
             if (name := getattr(self, meaning)) is not None
         ]
-        others = f" ({listed(self.other_masses)} could be the mass too)" * bool(self.other_masses)
-        return f"Columns read: {'; '.join(chosen)}{others}."
+        chosen += [f"{meaning} = {','.join(names)}" for meaning, names in self.further.items()]
+        others = [
+            f"{listed(names)} could be the {meaning} too"
+            for meaning, names in (("position", self.other_positions), ("mass", self.other_masses))
+            if names
+        ]
+        told = f" ({'; '.join(others)})" if others else ""
+        return f"Columns read: {'; '.join(chosen)}{told}."
 
 
 def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Columns:
@@ -115,27 +148,41 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     Raises
     ------
     BoxError
-        If a named column is not there, or no column is known to be a position.
+        If a named column is not there, no column is known to be a position, or the names of two
+        that could be meant differ in case only.
     """
     named = _named(table, given or {})
-    known = {name.lower(): name for name in reversed(list(table.columns))}
-    position = named.pop("position", None) or _position(table, known)
-    single = {name: one for name, one in known.items() if table.columns[one].width == 1}
-    # What text holds is told when it is read; a real number is no id.
-    whole = {name: one for name, one in single.items() if table.columns[one].kind in ("", "i", "u")}
-    masses = _present([name for names in _MASSES for name in names], single)
+    ours = table.about.get("format") == FORMAT
+    position, other_positions = named.get("position"), []
+    if position is None:
+        position, *other_positions = _positions(table)
+    single = [name for name, one in table.columns.items() if one.width == 1]
+    # A number of particles is an integer by type; what text holds is told when it is read.
+    whole = [name for name in single if table.columns[name].kind in ("", "i", "u")]
+    guessed = "mass" not in named and not named.get("particles")
+    masses = _present(table, _MASSES_IN_ORDER, single, "mass", guessed)
+    parents = ("parent",) * ours + _PARENTS
     found = {
         "mass": masses,
-        "particles": [] if masses else _present(_PARTICLES, whole),
-        "id": _present(_IDS, whole),
-        "parent": _present(_PARENTS, whole),
-        **named,
+        "particles": [] if masses else _present(table, _PARTICLES, whole, "particles"),
+        "id": _present(table, _IDS, single, "id", "id" not in named),
+        "parent": _present(table, parents, single, "parent", "parent" not in named),
     }
+    found |= {meaning: names for meaning, names in named.items() if meaning in found}
     if named.get("particles") and "mass" not in named:
         found["mass"] = []
     chosen = {meaning: names[0] if names else None for meaning, names in found.items()}
     others = tuple(name for name in masses if chosen["mass"] and name != chosen["mass"])
-    return Columns(tuple(position), **chosen, other_masses=others)
+    further = _further(table, named, ours)
+    if chosen["particles"]:
+        further.pop("particles", None)
+    return Columns(
+        tuple(position),
+        **chosen,
+        other_masses=others,
+        other_positions=tuple(",".join(names) for names in other_positions),
+        further=further,
+    )
 
 
 def parse_columns(given: Sequence[str]) -> dict[str, str]:
@@ -163,12 +210,12 @@ def _named(table: Table, given: Mapping[str, str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for meaning, names in given.items():
         parts = [name.strip() for name in names.split(",") if name.strip()]
-        if (meaning == "position" and len(parts) not in (1, 3)) or (
-            meaning != "position" and len(parts) > 1
-        ):
+        vector = bool(COLUMNS[meaning].shape)
+        none = not parts and meaning != "position"
+        if len(parts) not in ((1, 3) if vector else (1,)) and not none:
+            wanted = "one of three numbers or three of one" if vector else "one"
             raise BoxError(
-                f"--columns {meaning}={names} names {len(parts)} columns; a position has one of "
-                "three numbers or three of one, everything else has one"
+                f"--columns {meaning}={names} names {len(parts)} columns; a {meaning} has {wanted}"
             )
         named[meaning] = [_as_written(table, part) for part in parts]
     _check_widths(table, named)
@@ -186,7 +233,7 @@ def _as_written(table: Table, name: str) -> str:
 
 def _check_widths(table: Table, named: Mapping[str, Sequence[str]]) -> None:
     for meaning, names in named.items():
-        wanted = 3 if meaning == "position" and len(names) == 1 else 1
+        wanted = 3 if COLUMNS[meaning].shape and len(names) == 1 else 1
         for name in names:
             width = table.columns[name].width
             if width != wanted:
@@ -196,22 +243,90 @@ def _check_widths(table: Table, named: Mapping[str, Sequence[str]]) -> None:
                 )
 
 
-def _position(table: Table, known: Mapping[str, str]) -> list[str]:
-    for names in _POSITIONS:
-        width = 3 if len(names) == 1 else 1
-        if all(name in known and table.columns[known[name]].width == width for name in names):
-            return [known[name] for name in names]
-    refused = "".join(f"; {name} {reason}" for name, reason in _known_unusable(table))
+def _positions(table: Table) -> list[list[str]]:
+    """Return all columns that are known to be a position, the best first."""
+    found = [
+        columns
+        for names in _POSITIONS
+        if (columns := _spelled(table, names, 3 if len(names) == 1 else 1))
+    ]
+    if found:
+        return found
+    refused = unusable(table, [name for names in _POSITIONS for name in names])
     raise BoxError(
         f"{table.name} has no column that is known to be a position{refused}; name it with "
         f"--columns position=x,y,z (there are {listed(table.columns)})"
     )
 
 
-def _known_unusable(table: Table) -> Iterator[tuple[str, str]]:
-    positions = {name for names in _POSITIONS for name in names}
-    return ((name, why) for name, why in table.unusable.items() if name.lower() in positions)
+def _spelled(table: Table, names: Sequence[str], width: int, ask: bool = True) -> list[str]:
+    """Return the columns of these names in one and the same case, or in any; none if one lacks.
+
+    Where names differ in case only they are asked for, or none is returned.
+    """
+    usable = [name for name, column in table.columns.items() if column.width == width]
+    for spell in (str.lower, str.upper, str.title):
+        if all(spell(name) in usable for name in names):
+            return [spell(name) for name in names]
+    found = [[one for one in usable if one.lower() == name.lower()] for name in names]
+    if not all(found) or (not ask and any(len(alike) > 1 for alike in found)):
+        return []
+    _refuse_equals(table, found, "position")
+    return [one for (one,) in found]
 
 
-def _present(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
-    return [known[name] for name in names if name in known]
+def _further(
+    table: Table, named: Mapping[str, Sequence[str]], ours: bool
+) -> dict[str, tuple[str, ...]]:
+    """Find the columns of halos that no rule of its own finds, by name; ours are known by ours."""
+    found: dict[str, tuple[str, ...]] = {}
+    for meaning, column in COLUMNS.items():
+        if meaning in ("position", "mass", "id", "parent"):
+            continue
+        alike = [tuple(column.parts()), *_FURTHER.get(meaning, ()), *[(meaning,)] * ours]
+        there = (
+            columns
+            for names in alike
+            if (columns := _spelled(table, names, _width(column.shape, names), ask=False))
+        )
+        chosen = named[meaning] if meaning in named else next(there, [])
+        if chosen:
+            found[meaning] = tuple(chosen)
+    return found
+
+
+def _width(shape: tuple[int, ...], names: Sequence[str]) -> int:
+    """Return the numbers in a row that each of the columns of a vector or number has."""
+    return 3 if shape and len(names) == 1 else 1
+
+
+def _refuse_equals(table: Table, found: Sequence[Sequence[str]], meaning: str) -> None:
+    """Refuse to choose among columns whose names differ in case only."""
+    if equals := next((names for names in found if len(names) > 1), None):
+        raise BoxError(
+            f"{table.name} has columns {' and '.join(equals)}, which differ in case only; choose "
+            f"with --columns {meaning}={'x,y,z' if meaning == 'position' else equals[0]}"
+        )
+
+
+def unusable(table: Table, names: Sequence[str] = _PARENTS) -> str:
+    """Say why columns of known names, by default of parents, cannot be read, for a message."""
+    reasons = ((name, why) for name, why in table.unusable.items() if name.lower() in names)
+    return "".join(f"; {name} {why}" for name, why in reasons)
+
+
+def _present(
+    table: Table,
+    names: Sequence[str],
+    usable: Sequence[str],
+    meaning: str,
+    guessed: bool = True,
+) -> list[str]:
+    """Return the usable columns of these names in their order, an exact name before other cases."""
+    found: list[str] = []
+    for name in names:
+        alike = [name] if name in usable else [one for one in usable if one.lower() == name]
+        if len(alike) > 1 and guessed and not found:
+            _refuse_equals(table, [alike], meaning)
+        found += alike
+    return found

@@ -1,21 +1,22 @@
 """A density from a grid file of anyone's, whose conventions the user states."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
-from halokeras.sources.source import HaloTable
-from halokeras.sources.tables.table import refuse_beyond_memory
-from halokeras.storage import hdf5, zarr_store
-from halokeras.storage.grid import slabs
+from halokeras.sources.tables.stated import stated_box_size, stated_cosmology, stated_redshift
+from halokeras.sources.tables.table import plain_about
+from halokeras.storage.grid import surveyed
 from halokeras.storage.grid_file import open_numbers
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.stores import is_store, open_store
 
 Contrast = Literal["1+delta", "delta", "rho"]
 """What the values are: rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
@@ -25,6 +26,9 @@ _CONTRASTS = ("1+delta", "delta", "rho")
 _AXES = tuple("".join(order) for order in permutations("xyz"))
 _TOLERANCE = 0.01
 """Of the mean density, as boxes are checked."""
+_OVERSHOT = -1.0
+"""Times the mean, how far below 0 a density falls whose window was divided out."""
+_IN_MPC_PER_H = ("lbox", "box_size")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,17 @@ class DensityGrid:
         it: `from_corner`.
     assumed
         Sentences on what was assumed, for the report.
+    box_size, redshift, cosmology
+        What an HDF5 file tells of them; the side only where it is told in Mpc/h, by the names
+        ``Lbox`` and ``box_size``.
     """
 
     density: NDArray[np.float32]
     corner: float
     assumed: tuple[str, ...]
+    box_size: float | None = None
+    redshift: float | None = None
+    cosmology: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_density(
@@ -82,20 +92,18 @@ def read_density(
             f"contrast {contrast}, grid points {grid_points} or axes {axes} is unknown; choose "
             f"{', '.join(_CONTRASTS)}; centres, corners; an order of xyz"
         )
-    _refuse_links(path, dataset)
+    about = _told(path)
     with open_numbers(path, dataset, option) as grid:
         if len(set(grid.shape)) != 1:
             raise BoxError(f"{path}: the density has shape {grid.shape}; the box must be a cube")
         refuse_beyond_memory(8 * int(np.prod(grid.shape, dtype=np.int64)), str(path))
         stored = np.empty(grid.shape, np.float32)
-        least, total, first = np.inf, 0.0, 0
-        with np.errstate(invalid="ignore", over="ignore"):
-            for slab in slabs(grid):
+        first = 0
+        for slab, seen in surveyed(grid):
+            with np.errstate(invalid="ignore", over="ignore"):
                 stored[first : first + len(slab)] = slab
-                first += len(slab)
-                least = float(np.minimum(least, slab.min()))  # keeps a NaN
-                total += float(slab.sum(dtype=np.float64))
-    mean = total / stored.size
+            first += len(slab)
+            least, mean = seen.minimum, seen.mean
     if not np.isfinite([least, mean, float(stored.max())]).all():
         raise BoxError(f"{path}: the density holds NaN or infinite values; make it again")
     _check_contrast(path, contrast, least, mean)
@@ -111,10 +119,18 @@ def read_density(
             "below 0 along each axis and halo positions were moved up by half a voxel."
         )
     corner = -0.5 if grid_points == "corners" else 0.0
-    return DensityGrid(density, corner, tuple(assumed))
+    sides = {name: value for name, value in about.items() if name.lower() in _IN_MPC_PER_H}
+    return DensityGrid(
+        density,
+        corner,
+        tuple(assumed),
+        stated_box_size(str(path), sides, 1.0),
+        stated_redshift(about, str(path)),
+        stated_cosmology(about),
+    )
 
 
-def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
+def from_corner(halos: Halos, corner: float, box_size: float) -> Halos:
     """Return halos with positions that count from `corner`, along each axis [Mpc/h].
 
     What leaves a box of `box_size` by that enters it again; what lay outside stays outside, so
@@ -131,37 +147,43 @@ def from_corner(halos: HaloTable, corner: float, box_size: float) -> HaloTable:
 
 def _check_contrast(path: Path, contrast: Contrast, least: float, mean: float) -> None:
     seen = f"{path} has values from {least:.3g} with mean {mean:.4g}"
+    near_one = abs(mean - 1) <= _TOLERANCE
+    deconvolved = (
+        f"{seen}, but no density of matter is negative; one whose window was divided out "
+        "overshoots below 0, so give it as particles were deposited"
+    )
     if contrast == "delta":
         if abs(mean) <= _TOLERANCE and least >= -1:
             return
-        if abs(mean - 1) <= _TOLERANCE and least >= 0:
+        if near_one and least >= 0:
             raise BoxError(f"{seen}, which is no overdensity; give --contrast 1+delta")
+        if abs(mean) <= _TOLERANCE and least >= _OVERSHOT - 1:
+            raise BoxError(deconvolved)
         raise BoxError(
             f"{seen}, which --contrast delta forbids: the overdensity of matter has mean 0 and is "
             "-1 or more; give one that particles were deposited for, no linear field"
         )
     if least < 0:
-        remedy = (
-            "give --contrast delta"
-            if abs(mean) <= _TOLERANCE
-            else "give a density that particles were deposited for"
+        if abs(mean) <= _TOLERANCE:
+            raise BoxError(f"{seen}, but no density of matter is negative; give --contrast delta")
+        if least / mean >= _OVERSHOT:
+            raise BoxError(deconvolved)
+        raise BoxError(
+            f"{seen}, but no density of matter is negative; give a density that particles were "
+            "deposited for"
         )
-        raise BoxError(f"{seen}, but no density of matter is negative; {remedy}")
     if contrast == "rho" and mean < np.finfo(np.float32).tiny:
         raise BoxError(f"{path} holds zeros only; make the density again")
-    if contrast == "1+delta" and abs(mean - 1) > _TOLERANCE:
+    if contrast == "1+delta" and not near_one:
         raise BoxError(
             f"{seen}, and rho/mean has mean 1; give --contrast rho for a density in other units or "
             "particle counts"
         )
 
 
-def _refuse_links(path: Path, dataset: str | None) -> None:
-    """Refuse a dataset of an HDF5 file that is a link, or whose data are in other files."""
-    if dataset is None or path.suffix in (".npy", zarr_store.SUFFIX) or not path.is_file():
-        return
-    try:
-        with h5py.File(path, "r") as file:
-            hdf5.dataset(file, dataset.strip("/"), path, "fiu")
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
+def _told(path: Path) -> dict[str, Any]:
+    """Return what an HDF5 or Zarr file tells of itself."""
+    if not is_store(path):
+        return {}
+    with open_store(path, str(path)) as store:
+        return plain_about(store.attributes)

@@ -1,14 +1,17 @@
 """Rows of a table that are halos, gathered chunk by chunk in our units."""
 
+from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import Columns
-from halokeras.sources.source import HaloTable
-from halokeras.sources.tables.table import Chunk, Table, refuse_beyond_memory
+from halokeras.sources.tables.table import Chunk, Table
+from halokeras.storage.memory import refuse_beyond_memory
 
 
 class HaloRows:
@@ -18,8 +21,8 @@ class HaloRows:
     ----------
     columns
         What is read.
-    per_length, per_mass
-        What positions and masses are multiplied by to be in Mpc/h and Msun/h.
+    factors
+        What the values of each column of halos are multiplied by to be in its unit.
     corner
         Of the box, in the file's coordinates [Mpc/h].
     hosts_only, drop_invalid
@@ -29,16 +32,18 @@ class HaloRows:
     def __init__(
         self,
         columns: Columns,
-        per_length: float,
-        per_mass: float,
+        factors: Mapping[str, float],
         corner: NDArray[np.float64],
         hosts_only: bool,
         drop_invalid: bool,
     ) -> None:
         self._columns = columns
-        self._per_length, self._per_mass, self._corner = per_length, per_mass, corner
+        self._factors, self._corner = factors, corner
         self._hosts_only, self._drop_invalid = hosts_only, drop_invalid
-        self._moved = per_length != 1 or bool(corner.any())
+        self._moved = factors["position"] != 1 or bool(corner.any())
+        self._further = dict(columns.further)
+        if columns.particles is not None:
+            self._further["particles"] = (columns.particles,)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._rows = self._seen = self._subhalos = self._invalid = 0
 
@@ -46,7 +51,8 @@ class HaloRows:
         """Take the rows of a table, or raise `BoxError` if some are no halos."""
         columns = self._columns
         mass = columns.mass or columns.particles
-        numbers = [*dict.fromkeys([*columns.position, *filter(None, [mass])])]
+        further = [name for names in self._further.values() for name in names]
+        numbers = [*dict.fromkeys([*columns.position, *filter(None, [mass]), *further])]
         integers = [*filter(None, [columns.id, columns.parent])]
         for chunk in table.chunks(numbers, integers):
             self._take(chunk, table)
@@ -61,12 +67,11 @@ class HaloRows:
                 "should have -1; name another with --columns parent=NAME, or none with parent="
             )
 
-    def halos(self) -> HaloTable:
+    def halos(self) -> Halos:
         """Return what was taken."""
         if not self._arrays:
-            return HaloTable(np.empty((0, 3), np.float32), np.empty(0, np.float32))
-        arrays = {name: array[: self._rows] for name, array in self._arrays.items()}
-        return HaloTable(arrays["position"], arrays["mass"], arrays.get("id"))
+            return Halos(np.empty((0, 3), np.float32), np.empty(0, np.float32))
+        return Halos(**{name: array[: self._rows] for name, array in self._arrays.items()})
 
     def sentences(self) -> list[str]:
         """Say how many rows were left out, and why."""
@@ -105,17 +110,30 @@ class HaloRows:
         else:
             for axis, part in enumerate(parts):
                 position[rows, axis] = self._placed(part[some], self._corner[axis])
-        kept = mass[some]
-        wide = kept.dtype.kind == "f" and self._per_mass == 1
-        self._arrays["mass"][rows] = kept if wide else kept.astype(np.float64) * self._per_mass
-        if columns.id is not None:
-            self._arrays["id"][rows] = chunk[columns.id][some]
+        self._arrays["mass"][rows] = self._scaled(mass[some], "mass")
+        for name, of_file in (("id", columns.id), ("parent", columns.parent)):
+            if of_file is not None:
+                self._arrays[name][rows] = chunk[of_file][some]
+        for name, names in self._further.items():
+            array = self._arrays[name]
+            if len(names) == 1:
+                array[rows] = self._scaled(chunk[names[0]][some], name)
+            else:
+                for axis, component in enumerate(names):
+                    array[rows, axis] = self._scaled(chunk[component][some], name)
         self._rows += count
         self._seen += len(keep)
 
     def _placed(self, part: NDArray[Any], corner: Any) -> NDArray[Any]:
         """Positions [Mpc/h] from the corner, computed in double precision where they change."""
-        return part.astype(np.float64) * self._per_length - corner if self._moved else part
+        per_length = self._factors["position"]
+        return part.astype(np.float64) * per_length - corner if self._moved else part
+
+    def _scaled(self, values: NDArray[Any], name: str) -> NDArray[Any]:
+        """Values in the unit of the column `name`, as they are where that is the file's."""
+        factor = self._factors[name]
+        as_they_are = values.dtype.kind == "f" and factor == 1
+        return values if as_they_are else values.astype(np.float64) * factor
 
     def _make_room(self, chunk: Chunk, table: Table, rows: int) -> None:
         room = len(self._arrays["mass"]) if self._arrays else -1
@@ -128,14 +146,17 @@ class HaloRows:
             "position": np.result_type(*parts, np.float32),
             "mass": np.result_type(mass, np.float32),
         }
-        if columns.id is not None:
-            dtypes["id"] = chunk[columns.id].dtype
+        for name, of_file in (("id", columns.id), ("parent", columns.parent)):
+            if of_file is not None:
+                dtypes[name] = chunk[of_file].dtype
+        for name, names in self._further.items():
+            dtypes[name] = np.result_type(*(chunk[part].dtype for part in names), np.float32)
         needed = max(rows, 2 * room) if table.rows is None else table.rows
-        size = dtypes["position"].itemsize * 3 + dtypes["mass"].itemsize + 8
-        refuse_beyond_memory(needed * size, table.name)
+        sizes = [dtype.itemsize * prod(COLUMNS[name].shape) for name, dtype in dtypes.items()]
+        refuse_beyond_memory(needed * sum(sizes), table.name)
         before, self._arrays = self._arrays, {}
         for name, dtype in dtypes.items():
-            grown = np.empty((needed, 3) if name == "position" else needed, dtype)
+            grown = np.empty((needed, *COLUMNS[name].shape), dtype)
             if before:
                 grown[: self._rows] = before[name][: self._rows]
             self._arrays[name] = grown

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.simulation.initial_modes import InitialModes
+from halokeras.sources.catalogue.definition import defined_by
 from halokeras.sources.catalogue.density_grid import DensityGrid, from_corner
 from halokeras.sources.catalogue.particles import ParticleDensity
-from halokeras.sources.catalogue.read import Catalogue
+from halokeras.sources.catalogue.read import HaloCatalogue
 from halokeras.sources.source import Source
+from halokeras.sources.tables.stated import check_cosmology, check_hubble, stated_cosmology
 
 _SAME = 1e-3
 """Difference of redshifts that rounding explains."""
 
 
-def join(
-    catalogue: Catalogue,
+def join(  # noqa: PLR0913  (named parts of one source)
+    catalogue: HaloCatalogue,
     *,
     name: str,
     redshift: float | None,
@@ -24,6 +26,7 @@ def join(
     initial_modes: InitialModes | None,
     own_seed: int | None,
     provenance: Mapping[str, str | int | float],
+    hubble: float | None = None,
 ) -> Source:
     """Join halos with a density, or with the modes that one is made of.
 
@@ -38,12 +41,15 @@ def join(
     grid, initial_modes, own_seed
         One of them.
     provenance
-        For the box.
+        For the box; a mass definition that the name of the column of masses states joins it.
+    hubble
+        H0 / (100 km/s/Mpc) that the user gives for units.
 
     Raises
     ------
     BoxError
-        If the redshift or the size of the box is unknown, or the files and the user disagree.
+        If the redshift or the size of the box is unknown, or the files and the user disagree, in
+        redshift, cosmology or mass definition.
     """
     particles = grid if isinstance(grid, ParticleDensity) else None
     stated = catalogue.redshift if catalogue.redshift is not None else redshift
@@ -62,6 +68,8 @@ def join(
     halos = catalogue.halos
     if isinstance(grid, DensityGrid):
         halos = from_corner(halos, grid.corner * box_size / len(grid.density), box_size)
+    defined, said = defined_by(name, catalogue.columns.mass, provenance)
+    said += _check_cosmology(name, catalogue, grid, cosmology, hubble)
     masses = catalogue.particle_mass
     return Source(
         name=name,
@@ -70,10 +78,33 @@ def join(
         cosmology=cosmology,
         halos=halos,
         density=None if grid is None else grid.density,
-        density_box_size=particles.box_size if particles else None,
-        density_redshift=particles.redshift if particles else None,
+        density_box_size=None if grid is None else grid.box_size,
+        density_redshift=None if grid is None else grid.redshift,
         initial_modes=initial_modes,
         own_seed=own_seed,
-        provenance={**({"particle_mass": masses} if masses else {}), **provenance},
-        assumed=(*catalogue.assumed, *(grid.assumed if grid else ())),
+        provenance={**({"particle_mass": masses} if masses else {}), **defined, **provenance},
+        assumed=(*catalogue.assumed, *(grid.assumed if grid else ()), *said),
     )
+
+
+def _check_cosmology(
+    name: str,
+    catalogue: HaloCatalogue,
+    grid: DensityGrid | ParticleDensity | None,
+    cosmology: Cosmology | None,
+    hubble: float | None,
+) -> tuple[str, ...]:
+    """Refuse a cosmology that is not that of the files, or files that tell two; say what agrees."""
+    told = stated_cosmology(catalogue.about)
+    other = {} if grid is None else grid.cosmology
+    for parameter in told.keys() & other.keys():
+        if abs(other[parameter] / told[parameter] - 1) > _SAME:
+            raise BoxError(
+                f"{name} says that {parameter} is {told[parameter]:g} and its density "
+                f"{other[parameter]:g}; give a density of the same simulation"
+            )
+    if cosmology is None:
+        return ()
+    check_hubble("the cosmology given", {"h": cosmology.H0 / 100}, hubble)
+    sentence = check_cosmology(name, {**other, **told}, cosmology)
+    return () if sentence is None else (sentence,)

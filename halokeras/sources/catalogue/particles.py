@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,16 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import add_plane, corners
 from halokeras.sources.catalogue.columns import Columns, choose_columns
 from halokeras.sources.catalogue.read import Origin, corner_of
-from halokeras.sources.catalogue.stated import stated_box_size, stated_redshift
 from halokeras.sources.catalogue.units import check_unit, length_factor
 from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.table import CHUNK, Chunk, Table, refuse_beyond_memory
+from halokeras.sources.tables.stated import (
+    check_hubble,
+    stated_box_size,
+    stated_cosmology,
+    stated_redshift,
+)
+from halokeras.sources.tables.table import CHUNK, Chunk, Table
+from halokeras.storage.memory import refuse_beyond_memory
 
 _MARGIN = 0.01
 """How far beyond the box, in sides, particles may be that have drifted out of it."""
@@ -43,6 +49,8 @@ class ParticleDensity:
         How many there were.
     assumed
         Sentences on what was assumed, for the report.
+    cosmology
+        What the file tells of it, as `halokeras.sources.tables.stated.stated_cosmology`.
     """
 
     density: NDArray[np.float32]
@@ -50,9 +58,10 @@ class ParticleDensity:
     redshift: float | None
     particles: int
     assumed: tuple[str, ...]
+    cosmology: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_particles(
+def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     path: Path,
     voxels: int,
     *,
@@ -90,13 +99,25 @@ def read_particles(
         If the table cannot be read, or particles are not finite, outside the box or in a part of
         it only.
     """
-    per_length = length_factor(length_unit, hubble)
     with open_table(path, part) as table:
+        check_hubble(table.name, table.about, hubble)
+        cosmology = stated_cosmology(table.about)
+        per_length = length_factor(length_unit, hubble or cosmology.get("h"))
         chosen = choose_columns(table, columns)
-        declared = {table.columns[name].unit for name in chosen.position}
-        unit = next(iter(declared - {None}), table.about.get("length_unit"))
-        said = check_unit(table.name, chosen.position[0], unit, length_unit, "--length-unit")
-        side = box_size or stated_box_size(table.name, table.about, per_length)
+        redshift = stated_redshift(table.about, table.name)
+        said = [
+            check_unit(
+                table.name,
+                name,
+                table.columns[name].unit or table.about.get("length_unit"),
+                length_unit,
+                "--length-unit",
+                redshift,
+            )
+            for name in chosen.position
+        ]
+        stated = stated_box_size(table.name, table.about, per_length)
+        side = box_size or stated
         if side is None:
             raise BoxError(
                 f"{table.name} does not tell the size of its box; give it [Mpc/h] with --box-size"
@@ -112,10 +133,10 @@ def read_particles(
     assumed = (
         f"The density is {sums.particles:,} particles {weight} by cloud-in-cell about voxel "
         f"centres, positions {','.join(chosen.position)} in {length_unit} from {place}.",
-        *filter(None, [said]),
+        *filter(None, said),
     )
     return ParticleDensity(
-        sums.density(), side, stated_redshift(table.about), sums.particles, assumed
+        sums.density(), stated or side, redshift, sums.particles, assumed, cosmology
     )
 
 

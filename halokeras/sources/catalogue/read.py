@@ -1,34 +1,46 @@
 """A halo catalogue from a table of any known format, in our units and from the box's corner."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
-from halokeras.sources.catalogue.columns import Columns, choose_columns
+from halokeras.sources.catalogue.columns import Columns, choose_columns, unusable
+from halokeras.sources.catalogue.further import check_named, with_known_units
 from halokeras.sources.catalogue.halo_rows import HaloRows
-from halokeras.sources.catalogue.stated import (
+from halokeras.sources.catalogue.plain_rows import plain_rows
+from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
+from halokeras.sources.tables.formats import open_table
+from halokeras.sources.tables.stated import (
+    check_hubble,
     stated_box_size,
+    stated_cosmology,
     stated_particle_mass,
     stated_redshift,
 )
-from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
-from halokeras.sources.source import HaloTable
-from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.table import About, Table
+from halokeras.sources.tables.table import About, Table, UnreadableColumn
+from halokeras.sources.tables.unit_text import parse_unit
 
 Origin = Literal["corner", "centre"] | tuple[float, float, float]
 
 _LEAST_LARGEST_MASS = 1e8
 """Msun/h; a catalogue without a halo above it has its masses in another unit."""
+_LOGARITHMS = 5.0, 20.0
+"""Between which masses are the decimal logarithm of masses, if none is heavy as they are."""
+_HEAVY = 1e12
+"""Msun/h; every box of voxels as large as ours holds a heavier halo."""
+_ENOUGH = 12
+_TOTALS = {"Group": ("ngroups_total",), "Subhalo": ("nsubhalos_total", "nsubgroups_total")}
+"""Rows that Gadget's headers promise of a group."""
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class HaloCatalogue:
     """A halo catalogue, read.
 
     Attributes
@@ -47,7 +59,7 @@ class Catalogue:
         Sentences on what was assumed, for the report.
     """
 
-    halos: HaloTable
+    halos: Halos
     columns: Columns
     box_size: float | None
     redshift: float | None
@@ -56,7 +68,7 @@ class Catalogue:
     assumed: tuple[str, ...]
 
 
-def read_halos(
+def read_halos(  # noqa: PLR0913  (what a table does not tell)
     path: Path,
     *,
     part: str | None = None,
@@ -69,7 +81,7 @@ def read_halos(
     particle_mass: float | None = None,
     hosts_only: bool = False,
     drop_invalid: bool = False,
-) -> Catalogue:
+) -> HaloCatalogue:
     """Read the halos of a table.
 
     Parameters
@@ -81,7 +93,8 @@ def read_halos(
     length_unit, mass_unit
         Of the positions and masses: of `units.LENGTHS` and `units.MASSES`.
     hubble
-        H0 / (100 km/s/Mpc), which units without 1/h need.
+        H0 / (100 km/s/Mpc), which units without 1/h need; by default the file's own, if it tells
+        it.
     origin
         Where the corner of the box is in the file's coordinates: at 0, at minus half the box
         (``"centre"``: coordinates are from the centre), or at a point [length_unit].
@@ -97,12 +110,23 @@ def read_halos(
     Raises
     ------
     BoxError
-        If the table cannot be read, a unit contradicts the file's, or a row is no halo.
+        If the table cannot be read, a unit or h contradicts the file's, or a row is no halo.
     """
-    per_length, per_mass = length_factor(length_unit, hubble), mass_factor(mass_unit, hubble)
     with open_table(path, part) as table:
-        chosen = choose_columns(table, columns)
-        assumed = [chosen.sentence(), *_check_units(table, chosen, length_unit, mass_unit)]
+        check_hubble(table.name, table.about, hubble)
+        hubble = hubble or stated_cosmology(table.about).get("h")
+        per_length, per_mass = length_factor(length_unit, hubble), mass_factor(mass_unit, hubble)
+        _check_total(table)
+        units = {"Mpc/h": length_unit, "Msun/h": mass_unit}
+        chosen, left_out = with_known_units(
+            table, choose_columns(table, columns), columns or {}, units
+        )
+        factors = {
+            name: {"Mpc/h": per_length, "Msun/h": per_mass}.get(COLUMNS[name].unit, 1.0)
+            for name in COLUMNS
+        }
+        redshift = stated_redshift(table.about, table.name)
+        units_told = _check_units(table, chosen, length_unit, mass_unit, redshift)
         stated = stated_box_size(table.name, table.about, per_length)
         if box_size and stated and abs(box_size / stated - 1) > 1e-4:
             raise BoxError(
@@ -110,29 +134,46 @@ def read_halos(
                 "the size and --length-unit"
             )
         box_size = box_size or stated
-        particle_mass = particle_mass or stated_particle_mass(table.about, per_mass)
+        told = stated_particle_mass(table.about, per_mass)
+        if particle_mass and told and abs(particle_mass / told - 1) > 1e-3:
+            raise BoxError(
+                f"{table.name} says that a particle has {told:.6g} Msun/h and --particle-mass is "
+                f"{particle_mass:.6g}; leave it out, or correct the file"
+            )
+        particle_mass = particle_mass or told
         if chosen.mass is None:
             _check_particles(table, chosen, particle_mass)
-            per_mass = particle_mass or np.nan
-            assumed.append(f"Masses are {chosen.particles} x {per_mass:.6g} Msun/h.")
+            factors["mass"] = particle_mass or np.nan
         if hosts_only and chosen.parent is None:
             raise BoxError(
-                f"{table.name} has no column that is known to hold the parents of subhalos; name "
-                "it with --columns parent=NAME, or leave --hosts-only out"
+                f"{table.name} has no column that is known to hold the parents of subhalos"
+                f"{unusable(table)}; name it with --columns parent=NAME, or leave --hosts-only out"
             )
         corner = corner_of(origin, box_size, per_length, table.name)
-        kept = HaloRows(chosen, per_length, per_mass, corner, hosts_only, drop_invalid)
-        kept.read(table)
+        logarithm = getattr(parse_unit(mass_unit), "logarithm", False)
+        while True:
+            kept = HaloRows(chosen, factors, corner, hosts_only, drop_invalid)
+            try:
+                kept.read(plain_rows(table, chosen, logarithm))
+                break
+            except UnreadableColumn as error:
+                chosen = _without(error, chosen, columns or {}, hosts_only)
+                left_out.append(f"Column {error.column} {error.reason} and was left out.")
+        assumed = [chosen.sentence(), *left_out, *units_told]
+        if chosen.mass is None:
+            assumed.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
         assumed += kept.sentences()
     place = f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
     assumed.append(f"Positions are comoving, in {length_unit} from {place}; masses in {mass_unit}.")
     halos = kept.halos()
-    _check_masses(table.name, halos.mass, mass_unit)
-    return Catalogue(
+    if not logarithm:
+        _check_masses(table.name, halos, factors["mass"], mass_unit)
+    check_named(halos, columns or {}, table.name)
+    return HaloCatalogue(
         halos=halos,
         columns=chosen,
         box_size=box_size,
-        redshift=stated_redshift(table.about),
+        redshift=redshift,
         particle_mass=particle_mass,
         about=table.about,
         assumed=tuple(assumed),
@@ -163,16 +204,54 @@ def corner_of(
     return np.array(origin, dtype=np.float64) * per_length
 
 
-def _check_units(table: Table, columns: Columns, length_unit: str, mass_unit: str) -> list[str]:
+def _without(
+    error: UnreadableColumn, columns: Columns, named: Mapping[str, str], hosts_only: bool
+) -> Columns:
+    """Return the columns without one that cannot be read, or raise the error if it is needed."""
+    read = {"id": (columns.id,), "parent": (columns.parent,), **columns.further}
+    lost = [meaning for meaning, names in read.items() if error.column in names]
+    needed = {*columns.position, columns.mass or columns.particles}
+    if error.column in needed or {*lost} & {*named} or (hosts_only and "parent" in lost):
+        raise error
+    return replace(
+        columns,
+        id=None if "id" in lost else columns.id,
+        parent=None if "parent" in lost else columns.parent,
+        further={name: parts for name, parts in columns.further.items() if name not in lost},
+    )
+
+
+def _check_units(
+    table: Table, columns: Columns, length_unit: str, mass_unit: str, redshift: float | None
+) -> list[str]:
     wanted = [(name, "length_unit", length_unit) for name in columns.position]
     if columns.mass is not None:
         wanted.append((columns.mass, "mass_unit", mass_unit))
     said = []
+    agreed = []
     for name, general, unit in wanted:
         declared = table.columns[name].unit or table.about.get(general)
         option = f"--{general.replace('_', '-')}"
-        said.append(check_unit(table.name, name, declared, unit, option))
-    return [sentence for sentence in said if sentence]
+        unknown = check_unit(table.name, name, declared, unit, option, redshift)
+        if unknown is not None:
+            said.append(unknown)
+        elif isinstance(declared, str) and declared.strip():
+            agreed.append(f"{name} in {declared}")
+    if agreed:
+        said.append(f"The file itself gives {', '.join(agreed)}.")
+    return said
+
+
+def _check_total(table: Table) -> None:
+    """Refuse a catalogue of Gadget's kind that has lost halos."""
+    told = {name.lower(): value for name, value in table.about.items()}
+    for name in _TOTALS.get(table.part, ()):
+        total = told.get(name)
+        if isinstance(total, int) and table.rows is not None and table.rows != total:
+            raise BoxError(
+                f"{table.name} holds {table.rows:,} halos and its header promises {total:,}; give "
+                "the folder of all files"
+            )
 
 
 def _check_particles(table: Table, columns: Columns, particle_mass: float | None) -> None:
@@ -189,8 +268,21 @@ def _check_particles(table: Table, columns: Columns, particle_mass: float | None
         )
 
 
-def _check_masses(name: str, mass: NDArray[Any], unit: str) -> None:
-    if len(mass) and mass.max() < _LEAST_LARGEST_MASS:
+def _check_masses(name: str, halos: Halos, per_mass: float, unit: str) -> None:
+    mass = halos.mass
+    if mass is None or not len(mass):
+        return
+    stored = mass.min() / per_mass, mass.max() / per_mass
+    if (
+        len(mass) >= _ENOUGH
+        and mass.max() < _HEAVY
+        and _LOGARITHMS[0] < stored[0] < stored[1] < _LOGARITHMS[1]
+    ):
+        raise BoxError(
+            f"{name}: all masses are between {stored[0]:.4g} and {stored[1]:.4g}, as the decimal "
+            "logarithm of masses is; give --mass-unit 'log10 Msun/h' if they are"
+        )
+    if mass.max() < _LEAST_LARGEST_MASS:
         raise BoxError(
             f"{name}: the largest mass is {mass.max():.4g} Msun/h with --mass-unit '{unit}'; "
             "Gadget's and FastPM's are in '1e10 Msun/h'"

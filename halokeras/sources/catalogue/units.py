@@ -1,26 +1,13 @@
 """Units of lengths and masses: stated by the user, compared with what a file declares."""
 
-import re
-
 import numpy as np
 
 from halokeras.errors import BoxError
+from halokeras.sources.tables.unit_text import GRAMS, Unit, parse_unit
 
-_LENGTHS = {"Mpc/h": (1.0, False), "kpc/h": (1e-3, False), "Mpc": (1.0, True), "kpc": (1e-3, True)}
-_MASSES = {
-    "Msun/h": (1.0, False),
-    "1e10 Msun/h": (1e10, False),
-    "Msun": (1.0, True),
-    "1e10 Msun": (1e10, True),
-}
-LENGTHS = tuple(_LENGTHS)
-MASSES = tuple(_MASSES)
-
-_PER_H = r"(?:/h|h-1|/littleh|littleh-1|/h0)"
-_LENGTH = re.compile(rf"({_PER_H})?c?([mk])pc({_PER_H})?")
-_MASS = re.compile(
-    rf"(1(?:\.0*)?e\+?10|1010)?({_PER_H})?(?:msun|msol|solmass|solarmass(?:es)?|m☉|m⊙)({_PER_H})?"
-)
+LENGTHS = ("Mpc/h", "kpc/h", "Mpc", "kpc", "pc", "Gpc", "cm")
+MASSES = ("Msun/h", "1e10 Msun/h", "Msun", "1e10 Msun", "log10 Msun/h")
+"""What is named where another is stated; any of them may have or lack its ``/h``, and its power."""
 
 
 def length_factor(unit: str, hubble: float | None) -> float:
@@ -29,7 +16,7 @@ def length_factor(unit: str, hubble: float | None) -> float:
     Parameters
     ----------
     unit
-        One of `LENGTHS`.
+        Such as `LENGTHS`.
     hubble
         H0 / (100 km/s/Mpc), which units without 1/h need.
 
@@ -38,31 +25,26 @@ def length_factor(unit: str, hubble: float | None) -> float:
     BoxError
         If the unit is unknown, or `hubble` is missing or absurd.
     """
-    return _factor(unit, _LENGTHS, "--length-unit", hubble)
+    return _factor(unit, "length", LENGTHS, hubble)
 
 
 def mass_factor(unit: str, hubble: float | None) -> float:
-    """Return what a mass in `unit`, one of `MASSES`, is multiplied by to be in Msun/h.
+    """Return what a mass in `unit`, such as `MASSES`, is multiplied by to be in Msun/h.
 
-    As `length_factor`.
+    As `length_factor`; of a logarithm, what 10 to its power is multiplied by.
     """
-    return _factor(unit, _MASSES, "--mass-unit", hubble)
+    return _factor(unit, "mass", MASSES, hubble)
 
 
 def declared_unit(text: str) -> str | None:
-    """Return the unit of `LENGTHS` or `MASSES` that a file means by `text`, or None for others."""
-    short = re.sub(r"comoving|[\s*^_{}()$\\.·]", "", text.lower().replace("1.0e", "1e"))
-    short = short.replace("10^10", "1010").removeprefix("[").removesuffix("]")
-    if length := _LENGTH.fullmatch(short):
-        per_h = bool(length[1] or length[3])
-        return f"{'M' if length[2] == 'm' else 'k'}pc{'/h' if per_h else ''}"
-    if mass := _MASS.fullmatch(short):
-        per_h = bool(mass[2] or mass[3])
-        return f"{'1e10 ' if mass[1] else ''}Msun{'/h' if per_h else ''}"
-    return None
+    """Return how a user states the unit that a file means by `text`, or None for others."""
+    meant = parse_unit(text)
+    return None if meant is None else meant.name
 
 
-def check_unit(name: str, column: str, declared: object, unit: str, option: str) -> str | None:
+def check_unit(
+    name: str, column: str, declared: object, unit: str, option: str, redshift: float | None = None
+) -> str | None:
     """Refuse a unit that contradicts the file's own.
 
     Parameters
@@ -73,6 +55,8 @@ def check_unit(name: str, column: str, declared: object, unit: str, option: str)
         As the file writes it, if that is text.
     unit, option
         As the user states it, and with which option.
+    redshift
+        At 0 physical lengths are comoving ones.
 
     Returns
     -------
@@ -84,29 +68,42 @@ def check_unit(name: str, column: str, declared: object, unit: str, option: str)
     BoxError
         If both are known and differ.
     """
-    if not isinstance(declared, str) or not declared:
+    if not isinstance(declared, str) or not declared.strip():
         return None
-    meant = declared_unit(declared)
-    if meant is None:
+    meant, stated = parse_unit(declared), parse_unit(unit)
+    if meant is None or stated is None:
         return f"{name} gives {column} in {declared!r}, which was taken to be {unit}."
-    if meant != unit:
+    if meant.physical and redshift != 0:
         raise BoxError(
-            f"{name} gives {column} in {declared} and {option} is {unit}; give {option} '{meant}', "
-            "or correct the file"
+            f"{name} gives {column} in {declared}, which is physical; divide positions by the "
+            "scale factor, as they must be comoving"
+        )
+    comoving = Unit(meant.dimension, meant.size, meant.per_h, logarithm=meant.logarithm)
+    if not comoving.same(stated):
+        raise BoxError(
+            f"{name} gives {column} in {declared} and {option} is {unit}; give {option} "
+            f"'{comoving.name}', or correct the file"
+            if comoving.dimension == stated.dimension
+            else f"{name} gives {column} in {declared}, which is no {stated.dimension}; choose "
+            "another column with --columns, or correct the file"
         )
     return None
 
 
-def _factor(
-    unit: str, known: dict[str, tuple[float, bool]], option: str, hubble: float | None
-) -> float:
-    if unit not in known:
+def _factor(unit: str, dimension: str, known: tuple[str, ...], hubble: float | None) -> float:
+    option = f"--{dimension}-unit"
+    meant = parse_unit(unit)
+    if meant is None or meant.dimension != dimension or meant.physical:
         raise BoxError(f"{option} {unit!r} is unknown; choose one of {', '.join(known)}")
-    factor, needs_hubble = known[unit]
-    if not needs_hubble:
-        return factor
+    if dimension == "mass" and "sun" not in unit.lower() and "sol" not in unit.lower():
+        raise BoxError(
+            f"{option} {unit!r} is no exact part of a solar mass; divide masses by {GRAMS:g} g and "
+            "give Msun"
+        )
+    if meant.per_h:
+        return meant.size
     if hubble is None:
         raise BoxError(f"{option} {unit} needs h; give H0 / (100 km/s/Mpc) with --hubble")
     if not (np.isfinite(hubble) and 0.2 < hubble < 2):
         raise BoxError(f"--hubble {hubble} must be H0 / (100 km/s/Mpc), such as 0.67")
-    return factor * hubble
+    return meant.size * hubble

@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import check_grid
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.mass_function import abundance, mass_definition, mass_scale
 from halokeras.errors import BoxError
+from halokeras.fields.gridding import shape_text
 from halokeras.fields.orientation import Orientation, find_orientation, move_counts
 from halokeras.fields.spectra import default_edges, measure
 from halokeras.sources.checks.density_checks import recognise_scheme
-from halokeras.sources.checks.findings import Finding, Report, note, passed, refused, warning
+from halokeras.sources.checks.findings import CheckReport, Finding, note, passed, refused, warning
 from halokeras.sources.checks.halo_checks import check_planes, check_table
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
 _SAME = 1e-4
 _SAME_REDSHIFT = 2e-3
@@ -27,8 +29,9 @@ _ABUNDANCE = 0.3
 """Difference from the expected abundance, beyond noise, that is told."""
 _AMPLITUDE = 1.3, 1.8
 """Factors by which the amplitude of a density may be off before it is told, and refused."""
-_UNIT, _ODD = np.log(3), np.log(2)
-"""Logarithms of the factor between masses that is a wrong unit, and that is told."""
+_UNIT, _ODD, _LOST = np.log(3), np.log(2), np.log(10)
+"""Logarithms of the factor between masses that is a wrong unit, that is told, and that is refused
+whether a unit is known or not: a tenth of all halos, taken at random, need some 4."""
 
 
 def check_source(
@@ -39,7 +42,7 @@ def check_source(
     *,
     density_scheme: str = "unknown",
     force: bool = False,
-) -> Report:
+) -> CheckReport:
     """Check that a density and its halos belong together and are what they are said to be.
 
     Takes, for a box of 275^3 voxels and 5e6 halos, 20 to 25 s on a core of a busy machine and
@@ -78,7 +81,7 @@ def check_source(
         findings += check_planes(counts, "counts", voxel_size)
         findings += _check_alignment(density, counts, voxel_size, source.counts is not None)
         findings += _check_scheme(source, density, voxel_size, density_scheme)
-    report = Report(source.name, tuple(findings))
+    report = CheckReport(source.name, tuple(findings))
     if not force:
         report.refuse()
     return report
@@ -96,12 +99,12 @@ def _check_sizes(
     if density.shape != counts.shape:
         wrong = True
         yield refused(
-            f"density has {_by(density.shape)} voxels and counts {_by(counts.shape)}; both must "
-            "cover the same voxels"
+            f"density has {shape_text(density.shape)} voxels and counts "
+            f"{shape_text(counts.shape)}; both must cover the same voxels"
         )
     if len(set(density.shape)) > 1:
         wrong = True
-        yield refused(f"density has {_by(density.shape)} voxels; give a cube of them")
+        yield refused(f"density has {shape_text(density.shape)} voxels; give a cube of them")
     if abs(density.shape[0] * voxel_size / side - 1) > _SAME:
         wrong = True
         yield refused(
@@ -124,8 +127,8 @@ def _check_sizes(
             )
     if not wrong:
         yield passed(
-            f"{_by(density.shape)} voxels of {voxel_size:g} Mpc/h, {side:g} Mpc/h a side, at "
-            f"redshift {redshift:g}"
+            f"{shape_text(density.shape)} voxels of {voxel_size:g} Mpc/h, {side:g} Mpc/h a side, "
+            f"at redshift {redshift:g}"
         )
 
 
@@ -139,8 +142,11 @@ def _check_values(density: NDArray[np.floating], counts: NDArray[np.floating]) -
         yield refused("no halo is in the box; lower mass_min, or check the unit of positions")
 
 
-def _check_masses(source: Source, halos: HaloTable) -> Iterator[Finding]:
+def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
     """Compare masses and abundance with the mass function."""
+    if halos.mass is None:
+        yield note("the halos have no masses to compare with a mass function")
+        return
     mass = halos.mass[np.isfinite(halos.mass) & (halos.mass > 0)]
     cosmology = source.cosmology
     if cosmology is None:
@@ -167,7 +173,8 @@ def _check_masses(source: Source, halos: HaloTable) -> Iterator[Finding]:
             "or check cosmology and mass definition"
         )
     elif abs(np.log(scale.factor)) > _ODD:
-        yield warning(
+        lost = abs(np.log(scale.factor)) > _LOST
+        yield (refused if lost else warning)(
             f"{off}, which is that of no known unit; check box_size, redshift, cosmology and "
             "whether the catalogue is complete"
         )
@@ -272,7 +279,3 @@ def _check_scheme(
             f"the density is labelled {label} and looks like {found.name} ({found.reason}); make "
             f"it as {label}, or label it {found.name}"
         )
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape)

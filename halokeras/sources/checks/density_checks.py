@@ -56,7 +56,7 @@ _DEVIATIONS = 4.0
 
 
 @dataclass(frozen=True)
-class Shape:
+class DensityShape:
     """What tells densities apart.
 
     Attributes
@@ -95,7 +95,7 @@ class Scheme:
     amplitude: float = 1.0
 
 
-def density_shape(density: NDArray[np.floating]) -> Shape:
+def density_shape(density: NDArray[np.floating]) -> DensityShape:
     """Measure what tells densities over their mean apart."""
     variance = float(np.var(density, dtype=np.float64))
     log = np.log(np.maximum(density, 0) + np.float32(_SOFTENING))
@@ -111,7 +111,7 @@ def density_shape(density: NDArray[np.floating]) -> Shape:
     log -= log.mean(dtype=np.float64).astype(np.float32)
     spread = max(float(np.mean(log**2, dtype=np.float64)), _TINY)
     skewness = float(np.mean(log**3, dtype=np.float64)) / spread**1.5
-    return Shape(skewness, float(tail), float(np.sqrt(spread)))
+    return DensityShape(skewness, float(tail), float(np.sqrt(spread)))
 
 
 def recognise_scheme(
@@ -164,13 +164,13 @@ def recognise_scheme(
 @lru_cache(maxsize=4)
 def _references(
     side: int, voxel_size: float, cosmology: Cosmology, redshift: float
-) -> tuple[list[Shape], list[Shape]]:
+) -> tuple[list[DensityShape], list[DensityShape]]:
     lattice, box_size = _POINTS * side, side * voxel_size
     corner = np.sqrt(3) * np.pi * _POINTS / voxel_size
     power = linear_power(cosmology, redshift, max(20.0, 1.1 * corner))
     now = growth(1 / (1 + redshift), cosmology.omega_m)
     ratio = np.float32(now.second[0] / now.first[0] ** 2)
-    shapes: tuple[list[Shape], list[Shape]] = ([], [])
+    shapes: tuple[list[DensityShape], list[DensityShape]] = ([], [])
     for seed in range(_REALISATIONS):
         delta = linear_modes(seed, lattice, box_size, power)
         position = lattice_positions(lattice, box_size) + first_order(delta, box_size)

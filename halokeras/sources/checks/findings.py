@@ -44,7 +44,7 @@ def refused(text: str) -> Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """All findings on one box.
 
     Attributes

@@ -1,31 +1,30 @@
 """Columns in NumPy files: structured or (N, 3) arrays in ``.npy``, named arrays in ``.npz``."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
     Chunk,
-    Column,
     Table,
+    TableColumn,
     column_of,
+    listed,
     native,
     of_one_length,
-    refuse_beyond_memory,
     sort_out,
 )
-from halokeras.storage.grid_file import mapped
-from halokeras.storage.unreadable import UNREADABLE, unreadable
-
-Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+from halokeras.storage.grid_file import mapped, npy_header
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.unreadable import reading
 
 
 @contextmanager
@@ -73,8 +72,16 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
     if part is not None:
         raise BoxError(f"{path} holds its columns by name and no table {part}; leave --table out")
     with ExitStack() as opened:
-        try:
+        with reading(str(path)):
             archive = opened.enter_context(zipfile.ZipFile(path))
+            stored = Counter(archive.namelist())
+            if again := [name for name, times in stored.items() if times > 1]:
+                raise BoxError(f"{path} holds {again[0]} twice; write it again")
+            if not any(name.endswith(".npy") for name in stored):
+                raise BoxError(
+                    f"{path} is a zip archive of {listed(list(stored), 3)} and no .npz; unpack it "
+                    "and name a file of it"
+                )
             members = {
                 name.removesuffix(".npy"): name
                 for name in archive.namelist()[:MOST_COLUMNS]
@@ -84,18 +91,18 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
             about: dict[str, Any] = {}
             for name, member in members.items():
                 with archive.open(member) as stream:
-                    shape, _, dtype = headers[name] = _header(stream)
+                    shape, _, dtype = headers[name] = npy_header(stream)
                     if shape == () and dtype.kind in "fiu":
                         about[name] = _values(stream, dtype, 1, member).item()
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
         described = {
             name: column_of(dtype, shape[1:], None)
             for name, (shape, _, dtype) in headers.items()
             if shape
         }
         lengths = {
-            name: headers[name][0][0] for name, one in described.items() if isinstance(one, Column)
+            name: headers[name][0][0]
+            for name, one in described.items()
+            if isinstance(one, TableColumn)
         }
         rows, described = of_one_length(lengths, described)
         columns, unusable = sort_out(described)
@@ -112,21 +119,11 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
         yield Table(str(path), "", columns, rows, read, about, unusable)
 
 
-def _header(stream: IO[bytes]) -> Header:
-    """Read the header of an array, up to its values."""
-    version = npy.read_magic(stream)
-    if version == (1, 0):
-        return npy.read_array_header_1_0(stream)
-    if version in ((2, 0), (3, 0)):
-        return npy.read_array_header_2_0(stream)
-    raise ValueError(f"an array is of version {version} of the .npy format")
-
-
 def _rows(
     archive: zipfile.ZipFile, member: str, name: str, rows: int, at_once: int, width: int
 ) -> Iterator[NDArray[Any]]:
     with archive.open(member) as stream:
-        shape, by_column, dtype = _header(stream)
+        shape, by_column, dtype = npy_header(stream)
         if by_column and len(shape) == 2:  # its rows are all through the file
             refuse_beyond_memory(2 * dtype.itemsize * rows * width, f"{member} in {name}")
             whole = _values(stream, dtype, rows * width, member).reshape(shape, order="F")

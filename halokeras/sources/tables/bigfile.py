@@ -26,7 +26,7 @@ from halokeras.sources.tables.table import (
     plain_about,
     sort_out,
 )
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 _LARGEST_HEADER = 2**20
 _DTYPE = re.compile(r"[<>=|]?[fiu][1248]")
@@ -56,10 +56,8 @@ def open_bigfile(path: Path, part: str | None) -> Iterator[Table]:
     BoxError
         If a header is not as the format says, or a data file not as long as its header says.
     """
-    try:
+    with reading(str(path)):
         table = _table(path, part)
-    except UNREADABLE as error:
-        raise unreadable(str(path), error) from error
     yield table
 
 

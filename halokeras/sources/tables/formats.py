@@ -1,6 +1,7 @@
 """The table in a file or folder, whatever its format, and in the many files of one catalogue."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -10,10 +11,12 @@ from halokeras.errors import BoxError
 from halokeras.sources.tables.arrays import open_npy, open_npz
 from halokeras.sources.tables.bigfile import is_bigfile, open_bigfile
 from halokeras.sources.tables.fits import open_fits
+from halokeras.sources.tables.foreign import describe_foreign
 from halokeras.sources.tables.hdf5 import open_hdf5
 from halokeras.sources.tables.parquet import open_parquet
+from halokeras.sources.tables.stated import check_pieces
 from halokeras.sources.tables.table import Chunk, Table
-from halokeras.sources.tables.text import open_text
+from halokeras.sources.tables.text import COMPRESSED, open_text
 
 Opener = Callable[[Path, str | None], AbstractContextManager[Table]]
 
@@ -32,6 +35,7 @@ FORMATS: Mapping[str, Opener] = {
     ".dat": open_text,
     ".list": open_text,
     ".ascii": open_text,
+    ".ahf_halos": open_text,
 }
 _MAGIC: Mapping[bytes, Opener] = {
     b"\x89HDF\r\n\x1a\n": open_hdf5,
@@ -40,7 +44,10 @@ _MAGIC: Mapping[bytes, Opener] = {
     b"\x93NUMPY": open_npy,
     b"PK\x03\x04": open_npz,
 }
-"""How files begin whose names tell nothing."""
+"""How files begin; it tells more than their names."""
+_COMPRESSED = (".gz", ".bz2")
+_BEGIN = 512
+"""Bytes by which a file is known."""
 
 
 @contextmanager
@@ -50,8 +57,9 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
     Parameters
     ----------
     path
-        A file of one of `FORMATS`, a BigFile folder, or a folder of files of one format, which
-        are the pieces of one table in the order of the numbers in their names.
+        A file of one of `FORMATS`, text also packed by gzip or bzip2, a BigFile folder, or a
+        folder of files of one format, which are the pieces of one table in the order of the
+        numbers in their names.
     part
         Group, dataset, extension or block that holds the columns; by default the only one, or
         that of a usual name.
@@ -59,7 +67,8 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
     Raises
     ------
     BoxError
-        If there is nothing there, nothing that can be read, or a piece is missing.
+        If there is nothing there, nothing that can be read, a piece is missing, or the pieces
+        tell of different simulations or epochs.
     """
     if not path.exists():
         raise BoxError(f"there is no file or folder {path}; check the path")
@@ -77,12 +86,24 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
 
 
 def _pieces(folder: Path) -> list[Path]:
-    files = [file for file in folder.iterdir() if file.is_file() and file.suffix in FORMATS]
-    kinds = sorted({file.suffix for file in files})
+    files = [file for file in folder.iterdir() if file.is_file() and _kind(file) in FORMATS]
+    kinds = sorted({_kind(file) for file in files})
     if len(kinds) != 1:
         found = f"files of several kinds, {', '.join(kinds)}" if kinds else "no table"
         raise BoxError(f"{folder} holds {found}; name a file, or a folder of files of one kind")
+    stems = Counter(_stem(file) for file in files)
+    if twice := [stem for stem, times in stems.items() if times > 1]:
+        raise BoxError(f"{folder} holds {twice[0]} packed and unpacked; remove one of them")
     return sorted(files, key=_by_number)
+
+
+def _stem(file: Path) -> str:
+    return file.stem if file.suffix.lower() in _COMPRESSED else file.name
+
+
+def _kind(file: Path) -> str:
+    """Return the suffix that tells the format: that before ``.gz`` or ``.bz2``."""
+    return Path(_stem(file)).suffix.lower()
 
 
 def _by_number(file: Path) -> list[tuple[bool, int, str]]:
@@ -91,11 +112,19 @@ def _by_number(file: Path) -> list[tuple[bool, int, str]]:
 
 
 def _opener(path: Path) -> Opener:
-    if path.suffix.lower() in FORMATS:
-        return FORMATS[path.suffix.lower()]
     with path.open("rb") as file:
-        begin = file.read(16)
-    return next((opener for magic, opener in _MAGIC.items() if begin.startswith(magic)), open_text)
+        begin = file.read(_BEGIN)
+    for magic, opener in _MAGIC.items():
+        if begin.startswith(magic):
+            return opener
+    kind = _kind(path)
+    if any(begin.startswith(magic) for magic in COMPRESSED):
+        if FORMATS.get(kind, open_text) is not open_text or kind == ".tar":
+            raise BoxError(f"{path} is a packed {kind} file; unpack it, and name what is in it")
+        return open_text
+    if (foreign := describe_foreign(begin)) is not None:
+        raise BoxError(f"{path} is {foreign[0]}; {foreign[1]}")
+    return FORMATS.get(kind, open_text)
 
 
 def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
@@ -103,8 +132,10 @@ def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
     whole: Table | None = None
     rows: int | None = 0
     filled = []
+    told = []
     for piece in pieces:
         with _opener(piece)(piece, part) as table:
+            told.append((piece.name, table.about))
             if whole is None:
                 _check_pieces(table, len(pieces))
             if table.rows == 0 and not table.columns:
@@ -124,6 +155,7 @@ def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
             with _opener(piece)(piece, part) as table:
                 yield from table.chunks(numbers, integers, at_once)
 
+    check_pieces(told, str(folder))
     return replace(whole, name=str(folder), rows=rows, read=read)
 
 

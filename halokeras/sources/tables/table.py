@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError, install
-from halokeras.storage.memory import available_memory
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.storage.unreadable import reading
 
 CHUNK = 2**18
 """Rows that are read at a time."""
@@ -21,13 +20,29 @@ USUAL_PARTS = ("halos", "halo", "Group", "data", "catalogue", "catalog", "PartTy
 """What is read of a file that holds several tables, where none is named."""
 MOST_COLUMNS = 10_000
 """A header that names more is no table of halos."""
+NAMED_TWICE = "is named twice, so that neither is read; rename one"
+"""Why a column of a name that another has is not read."""
 
 Chunk = dict[str, NDArray[Any]]
 About = Mapping[str, Any]
 
 
+class UnreadableColumn(BoxError):
+    """A column that its file does not hold as it is wanted, where others can be read.
+
+    Attributes
+    ----------
+    column, reason
+        Its name, and what is wrong with it.
+    """
+
+    def __init__(self, name: str, column: str, reason: str) -> None:
+        super().__init__(f"{name}: column {column} {reason}; choose another with --columns")
+        self.column, self.reason = column, reason
+
+
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """What is known of a column before it is read.
 
     Attributes
@@ -71,7 +86,7 @@ class Table:
 
     name: str
     part: str
-    columns: Mapping[str, Column]
+    columns: Mapping[str, TableColumn]
     rows: int | None
     read: Callable[[Sequence[str], Sequence[str], int], Iterator[Chunk]]
     about: About = field(default_factory=dict)
@@ -85,7 +100,7 @@ class Table:
         Parameters
         ----------
         numbers, integers
-            The columns of real numbers, and those that must be integers.
+            The columns of real numbers, and those that must be whole numbers, of any type.
         rows
             In a chunk, about.
 
@@ -97,43 +112,60 @@ class Table:
         Raises
         ------
         BoxError
-            If a column is missing or of another kind, or the file is damaged or too short.
+            If a column is missing or of another kind, or the file is damaged or too short; an
+            `UnreadableColumn` where one of `integers` does not hold whole numbers.
         """
-        for name, kinds in [*((n, "fiu") for n in numbers), *((n, "iu") for n in integers)]:
-            self.check(name, kinds)
+        for name in (*numbers, *integers):
+            self.check(name)
         seen = 0
         pieces = self.read(numbers, integers, rows)
         while True:
-            try:
+            with reading(self.name):
                 piece = next(pieces, None)
-            except UNREADABLE as error:
-                raise unreadable(self.name, error) from error
             if piece is None:
                 break
             found = len(next(iter(piece.values())))
             seen += found
             if found:
-                yield {name: _flat(native(array)) for name, array in piece.items()}
+                plain = {name: _flat(native(array)) for name, array in piece.items()}
+                yield plain | {name: whole(plain[name], self.name, name) for name in integers}
         if self.rows is not None and seen != self.rows:
             raise BoxError(
                 f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
             )
 
-    def check(self, name: str, kinds: str = "fiu") -> None:
-        """Refuse a column that is missing, cannot be read or is not of one of the `kinds`."""
+    def check(self, name: str) -> None:
+        """Refuse a column that is missing or cannot be read."""
         if name in self.unusable:
-            raise BoxError(f"{self.name}: column {name} {self.unusable[name]}; write it again")
+            raise UnreadableColumn(self.name, name, self.unusable[name])
         if name not in self.columns:
             raise BoxError(
                 f"{self.name} has no column {name}; choose from {listed(self.columns)} "
                 "with --columns"
             )
-        kind = self.columns[name].kind
-        if kind and kind not in kinds:
-            wanted = "integers" if kinds == "iu" else "numbers"
-            raise BoxError(
-                f"{self.name}: column {name} does not hold {wanted}; choose another with --columns"
-            )
+
+
+def whole(values: NDArray[Any], name: str, column: str) -> NDArray[Any]:
+    """Return whole numbers as integers, or raise `UnreadableColumn` if some are none."""
+    if values.dtype.kind in "iu":
+        return values
+    if not np.isfinite(values).all() or (values != np.floor(values)).any():
+        raise UnreadableColumn(name, column, "does not hold integers")
+    if (np.abs(values) >= 2.0 / np.finfo(values.dtype).eps).any():
+        raise UnreadableColumn(
+            name, column, f"holds integers beyond what {values.dtype} tells apart"
+        )
+    return values.astype(np.int64)
+
+
+def mask_out(values: NDArray[Any], masked: NDArray[Any]) -> NDArray[Any]:
+    """Return real numbers that are NaN where they are masked."""
+    if not masked.any():
+        return values
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    hidden = masked if values.ndim == masked.ndim else masked[:, None]
+    return np.where(hidden, np.array(np.nan, values.dtype), values)
 
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
@@ -146,13 +178,13 @@ def native(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def column_of(dtype: np.dtype[Any], shape: Sequence[int], unit: str | None) -> Column | str:
+def column_of(dtype: np.dtype[Any], shape: Sequence[int], unit: str | None) -> TableColumn | str:
     """Describe a column by the type and shape of a row, or say why it cannot be one."""
     if dtype.kind not in "fiu" or dtype.itemsize > 8:
         return f"holds {dtype} and not real numbers"
     if len(shape) > 1:
         return f"has rows of shape {tuple(shape)}"
-    return Column(dtype.kind, shape[0] if shape else 1, unit)
+    return TableColumn(dtype.kind, shape[0] if shape else 1, unit)
 
 
 def unit_in(description: Any) -> str | None:
@@ -161,15 +193,17 @@ def unit_in(description: Any) -> str | None:
     return found[1] if found else None
 
 
-def sort_out(described: Mapping[str, Column | str]) -> tuple[dict[str, Column], dict[str, str]]:
+def sort_out(
+    described: Mapping[str, TableColumn | str],
+) -> tuple[dict[str, TableColumn], dict[str, str]]:
     """Part columns that can be read from the reasons why others cannot."""
-    usable = {name: one for name, one in described.items() if isinstance(one, Column)}
+    usable = {name: one for name, one in described.items() if isinstance(one, TableColumn)}
     return usable, {name: one for name, one in described.items() if isinstance(one, str)}
 
 
 def of_one_length(
-    lengths: Mapping[str, int], described: dict[str, Column | str]
-) -> tuple[int, dict[str, Column | str]]:
+    lengths: Mapping[str, int], described: dict[str, TableColumn | str]
+) -> tuple[int, dict[str, TableColumn | str]]:
     """Return the length that most columns have, and refuse the columns of another."""
     if not lengths:
         return 0, described
@@ -198,12 +232,15 @@ def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
     return about
 
 
-def choose_part(names: Sequence[str], path: Path) -> str:
-    """Choose among the tables of a file: the only one, all of it, or the first usual one."""
-    usual = [name for name in ("", *USUAL_PARTS) if name in names]
-    if len(names) > 1 and not usual:
-        raise BoxError(f"{path} holds the tables {listed(names)}; choose one with --table")
-    return usual[0] if usual else names[0]
+def choose_part(names: Sequence[str], path: Path, usual: Sequence[str] = USUAL_PARTS) -> str:
+    """Choose among the tables of a file: the only one, or the only one of a `usual` name."""
+    if len(names) == 1:
+        return names[0]
+    known = [name for name in ("", *usual) if name in names]
+    if len(known) == 1:
+        return known[0]
+    shown = listed([name or "/" for name in names])
+    raise BoxError(f"{path} holds the tables {shown}; choose one with --table")
 
 
 def needs(package: str, extra: str, name: str) -> Any:
@@ -215,16 +252,6 @@ def needs(package: str, extra: str, name: str) -> Any:
             f"{name} needs the package {package.split('.')[0]}, which is not installed: "
             f"{install(extra)}"
         ) from error
-
-
-def refuse_beyond_memory(need: int, name: str) -> None:
-    """Raise `BoxError` if `need` bytes are more than the machine has to spare."""
-    available = available_memory()
-    if available is not None and need > available:
-        raise BoxError(
-            f"{name} needs {need / 2**30:.1f} GiB of the {available / 2**30:.1f} GiB free; use a "
-            "smaller one or a larger machine"
-        )
 
 
 def listed(names: Sequence[str] | Mapping[str, Any], most: int = 20) -> str:

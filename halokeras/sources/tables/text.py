@@ -1,41 +1,49 @@
-"""Columns in text: CSV, ECSV, and the lists of Rockstar and consistent-trees, by pyarrow."""
+"""Columns in text: CSV, ECSV, and the lists of Rockstar, consistent-trees and AHF, by pyarrow."""
 
+import bz2
 import csv
+import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from halokeras.errors import BoxError
+from halokeras.sources.tables import text_rows
+from halokeras.sources.tables.astropy_meta import read_meta
+from halokeras.sources.tables.header_text import stated_in_comments
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
+    NAMED_TWICE,
     Chunk,
-    Column,
     Table,
+    TableColumn,
+    UnreadableColumn,
+    mask_out,
     needs,
-    plain_about,
-    unit_in,
 )
-from halokeras.storage.unreadable import UNREADABLE, unreadable
+from halokeras.sources.tables.text_rows import FORTRAN, TextRows, read_integers
+from halokeras.sources.tables.unit_text import is_unit
+from halokeras.storage.unreadable import reading
+
+COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+"""How compressed text begins, and what unpacks it."""
 
 _HEAD = 2**20
 """Bytes in which the header must end, and the longest line."""
-_BLOCK = 2**22
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE)
-_LONGEST_COMMENT = 500
-_ROCKSTAR = (
-    ("Lbox", re.compile(r"box.?size[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
-    ("particle_mass", re.compile(r"particle mass[:=]\s*([\d.eE+]+)", re.IGNORECASE)),
-    ("scale_factor", re.compile(r"#\s*a\s*=\s*([\d.eE+-]+)")),
+_NUMBER = re.compile(
+    r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?|[-+]?(nan|inf(inity)?)", re.IGNORECASE
 )
-_UNITS = (
-    ("mass_unit", re.compile(r"units:.*\bmass\w* in ([^,;()]+)", re.IGNORECASE)),
-    ("length_unit", re.compile(r"units:.*\bpositions? in ([^,;()]+)", re.IGNORECASE)),
-)
+_TREE = re.compile(rb"^#tree \d", re.MULTILINE)
+_EPOCH = "scale"
+"""The column in which consistent-trees tells the scale factor."""
+_AHF_REDSHIFT = re.compile(r"\.z(\d+\.\d+)\.AHF_halos")
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class Layout:
         A space stands for any number of spaces and tabs.
     start
         Byte at which the rows begin.
+    masks
+        By column the one that is true where it has no value.
+    fortran
+        Whether exponents are written with a D.
     """
 
     names: list[str]
@@ -55,6 +67,8 @@ class Layout:
     delimiter: str
     start: int
     about: dict[str, Any]
+    masks: dict[str, str] = field(default_factory=dict)
+    fortran: bool = False
 
 
 @contextmanager
@@ -70,94 +84,100 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
         raise BoxError(f"{path} holds one table and no {part}; leave --table out")
     pyarrow = needs("pyarrow", "catalogues", str(path))
     arrow_csv = needs("pyarrow.csv", "catalogues", str(path))
-    with path.open("rb") as file:
-        try:
+    with _opened(path) as file:
+        with reading(str(path)):
             layout = _layout(file.read(_HEAD), path)
-        except UNREADABLE as error:
-            raise unreadable(str(path), error) from error
+        unique, unusable = _unique(layout.names)
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
             file.seek(layout.start)
-            body = _Body(file, layout.delimiter == " ")
+            body = TextRows(file, layout.delimiter == " ", layout.fortran)
             if not body.has_rows():
                 return
+            names = [*dict.fromkeys((*numbers, *integers))]
+            masks = {name: layout.masks[name] for name in names if name in layout.masks}
+            # Ids are read as they are written, since integers come as 1.0e+00 and beyond 2^63.
             types = dict.fromkeys(numbers, pyarrow.float64())
-            types |= dict.fromkeys(integers, pyarrow.int64())
-            batches = arrow_csv.open_csv(
-                body,
-                arrow_csv.ReadOptions(column_names=layout.names, block_size=_BLOCK),
+            types |= dict.fromkeys(integers, pyarrow.string())
+            types |= dict.fromkeys(masks.values(), pyarrow.bool_())
+            options = (
+                arrow_csv.ReadOptions(column_names=unique, block_size=text_rows.BLOCK),
                 arrow_csv.ParseOptions(delimiter=layout.delimiter),
-                arrow_csv.ConvertOptions(include_columns=list(types), column_types=types),
+                arrow_csv.ConvertOptions(
+                    include_columns=list(types), column_types=types, strings_can_be_null=True
+                ),
             )
-            for batch in batches:
-                for name in integers:
-                    if batch.column(name).null_count:
-                        raise ValueError(f"column {name} has rows without a value")
-                yield {
-                    name: batch.column(name).to_numpy(zero_copy_only=False).astype(one)
-                    for names, one in ((numbers, np.float64), (integers, np.int64))
-                    for name in names
-                }
+            for batch in _batches(lambda: arrow_csv.open_csv(body, *options), layout.names, path):
+                chunk = {}
+                for name in names:
+                    column = batch.column(name)
+                    if name in integers:
+                        chunk[name] = read_integers(column, str(path), name)
+                    else:
+                        chunk[name] = column.to_numpy(zero_copy_only=False).astype(np.float64)
+                    if name in masks:
+                        lacking = batch.column(masks[name]).to_numpy(zero_copy_only=False)
+                        if name in integers and lacking.any():
+                            raise UnreadableColumn(str(path), name, "has rows without a value")
+                        chunk[name] = mask_out(chunk[name], lacking.astype(bool))
+                yield chunk
 
         columns = {
-            name: Column("", unit=unit)
+            name: TableColumn("", unit=unit)
             for name, unit in zip(layout.names, layout.units, strict=True)
+            if name not in unusable
         }
-        yield Table(str(path), "", columns, None, read, layout.about)
+        yield Table(str(path), "", columns, None, read, layout.about, unusable)
 
 
-class _Body:
-    """The rows of an open file for pyarrow, whole lines at a time, runs of blanks as one space."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes], collapse: bool) -> None:
-        self._file = file
-        self._collapse = collapse
-        self._begun = b""
-
-    def has_rows(self) -> bool:
-        """Whether anything but blank lines is left."""
-        while block := self._file.read(_BLOCK):
-            block = block.lstrip()
-            if block:
-                self._begun = block
-                return True
-        return False
-
-    def read(self, size: int) -> bytes:
-        """Return at most `size` bytes, none at the end of the file."""
-        block = self._begun + self._file.read(max(size - len(self._begun), 0))
-        if len(block) > size:
-            self._begun = block[size:]
-            return block[:size]
-        if not self._collapse:
-            self._begun = b""
-            return block
-        stop = block.rfind(b"\n") + 1 if len(block) == size else len(block)
-        if not stop and block:
-            raise ValueError(f"a line has more than {size} characters")
-        self._begun = block[stop:]
-        return _collapsed(block[:stop])
-
-    def readable(self) -> bool:
-        """As pyarrow asks of a file."""
-        return True
-
-    def close(self) -> None:
-        """Leave the file to its owner."""
-        self.closed = True
+def _batches(
+    opened: Callable[[], Iterator[Any]], names: Sequence[str], path: Path
+) -> Iterator[Any]:
+    """Return batches of rows; where a column does not hold what is asked of it, it is named."""
+    try:
+        yield from opened()
+    except ValueError as error:
+        told = re.search(r"In CSV column #(\d+): (.*)", " ".join(str(error).split()))
+        if told is None or int(told[1]) >= len(names):
+            raise
+        raise UnreadableColumn(
+            str(path), names[int(told[1])], f"cannot be read ({told[2][:150]})"
+        ) from error
 
 
-def _collapsed(lines: bytes) -> bytes:
-    """Divide the words of whole lines by one space each."""
-    blank = np.frombuffer(lines, np.uint8) <= ord(" ")
-    if not (blank[1:] & blank[:-1]).any() and b"\t" not in lines:  # much faster than replacing
-        return lines.lstrip(b" ")
-    lines = lines.replace(b"\t", b" ").replace(b"\r\n", b"\n")
-    while b"  " in lines:
-        lines = lines.replace(b"  ", b" ")
-    return lines.replace(b"\n ", b"\n").replace(b" \n", b"\n").lstrip(b" ")
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file of text, compressed or not."""
+    with path.open("rb") as file:
+        begin = file.read(3)
+    unpack = next((one for magic, one in COMPRESSED.items() if begin.startswith(magic)), None)
+    with path.open("rb") if unpack is None else cast(Any, unpack)(path, "rb") as file:
+        yield file
+
+
+def _unique(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Tell apart names that stand more than once, and say that none of those is read."""
+    times = Counter(names)
+    unique = [
+        f"{name} ({number})" if times[name] > 1 else name for number, name in enumerate(names)
+    ]
+    return unique, {name: NAMED_TWICE for name, count in times.items() if count > 1}
+
+
+def _comments(head: bytes, lines: Sequence[bytes], path: Path) -> tuple[list[str], int, bytes]:
+    """Return the comments that a file begins with, where they end, and the first line behind."""
+    comments: list[str] = []
+    start = 0
+    for line in lines:
+        if line.strip() and not line.startswith(b"#"):
+            return comments, start, line
+        comments.append(_decoded(line).lstrip("#").strip())
+        start += len(line)
+    if start == len(head) < _HEAD and any(comments):
+        return comments, start, b""  # a list without halos is its comments
+    raise BoxError(
+        f"{path} has no header that ends within {_HEAD:,} bytes; name its columns in the first line"
+    )
 
 
 def _layout(head: bytes, path: Path) -> Layout:
@@ -166,69 +186,61 @@ def _layout(head: bytes, path: Path) -> Layout:
     lines = head.splitlines(keepends=True)
     if len(head) == _HEAD:
         lines.pop()  # may be half a line
-    comments = []
-    start = 0
-    for line in lines:
-        if line.strip() and not line.startswith(b"#"):
-            break
-        comments.append(_decoded(line).lstrip("#").strip())
-        start += len(line)
-    else:
-        if start == len(head) < _HEAD and any(comments):
-            # A list without halos is its comments.
-            line = b""
-        else:
-            raise BoxError(
-                f"{path} has no header that ends within {_HEAD:,} bytes; name its columns in the "
-                "first line"
-            )
+    comments, start, line = _comments(head, lines, path)
     first = _decoded(line)
     if comments and comments[0].startswith("%ECSV"):
-        return _ecsv(comments, first, start + len(line), path)
-    delimiter = _delimiter(first)
-    words = _split(first, delimiter)
-    told = [comment for comment in comments if comment]
-    if all(_NUMBER.fullmatch(word) for word in words):
-        # The names are in a comment: the first of Rockstar's, the last of others'.
-        named = [_split(one, delimiter if delimiter in one else " ") for one in told]
-        fits = [one for one in named if len(one) == len(words) or (not words and len(one) > 3)]
-        if not fits:
-            raise BoxError(
-                f"{path} does not name its columns; put a first line of {len(words)} names into it"
-            )
-        words = fits[0]
-    else:
+        yaml = [_decoded(one).removeprefix("# ") for one in lines[1 : len(comments)]]
+        return _ecsv(yaml, first, start + len(line), path)
+    if _TREE.search(head):
+        raise BoxError(
+            f"{path} holds the merger trees of consistent-trees, halos of all epochs; name the "
+            "hlist of one epoch"
+        )
+    words, delimiter, in_comment = _named(comments, first, path)
+    if not in_comment:
         start += len(line)
     if len(words) > MOST_COLUMNS:
         raise BoxError(f"{path} has {len(words):,} columns; a table has {MOST_COLUMNS:,} at most")
-    parted = [_name_and_unit(word) for word in words]
+    parted = [_name_and_unit(word) for word in _unnumbered(words)]
     names = [name for name, _ in parted]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BoxError(f"{path} names the column {twice!r} twice; rename one")
-    return Layout(names, [unit for _, unit in parted], delimiter, start, _rockstar(comments))
+    about = stated_in_comments(comments)
+    row = _split(first if in_comment else _decoded(head[start:].partition(b"\n")[0]), delimiter)
+    if (epoch := _value(names, row, _EPOCH)) is not None:
+        about.setdefault("scale_factor", epoch)
+    if found := _AHF_REDSHIFT.search(path.name):
+        about.setdefault("redshift", float(found[1]))
+    fortran = FORTRAN.search(head, start) is not None
+    return Layout(names, [unit for _, unit in parted], delimiter, start, about, fortran=fortran)
 
 
-def _ecsv(comments: list[str], first: str, start: int, path: Path) -> Layout:
-    meta = needs("astropy.table.meta", "catalogues", str(path))
-    try:
-        told = meta.get_header_from_yaml(comments[1:])
-        delimiter = str(told.get("delimiter", " "))
-        named = [str(column["name"]) for column in told["datatype"]]
-        units = {
-            name: column.get("unit") for name, column in zip(named, told["datatype"], strict=True)
-        }
-    except Exception as error:  # YAML's own and astropy's errors have no base of their own
-        raise unreadable(str(path), error) from error
-    names = _split(first, delimiter)
-    if names != named or len(names) > MOST_COLUMNS:
+def _named(comments: Sequence[str], first: str, path: Path) -> tuple[list[str], str, bool]:
+    """Return the names of the columns, what divides the rows, and whether a comment names them."""
+    delimiter = _delimiter(first)
+    words = _split(first, delimiter)
+    if not all(_NUMBER.fullmatch(word) for word in words if word):
+        return words, delimiter, False
+    told = [comment for comment in comments if comment]
+    for one in told:
+        # The names are in a comment: the first of Rockstar's, the last of others'.
+        named = _split(one, delimiter if delimiter in one else " ")
+        if len(named) == len(words) or (not words and len(named) > 3):
+            return named, delimiter, True
+        if delimiter == "\t" and len(named) == len(first.split()):  # AHF ends lines with a tab
+            return named, " ", True
+    raise BoxError(
+        f"{path} does not name its columns; put a first line of {len(words)} names into it"
+    )
+
+
+def _ecsv(yaml: list[str], first: str, start: int, path: Path) -> Layout:
+    meta = read_meta(yaml, str(path))
+    names = _split(first, meta.delimiter)
+    if names != list(meta.names) or len(names) > MOST_COLUMNS:
         raise BoxError(
             f"{path} names other columns in its first line than above it; write it again"
         )
-    for column in told["datatype"]:
-        units[column["name"]] = units[column["name"]] or unit_in(column.get("description"))
-    stated = [None if units[name] is None else str(units[name]) for name in names]
-    return Layout(names, stated, delimiter, start, plain_about(told.get("meta") or {}))
+    units = [meta.units.get(name) for name in names]
+    return Layout(names, units, meta.delimiter, start, dict(meta.about), dict(meta.masks))
 
 
 def _delimiter(line: str) -> str:
@@ -250,8 +262,19 @@ def _split(line: str, delimiter: str) -> list[str]:
     return [word.strip().lstrip("#").strip() for word in words]
 
 
+def _unnumbered(words: list[str]) -> list[str]:
+    """Take from names such as ``x(17)`` the numbers that count columns, and no others."""
+    parted = [re.fullmatch(r"(.+?)\s*\((\d+)\)", word) for word in words]
+    numbers = [int(found[2]) for found in parted if found]
+    plain = [found[1] if found else word for found, word in zip(parted, words, strict=True)]
+    ascending = all(one < other for one, other in pairwise(numbers))
+    if not ascending or len(set(plain)) < len(set(words)):
+        return words
+    return plain
+
+
 def _name_and_unit(word: str) -> tuple[str, str | None]:
-    """Part ``x [Mpc/h]`` or ``x(Mpc/h)``; consistent-trees' ``x(17)`` counts columns."""
+    """Part ``x [Mpc/h]`` or ``x(Mpc/h)``; what is no unit, as in ``A[x]``, belongs to the name."""
     if not word.endswith(("]", ")")):
         return word, None
     # Not by a regular expression: of a word of brackets it would take the square of its length.
@@ -259,21 +282,15 @@ def _name_and_unit(word: str) -> tuple[str, str | None]:
     opened = [place for place in (word.find(one, max(closed + 1, 1)) for one in "[(") if place > 0]
     if not opened or min(opened) + 2 == len(word):
         return word, None
-    name, unit = word[: min(opened)].rstrip(), word[min(opened) + 1 : -1]
-    return name, None if unit.isdigit() else unit
+    name, unit = word[: min(opened)], word[min(opened) + 1 : -1]
+    return (name.rstrip(), unit) if name[-1] == " " or is_unit(unit) else (word, None)
 
 
-def _rockstar(comments: list[str]) -> dict[str, Any]:
-    """Read what the comments of Rockstar's lists tell: box, particle mass, epoch and units."""
-    about: dict[str, Any] = {}
-    for comment in comments:
-        for name, pattern in _ROCKSTAR:
-            if found := pattern.search(f"#{comment[:_LONGEST_COMMENT]}"):
-                about.setdefault(name, float(found[1]))
-        for name, pattern in _UNITS:
-            if found := pattern.search(comment[:_LONGEST_COMMENT]):
-                about.setdefault(name, found[1].strip())
-    return about
+def _value(names: Sequence[str], row: Sequence[str], wanted: str) -> float | None:
+    """Return the value of a column in a row, if there is such a column and it is a number."""
+    place = next((place for place, name in enumerate(names) if name.lower() == wanted), len(row))
+    word = row[place] if place < len(row) else ""
+    return float(word) if _NUMBER.fullmatch(word) and word.lower() != "nan" else None
 
 
 def _decoded(line: bytes) -> str:

@@ -8,7 +8,6 @@ import pytest
 from halokeras.cosmology.cosmology import growth
 from halokeras.errors import BoxError
 from halokeras.simulation.lpt import first_order, linear_modes
-from halokeras.sources.abacus_cosmos import zeldovich
 from halokeras.sources.abacus_cosmos.parameter_file import read_parameters
 from halokeras.sources.abacus_cosmos.zeldovich import initial_modes
 from halokeras.sources.abacus_cosmos.zeldovich_files import find_initial_conditions
@@ -222,6 +221,6 @@ def test_a_lattice_beyond_the_memory_is_refused_before_it_is_read(
     tmp_path, displacement, monkeypatch
 ):
     folder = write(tmp_path / "ic", displacement)
-    monkeypatch.setattr(zeldovich, "available_memory", lambda: 2**20)
-    with pytest.raises(BoxError, match=r"16\^3 particles to a lattice of 16 x 16 x 16 need"):
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 2**20)
+    with pytest.raises(BoxError, match=r"lattice of 16 x 16 x 16 from 16\^3 particles needs"):
         read(folder)

@@ -247,6 +247,26 @@ def test_halos_are_cleaned_and_counted_from_the_corner(tiny):
     assert any("lists no simulation tiny" in sentence for sentence in source.assumed)
 
 
+def test_velocities_and_ids_are_kept_where_every_file_has_them(tmp_path):
+    velocity = np.arange(9, dtype="f4").reshape(3, 3) / 1000
+    slabs = [(SLABS[0], slice(0, 2)), (SLABS[1], slice(2, 3))]
+    folder = tmp_path / "moving" / "halos" / "z0.500" / "halo_info"
+    ids = np.array([2**40, 5, 7], "u8")
+    for number, ((position, particles), rows) in enumerate(slabs):
+        columns = {"N": np.array(particles, "u4"), "x_L2com": np.array(position, "f4")}
+        columns |= {"id": ids[rows], "v_L2com": velocity[rows], "v_com": velocity[rows] / 2}
+        path = folder / f"halo_info_{number:03d}.asdf"
+        write(path, columns | {"x_com": columns["x_L2com"]}, VelZSpace_to_kms=2000.0)
+    modes = grid_of(linear_modes(3, 8, BOX, POWER), 8)
+    write(tmp_path / "moving/ic/ic_dens_N8.asdf", {"density": modes}, GrowthTable=TABLE)
+    halos = read(tmp_path / "moving", cleaned=False).halos
+    np.testing.assert_allclose(halos.velocity, 2000 * velocity, rtol=1e-6)
+    np.testing.assert_array_equal(halos.id, ids)
+    np.testing.assert_array_equal(halos.particles, [100, 50, 70])
+    heavy = read(tmp_path / "moving", cleaned=False, mass_min=6e11, position="x_com").halos
+    np.testing.assert_allclose(heavy.velocity, 1000 * velocity[[0, 2]], rtol=1e-6)
+
+
 def test_halos_as_they_were_found(tiny):
     found = read(tiny, cleaned=False, position="x_com", mass_min=6e11).halos
     np.testing.assert_allclose(found.mass, [1e12, 7e11])
@@ -442,7 +462,9 @@ def test_mini_halos_are_those_of_abacusutils(cleaned, kept, position):
     from abacusnbody.data.compaso_halo_catalog import CompaSOHaloCatalog
 
     theirs = CompaSOHaloCatalog(
-        MINI / "halos" / "z0.000", cleaned=cleaned, fields=["N", "x_L2com", "x_com"]
+        MINI / "halos" / "z0.000",
+        cleaned=cleaned,
+        fields=["N", "id", "x_L2com", "x_com", "v_L2com", "v_com"],
     )
     assert len(theirs.halos) == 381
     some = theirs.halos[theirs.halos["N"] > 0]
@@ -451,6 +473,10 @@ def test_mini_halos_are_those_of_abacusutils(cleaned, kept, position):
     mass = np.asarray(some["N"]) * theirs.header["ParticleMassHMsun"]
     np.testing.assert_array_equal(ours.mass, mass.astype("f4"))
     np.testing.assert_array_equal(ours.position, np.asarray(some[position]) + np.float32(16))
+    velocity = np.asarray(some[position.replace("x_", "v_")])
+    np.testing.assert_allclose(ours.velocity, velocity, rtol=1e-6)
+    np.testing.assert_array_equal(ours.id, np.asarray(some["id"]).astype("i8"))
+    np.testing.assert_array_equal(ours.particles, np.asarray(some["N"]))
     assert ((ours.mass >= 1e12) & (ours.mass < 1e14)).sum() == 164
 
 

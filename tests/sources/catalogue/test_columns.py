@@ -2,12 +2,12 @@ import pytest
 
 from halokeras.errors import BoxError
 from halokeras.sources.catalogue.columns import choose_columns, parse_columns
-from halokeras.sources.tables.table import Column, Table
+from halokeras.sources.tables.table import Table, TableColumn
 
 
 def table(*names, wide=(), kinds=None):
     columns = {
-        name: Column((kinds or {}).get(name, ""), 3 if name in wide else 1) for name in names
+        name: TableColumn((kinds or {}).get(name, ""), 3 if name in wide else 1) for name in names
     }
     return Table("halos.x", "", columns, 0, lambda *_: iter(()))
 
@@ -45,6 +45,20 @@ CONVENTIONS = {
                ("Position",), None, "Length", "ID", None),
     "nbodykit": (table("CMPosition", "Mass", "Length", wide=("CMPosition",)),
                  ("CMPosition",), "Mass", None, None, None),
+    "ahf": (
+        table("ID", "hostHalo", "numSubStruct", "Mhalo", "npart", "Xc", "Yc", "Zc", "VXc", "VYc"),
+        ("Xc", "Yc", "Zc"), "Mhalo", None, "ID", "hostHalo",
+    ),
+    "velociraptor": (
+        table("ID", "hostHaloID", "npart", "Mvir", "Mass_200crit", "Xc", "Yc", "Zc"),
+        ("Xc", "Yc", "Zc"), "Mvir", None, "ID", "hostHaloID",
+    ),
+    "soap": (
+        table("InputHalos/HaloCentre", "InputHalos/HaloCatalogueIndex", "SOAP/HostHaloIndex",
+              "BoundSubhalo/TotalMass", "SO/200_crit/TotalMass", wide=("InputHalos/HaloCentre",)),
+        ("InputHalos/HaloCentre",), "BoundSubhalo/TotalMass", None,
+        "InputHalos/HaloCatalogueIndex", "SOAP/HostHaloIndex",
+    ),
     "ours": (table("position", "mass", wide=("position",)),
              ("position",), "mass", None, None, None),
     "painted": (table("halo_id", "halo_x", "halo_y", "halo_z"),
@@ -81,17 +95,60 @@ def test_named_columns_go_before_guesses():
     assert choose_columns(given, {"id": ""}).id is None
 
 
+def test_further_columns_are_known_by_halotools_names_and_by_those_in_use():
+    found = choose_columns(CONVENTIONS["rockstar"][0])
+    assert found.further == {
+        "mass_virial": ("Mvir",), "mass_200b": ("M200b",), "mass_200c": ("M200c",),
+    }  # fmt: skip
+    moving = table("x", "y", "z", "m", "halo_vx", "halo_vy", "halo_vz", "spin", "concentration")
+    assert choose_columns(moving).further == {"velocity": ("halo_vx", "halo_vy", "halo_vz")}
+    flat = table("x", "y", "z", "m", "vel", "vx", "vy")
+    assert choose_columns(flat).further == {}
+    with pytest.raises(BoxError, match="1 numbers in a row and a velocity needs 3"):
+        choose_columns(flat, {"velocity": "vel"})
+    assert choose_columns(moving, {"velocity": ""}).further == {}
+
+
 def test_a_name_that_differs_in_case_only_is_ambiguous_where_two_do():
     given = table("X", "y", "z", "Mass", "MASS")
-    assert choose_columns(given, {"position": "x,Y,z"}).position == ("X", "y", "z")
+    named = {"position": "x,Y,z", "mass": "MASS"}
+    assert choose_columns(given, named).position == ("X", "y", "z")
+    with pytest.raises(BoxError, match=r"columns Mass and MASS.*--columns mass=Mass"):
+        choose_columns(given)
     with pytest.raises(BoxError, match="no column mass"):
         choose_columns(given, {"mass": "mass"})
     assert choose_columns(given, {"mass": "MASS"}).mass == "MASS"
 
 
-def test_real_numbers_are_no_ids():
+def test_ids_may_be_real_numbers_by_type():
     found = choose_columns(table("x", "y", "z", "id", "pid", kinds={"id": "f", "pid": "f"}))
-    assert (found.id, found.parent) == (None, None)
+    assert (found.id, found.parent) == ("id", "pid")
+
+
+@pytest.mark.parametrize(
+    ("names", "position"),
+    [
+        ("Z x y z mvir", "x,y,z"),  # Z is the redshift, or the place in redshift space
+        ("X Y Z z mvir", "X,Y,Z"),  # z is the redshift
+        ("x y Z mvir", "x,y,Z"),
+        ("X Y Z x y z", "x,y,z"),
+        ("Pos_x Pos_y Pos_z", "Pos_x,Pos_y,Pos_z"),
+    ],
+)
+def test_axes_are_of_one_case_and_an_exact_name_goes_first(names, position):
+    assert ",".join(choose_columns(table(*names.split())).position) == position
+
+
+def test_axes_that_fit_in_two_ways_are_asked_for():
+    with pytest.raises(BoxError, match="columns Z and z, which differ in case only; choose with"):
+        choose_columns(table("X", "y", "Z", "z"))
+
+
+def test_other_positions_are_told():
+    given = table("x_L2com", "x_com", "N", wide=("x_L2com", "x_com"))
+    found = choose_columns(given)
+    assert found.position == ("x_L2com",)
+    assert "x_com could be the position too" in found.sentence()
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import h5py
 import numpy as np
 import pytest
 
+from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
 from halokeras.fields.gridding import count, deposit
 from halokeras.sources.catalogue.density_grid import from_corner, read_density
-from halokeras.sources.source import HaloTable
 
 UNIT = np.random.default_rng(3).lognormal(size=(6, 6, 6))
 UNIT /= UNIT.mean()
@@ -78,7 +78,7 @@ def test_a_density_about_corners_is_repaired_exactly_by_moving_the_halos(tmp_pat
     path = save(tmp_path / "d.npy", about_corners)
     found = read_density(path, contrast="rho", grid_points="corners")
     assert found.corner == -0.5
-    table = HaloTable(halos.astype(np.float32), np.ones(len(halos), np.float32))
+    table = Halos(halos.astype(np.float32), np.ones(len(halos), np.float32))
     with pytest.raises(BoxError, match="voxels from the density"):
         check_alignment(found.density, count(table.position, (16,) * 3, 4), 4)
     moved = from_corner(table, found.corner * 4, 64).position
@@ -104,7 +104,7 @@ def test_hdf5_grids_are_read_and_links_are_not_followed(tmp_path):
     np.testing.assert_allclose(found.density, UNIT, rtol=1e-5, atol=1e-6)
     refused(path, "link is a link", dataset="fields/link")
     refused(path, "soft is a link", dataset="fields/soft", contrast="delta")
-    refused(path, "not a dataset stored in the file", dataset="fields/virtual")
+    refused(path, "virtual is virtual", dataset="fields/virtual")
     refused(path, "promised", dataset="fields/huge")
     refused(path, "--dataset", "fields/delta")
     path.write_bytes(path.read_bytes()[:1000])
@@ -116,3 +116,20 @@ def test_zarr_grids_are_read(tmp_path):
     zarr.open_group(str(tmp_path / "d.zarr"), mode="w").create_array("d", data=UNIT)
     found = read_density(tmp_path / "d.zarr", "d")
     np.testing.assert_array_equal(found.density, UNIT.astype(np.float32))
+
+
+def test_a_density_whose_window_was_divided_out_is_named(tmp_path):
+    sharp = 1.2 * (UNIT - 1) + 1  # overshoots below 0 where it is emptiest
+    assert -0.2 < sharp.min() < 0
+    for contrast in ("1+delta", "rho"):
+        refused(save(tmp_path / "d.npy", sharp), "negative", "window was divided out",
+                contrast=contrast)  # fmt: skip
+    refused(save(tmp_path / "d.npy", sharp - 1), "window was divided out", contrast="delta")
+
+
+def test_what_an_hdf5_file_tells_of_its_density(tmp_path):
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["density"] = UNIT
+        file.attrs.update({"box_size": 24.0, "redshift": 0.5, "omega_m": 0.3, "BoxSize": 24000.0})
+    found = read_density(tmp_path / "d.h5", "density")
+    assert (found.box_size, found.redshift, found.cosmology) == (24.0, 0.5, {"omega_m": 0.3})

@@ -5,7 +5,6 @@ import pytest
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import cloud_in_cell
 from halokeras.sources.catalogue.particles import read_particles
-from halokeras.sources.tables import table
 
 SIDE, VOXELS = 64.0, 8
 SHAPE, VOXEL = (8, 8, 8), 8.0
@@ -132,5 +131,5 @@ def test_no_particles_and_no_memory(tmp_path, monkeypatch):
     np.save(tmp_path / "p.npy", POSITION[:0])
     refused(tmp_path / "p.npy", "no particles", box_size=SIDE)
     np.save(tmp_path / "p.npy", POSITION)
-    monkeypatch.setattr(table, "available_memory", lambda: 6000)
-    refused(tmp_path / "p.npy", "8^3 voxels", "GiB free", box_size=SIDE)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 6000)
+    refused(tmp_path / "p.npy", "8^3 voxels", "GiB are free", box_size=SIDE)

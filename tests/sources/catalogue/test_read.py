@@ -140,9 +140,9 @@ def test_masses_in_units_of_1e10_are_noticed(tmp_path):
 
 def test_a_catalogue_of_unknown_length_grows(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    from halokeras.sources.tables import text
+    from halokeras.sources.tables import text_rows
 
-    monkeypatch.setattr(text, "_BLOCK", 256)
+    monkeypatch.setattr(text_rows, "BLOCK", 256)
     lines = [
         f"{id},{x},{y},{z},{m}"
         for id, (x, y, z), m in zip(IDS, POSITION.tolist(), MASS.tolist(), strict=True)
@@ -155,10 +155,9 @@ def test_a_catalogue_of_unknown_length_grows(tmp_path, monkeypatch):
 
 
 def test_more_rows_than_memory_are_refused(tmp_path, monkeypatch):
-    from halokeras.sources.tables import table
 
-    monkeypatch.setattr(table, "available_memory", lambda: 50 * 16)
-    refused(halotools(tmp_path / "a.h5"), "GiB free")
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 50 * 16)
+    refused(halotools(tmp_path / "a.h5"), "GiB are free")
 
 
 def test_a_catalogue_without_halos(tmp_path):
@@ -188,3 +187,65 @@ def test_a_gadget_snapshots_halos(tmp_path):
     np.testing.assert_allclose(found.halos.position, POSITION, rtol=1e-6)
     np.testing.assert_allclose(found.halos.mass, MASS, rtol=1e-6)
     assert (found.box_size, found.redshift) == (100, 1)
+
+
+def test_logarithms_of_masses_are_named_and_read(tmp_path):
+    path = write(tmp_path / "a.h5", position=POSITION, mass=np.log10(MASS))
+    for unit in ("Msun/h", "1e10 Msun/h", "1e10 Msun"):
+        refused(path, "decimal logarithm", "'log10 Msun/h'", mass_unit=unit, hubble=0.7)
+    found = read_halos(path, mass_unit="log10 Msun/h")
+    np.testing.assert_allclose(found.halos.mass, MASS, rtol=1e-5)
+    found = read_halos(path, mass_unit="log10 Msun", hubble=0.7)
+    np.testing.assert_allclose(found.halos.mass, 0.7 * MASS, rtol=1e-5)
+
+
+def test_masses_of_a_narrow_bin_are_no_logarithms(tmp_path):
+    narrow = np.linspace(6, 19, 50)
+    path = write(tmp_path / "a.h5", position=POSITION, mass=narrow)
+    np.testing.assert_allclose(read_halos(path, mass_unit="1e12 Msun/h").halos.mass, 1e12 * narrow)
+
+
+@pytest.mark.parametrize("ids", [IDS.astype(float), IDS.astype(np.uint64)])
+def test_ids_and_parents_of_any_type(tmp_path, ids):
+    path = write(tmp_path / "a.h5", position=POSITION, mass=MASS, id=ids, pid=PARENT.astype(float))
+    found = read_halos(path, hosts_only=True)
+    np.testing.assert_array_equal(found.halos.id, IDS[PARENT == -1])
+
+
+def test_an_optional_column_that_cannot_be_read_is_left_out_with_a_note(tmp_path):
+    path = write(
+        tmp_path / "a.h5", position=POSITION, mass=MASS, id=IDS + 0.5, pid=PARENT.astype(float) / 2
+    )
+    found = read_halos(path)
+    assert found.halos.id is None and len(found.halos.mass) == 50
+    for column in ("id", "pid"):
+        assert f"Column {column} does not hold integers and was left out." in found.assumed
+    refused(path, "column pid does not hold integers", hosts_only=True)
+    named = np.array([b"a"] * 50)
+    path = write(tmp_path / "b.h5", position=POSITION, mass=MASS, pid=named)
+    assert len(read_halos(path).halos.mass) == 50
+    refused(path, "pid holds |S1 and not real numbers", hosts_only=True)
+
+
+def test_a_further_column_that_cannot_be_read_is_left_out_with_a_note(tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = [f"{x},{y},{z},{m},unbound,0,0" for (x, y, z), m in zip(POSITION, MASS, strict=True)]
+    names = "x,y,z,mvir,halo_vx,halo_vy,halo_vz"
+    (tmp_path / "a.csv").write_text("\n".join([names, *rows]))
+    found = read_halos(tmp_path / "a.csv")
+    assert found.halos.velocity is None and len(found.halos.mass) == 50
+    assert any("Column halo_vx cannot be read" in said for said in found.assumed)
+    velocity = {"velocity": "halo_vx,halo_vy,halo_vz"}
+    refused(tmp_path / "a.csv", "column halo_vx", "unbound", columns=velocity)
+
+
+def test_h_of_the_file_serves_its_units_and_must_be_the_stated_one(tmp_path):
+    about = {"HubbleParam": 0.7, "Omega0": 0.3}
+    path = write(tmp_path / "a.h5", about, position=POSITION / 0.7, mass=MASS)
+    found = read_halos(path, length_unit="Mpc")
+    np.testing.assert_allclose(found.halos.position, POSITION, rtol=1e-6)
+    refused(path, "h is 0.7 and --hubble is 0.72", length_unit="Mpc", hubble=0.72)
+
+
+def test_a_particle_mass_that_is_not_the_files_is_refused_with_both(tmp_path):
+    refused(halotools(tmp_path / "a.h5"), "4e+10", "--particle-mass is 5e+10", particle_mass=5e10)

@@ -6,6 +6,7 @@ import pytest
 
 from halokeras.boxes.box import halo_counts
 from halokeras.boxes.box_file import read_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count
@@ -13,9 +14,9 @@ from halokeras.fields.orientation import find_orientation, move_positions, read_
 from halokeras.resources import shipped
 from halokeras.sources.checks.checks import check_source
 from halokeras.sources.checks.findings import Verdict
-from halokeras.sources.source import HaloTable, Source
+from halokeras.sources.source import Source
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 FILES = sorted(shipped("boxes").glob("*.h5"))
 
 
@@ -26,7 +27,7 @@ def of(path):
         box.box_size[0],
         box.redshift,
         box.cosmology,
-        HaloTable(box.halos.position, box.halos.mass),
+        Halos(box.halos.position, box.halos.mass),
         provenance=box.provenance,
         assumed=("positions are taken to be comoving",),
     )
@@ -61,10 +62,10 @@ def test_the_report_is_a_text_with_a_line_a_finding(shipped_box):
 def test_masses_in_msun_are_a_warning_and_in_1e10_a_refusal(shipped_box):
     source, density, counts, voxel_size = shipped_box
     h, mass = source.cosmology.H0 / 100, source.halos.mass
-    heavy = replace(source, halos=HaloTable(source.halos.position, mass / h))
+    heavy = replace(source, halos=Halos(source.halos.position, mass / h))
     report = check_source(heavy, density, counts, voxel_size)
     assert any("as if masses were Msun;" in one.text for one in report.of(Verdict.WARNING))
-    light = replace(source, halos=HaloTable(source.halos.position, mass / 1e10))
+    light = replace(source, halos=Halos(source.halos.position, mass / 1e10))
     assert "multiply by 1e+10" in refusal(light, density, counts, voxel_size)
 
 
@@ -77,7 +78,7 @@ def test_data_that_are_a_little_off_are_not_refused(shipped_box, change):
     elif change == "another definition":
         source = replace(source, provenance={"mass_definition": "200c"})
     else:
-        halos = HaloTable(source.halos.position, source.halos.mass * 1.1)
+        halos = Halos(source.halos.position, source.halos.mass * 1.1)
         source = replace(source, halos=halos)
     check_source(source, density, counts, voxel_size, density_scheme="2lpt")
 
@@ -152,14 +153,14 @@ def test_a_real_density_that_is_half_a_voxel_off_is_named_and_mended(name):
         box_size, voxel_size = float(data["L"]), float(data["voxel"])
         cosmology = Cosmology(67.26, 0.3142, 0.04911683, 0.83, 0.9652)
         provenance = {"halo_finder": "FoF", "particle_mass": float(data["particle_mass"])}
-    table = HaloTable(position, mass)
+    table = Halos(position, mass)
     source = Source(name, box_size, 0.3, cosmology, table, provenance=provenance)
     density = fields["density_2lpt"]
     counts = count(position % box_size, density.shape, voxel_size)
     wrong = refusal(source, density, counts, voxel_size, density_scheme="2lpt")
     assert 'use --shift "0.5,0.5,0.5"' in wrong
     repair = find_orientation(density, counts).orientation
-    moved = HaloTable(move_positions(position, repair, box_size, voxel_size), mass)
+    moved = Halos(move_positions(position, repair, box_size, voxel_size), mass)
     counts = count(moved.position, density.shape, voxel_size)
     source = replace(source, halos=moved)
     arguments = (source, density, counts, voxel_size)
@@ -167,3 +168,16 @@ def test_a_real_density_that_is_half_a_voxel_off_is_named_and_mended(name):
     arguments = (source, fields["density_nbody"], counts, voxel_size)
     wrong = refusal(*arguments, density_scheme="2lpt")
     assert "looks like nbody" in wrong
+
+
+def test_masses_of_no_known_unit_are_refused_where_the_factor_is_large(shipped_box):
+    source, density, counts, voxel_size = shipped_box
+    logarithms = 1e10 * np.log10(source.halos.mass.astype(float))
+    lost = replace(source, halos=Halos(source.halos.position, logarithms))
+    told = refusal(lost, density, counts, voxel_size)
+    assert "times their mass" in told and "no known unit" in told
+    some = slice(None, None, 10)  # a tenth of a catalogue is still one
+    halos = Halos(source.halos.position[some], source.halos.mass[some])
+    few = count(halos.position, density.shape, voxel_size)
+    report = check_source(replace(source, halos=halos), density, few, voxel_size)
+    assert any("no known unit" in one.text for one in report.of(Verdict.WARNING))

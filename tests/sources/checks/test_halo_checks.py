@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from halokeras.boxes.halos import Halos
 from halokeras.sources.checks.findings import Verdict
 from halokeras.sources.checks.halo_checks import check_planes, check_table
-from halokeras.sources.source import HaloTable
 
 BOX, H = 128.0, 0.7
 POSITION = (np.random.default_rng(1).random((1000, 3)) * BOX).astype(np.float32)
@@ -11,7 +11,7 @@ MASS = np.linspace(1e12, 1e14, 1000)
 
 
 def verdicts(position=POSITION, mass=MASS, id=None):
-    return list(check_table(HaloTable(position, mass, id), BOX, H))
+    return list(check_table(Halos(position, mass, id), BOX, H))
 
 
 def only(findings, verdict):

@@ -123,3 +123,26 @@ def test_an_empty_table_has_no_chunks(tmp_path):
     (tmp_path / "a.fits").write_bytes(binary_table(COLUMNS, 0, b""))
     with open_table(tmp_path / "a.fits") as table:
         assert list(table.chunks(["X"])) == []
+
+
+def test_tables_of_one_name_are_chosen_by_number(tmp_path):
+    from astropy.io import fits
+
+    tables = [fits.BinTableHDU(np.full(2, i, [("X", "f4")]), name="HALOS") for i in range(2)]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / "a.fits")
+    refused(tmp_path / "a.fits", "1, 2", "--table")
+    refused(tmp_path / "a.fits", "2 tables of the name HALOS", "1, 2", part="HALOS")
+    with open_table(tmp_path / "a.fits", "2") as table:
+        np.testing.assert_array_equal(next(table.chunks(["X"]))["X"], [1, 1])
+
+
+def test_integers_without_a_value_are_no_numbers(tmp_path):
+    rows = np.zeros(3, [("N", ">i4"), ("id", ">i8")])
+    rows["N"], rows["id"] = [20, 999, 40], [1, 2, 999]
+    nulls = {"TNULL1": 999, "TNULL2": 999}
+    whole = binary_table([("N", "J", 4, None), ("id", "K", 8, None)], 3, rows.tobytes(), **nulls)
+    (tmp_path / "a.fits").write_bytes(whole)
+    with open_table(tmp_path / "a.fits") as table:
+        np.testing.assert_array_equal(next(table.chunks(["N"]))["N"], [20, np.nan, 40])
+        with pytest.raises(BoxError, match="column id has rows without a value"):
+            next(table.chunks(["N"], ["id"]))

@@ -160,10 +160,10 @@ def odd(file):
 HOSTILE = {
     "external link": (external_link, "x is a link"),
     "soft link": (soft_link, "x is a link"),
-    "virtual": (virtual, "outside the file"),
+    "virtual": (virtual, "x is virtual"),
     "external storage": (external_storage, "outside the file"),
     "objects": (objects, "not real numbers"),
-    "absurd shape": (promised, "promises 4,398,046,511,104 bytes"),
+    "absurd shape": (promised, "promised as 4,398,046,511,104 bytes"),
     "odd length": (odd, "has 3 rows where others have 7"),
 }
 
@@ -203,7 +203,41 @@ def test_a_file_without_rows_has_no_chunks(tmp_path):
 def test_a_column_that_is_missing_or_of_another_kind_is_named(tmp_path):
     path = write(tmp_path / "a.h5", x=X)
     refused(path, "no column mass", "choose from x", numbers=["mass"])
+    write(path, x=X + 0.5)
     with open_table(path) as table, pytest.raises(BoxError, match="does not hold integers"):
         next(table.chunks([], ["x"]))
     with pytest.raises(BoxError, match="no file or folder"), open_table(tmp_path / "none.h5"):
         pass
+
+
+def test_of_several_usual_tables_one_must_be_named(tmp_path):
+    path = write(tmp_path / "a.h5", **{"halos/x": X, "Group/x": 2 * X})
+    refused(path, "holds the tables Group, halos", "--table")
+    path = write(tmp_path / "b.h5", **{"halos/x": X, "x": 2 * X})
+    refused(path, "holds the tables /, halos", "--table")
+    np.testing.assert_array_equal(read(path, ["x"], part="/")["x"], 2 * X)
+
+
+def test_columns_in_many_groups_are_named_by_their_path(tmp_path):
+    path = write(tmp_path / "a.h5", **{"place/x": X, "mass/200c/m": 2 * X, "few/n": X[:2]})
+    found = read(path, ["place/x", "mass/200c/m"], part="/")
+    np.testing.assert_array_equal(found["mass/200c/m"], 2 * X)
+    refused(path, "few/n has 2 rows where others have 7", numbers=["few/n"], part="/")
+
+
+def test_a_filter_that_is_not_here_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", data=X, chunks=(7,), compression="lzf")
+        file["y"] = X
+    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda number: False)
+    refused(path, "column x is packed by the HDF5 filter lzf", "h5repack")
+    np.testing.assert_array_equal(read(path, ["y"])["y"], X)
+
+
+def test_real_numbers_that_are_whole_are_integers(tmp_path):
+    path = write(tmp_path / "a.h5", x=X, big=2.0**53 + X, single=np.float32(2**24) + X)
+    np.testing.assert_array_equal(read(path, [], ["x"])["x"], np.arange(7))
+    for name in ("big", "single"):
+        with open_table(path) as table, pytest.raises(BoxError, match="beyond what float"):
+            next(table.chunks([], [name]))

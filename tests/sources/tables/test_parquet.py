@@ -72,3 +72,11 @@ def test_damage_is_told(tmp_path):
 def test_an_empty_table_has_no_chunks(tmp_path):
     with open_table(write(tmp_path / "a.parquet", {"x": X[:0]})) as table:
         assert list(table.chunks(["x"])) == []
+
+
+def test_columns_of_one_name_are_not_read_and_the_others_are(tmp_path):
+    table = pyarrow.Table.from_arrays([X, X, 2 * X], names=["x", "Rs", "Rs"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with open_table(tmp_path / "a.parquet") as opened:
+        np.testing.assert_array_equal(next(opened.chunks(["x"]))["x"], X)
+    refused(tmp_path / "a.parquet", "Rs is named twice", numbers=["Rs"])

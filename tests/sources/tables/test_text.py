@@ -104,9 +104,9 @@ def test_a_list_without_halos_has_no_rows(tmp_path):
 
 
 def test_blocks_of_a_long_file_keep_lines_whole(tmp_path, monkeypatch):
-    from halokeras.sources.tables import text
+    from halokeras.sources.tables import text_rows
 
-    monkeypatch.setattr(text, "_BLOCK", 64)
+    monkeypatch.setattr(text_rows, "BLOCK", 64)
     for delimiter in (" ", "  ", ","):
         rows = [f"{i}{delimiter}{i + 0.5}" for i in range(300)]
         path = write(tmp_path, f"x{delimiter}y\n" + "\n".join(rows), "a.dat")
@@ -127,7 +127,7 @@ def test_damaged_text_is_told_in_one_sentence(tmp_path):
     refused(write(tmp_path, "x,id\n1,2.5\n"), "2.5", integers=["id"])
     refused(write(tmp_path, ""), "no header")
     refused(write(tmp_path, "1,2\n3,4\n"), "does not name its columns")
-    refused(write(tmp_path, "x,x\n3,4\n"), "'x' twice")
+    refused(write(tmp_path, "x,x\n3,4\n"), "column x is named twice")
     refused(write(tmp_path, "x\0,y\n3,4\n"), "not text")
 
 
@@ -184,3 +184,66 @@ def test_an_ecsv_header_runs_nothing(tmp_path):
 def test_without_pyarrow_the_way_to_install_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     refused(write(tmp_path, "x,y\n1,2\n"), "pip install 'halopaint[catalogues]'")
+
+
+@pytest.mark.parametrize("head", ["# x y mass\n", "x y mass\n", "x, y, mass\n"])
+def test_the_exponents_of_fortran(tmp_path, head):
+    divide = ", " if "," in head else "  "
+    rows = [divide.join([" 1.5D+01", "-2.0d0", "3.25D+12"]), divide.join(["0.", "1.D-2", ".5d1"])]
+    path = write(tmp_path, head + "\n".join(rows) + "\n", "a.dat")
+    columns = read(path, ["x", "y", "mass"])
+    np.testing.assert_array_equal(columns["x"], [15, 0])
+    np.testing.assert_array_equal(columns["y"], [-2, 0.01])
+    np.testing.assert_array_equal(columns["mass"], [3.25e12, 5])
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"),
+    [
+        (["0.000000000000000000e+00", "7.000000000000000000e+00"], [0, 7]),
+        (["-1.0", "7.0"], [-1, 7]),
+        (["18446744073709551615", "3"], [2**64 - 1, 3]),
+        (["-1", "18446744073709551615"], [-1, -1]),
+        (["9007199254740993", " 1"], [2**53 + 1, 1]),
+        (["1.8014398509481985e+16", "1"], [18014398509481985, 1]),
+    ],
+)
+def test_integers_are_read_whole_however_they_are_written(tmp_path, written, ids):
+    rows = "\n".join(f"{x},{id}" for x, id in enumerate(written))
+    found = read(write(tmp_path, f"x,id\n{rows}\n"), ["x"], ["id"])["id"]
+    assert found.dtype.kind in "iu"
+    assert found.tolist() == ids
+
+
+def test_what_is_no_integer_says_so_for_its_column(tmp_path):
+    for word in ("2.5", "halo_7", "1e30", "nan", "-9223372036854775809"):
+        refused(write(tmp_path, f"x,id\n1,{word}\n"), "column id", integers=["id"])
+    np.testing.assert_array_equal(read(write(tmp_path, "x,id\n1,halo_7\n"), ["x"])["x"], [1])
+
+
+def test_brackets_that_are_no_units_belong_to_the_name(tmp_path):
+    names = ["x[Mpc/h]", "y(kpc/h)", "A[x]", "A[y]", "b_to_a(500c)", "b_to_a", "m(200c)", "m(500c)"]
+    path = write(tmp_path, " ".join(names) + "\n" + "1 " * 8 + "\n", "a.txt")
+    with open_table(path) as table:
+        assert list(table.columns) == ["x", "y", *names[2:]]
+        assert (table.columns["x"].unit, table.columns["y"].unit) == ("Mpc/h", "kpc/h")
+    counted = " ".join(f"{name}({place})" for place, name in enumerate(names))
+    with open_table(write(tmp_path, f"#{counted}\n" + "1 " * 8 + "\n", "b.txt")) as table:
+        assert list(table.columns) == ["x", "y", *names[2:]]
+
+
+def test_numbers_in_brackets_that_tell_columns_apart_are_kept(tmp_path):
+    with open_table(write(tmp_path, "x m(200) m(500)\n1 2 3\n", "a.txt")) as table:
+        assert list(table.columns) == ["x", "m(200)", "m(500)"]
+
+
+def test_a_name_that_stands_twice_is_not_read_and_the_others_are(tmp_path):
+    path = write(tmp_path, "x,Rs,Rs\n1,2,3\n")
+    np.testing.assert_array_equal(read(path, ["x"])["x"], [1])
+    refused(path, "column Rs is named twice", numbers=["Rs"])
+
+
+def test_comments_of_anyone_tell_box_and_epoch(tmp_path):
+    path = write(tmp_path, "# redshift = 0.5, BoxSize: 1000\n# x y\n1 2\n", "a.txt")
+    with open_table(path) as table:
+        assert table.about == {"redshift": 0.5, "BoxSize": 1000}

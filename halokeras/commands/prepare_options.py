@@ -1,0 +1,134 @@
+"""What the commands of `halopaint prepare` share: options, and a source made a box."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from halokeras.commands.options import refuse
+from halokeras.commands.terminal import listening, wrote
+
+if TYPE_CHECKING:
+    from halokeras.cosmology.cosmology import Cosmology
+    from halokeras.sources.files import BoxWanted
+    from halokeras.sources.source import Source
+
+_BOX = "The box that is made"
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        help="Box file to write.",
+        show_default="boxes/<name>.h5",
+        rich_help_panel=_BOX,
+    ),
+]
+
+VoxelsOption = Annotated[
+    int | None,
+    typer.Option("--voxels", min=2, help="Voxels along a side of the box.", rich_help_panel=_BOX),
+]
+
+VoxelSizeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--voxel-size",
+        min=0,
+        help="Or their side [Mpc/h].",
+        show_default="4, or the grid's",
+        rich_help_panel=_BOX,
+    ),
+]
+
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        help="Realisation: of the small scales that initial conditions lack.",
+        rich_help_panel=_BOX,
+    ),
+]
+
+AxesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--axes",
+        metavar="X,Y,Z",
+        help='Old axes that become x, y, z of the halos: "-z,x,y".',
+        rich_help_panel=_BOX,
+    ),
+]
+
+ShiftOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shift",
+        metavar="X,Y,Z",
+        help='Voxels added to halo positions then: "0.5,0.5,0.5".',
+        rich_help_panel=_BOX,
+    ),
+]
+
+HostsOption = Annotated[
+    bool, typer.Option("--hosts-only", help="Leave out halos that lie within others.")
+]
+
+CosmologyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cosmology", metavar="FILE", help="JSON of H0, omega_m, omega_b, sigma8 and n_s."
+    ),
+]
+
+
+def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
+    """Return the cosmology of a box id or a file, or None where neither is given."""
+    if box is not None and file is not None:
+        raise typer.BadParameter("give --box or --cosmology, not both")
+    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.cosmology.cosmology_file import load_cosmology
+
+    if file is not None:
+        return load_cosmology(file)
+    return None if box is None else box_cosmology(box)
+
+
+def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by name)
+    name: str,
+    *,
+    output: Path | None,
+    voxels: int | None = None,
+    voxel_size: float | None = None,
+    seed: int = 0,
+    axes: str | None,
+    shift: str | None,
+    force: bool,
+    overwrite: bool,
+) -> "BoxWanted":
+    """Return the box file to make, refused now if it could not be written."""
+    refuse(
+        {
+            "--output is a box file and ends in .h5": output is not None and output.suffix != ".h5",
+        }
+    )
+    from halokeras.sources.files import BoxWanted
+
+    target = output or Path("boxes") / f"{name}.h5"
+    asked = BoxWanted(target, voxels, voxel_size, seed, axes, shift, force, overwrite)
+    asked.check()
+    return asked
+
+
+def make(source: "Source", asked: "BoxWanted", as_json: bool) -> None:
+    """Make the box of a source, tell what the checks found and write it."""
+    from halokeras.sources.files import prepare_file
+
+    with listening("preparing") as told:
+        report = prepare_file(source, asked, told)
+    if not as_json:
+        typer.echo(report.text(), nl=False)
+    findings = [{"verdict": found.verdict, "text": found.text} for found in report.findings]
+    wrote([asked.target], as_json, report=findings)

@@ -1,0 +1,418 @@
+"""What `import halokeras` offers: each step on plain arrays, or on a box, with names for painters.
+
+A `model` is a saved painter, the path of its folder, or the name of one that ships: ``gen``.
+Densities are real numbers of any type and memory order; what differs from a painter's training but
+does not keep it from painting is a Python warning.
+"""
+
+import warnings
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from halokeras.boxes import box_file
+from halokeras.boxes.box import Box, check_scale
+from halokeras.cosmology.cosmology import Cosmology, box_cosmology
+from halokeras.environment import allotted_cores, load_tensorflow
+from halokeras.errors import BoxError
+from halokeras.fields.contrast import Contrast, as_density
+from halokeras.fields.gridding import Shape
+from halokeras.resources import can_be_seen, or_shipped
+from halokeras.storage.grid import Grid
+
+if TYPE_CHECKING:
+    from halokeras.evaluation.scorecard import Scorecard
+    from halokeras.painters.model_store import SavedPainter
+    from halokeras.painting.inputs import Density
+    from halokeras.params import Params
+
+SHIPPED = "gen"
+"""The painter that ships."""
+
+
+def paint(
+    density: ArrayLike,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+    model: "str | Path | SavedPainter" = SHIPPED,
+    *,
+    contrast: Contrast = "1+delta",
+    force: bool = False,
+) -> NDArray[np.float32]:
+    """Paint the mean halo counts of a periodic density.
+
+    Parameters
+    ----------
+    density
+        (nx, ny, nz), of any shape, about voxel centres.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    redshift
+        Redshift of the density.
+    model
+        The painter.
+    contrast
+        What the density holds: ``1+delta`` (rho/mean, mean 1), ``delta`` (an overdensity, mean 0)
+        or ``rho`` (any multiple of it).
+    force
+        Paint though the painter learned another voxel size.
+
+    Returns
+    -------
+    ndarray
+        Mean halos per voxel, (nx, ny, nz) float32.
+
+    Raises
+    ------
+    BoxError
+        If it is no density.
+    ModelError
+        If there is no such painter, or the density is not what it learned to paint on.
+    """
+    saved = load_painter(model)
+    from halokeras.painting.paint import paint as painted
+
+    given = _checked(density, voxel_size, redshift, saved, contrast, force)
+    return painted(saved.painter, given.grid)
+
+
+def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
+    density: ArrayLike,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+    model: "str | Path | SavedPainter" = SHIPPED,
+    *,
+    seed: int = 1,
+    realization: int = 0,
+    contrast: Contrast = "1+delta",
+    force: bool = False,
+) -> NDArray[np.uint16]:
+    """Draw whole halos where `paint` gives their mean.
+
+    Parameters
+    ----------
+    density, voxel_size, redshift, model, contrast, force
+        As for `paint`.
+    seed, realization
+        With the index of a voxel they fix its draw.
+
+    Returns
+    -------
+    ndarray
+        Halos per voxel, (nx, ny, nz) uint16.
+
+    Raises
+    ------
+    BoxError
+        As `paint`.
+    ModelError
+        As `paint`, or if the painter has no law of counts to draw from.
+    """
+    saved = load_painter(model)
+    from halokeras.painting.draws import draw as drawn
+    from halokeras.painting.draws import law_of
+
+    law = law_of(saved, str(model) if isinstance(model, str | Path) else "the painter")
+    given = _checked(density, voxel_size, redshift, saved, contrast, force)
+    return drawn(law, given.grid, seed, realization)
+
+
+def catalogue(
+    counts: NDArray[np.integer[Any]],
+    voxel_size: float = 4.0,
+    *,
+    seed: int = 1,
+    realization: int = 0,
+    sub_density: Grid | None = None,
+    velocity: Grid | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Place the halos of drawn counts in their voxels.
+
+    Parameters
+    ----------
+    counts
+        Halos per voxel, (nx, ny, nz) whole numbers.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    seed, realization
+        With the id of a halo they fix its place.
+    sub_density
+        rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie.
+    velocity
+        Of the matter in each voxel [km/s], (3, nx, ny, nz).
+
+    Returns
+    -------
+    dict
+        Columns by name: ``halo_id``; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] in [0, box_size);
+        and with a velocity ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s].
+
+    Raises
+    ------
+    BoxError
+        If the counts are not drawn ones, or the grids do not fit them.
+    """
+    from halokeras.painting.catalogue import halos
+
+    counts = np.asarray(counts)
+    if counts.ndim != 3 or counts.dtype.kind not in "iu":
+        raise BoxError(
+            f"counts are {counts.dtype} of shape {counts.shape}; a catalogue is of whole numbers "
+            "(nx, ny, nz), as `draw` gives them"
+        )
+    if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
+        raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
+    whole = counts.astype(np.uint16)
+    pieces = list(halos(whole, voxel_size, seed, realization, sub_density, velocity))
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def lpt(
+    voxels: int | Shape,
+    seed: int = 1,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+    cosmology: str | Cosmology = "00",
+) -> NDArray[np.float32]:
+    """Make the 2LPT density of a periodic box.
+
+    Parameters
+    ----------
+    voxels
+        Along a side, or along x, y and z.
+    seed
+        Realisation: equal seeds give equal phases in every cosmology.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    redshift
+        Redshift of the density.
+    cosmology
+        ``00`` to ``04``, or one of your own.
+
+    Returns
+    -------
+    ndarray
+        rho/mean, cloud-in-cell about voxel centres, (nx, ny, nz) float32.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made, or there is too little memory.
+    """
+    from halokeras.simulation.density import LptBox, make_density
+
+    x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
+    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
+    return make_density(wanted, allotted_cores()).astype(np.float32)
+
+
+def simulate(
+    box_id: str = "00",
+    seed: int = 1,
+    *,
+    size: float = 256.0,
+    particles: int = 256,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+) -> Box:
+    """Make a box: 2LPT density, N-body simulation, friends-of-friends halos.
+
+    Parameters
+    ----------
+    box_id
+        Cosmology, ``00`` to ``04``.
+    seed
+        Realisation.
+    size
+        Side of the box [Mpc/h].
+    particles
+        Particles along a side.
+    voxel_size
+        Side of the density's voxels [Mpc/h].
+    redshift
+        Redshift of density and halos.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made, or there is too little memory.
+    """
+    from halokeras.simulation.simulate import simulate as simulated
+
+    return simulated(box_id, seed, size, particles, voxel_size, redshift, allotted_cores())
+
+
+def train(
+    params: "str | Path | Mapping[str, Any] | Params",
+    run: str | Path | None = None,
+    *,
+    movie: bool = False,
+    tensorboard: bool = False,
+) -> Path:
+    """Train a painter in a new folder; `halopaint resume` goes on with what was interrupted.
+
+    Parameters
+    ----------
+    params
+        A params file, one that ships (``params/quick.json``), its fields, or parsed params.
+    run
+        The run's folder, by default where the params say.
+    movie, tensorboard
+        Whether the run keeps up a GIF of a slice and TensorBoard's events.
+
+    Returns
+    -------
+    Path
+        The folder of its best painter.
+
+    Raises
+    ------
+    ParamsError
+        If the params cannot be read or used.
+    RunError
+        If the folder holds a run already, or the run cannot go on.
+    """
+    load_tensorflow()
+    from halokeras.training.run import train as trained
+
+    folder = None if run is None else Path(run)
+    return trained(_params(params), folder, (), movie=movie, tensorboard=tensorboard)
+
+
+def evaluate(
+    box: str | Path | Box, model: "str | Path | SavedPainter" = SHIPPED, painted: Box | None = None
+) -> "Scorecard":
+    """Score painted halos against those of a box.
+
+    Parameters
+    ----------
+    box
+        With a density and halos, or what `read_box` takes.
+    model
+        The painter.
+    painted
+        What it painted on the box, if it did so before.
+
+    Raises
+    ------
+    BoxError
+        If the box has no halos, or what was painted was painted on another.
+    ModelError
+        As `paint`.
+    """
+    saved = load_painter(model)
+    from halokeras.evaluation.boxes import check_reference, painted_counts
+    from halokeras.evaluation.contenders import Contenders
+    from halokeras.evaluation.scorecard import score
+    from halokeras.painting.check import check_input
+    from halokeras.painting.inputs import density_of
+    from halokeras.statistics.statistic import DRAWS, FIELD
+
+    reference = box if isinstance(box, Box) else read_box(box)
+    boxes = {"box": reference}
+    check_reference(reference, "box", saved.provenance.selection)
+    counts = {}
+    if painted is None:
+        for told in check_input(saved.provenance, density_of(reference)):
+            warnings.warn(told, stacklevel=2)
+    else:
+        found = painted_counts(painted, "the painted box", boxes, saved)[1]
+        counts["box"] = {DRAWS if found.dtype.kind in "iu" else FIELD: found}
+    return score(boxes, Contenders(saved, {}, draws=1), counts)
+
+
+def read_box(path: str | Path) -> Box:
+    """Read a box file, or of a box id, ``00`` to ``04``, the realisation that was held out.
+
+    Raises
+    ------
+    BoxError
+        If there is none, or it is no box.
+    """
+    named = Path(path)
+    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
+    return box_file.read_box(or_shipped(found, "boxes"))
+
+
+def write_box(box: Box, path: str | Path) -> None:
+    """Check a box and write its file, whole.
+
+    Raises
+    ------
+    BoxError
+        If the box would not be read back.
+    OutputError
+        If the file cannot be written.
+    """
+    box_file.write_box(box, Path(path))
+
+
+def load_painter(model: "str | Path | SavedPainter" = SHIPPED) -> "SavedPainter":
+    """Load a saved painter by the path of its folder, or by its name one that ships.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or it cannot be used.
+    """
+    load_tensorflow()
+    from halokeras.painters.folders import painter_folder
+    from halokeras.painters.model_store import SavedPainter
+
+    if isinstance(model, SavedPainter):
+        return model
+    folder = painter_folder(Path(model)).resolve()
+    return _loaded(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, changed: int) -> "SavedPainter":
+    """Load a painter once, with what was compiled of it, as long as its folder does not change."""
+    from halokeras.painters.model_store import load_painter as loaded
+
+    return loaded(folder)
+
+
+def _checked(
+    density: ArrayLike,
+    voxel_size: float,
+    redshift: float,
+    saved: "SavedPainter",
+    contrast: Contrast,
+    force: bool,
+) -> "Density":
+    """Return a density that may be painted on, after warning of what differs from training."""
+    from halokeras.painting.check import check_input
+    from halokeras.painting.inputs import density_of
+
+    values = np.asarray(density)
+    if values.ndim != 3 or values.dtype.kind not in "fiu" or 0 in values.shape:
+        raise BoxError(
+            f"the density is {values.dtype} of shape {values.shape}; a density is a grid of real "
+            "numbers (nx, ny, nz)"
+        )
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        grid = np.ascontiguousarray(as_density(values, contrast, "the density")[:], np.float32)
+    check_scale(voxel_size, redshift, "the density")
+    box = Box(voxel_size, redshift, None, grid, provenance={"density_scheme": "unknown"})
+    given = density_of(box)
+    for told in check_input(saved.provenance, given, force):
+        warnings.warn(told, stacklevel=3)
+    return given
+
+
+def _params(params: "str | Path | Mapping[str, Any] | Params") -> "Params":
+    import json
+
+    from halokeras.params import Params, load_params, parse_params
+
+    if isinstance(params, Params):
+        return params
+    if isinstance(params, Mapping):
+        return parse_params(json.dumps(params), "params")
+    return load_params(or_shipped(Path(params), "params"))

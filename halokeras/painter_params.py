@@ -1,0 +1,179 @@
+"""The kinds of painter: what each is made from, and what it states of itself.
+
+A kind is a section of the params named by ``painter.kind``, read without TensorFlow, and the
+network that it names. What loads, trains, tiles, checks or describes painters asks these
+statements and knows no kind by its name.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+
+from halokeras.sections import Section, Selection
+
+FIRST_KIND = "inception"
+"""The kind of the params and saved painters that state none."""
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+"""Filters, layers or a kernel's side; more than any painter has would only fill the memory."""
+
+
+class PainterParams(Section, ABC):
+    """The arguments of a painter's network, and the statements of its kind.
+
+    Attributes
+    ----------
+    kind
+        Name of the kind, as the params and ``architecture.json`` give it.
+    network
+        Where its subclass of `halokeras.networks.painter.Painter` is, as ``module:class``: by
+        its place, because params are read where TensorFlow is not.
+    conditions
+        Names of the numbers that a patch brings beside its density, out of
+        `halokeras.painters.conditions.CONDITIONS`, in the order of the patch.
+    """
+
+    kind: str
+    network: ClassVar[str]
+    conditions: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    @abstractmethod
+    def margin(self) -> int:
+        """Voxels of density the painter needs beyond each face of what it paints."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> int:
+        """Number of layers with weights."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> int:
+        """Number of trained weights."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Channels of the widest layer, which set the memory that a tile takes."""
+
+    @property
+    @abstractmethod
+    def sentence(self) -> str:
+        """The architecture in one line."""
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a painted voxel needs: in convolutions, one for each weight."""
+        return self.weights
+
+    def selections(self, counted: Selection) -> tuple[Selection, ...]:
+        """Return the halos that each channel paints, given those that the run counts."""
+        return (counted,)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of what it paints."""
+        return len(self.selections(Selection()))
+
+
+class InceptionParams(PainterParams):
+    """The painter of arXiv:1903.10524: residual inception blocks, then 1^3 convolutions."""
+
+    network: ClassVar[str] = "halokeras.networks.inception_painter:InceptionPainter"
+
+    kind: Literal["inception"] = "inception"
+    density_transform: Literal["none", "log"] = "log"
+    blocks: Size = 2
+    filters: Size = 10
+    kernel_sizes: Annotated[tuple[Size, ...], Field(min_length=1, strict=False)] = (5, 3, 1)
+    head_layers: Annotated[int, Field(ge=0, le=4096)] = 4
+    head_filters: Size = 10
+    negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    output: Literal["relu", "softplus"] = "relu"
+
+    @model_validator(mode="after")
+    def _odd_kernels(self) -> Self:
+        if any(size % 2 == 0 for size in self.kernel_sizes):
+            raise ValueError("kernel_sizes must be odd, so that each output has a centre")
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Voxels of density the painter needs beyond each face of what it paints."""
+        return self.blocks * (max(self.kernel_sizes) // 2)
+
+    @property
+    def layers(self) -> int:
+        """Number of convolutions."""
+        branches = sum(1 if size == 1 else 2 for size in self.kernel_sizes)
+        return self.blocks * branches + self.head_layers + 1
+
+    @property
+    def weights(self) -> int:
+        """Number of kernels' and biases' weights."""
+        widths = self.filters * len(self.kernel_sizes)
+        total = self._block_weights(1) + (self.blocks - 1) * self._block_weights(widths)
+        if self.head_layers:
+            total += (widths + 1) * self.head_filters
+            total += (self.head_layers - 1) * (self.head_filters + 1) * self.head_filters
+            widths = self.head_filters
+        return total + widths + 1
+
+    @property
+    def width(self) -> int:
+        """Channels of the widest layer."""
+        return max(self.filters * len(self.kernel_sizes), self.head_filters)
+
+    @property
+    def sentence(self) -> str:
+        """The architecture in one line."""
+        kernels = ", ".join(f"{side}^3" for side in self.kernel_sizes)
+        return (
+            f"{self.blocks} residual inception blocks of {self.filters} filters with kernels "
+            f"{kernels}; {self.head_layers} layers of {self.head_filters}; {self.output}; "
+            f"density through {self.density_transform}"
+        )
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a painted voxel needs, without biases.
+
+        The linear branches of the first block count as the one convolution that they compose to.
+        """
+        filters, branches = self.filters, len(self.kernel_sizes)
+        block_biases = filters * sum(1 if size == 1 else 2 for size in self.kernel_sizes)
+        branched = self._block_weights(1) - block_biases
+        composed = max(self.kernel_sizes) ** 3 * filters * branches
+        biases = self.blocks * block_biases + self.head_layers * self.head_filters + 1
+        return self.weights - biases - branched + composed
+
+    def _block_weights(self, channels: int) -> int:
+        first = len(self.kernel_sizes) * (channels + 1) * self.filters
+        later = sum(size**3 * self.filters + 1 for size in self.kernel_sizes if size > 1)
+        return first + later * self.filters
+
+
+PAINTER_KINDS: dict[str, type[PainterParams]] = {"inception": InceptionParams}
+
+
+def parse_painter(fields: Any) -> Any:
+    """Return the params of a painter of the kind that `fields` name, by default the first.
+
+    Raises
+    ------
+    ValueError
+        If no kind is of that name, or, as pydantic's `ValidationError`, if a field is unknown or
+        out of range.
+    """
+    if not isinstance(fields, dict):
+        return fields
+    kind = fields.get("kind", FIRST_KIND)
+    if not (isinstance(kind, str) and kind in PAINTER_KINDS):
+        raise ValueError(f"kind {kind!r} is not known; the kinds are {', '.join(PAINTER_KINDS)}")
+    return PAINTER_KINDS[kind].model_validate(fields)
+
+
+AnyPainterParams = Annotated[SerializeAsAny[PainterParams], BeforeValidator(parse_painter)]
+"""The params of a painter of whatever kind, as a field of a section."""

@@ -1,0 +1,222 @@
+"""From what is asked to painted files and the catalogues of draws."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from halokeras.boxes.box_file import open_box_file
+from halokeras.errors import HalopaintError
+from halokeras.fields.gridding import Shape
+from halokeras.listener import Listener
+from halokeras.painting.catalogue import finer_by, listed
+from halokeras.painting.catalogue_formats import check_format
+from halokeras.painting.check import check_input
+from halokeras.painting.cluster import Cluster, connected
+from halokeras.painting.draws import draw_files, law_of
+from halokeras.painting.estimate import Estimate, estimate
+from halokeras.painting.inputs import Density, open_box_density, open_density, open_grid
+from halokeras.painting.paint import Workers, paint_file, painted_header
+from halokeras.painting.partial import partial_paths
+from halokeras.painting.request import Listing, OwnDensity, Request
+from halokeras.simulation import density
+from halokeras.simulation.files import make_density_file
+from halokeras.storage.files import refusal
+from halokeras.storage.grid import Grid
+
+Look = Callable[[Density, Grid, float], None]
+_SAME = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
+
+
+def paint_files(
+    request: Request,
+    look: Look = lambda given, counts, seconds: None,
+    told: Listener = Listener(),  # noqa: B008  (it is frozen)
+) -> list[Path]:
+    """Paint as asked; every file appears whole, catalogues once their draws are there.
+
+    Parameters
+    ----------
+    request
+        What to paint.
+    look
+        Called with the density, the counts of the first file, all there but not yet under their
+        name, and the seconds that painting took.
+    told
+        Who is told what goes on.
+
+    Returns
+    -------
+    list of Path
+        The box files and then the catalogues.
+
+    Raises
+    ------
+    HalopaintError
+        In one sentence, before anything is painted where that can be known.
+    """
+    painter, drawing = request.painter, request.drawing
+    if drawing is not None:
+        law_of(painter.saved, painter.name)  # its lack is told before a density is made
+    _make_density(request, told)
+    with ExitStack() as files:
+        given = files.enter_context(_opened(request))
+        finer = files.enter_context(_finer(request.listing, given.shape))
+        _check_outputs(request, given)
+        for warning in check_input(painter.saved.provenance, given, request.force):
+            told.warn(warning)
+        start = time.perf_counter()
+
+        def whole(counts: Sequence[Grid]) -> None:
+            look(given, counts[0], time.perf_counter() - start)
+            for number in range(len(request.catalogues)):
+                files.enter_context(_listed(request, number, counts[number], given, finer, told))
+
+        paint: dict[str, Any] = {
+            "progress": lambda fraction: told.progress("painting", fraction),
+            "workers": files.enter_context(_workers(request)),
+            "whole": whole,
+        }
+        if drawing is None:
+            paint_file(given, painter.saved, painter.name, request.target, **paint)
+        else:
+            seed, outputs = drawing.seed, request.outputs
+            draw_files(given, painter.saved, painter.name, outputs, seed, **paint)
+    return [*request.outputs, *request.catalogues]
+
+
+def cost(request: Request) -> tuple[Shape, Estimate]:
+    """Return the voxels, and what painting them will take, with the density where it is made."""
+    painter = request.painter.saved.painter
+    files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
+    if request.lpt is None:
+        with _opened(request) as given:
+            shape = given.shape
+        return shape, estimate(shape, painter, request.target, files, size)
+    made = density.estimate(request.lpt)
+    painted = estimate(request.lpt.voxels, painter, request.target, files, size)
+    return request.lpt.voxels, Estimate(
+        seconds=made.seconds + painted.seconds,
+        memory=max(made.memory, painted.memory),
+        disk=made.disk + painted.disk,
+        disk_free=painted.disk_free,
+    )
+
+
+def unfinished(request: Request) -> Path | None:
+    """Return what is kept of a painting that was interrupted, if anything is."""
+    part, journal = partial_paths(request.outputs[0])
+    return part if journal.exists() else None
+
+
+def _opened(request: Request) -> AbstractContextManager[Density]:
+    own = request.density
+    if isinstance(own, OwnDensity):
+        return open_density(
+            own.file.path, own.file.dataset, own.voxel_size, own.redshift, own.contrast
+        )
+    return open_box_density(request.source.path)
+
+
+def _make_density(request: Request, told: Listener) -> None:
+    """Make the density of a seed, if one is asked for and not there from before."""
+    wanted, target = request.lpt, request.source.path
+    if wanted is None:
+        return
+    kept = _kept(target, wanted)
+    if kept == "whole":
+        told.announce("Found", str(target))
+        return
+    make_density_file(wanted, target, told, request.overwrite or kept == "without velocity")
+
+
+def _kept(path: Path, wanted: density.LptBox) -> str:
+    """Say whether a file holds a wanted density: the ``whole``, ``without velocity``, or not."""
+    if not path.exists():
+        return ""
+    try:
+        with open_box_density(path) as given:
+            header, moves = given.header, given.velocity is not None
+            held = (given.shape, header.voxel_size, header.redshift, header.cosmology)
+    except HalopaintError:
+        return ""
+    told = [header.provenance.get(name) for name in ("seed", "density_scheme", "initial_modes")]
+    asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
+    if held != asked or told != [wanted.seed, "2lpt", None]:
+        return ""
+    return "whole" if moves or not wanted.velocity else "without velocity"
+
+
+@contextmanager
+def _finer(listing: Listing | None, shape: Shape) -> Iterator[Grid | None]:
+    """Open what tells where in a voxel halos lie, refused now rather than after the painting."""
+    if listing is not None:
+        check_format(listing.format)
+    if listing is None or listing.sub_density is None:
+        yield None
+        return
+    grid = listing.sub_density
+    with open_grid(grid.path, grid.dataset, "--sub-dataset") as finer:
+        finer_by(finer, shape)
+        yield finer
+
+
+@contextmanager
+def _workers(request: Request) -> Iterator[Workers | None]:
+    """Connect to the Dask workers that paint, if a scheduler is named."""
+    if request.scheduler is None:
+        yield None
+        return
+    source, folder = request.source, request.painter.folder.resolve()
+    with connected(request.scheduler) as client:
+        model_hash = request.painter.saved.hash
+        yield Cluster(client, source.path.resolve(), source.dataset, folder, model_hash)
+
+
+def _listed(
+    request: Request, number: int, counts: Grid, given: Density, finer: Grid | None, told: Listener
+) -> AbstractContextManager[None]:
+    """Write the catalogue of a draw, which takes its name once the draw has its own."""
+    painter, listing = request.painter, request.listing
+    assert listing is not None
+    return listed(
+        painted_header(given, painter.saved, painter.name, **request.told(number)),
+        counts,
+        request.catalogues[number],
+        listing.format,
+        painter.saved.provenance.selection,
+        finer,
+        given.velocity,
+        lambda fraction: told.progress("placing halos", fraction),
+    )
+
+
+def _check_outputs(request: Request, given: Density) -> None:
+    """Refuse to replace what is not this painting made again."""
+    if request.overwrite:
+        return
+    for number, output in enumerate(request.outputs):
+        told = {
+            "model_hash": request.painter.saved.hash,
+            "source_box_hash": given.hash,
+            **request.told(number),
+        }
+        beside = request.catalogues[number : number + 1]
+        if request.picture is not None and number == 0:
+            beside.append(request.picture)
+        for path in (output, *beside):  # what lies beside a painting belongs to it
+            if path.exists() and not _is_painting(output, told):
+                raise refusal(path)
+
+
+def _is_painting(path: Path, told: dict[str, Any]) -> bool:
+    """Whether a file is the painting that `told` tells of, and nothing more."""
+    if not path.exists():
+        return False
+    try:
+        with open_box_file(path) as (header, fields):
+            held = [header.provenance.get(key) for key in _SAME]
+            return set(fields) == {"counts"} and held == [told.get(key) for key in _SAME]
+    except HalopaintError:
+        return False

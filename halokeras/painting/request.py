@@ -1,0 +1,217 @@
+"""What to paint, as it is asked, and the files that it is painted from and into."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.fields.contrast import Contrast
+from halokeras.fields.gridding import Shape
+from halokeras.painters.folders import painter_name
+from halokeras.painters.model_store import SavedPainter
+from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.resources import shipped
+from halokeras.simulation.density import LptBox
+
+PAINTED = Path("painted")
+"""Where painted files go that no output names."""
+
+_VOXEL_SIZE, _REDSHIFT, _SEED = 4.0, 0.3, 1
+"""What default names leave out: the shipped painter's, and the seed of who names none."""
+
+
+@dataclass(frozen=True)
+class GridFile:
+    """A grid that does not describe itself: its path, and its name inside the file."""
+
+    path: Path
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class OwnDensity:
+    """A density grid, with what it does not tell: voxel size [Mpc/h], redshift, what it holds."""
+
+    file: GridFile
+    voxel_size: float | None
+    redshift: float | None
+    contrast: Contrast = "1+delta"
+
+
+@dataclass(frozen=True)
+class SeededDensity:
+    """A 2LPT density to make: its cosmology, seed, voxels, and redshift if not the painter's."""
+
+    box_id: str
+    seed: int
+    voxels: Shape
+    redshift: float | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How the halos of draws are listed: the format, and what tells where in a voxel they lie."""
+
+    format: str = "hdf5"
+    sub_density: GridFile | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Whole halos instead of their mean: the seed, how many draws, and how they are listed."""
+
+    seed: int = _SEED
+    realizations: int = 1
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True)
+class NamedPainter:
+    """A saved painter and the folder that it lies in, whose name painted files tell."""
+
+    saved: SavedPainter
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, or of the run that keeps it."""
+        return painter_name(self.folder)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to paint.
+
+    Attributes
+    ----------
+    density
+        A box file, a grid, or what to make a density of.
+    painter
+        What paints.
+    output
+        The box file, by default named after all of this; several draws are numbered after it.
+    drawing
+        What to draw; None paints the mean.
+    figure
+        Whether whoever looks at the painting draws a figure beside the first file.
+    scheduler
+        ``local`` or the address of the Dask scheduler whose workers paint.
+    force
+        Paint though the input does not fit the painter.
+    overwrite
+        Replace files that are not this painting made again.
+    """
+
+    density: Path | OwnDensity | SeededDensity
+    painter: NamedPainter
+    output: Path | None = None
+    drawing: Drawing | None = None
+    figure: bool = False
+    scheduler: str | None = None
+    force: bool = False
+    overwrite: bool = False
+
+    @property
+    def target(self) -> Path:
+        """The box file, whose default name tells what is not the default of the command."""
+        if self.output is not None:
+            return self.output
+        seed = None
+        if self.drawing is not None and not isinstance(self.density, SeededDensity):
+            seed = self.drawing.seed
+        drawn = "" if self.drawing is None else "_draw"
+        drawn += "" if seed in (None, _SEED) else f"_seed{seed}"
+        return PAINTED / f"{self._stem}{_painter_part(self.painter.folder)}{drawn}.h5"
+
+    @property
+    def outputs(self) -> list[Path]:
+        """The box files: the target, or box_0.h5, box_1.h5, ... after it."""
+        count = 1 if self.drawing is None else self.drawing.realizations
+        if count == 1:
+            return [self.target]
+        width, stem, suffix = len(str(count - 1)), self.target.stem, self.target.suffix
+        return [
+            self.target.with_name(f"{stem}_{number:0{width}}{suffix}") for number in range(count)
+        ]
+
+    @property
+    def catalogues(self) -> list[Path]:
+        """The catalogues, one beside each draw if they are listed."""
+        if self.listing is None:
+            return []
+        suffix = FORMATS[self.listing.format].suffix
+        return [path.with_name(f"{path.stem}_halos{suffix}") for path in self.outputs]
+
+    @property
+    def picture(self) -> Path | None:
+        """The figure beside the first file, if there is to be one."""
+        return self.outputs[0].with_suffix(".png") if self.figure else None
+
+    @property
+    def listing(self) -> Listing | None:
+        """How halos are listed, if they are."""
+        return None if self.drawing is None else self.drawing.listing
+
+    @property
+    def source(self) -> GridFile:
+        """Where the density lies, or will lie once it is made."""
+        if isinstance(self.density, OwnDensity):
+            return self.density.file
+        if isinstance(self.density, SeededDensity):
+            return GridFile(self.target.with_name(f"{self.target.stem}_density.h5"), "density")
+        return GridFile(self.density, "density")
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that are there before and are read."""
+        finer = None if self.listing is None else self.listing.sub_density
+        made = isinstance(self.density, SeededDensity)
+        return [*([] if made else [self.source.path]), *([] if finer is None else [finer.path])]
+
+    @property
+    def lpt(self) -> LptBox | None:
+        """The density to make, as the painter knows them but perhaps for the redshift."""
+        wanted = self.density
+        if not isinstance(wanted, SeededDensity):
+            return None
+        learned = self.painter.saved.provenance
+        return LptBox(
+            cosmology=box_cosmology(wanted.box_id),
+            seed=wanted.seed,
+            voxels=wanted.voxels,
+            voxel_size=learned.voxel_size,
+            redshift=learned.redshift if wanted.redshift is None else wanted.redshift,
+            box_id=wanted.box_id,
+            velocity=self.listing is not None,
+        )
+
+    def told(self, number: int) -> dict[str, int]:
+        """Return what the provenance of the file of that number tells of its draw."""
+        if self.drawing is None:
+            return {}
+        return {"draw_seed": self.drawing.seed, "draw_realization": number}
+
+    @property
+    def _stem(self) -> str:
+        if isinstance(self.density, OwnDensity):
+            own = self.density
+            return own.file.path.stem + _scale_part(own.voxel_size, own.redshift)
+        if isinstance(self.density, SeededDensity):
+            lpt, sides = self.lpt, self.density.voxels
+            assert lpt is not None
+            shape = "x".join(str(side) for side in (sides if len(set(sides)) > 1 else sides[:1]))
+            made = f"box{self.density.box_id}_seed{self.density.seed}_{shape}"
+            return made + _scale_part(lpt.voxel_size, lpt.redshift)
+        return self.density.stem
+
+
+def _scale_part(voxel_size: float | None, redshift: float | None) -> str:
+    size = "" if voxel_size in (None, _VOXEL_SIZE) else f"_voxel{voxel_size:g}"
+    return size + ("" if redshift in (None, _REDSHIFT) else f"_z{redshift:g}")
+
+
+def _painter_part(folder: Path) -> str:
+    """Name a painter: nothing for the one that ships, its run where the folder is ``best``."""
+    folder = folder.resolve()
+    if folder == (shipped("saved_models") / "gen").resolve():
+        return ""
+    return f"_{painter_name(folder)}"

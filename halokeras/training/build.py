@@ -1,0 +1,75 @@
+"""The networks and optimizers of a training, as its params and its seed make them."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from halokeras.networks.critic import Critic
+from halokeras.networks.painter import built_painter
+from halokeras.params import InitialWeightsParams, OptimizerParams, Params
+from halokeras.randomness import fold_in
+from halokeras.training.wgan import HaloPaintingGAN
+
+
+def build_gan(params: Params) -> HaloPaintingGAN:
+    """Build the networks with the weights that the seed gives them, and compile."""
+    training = params.training
+    painter = built_painter(params.painter)
+    critic = Critic(**params.critic.model_dump())
+    channels = params.painter.channels + params.critic.sees_density
+    critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
+    initial = training.initial_weights
+    _draw_weights(painter, initial, fold_in(training.seed, "painter weights"))
+    _draw_weights(critic, initial, fold_in(training.seed, "critic weights"))
+    if painter.first_bias:
+        first_bias = max(initial.bias, painter.first_bias)
+        painter.last.bias.assign(np.full(params.painter.channels, first_bias))
+    gan = HaloPaintingGAN(
+        painter,
+        critic,
+        n_critic=training.n_critic,
+        penalty_weight=training.gradient_penalty,
+        likelihood_weight=training.likelihood_weight,
+        spectral_weight=training.spectral_weight,
+        moving_average=training.moving_average,
+        seed=tensor_seed(training.seed, "gradient penalty"),
+    )
+    gan.compile(
+        painter_optimizer=_adam(training.painter_optimizer),
+        critic_optimizer=_adam(training.critic_optimizer),
+        warm_optimizer=keras.optimizers.Adam(training.warm_start.learning_rate),
+    )
+    return gan
+
+
+def tensor_seed(seed: int, purpose: str) -> tuple[int, int]:
+    """Return TensorFlow's stateless functions the two integers of `purpose` under `seed`."""
+    first, second = fold_in(seed, purpose).integers(2**31, size=2)
+    return int(first), int(second)
+
+
+def _draw_weights(
+    model: keras.Model, initial: InitialWeightsParams, generator: np.random.Generator
+) -> None:
+    for variable in model.trainable_variables:
+        shape = tuple(variable.shape)
+        if len(shape) == 1:
+            weights = np.full(shape, initial.bias)
+        elif initial.distribution == "normal":
+            weights = generator.normal(0, initial.deviation, shape)
+        else:
+            receptive = int(np.prod(shape[:-2]))
+            limit = math.sqrt(6 / (receptive * (shape[-2] + shape[-1])))  # Glorot & Bengio 2010
+            weights = generator.uniform(-limit, limit, shape)
+        variable.assign(weights.astype(np.float32))
+
+
+def _adam(optimizer: OptimizerParams) -> keras.optimizers.Adam:
+    return keras.optimizers.Adam(
+        optimizer.learning_rate,
+        beta_1=optimizer.beta_1,
+        beta_2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+    )

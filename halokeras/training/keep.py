@@ -1,0 +1,97 @@
+"""The painter that a run keeps: validated, the best so far or the last, with its provenance."""
+
+import math
+import os
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from halokeras import __version__
+from halokeras.networks.painter import Painter, whole_box
+from halokeras.painters.count_law import fit_count_law
+from halokeras.painters.model_store import DrawModel, save_painter
+from halokeras.params import Params
+from halokeras.training.calibration import calibrate_mean
+from halokeras.training.callback import Callback, Progress
+from halokeras.training.data import TrainingData
+from halokeras.training.validation import Validation, validate
+from halokeras.training.wgan import HaloPaintingGAN
+
+
+class KeptPainter(Callback):
+    """Validates the painter on held-out boxes, and saves it where it is to be kept.
+
+    Parameters
+    ----------
+    params
+        Params of the run.
+    gan
+        The averaged painter is validated; the expected painter comes with it, for draws.
+    data
+        Held-out boxes, and training boxes for the mean and for the law of counts.
+    best_score
+        Best score so far, which checkpoints hold.
+    folder
+        Folder of the painter.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        gan: HaloPaintingGAN,
+        data: TrainingData,
+        best_score: tf.Variable,
+        folder: Path,
+    ) -> None:
+        self._params, self._gan, self._data = params, gan, data
+        self._best_score, self._folder = best_score, folder
+
+    def after_step(self, progress: Progress) -> None:
+        """Validate if it is due, and save what is the best so far or, if asked for, the last."""
+        if not progress.is_due(self._params.run.validate_every):
+            return
+        data = self._data
+        painter = self._gan.averaged_painter
+        if self._params.training.calibrate_mean:
+            painter = calibrate_mean(painter, data.density, data.counts, data.conditions)
+        progress.validation = validation = validate(painter, data.held_out)
+        is_best = validation.score < float(self._best_score)
+        if is_best:
+            self._best_score.assign(validation.score)
+        if is_best or (self._params.run.keep == "last" and math.isfinite(validation.score)):
+            self._save(painter, progress, validation)
+
+    def _save(self, painter: Painter, progress: Progress, validation: Validation) -> None:
+        provenance = {
+            **self._data.provenance,
+            "params": self._params.model_dump(mode="json"),
+            "step": progress.step,
+            "training_seconds": round(progress.seconds, 1),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "software": {
+                "halopaint": __version__,
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "validation": {
+                name: np.round(value, 5).tolist() for name, value in vars(validation).items()
+            },
+        }
+        save_painter(painter, provenance, self._folder, self._draw_model())
+
+    def _draw_model(self) -> DrawModel | None:
+        """Measure the law of counts on the training boxes, if a warm start tells what to expect."""
+        if not self._params.training.warm_start.steps:
+            return None
+        painter = self._gan.expected_painter.twin()
+        density, conditions = self._data.density, self._data.conditions
+        told = np.zeros((len(density), 0)) if conditions is None else conditions
+        expected = [
+            whole_box(painter, box, painter.margin, row)
+            for box, row in zip(density, told, strict=True)
+        ]
+        return DrawModel(painter, fit_count_law(np.stack(expected), self._data.counts))

@@ -1,0 +1,112 @@
+"""A box that is found by id and seed is what was asked for in all else too."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, find_asked
+from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import read_box, write_box
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
+from halokeras.errors import BoxError, RunError
+from halokeras.params import BoxName, BoxParams, Params
+from halokeras.resources import shipped
+from halokeras.training.data import load_data
+
+ASKED = AskedBox("00", 900, 32.0, 0.5, 16)
+
+
+def box_as(asked, **provenance):
+    cosmology = box_cosmology(asked.id)
+    mass = CRITICAL_DENSITY * cosmology.omega_m * (asked.size / asked.particles) ** 3
+    voxels = round(asked.size / 4)
+    return Box(
+        voxel_size=4.0,
+        redshift=asked.redshift,
+        cosmology=cosmology,
+        density=np.ones((voxels,) * 3, np.float32),
+        provenance={"box_id": asked.id, "seed": asked.seed, "particle_mass": mass, **provenance},
+    )
+
+
+@pytest.fixture
+def boxes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "boxes"
+
+
+def test_a_box_that_is_as_asked_is_found(boxes):
+    assert find_asked(ASKED) is None
+    write_box(box_as(ASKED), boxes / "box00_seed900.h5")
+    assert find_asked(ASKED).name == "box00_seed900.h5"
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (replace(ASKED, redshift=0.3), "redshift 0.3 instead of 0.5"),
+        (replace(ASKED, size=64.0), "size 64 instead of 32"),
+        (replace(ASKED, particles=32), "particles 32 instead of 16"),
+        (replace(ASKED, id="03"), "cosmology H0 64.26 instead of 67.26"),
+        (replace(ASKED, seed=7), "seed 7 instead of 900"),
+    ],
+)
+def test_a_box_that_is_not_is_refused_with_both_values(boxes, other, told):
+    write_box(box_as(other), boxes / "box00_seed900.h5")
+    with pytest.raises(OtherBoxError, match=f"box00_seed900.h5 has .*{re.escape(told)}"):
+        find_asked(ASKED)
+
+
+def test_another_beside_it_is_found_by_its_name(boxes):
+    write_box(box_as(replace(ASKED, redshift=0.3)), boxes / "box00_seed900.h5")
+    write_box(box_as(ASKED), boxes / ASKED.name)
+    assert ASKED.name == "box00_seed900_32Mpc_16particles_z0.5.h5"
+    assert find_asked(ASKED).name == ASKED.name
+    assert find_asked(replace(ASKED, redshift=0.3)).name == "box00_seed900.h5"
+
+
+def test_what_a_box_does_not_tell_is_not_held_against_it(boxes):
+    box = box_as(ASKED)
+    write_box(replace(box, cosmology=None, provenance={}), boxes / "box00_seed900.h5")
+    assert find_asked(ASKED) is not None
+
+
+def test_an_unknown_id_is_told(boxes):
+    with pytest.raises(BoxError, match="77"):
+        find_asked(replace(ASKED, id="77"))
+
+
+def test_the_shipped_boxes_are_what_their_names_and_the_defaults_say(boxes):
+    for path in shipped("boxes").glob("*.h5"):
+        box_id, seed = re.fullmatch(r"box(\d+)_seed(\d+)\.h5", path.name).groups()
+        assert find_asked(asked_for(BoxName(id=box_id, seed=int(seed)), BoxParams())) == path
+
+
+def test_params_of_another_redshift_size_and_load_do_not_train_on_a_shipped_box(boxes):
+    fields = {"redshift": 0.5, "size": 128.0, "particles": 128}
+    with pytest.raises(RunError) as caught:
+        load_data(Params.model_validate({"box": fields}))
+    for told in ("box00_seed1.h5", "box00_seed50.h5", "redshift 0.3 instead of 0.5"):
+        assert told in str(caught.value)
+    assert "size 256 instead of 128" in str(caught.value)
+    assert "halopaint simulate --params" in str(caught.value)
+
+
+def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkeypatch):
+    def simulate(target, *, box_id, **asked):
+        write_box(box_as(AskedBox(box_id, **asked)), target)
+
+    monkeypatch.setattr("halokeras.commands.simulate._simulate", simulate)
+    small = {"size": 32.0, "particles": 32, "redshift": 0.5}
+    fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [], **small}}
+    fields["box"]["validate_on"] = [{"id": "00", "seed": 900}]
+    (tmp_path / "mine.json").write_text(Params.model_validate(fields).model_dump_json())
+    result = run("simulate", "--params", "mine.json")
+    assert result.exit_code == 0, result.stderr
+    beside = "boxes/box00_seed1_32Mpc_32particles_z0.5.h5"
+    assert result.stdout == f"wrote {beside}\nwrote boxes/box00_seed900.h5\n"
+    assert "redshift 0.3 instead of 0.5" in result.stderr
+    assert read_box(tmp_path / beside).redshift == 0.5
+    assert "wrote" not in run("simulate", "--params", "mine.json").stdout

@@ -1,0 +1,656 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from halokeras.boxes.box_file import read_box, write_box
+from halokeras.commands.app import COMMANDS, app
+from halokeras.fields.gridding import count
+from halokeras.painters.model_store import save_painter
+from halokeras.resources import shipped
+
+
+@pytest.fixture
+def box_file(tiny_box, tmp_path):
+    path = tmp_path / "input" / "tiny_box.h5"
+    write_box(tiny_box, path)
+    return path
+
+
+def files(folder):
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def fails(result, *words, code=1):
+    """Assert one line on stderr that holds `words`, nothing on stdout, and the exit code."""
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+
+
+def fails_last(result, *words):
+    """Assert that the last line on stderr is an error that holds `words`."""
+    assert result.exit_code == 1, result.output
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from halokeras.commands.app import app\n"
+        "from typer.testing import CliRunner\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
+        "assert result.exit_code == 0 and 'paint' in result.output\n"
+        "heavy = {'tensorflow', 'keras', 'numba', 'numpy', 'h5py', 'matplotlib', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    start = time.perf_counter()
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    assert time.perf_counter() - start < 5  # half a second on an idle machine
+
+
+@pytest.mark.parametrize("command", ["simulate", "lpt", "train", "resume", "paint", "evaluate"])
+def test_every_command_has_help(run, command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_version(run):
+    assert re.fullmatch(r"halopaint \S+\n", run("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pain"],
+        ["paint", "--nonsense"],
+        ["paint", "--box", "00", "--density", "d.npy"],
+        ["paint", "--voxel-size", "4"],
+        ["paint", "--output", "painted.png"],
+        ["paint", "--catalogue"],
+        ["paint", "--draw", "--catalogue-format", "fits"],
+        ["paint", "--draw", "--catalogue", "--catalogue-format", "csv"],
+        ["paint", "--draw", "--sub-density", "fine.npy"],
+        ["paint", "--draw", "--catalogue", "--sub-dataset", "fine"],
+        ["paint", "--voxels", "16x16"],
+        ["paint", "--voxels", "0"],
+        ["paint", "--voxels", "16", "--density", "d.npy"],
+        ["paint", "--voxels", "16", "--voxel-size", "4"],
+        ["paint", "--redshift", "0.3"],
+        ["paint", "--density", "d.npy", "--redshift", "0.3"],
+        ["paint", "--density", "d.npy", "--voxel-size", "4"],
+        ["paint", "--contrast", "delta"],
+        ["paint", "--voxels", "16", "--realizations", "2"],
+        ["lpt"],
+        ["lpt", "--voxels", "16"],
+        ["lpt", "--voxels", "16", "--output", "d.npy"],
+        ["lpt", "--voxels", "16", "--output", "d.h5", "--box", "00", "--cosmology", "c.json"],
+        ["train"],
+        ["simulate"],
+        ["simulate", "--box", "00", "--params", "p.json"],
+        ["simulate", "--box", "00", "--particles", "0"],
+        ["evaluate"],
+    ],
+)
+def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert not any(tmp_path.iterdir())
+
+
+def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
+    result = run("paint", "--box", box_file, "--model", tiny_model)
+    assert result.exit_code == 0, result.output
+    painted = read_box(tmp_path / "painted" / "tiny_box_tiny.h5")
+    assert painted.shape == (16, 16, 16)
+    assert painted.provenance["model"] == "tiny"
+    assert (tmp_path / "painted" / "tiny_box_tiny.png").read_bytes().startswith(b"\x89PNG")
+    assert "painted/tiny_box_tiny.h5" in result.stdout
+    assert "painted/tiny_box_tiny.png" in result.stdout
+    assert "reference" in result.stdout
+    assert "\x1b" not in result.output
+
+
+def test_paint_without_a_figure(run, box_file, tiny_model, tmp_path):
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--no-figure")
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in (tmp_path / "painted").iterdir()] == ["tiny_box_tiny.h5"]
+
+
+def test_paint_a_density_of_ones_own(run, tiny_box, tiny_model, tmp_path):
+    np.save(
+        tmp_path / "mine.npy", tiny_box.density[:, :12, :9] / tiny_box.density[:, :12, :9].mean()
+    )
+    words = ["--density", "mine.npy", "--voxel-size", 4, "--redshift", 0.3]
+    result = run("paint", *words, "--model", tiny_model, "--output", "out/mine.h5")
+    assert result.exit_code == 0, result.output
+    assert read_box(tmp_path / "out" / "mine.h5").shape == (16, 12, 9)
+
+
+def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model, tmp_path):
+    with h5py.File(box_file, "r+") as file:
+        file["velocity"] = np.full((3, 16, 16, 16), 100, np.float32)
+    fine = np.zeros((32, 32, 32), np.float32)
+    fine[::2, ::2, ::2] = 8
+    np.save(tmp_path / "fine.npy", fine)
+    words = ["--box", box_file, "--model", drawing_model, "--draw", "--realizations", 2]
+    result = run("paint", *words, "--catalogue", "--sub-density", "fine.npy", "--no-figure")
+    assert result.exit_code == 0, result.output
+    for number in range(2):
+        name = f"painted/tiny_box_drawing_draw_{number}"
+        assert f"wrote {name}_halos.hdf5" in result.stdout
+        counts = read_box(tmp_path / f"{name}.h5").counts
+        with h5py.File(tmp_path / f"{name}_halos.hdf5") as file:
+            position = np.stack([file[f"halo_{axis}"][:] for axis in "xyz"], axis=1)
+            np.testing.assert_array_equal(file["halo_vy"], np.full(len(position), 100))
+            assert file.attrs["mass_min"] == 2e12
+            assert file.attrs["H0"] == read_box(box_file).cosmology.H0
+        np.testing.assert_array_equal(count(position, (16, 16, 16), 4.0), counts)
+        assert (position % 4 < 2.00001).all()  # the one sub-voxel of each that is not empty
+
+
+def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
+    run, box_file, drawing_model, tiny_box, tmp_path, monkeypatch
+):
+    np.save(tmp_path / "odd.npy", np.ones((17, 17, 17)))
+    before = files(tmp_path)
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    fails(run(*words, "--sub-density", "odd.npy"), "17", "whole multiple")
+    fails(run(*words, "--sub-density", box_file), "--sub-dataset", "density")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
+    assert files(tmp_path) == before
+
+
+def test_a_catalogue_never_replaces_an_input(run, drawing_model, tiny_box, tmp_path):
+    with h5py.File(tmp_path / "d_halos.hdf5", "w") as file:
+        file["density"] = tiny_box.density
+    before = (tmp_path / "d_halos.hdf5").read_bytes()
+    words = ["--density", "d_halos.hdf5", "--dataset", "density", "--voxel-size", 4]
+    words += ["--redshift", 0.3, "--model", drawing_model, "--draw", "--catalogue"]
+    assert run("paint", *words, "--output", "d.h5").exit_code == 2
+    assert (tmp_path / "d_halos.hdf5").read_bytes() == before
+
+
+def test_painting_twice_gives_equal_counts(run, box_file, tiny_model, tmp_path):
+    for name in ("one.h5", "two.h5"):
+        run("paint", "--box", box_file, "--model", tiny_model, "--no-figure", "--output", name)
+    one, two = read_box(tmp_path / "one.h5"), read_box(tmp_path / "two.h5")
+    np.testing.assert_array_equal(one.counts, two.counts)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--box", "07"], ["07", "00"]),
+        (["--box", "nowhere.h5"], ["nowhere.h5"]),
+        (["--box", "text.h5"], ["text.h5"]),
+        (["--model", "saved_models/none"], ["saved_models/none"]),
+        (["--model", "."], ["not a saved painter"]),
+        (["--density", "none.npy", "--voxel-size", "4", "--redshift", "0"], ["none.npy"]),
+        (["--density", "delta.npy", "--voxel-size", "4", "--redshift", "0"], ["add 1"]),
+        (["--density", "text.h5", "--voxel-size", "4", "--redshift", "0"], ["text.h5"]),
+    ],
+)
+def test_bad_input_to_paint_is_one_line_and_overwrites_nothing(
+    run, box_file, tiny_model, tiny_box, tmp_path, words, told
+):
+    (tmp_path / "text.h5").write_text("not HDF5")
+    np.save(tmp_path / "delta.npy", tiny_box.density - 1)
+    (tmp_path / "out.h5").write_text("precious")
+    before = files(tmp_path)
+    defaults = [] if "--model" in words else ["--model", tiny_model]
+    defaults += [] if {"--box", "--density"} & set(words) else ["--box", box_file]
+    fails(run("paint", *words, *defaults, "--output", "out.h5"), *told)
+    assert (tmp_path / "out.h5").read_text() == "precious"
+    assert files(tmp_path) == before
+
+
+def test_paint_refuses_another_voxel_size_unless_forced(run, tiny_box, tiny_model, tmp_path):
+    np.save(tmp_path / "fine.npy", tiny_box.density)
+    words = ["paint", "--density", "fine.npy", "--voxel-size", 2, "--redshift", 0.3]
+    words += ["--model", tiny_model, "--no-figure"]
+    fails(run(*words), "2 Mpc/h", "--force")
+    forced = run(*words, "--force")
+    assert forced.exit_code == 0, forced.output
+    assert "Warning: " in forced.stderr
+
+
+def test_paint_never_overwrites_its_input(run, box_file, tiny_model):
+    before = box_file.read_bytes()
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--output", box_file)
+    assert result.exit_code == 2
+    assert box_file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(run, box_file, tiny_model, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", "file/out.h5"]
+    fails(run(*words), "file/out.h5")
+
+
+def test_a_file_that_is_closed_to_the_user_is_one_line(run, monkeypatch):
+    def closed(name):
+        raise PermissionError(13, "Permission denied", "secret.h5")
+
+    monkeypatch.setattr("halokeras.commands.paint.box_path", closed)
+    fails(run("paint", "--box", "secret.h5"), "secret.h5", "closed to this user")
+
+
+def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("halokeras.painting.files.paint_file", interrupted)
+    result = run("paint", "--box", box_file, "--model", tiny_model)
+    assert result.exit_code == 130
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "painted").exists()
+
+
+@pytest.fixture
+def other_box(tiny_box, tmp_path):
+    """Another realisation: the same fields, seen in a mirror."""
+    position = tiny_box.halos.position[:, ::-1]
+    write_box(
+        replace(
+            tiny_box,
+            density=np.ascontiguousarray(tiny_box.density.T),
+            halos=replace(tiny_box.halos, position=np.ascontiguousarray(position)),
+        ),
+        tmp_path / "other.h5",
+    )
+    return tmp_path / "other.h5"
+
+
+def test_evaluate_writes_a_scorecard_and_figures(run, other_box, tiny_model, tmp_path):
+    result = run("evaluate", "--box", other_box, "--model", tiny_model)
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "evaluation" / "tiny" / "other"
+    card = json.loads((folder / "scorecard.json").read_text())
+    assert card["mass_min"] == 2e12
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".png"}
+    for path in folder.iterdir():
+        assert f"evaluation/tiny/other/{path.name}" in result.stdout
+
+
+def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp_path):
+    run("paint", "--box", other_box, "--model", tiny_model, "--output", "p.h5")
+    words = ["evaluate", "--box", other_box, "--model", tiny_model]
+    run(*words, "--output", "fresh")
+    assert run(*words, "--painted", "p.h5", "--output", "kept").exit_code == 0
+    kept, fresh = (
+        json.loads((tmp_path / name / "scorecard.json").read_text())["comparisons"]
+        for name in ("kept", "fresh")
+    )
+    for name in ("painted field", "2LPT density"):
+        assert kept[name] == fresh[name]
+
+
+def test_evaluate_refuses_what_another_painter_painted(
+    run, other_box, tiny_model, tiny_painter, tiny_provenance, tmp_path
+):
+    run("paint", "--box", other_box, "--model", tiny_model, "--output", "p.h5")
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    save_painter(tiny_painter, tiny_provenance, tmp_path / "second")
+    words = ["evaluate", "--box", other_box, "--model", "second", "--painted", "p.h5"]
+    fails(run(*words), "p.h5", "another painter")
+
+
+def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_model, tmp_path):
+    words = ["evaluate", "--box", box_file, "--model", tiny_model]
+    fails(run(*words), "trained", "--allow-training-box")
+    assert not (tmp_path / "evaluation").exists()
+    assert run(*words, "--allow-training-box").exit_code == 0
+
+
+def test_a_missed_target_fails_only_if_strict(run, other_box, drawing_model, tmp_path):
+    words = ["evaluate", "--box", other_box, "--model", drawing_model, "--draws", 2]
+    assert run(*words).exit_code == 0
+    assert run(*words, "--strict").exit_code == 1
+    folder = tmp_path / "evaluation" / "drawing" / "other"
+    found = json.loads((folder / "scorecard.json").read_text())
+    assert (found["passed"], found["verdict"]) == (False, "missed")
+    assert set(found["comparisons"]) >= {"painted field", "draws", "2LPT density"}
+
+
+def test_evaluate_needs_halos(run, box_file, tiny_model, tmp_path):
+    with h5py.File(box_file, "a") as file:
+        del file["halos"]
+    fails(run("evaluate", "--box", box_file, "--model", tiny_model), "halo")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("{", "not valid JSON"), ('{"trainin": {}}', "trainin"), ('{"run": {}, "run": {}}', "run")],
+)
+@pytest.mark.parametrize("command", ["train", "simulate"])
+def test_bad_params_are_one_line(run, tmp_path, command, content, told):
+    (tmp_path / "params.json").write_text(content)
+    fails(run(command, "--params", "params.json"), "params.json", told)
+
+
+def test_missing_params_are_named(run):
+    fails(run("train", "--params", "nowhere.json"), "nowhere.json")
+
+
+def test_nothing_to_resume(run, tmp_path):
+    fails(run("resume"))
+    fails(run("resume", "--run", "runs/none"), "runs/none")
+
+
+@pytest.mark.skipif(
+    not (shipped("saved_models") / "gen" / "architecture.json").exists(),
+    reason="the shipped painter is not in this checkout",
+)
+def test_the_shipped_painter_paints_the_shipped_box(run, tmp_path):
+    result = run("paint")
+    assert result.exit_code == 0, result.output
+    painted = read_box(tmp_path / "painted" / "box00_seed103.h5")
+    assert painted.provenance["model"] == "gen"
+    assert painted.counts.sum() > 0
+
+
+def test_draws_are_numbered_files_of_whole_halos(run, box_file, drawing_model, tmp_path):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--seed", 4]
+    result = run(*words, "--realizations", 2, "--output", "mock.h5")
+    assert result.exit_code == 0, result.stderr
+    first, second = (read_box(tmp_path / f"mock_{number}.h5").counts for number in range(2))
+    assert first.dtype == np.uint16
+    assert (first != second).any()
+    run(*words, "--output", "again.h5")
+    np.testing.assert_array_equal(read_box(tmp_path / "again.h5").counts, first)
+
+
+def test_a_seed_without_a_draw_is_a_usage_error(run, box_file, tiny_model):
+    assert run("paint", "--box", box_file, "--model", tiny_model, "--seed", 4).exit_code == 2
+
+
+def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run")
+    assert result.exit_code == 0
+    assert "16 x 16 x 16 voxels: about" in result.stdout
+    assert "0.00 GiB of disk" in result.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result = run("paint", "--voxels", "16x8x8", "--model", tiny_model, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "16 x 8 x 8 voxels: about" in result.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_path):
+    np.save(tmp_path / "density.npy", tiny_box.density)
+    np.save(tmp_path / "delta.npy", tiny_box.density.astype(float) - 1)
+    words = ["--voxel-size", 4, "--redshift", 0.3, "--model", tiny_model, "--no-figure"]
+    assert run("paint", "--density", "density.npy", *words).exit_code == 0
+    told = ["--contrast", "delta"]
+    result = run("paint", "--density", "delta.npy", *words, *told)
+    assert result.exit_code == 0, result.output
+    one, other = (read_box(tmp_path / f"painted/{name}_tiny.h5") for name in ("density", "delta"))
+    np.testing.assert_allclose(other.counts, one.counts, rtol=1e-4, atol=1e-6)
+    words = ["paint", "--density", "density.npy", *words, *told, "--output", "no.h5"]
+    fails(run(*words), "mean density is 2")
+
+
+def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
+    result = run("paint", "--density", "d.npy", "--catalogue")
+    assert result.exit_code == 2
+    for word in ("--voxel-size", "--redshift", "--draw"):
+        assert word in result.stderr
+
+
+def test_paint_replaces_only_what_is_the_same_painting(
+    run, box_file, other_box, tiny_model, drawing_model, tiny_box, tmp_path
+):
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", "out.h5"]
+    assert run(*words).exit_code == 0
+    painted = (tmp_path / "out.h5").read_bytes()
+    assert run(*words).exit_code == 0  # the same made again
+    assert (tmp_path / "out.h5").read_bytes() == painted
+    others = [
+        ["paint", "--box", other_box, "--model", tiny_model, "--output", "out.h5"],
+        ["paint", "--box", box_file, "--model", drawing_model, "--output", "out.h5"],
+        ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--output", "out.h5"],
+    ]
+    for other in others[:1] + others[2:]:
+        fails(run(*other), "out.h5", "--overwrite")
+    assert (tmp_path / "out.h5").read_bytes() == painted
+    assert run(*others[0], "--overwrite").exit_code == 0
+    assert (tmp_path / "out.h5").read_bytes() != painted
+
+
+@pytest.mark.parametrize("content", ["box", "text"])
+def test_paint_never_replaces_a_file_that_is_no_painting(
+    run, box_file, other_box, tiny_model, tmp_path, content
+):
+    mine = other_box if content == "box" else tmp_path / "mine.h5"
+    if content == "text":
+        mine.write_text("precious")
+    before = mine.read_bytes()
+    words = ["paint", "--box", box_file, "--model", tiny_model, "--output", mine]
+    fails(run(*words), mine.name, "--overwrite")
+    assert mine.read_bytes() == before
+    mine.unlink()
+    mine.with_suffix(".png").write_text("precious")
+    fails(run(*words), f"{mine.stem}.png", "--overwrite")
+    assert run(*words, "--no-figure").exit_code == 0
+
+
+def test_draws_of_two_seeds_and_painters_have_names_of_their_own(
+    run, box_file, drawing_model, tmp_path
+):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--no-figure"]
+    for seed in ([], ["--seed", 5], ["--seed", 6]):
+        assert run(*words, *seed).exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "painted").iterdir())
+    assert names == [f"tiny_box_drawing_draw{seed}.h5" for seed in ("", "_seed5", "_seed6")]
+
+
+def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--seed", 7, "--model", drawing_model, "--no-figure"]
+    words += ["--output", "mock.h5"]
+    assert "Making: mock_density.h5" in run(*words).stderr
+    density = (tmp_path / "mock_density.h5").read_bytes()
+    again = run(*words)
+    assert again.exit_code == 0 and "Found: mock_density.h5" in again.stderr
+    assert (tmp_path / "mock_density.h5").read_bytes() == density
+    other = [8 if word == 7 else word for word in words]
+    fails_last(run(*other), "mock_density.h5 exists", "--overwrite")
+    assert (tmp_path / "mock_density.h5").read_bytes() == density
+    assert run(*other, "--overwrite").exit_code == 0
+    assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8
+    # with velocities for a catalogue it is the same density made again
+    assert run(*other, "--draw", "--catalogue", "--overwrite").exit_code == 0
+    with h5py.File(tmp_path / "mock_halos.hdf5") as file:
+        assert "halo_vx" in file
+
+
+def test_lpt_writes_a_density_that_can_be_painted(run, tiny_model, tmp_path):
+    made = run("lpt", "--voxels", "16x8x8", "--seed", 3, "--box", "03", "--output", "d.h5")
+    assert made.exit_code == 0, made.output
+    assert "GiB of memory" in made.stderr
+    assert made.stdout == "wrote d.h5\n"
+    box = read_box(tmp_path / "d.h5")
+    assert box.box_size == (64, 32, 32)
+    assert box.provenance["seed"] == 3
+    assert box.provenance["box_id"] == "03"
+    assert run("paint", "--box", "d.h5", "--model", tiny_model).exit_code == 0
+    fails(run("lpt", "--voxels", "8", "--output", "d.h5"), "d.h5 exists")
+
+
+def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
+    fields = {"H0": 70, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
+    (tmp_path / "c.json").write_text(json.dumps(fields))
+    words = ["lpt", "--voxels", 8, "--size", 16, "--redshift", 1, "--output", "d.h5"]
+    assert run(*words, "--cosmology", "c.json").exit_code == 0
+    box = read_box(tmp_path / "d.h5")
+    assert box.cosmology.sigma8 == 0.8
+    assert (box.voxel_size, box.redshift) == (2, 1)
+    assert "box_id" not in box.provenance
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--voxels", "8", "--box", "07"], ["07", "00"]),
+        (["--voxels", "8", "--cosmology", "none.json"], ["none.json", "--cosmology"]),
+        (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
+        (["--voxels", "257"], ["257x257x257", "divisor"]),
+        (["--voxels", "65536"], ["GiB of memory", "fewer voxels"]),
+        (["--voxels", "8", "--size", "0"], ["voxel_size"]),
+    ],
+)
+def test_what_lpt_cannot_make_is_one_line_and_leaves_nothing(run, tmp_path, words, told):
+    result = run("lpt", *words, "--output", "d.h5")
+    assert result.exit_code == 1, result.output
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    for word in told:
+        assert word in error
+    assert not any(tmp_path.iterdir())
+
+
+def test_paint_makes_the_density_of_a_seed_first_and_keeps_it(run, tiny_model, tmp_path):
+    words = ["--seed", 7, "--voxels", 16, "--model", tiny_model, "--no-figure"]
+    result = run("paint", *words)
+    assert result.exit_code == 0, result.output
+    density = read_box(tmp_path / "painted" / "box00_seed7_16_tiny_density.h5")
+    painted = read_box(tmp_path / "painted" / "box00_seed7_16_tiny.h5")
+    assert density.provenance["seed"] == painted.provenance["seed"] == 7
+    assert painted.shape == (16, 16, 16)
+    assert run("lpt", "--seed", 7, "--voxels", 16, "--output", "d.h5").exit_code == 0
+    np.testing.assert_array_equal(read_box(tmp_path / "d.h5").density, density.density)
+
+
+def test_a_seed_draws_too_on_the_density_that_it_makes(run, drawing_model, tmp_path):
+    words = ["paint", "--seed", 7, "--voxels", 16, "--draw", "--model", drawing_model]
+    assert run(*words, "--no-figure", "--output", "mock.h5").exit_code == 0
+    drawn = read_box(tmp_path / "mock.h5")
+    assert drawn.counts.dtype == np.uint16
+    assert drawn.provenance["draw_seed"] == drawn.provenance["seed"] == 7
+    assert (tmp_path / "mock_density.h5").exists()
+
+
+def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--draw", "--model", tiny_model, "--output", "mock.h5"]
+    fails(run(*words), "no law of counts")
+    assert not (tmp_path / "mock_density.h5").exists()
+
+
+@pytest.mark.parametrize("example", [line for lines in COMMANDS.values() for line in lines])
+def test_every_example_of_the_help_is_a_command_with_options_that_exist(example):
+    _, name, *words = example.split()
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert example in shown.output
+    for word in words:
+        if word.startswith("--"):
+            assert re.search(rf"{word}\b", shown.output.split("Examples:")[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train", "--params", "params/quik.json"], "did you mean quick.json?"),
+        (["paint", "--model", "saved_models/gne"], "did you mean gen?"),
+        (["paint", "--box", "0"], "did you mean 00?"),
+        (["paint", "--box", "7"], "00, 01, 02, 03, 04"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_suggested(run, words, told):
+    fails(run(*words), told)
+
+
+def test_json_names_what_was_written_and_quiet_says_nothing_else(run, tmp_path):
+    result = run("lpt", "--voxels", "8", "--output", "a.h5", "--json", "--quiet")
+    assert json.loads(result.stdout) == {"wrote": ["a.h5"]}
+    assert result.stderr == ""
+    loud = run("lpt", "--voxels", "8", "--output", "b.h5")
+    assert loud.stdout == "wrote b.h5\n"
+    assert loud.stderr.startswith("Making: b.h5")
+    assert "Traceback" not in run("lpt", "--voxels", "8", "--output", "a.h5").stderr
+    assert "Traceback" in run("lpt", "--voxels", "8", "--output", "a.h5", "-v").stderr
+    assert run("-q", "lpt", "-v", "--voxels", "8", "--output", "c.h5").exit_code == 2
+
+
+def test_output_that_is_no_terminal_or_asked_to_be_plain_has_no_escape_codes(run, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[3" not in run("lpt", "--voxels", "8", "--output", "a.h5").stderr
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.delenv("FORCE_COLOR")
+    result = run("lpt", "--voxels", "8", "--output", "a.h5")
+    assert "\x1b" not in result.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_commands(shell):
+    script = subprocess.run(
+        [sys.executable, "-m", "halokeras", "--show-completion", shell],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=shipped("params").parent,
+        # a test need not be run from a shell, which Typer looks for otherwise
+        env=os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+    )
+    assert "_COMPLETE" in script.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["evaluate", "--box", "no.h5"], ["paint", "--model", "no"], ["train", "--params", "no.json"]],
+)
+def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
+    found = subprocess.run(
+        [sys.executable, "-m", "halokeras", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=shipped("params").parent,
+    )
+    assert found.returncode == 1
+    assert found.stdout == ""
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("Error: ")
+
+
+def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
+    small = ["--size", "32", "--particles", "32"]
+    result = run("simulate", "--box", "00", "--seed", "7", *small, "--json")
+    assert json.loads(result.stdout) == {"wrote": ["boxes/box00_seed7.h5"]}
+    box = read_box(tmp_path / "boxes" / "box00_seed7.h5")
+    assert box.shape == (8, 8, 8)
+    assert box.provenance["density_scheme"] == "2lpt"
+    again = run("simulate", "--box", "00", "--seed", "7", *small)
+    fails(again, "boxes/box00_seed7.h5 exists; remove it")
+    seven, eight = ({"id": "00", "seed": seed} for seed in (7, 8))
+    params = {"box": {"train": [eight], "validate_on": [seven], "size": 32.0, "particles": 32}}
+    (tmp_path / "mine.json").write_text(json.dumps(params))
+    result = run("simulate", "--params", "mine.json")
+    assert result.exit_code == 0, result.stderr
+    assert "Found: boxes/box00_seed7.h5" in result.stderr
+    assert result.stdout == "wrote boxes/box00_seed8.h5\n"
+    assert run("simulate", "--box", "00", "--params", "mine.json").exit_code == 2

@@ -1,0 +1,34 @@
+"""Errors of a library on a damaged file are told as the file's; bugs of our own are not."""
+
+import json
+
+import pytest
+
+from halokeras.errors import BoxError
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.storage.unreadable import UNREADABLE, reading
+
+
+def test_what_only_a_bug_raises_is_not_taken_for_damage():
+    assert not {AttributeError, TypeError, NameError, AssertionError} & set(UNREADABLE)
+    with pytest.raises(TypeError), reading("a.h5"):
+        refuse_beyond_memory("a text", "a grid")
+
+
+def test_what_a_library_raises_on_a_malformed_file_is_damage():
+    for read in (lambda: json.loads(None), lambda: json.JSONDecoder().decode(3)):
+        with pytest.raises(BoxError, match=r"a\.h5 cannot be read .* truncated"), reading("a.h5"):
+            read()
+    with pytest.raises(BoxError, match="no such key"), reading("a.h5"):
+        raise KeyError("no such key")
+
+
+def test_an_error_of_ours_goes_through_as_it_is():
+    with pytest.raises(BoxError, match=r"^in a sentence$"), reading("a.h5"):
+        raise BoxError("in a sentence")
+
+
+def test_what_may_not_be_read_is_told_so():
+    told = r"a\.h5 cannot be read \(Permission denied\); check the path"
+    with pytest.raises(BoxError, match=told), reading("a.h5"):
+        raise PermissionError(13, "[Errno 13] Unable to open file (many words)")

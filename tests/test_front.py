@@ -1,0 +1,201 @@
+"""`import halokeras`: what it offers, on arrays as people have them."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import halokeras
+from halokeras.boxes.box_file import write_box as write_file
+from halokeras.errors import BoxError, ModelError
+from halokeras.fields.gridding import count
+from halokeras.networks.painter import whole_box
+from halokeras.painters.model_store import save_painter
+
+
+def test_the_front_door_is_what_all_says():
+    assert halokeras.__all__ == sorted(halokeras.__all__)
+    assert set(halokeras.__all__) == {
+        "catalogue", "draw", "evaluate", "load_painter", "lpt", "measure", "paint", "read_box",
+        "simulate", "train", "write_box",
+    }  # fmt: skip
+    for name in halokeras.__all__:
+        assert callable(getattr(halokeras, name)) and name in dir(halokeras)
+        assert getattr(halokeras, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'pain'"):
+        halokeras.pain  # noqa: B018
+
+
+def test_importing_it_imports_nothing_heavy():
+    code = (
+        "import halokeras, sys\n"
+        "heavy = {'numpy', 'tensorflow', 'keras', 'numba', 'h5py', 'matplotlib', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_an_array_is_painted_as_the_network_paints_it_whole(tiny_box, tiny_painter, tiny_model):
+    painted = halokeras.paint(tiny_box.density, voxel_size=4, redshift=0.3, model=tiny_model)
+    assert painted.dtype == np.float32
+    expected = whole_box(tiny_painter, tiny_box.density, tiny_painter.margin)
+    np.testing.assert_allclose(painted, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("form", "contrast"),
+    [
+        (lambda density: density.astype(np.float64), "1+delta"),
+        (lambda density: density.astype(">f4"), "1+delta"),
+        (lambda density: density.astype(">f8"), "1+delta"),
+        (np.asfortranarray, "1+delta"),
+        (lambda density: density[::-1][::-1], "1+delta"),
+        (lambda density: density.tolist(), "1+delta"),
+        (lambda density: density.astype(np.float64) - 1, "delta"),
+        (lambda density: 7.5 * density.astype(np.float64), "rho"),
+    ],
+    ids=["float64", "big-endian", "big-endian 64", "Fortran", "view", "lists", "delta", "rho"],
+)
+def test_every_form_of_one_density_is_painted_alike(tiny_box, tiny_model, form, contrast):
+    saved = halokeras.load_painter(tiny_model)
+    plain = halokeras.paint(tiny_box.density, model=saved)
+    given = halokeras.paint(form(tiny_box.density), model=saved, contrast=contrast)
+    np.testing.assert_allclose(given, plain, rtol=1e-4, atol=1e-6)
+    if contrast == "1+delta":
+        np.testing.assert_array_equal(given, plain)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda density: density - 1, "add 1 to an overdensity"),
+        (lambda density: 3 * density, "divide density by its mean"),
+        (lambda density: density[0], "a grid of real numbers"),
+        (lambda density: density.astype(complex), "a grid of real numbers"),
+        (lambda density: np.where(density > 5, np.nan, density), "NaN"),
+        (lambda density: 1e300 * density.astype(np.float64), "infinite"),
+    ],
+    ids=["delta", "rho", "2D", "complex", "NaN", "beyond float32"],
+)
+def test_what_is_no_density_is_refused_in_a_sentence(tiny_box, tiny_model, change, told):
+    with pytest.raises(BoxError, match=told):
+        halokeras.paint(change(tiny_box.density), model=tiny_model)
+
+
+def test_an_unknown_contrast_and_a_contrast_that_does_not_fit_are_refused(tiny_box, tiny_model):
+    with pytest.raises(BoxError, match="choose one of 1\\+delta, delta, rho"):
+        halokeras.paint(tiny_box.density, model=tiny_model, contrast="overdensity")
+    with pytest.raises(BoxError, match="mean density is 2"):
+        halokeras.paint(tiny_box.density, model=tiny_model, contrast="delta")
+    with pytest.raises(BoxError, match="positive"):
+        halokeras.paint(tiny_box.density - 1.5, model=tiny_model, contrast="rho")
+
+
+def test_another_voxel_size_is_refused_and_another_redshift_is_a_warning(tiny_box, tiny_model):
+    with pytest.raises(ModelError, match="2 Mpc/h"):
+        halokeras.paint(tiny_box.density, 2, 0.3, tiny_model)
+    with pytest.warns(UserWarning, match="redshift 0.3 and the box has 1") as told:
+        halokeras.paint(tiny_box.density, 4, 1, tiny_model)
+    assert told[0].filename == __file__
+
+
+def test_a_name_that_ships_is_a_painter_and_another_is_told():
+    with pytest.raises(ModelError, match="did you mean gen"):
+        halokeras.load_painter("gne")
+
+
+def test_draws_become_a_catalogue_whose_halos_are_counted_again(tiny_box, drawing_model):
+    saved = halokeras.load_painter(str(drawing_model))
+    drawn = halokeras.draw(tiny_box.density, model=saved, seed=5)
+    assert drawn.dtype == np.uint16 and drawn.sum() > 0
+    assert (drawn != halokeras.draw(tiny_box.density, model=saved, seed=6)).any()
+    listed = halokeras.catalogue(drawn, 4.0, seed=5)
+    position = np.stack([listed[f"halo_{axis}"] for axis in "xyz"], axis=1)
+    np.testing.assert_array_equal(count(position, drawn.shape, 4.0), drawn)
+    np.testing.assert_array_equal(
+        halokeras.catalogue(drawn.astype(np.int64), 4.0, seed=5)["halo_id"], listed["halo_id"]
+    )
+    with pytest.raises(BoxError, match="as `draw` gives them"):
+        halokeras.catalogue(tiny_box.density)
+    with pytest.raises(BoxError, match="negative"):
+        halokeras.catalogue(drawn.astype(np.int64) - 1)
+
+
+def test_a_painter_is_loaded_once_and_again_when_it_changed(
+    tiny_model, tiny_painter, tiny_provenance
+):
+    first = halokeras.load_painter(tiny_model)
+    assert halokeras.load_painter(str(tiny_model)) is first
+    tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
+    save_painter(tiny_painter, tiny_provenance, tiny_model)
+    assert halokeras.load_painter(tiny_model).hash != first.hash
+
+
+def test_a_painter_that_cannot_draw_says_so(tiny_box, tiny_model):
+    with pytest.raises(ModelError, match="no law of counts"):
+        halokeras.draw(tiny_box.density, model=tiny_model)
+
+
+def test_a_box_is_written_read_and_scored(tiny_box, tiny_model, tmp_path):
+    path = tmp_path / "mine.h5"
+    halokeras.write_box(tiny_box, str(path))
+    read = halokeras.read_box(str(path))
+    np.testing.assert_array_equal(read.density, tiny_box.density)
+    write_file(tiny_box, tmp_path / "again.h5")
+    assert path.read_bytes() == (tmp_path / "again.h5").read_bytes()
+    card = halokeras.evaluate(read, tiny_model)
+    assert card.to_json() == halokeras.evaluate(str(path), tiny_model).to_json()
+    assert card.to_json()["mass_min"] == 2e12
+
+
+def test_a_box_id_is_the_realisation_that_was_held_out():
+    assert halokeras.read_box("00").provenance["seed"] == 103
+    with pytest.raises(BoxError, match="00, 01, 02, 03, 04"):
+        halokeras.read_box("07")
+
+
+def test_a_density_is_made_of_a_seed():
+    density = halokeras.lpt((16, 8, 8), seed=7)
+    assert density.dtype == np.float32 and density.shape == (16, 8, 8)
+    assert density.mean(dtype=float) == pytest.approx(1, abs=1e-4)
+    np.testing.assert_array_equal(density, halokeras.lpt((16, 8, 8), seed=7))
+    other = halokeras.lpt((16, 8, 8), seed=7, cosmology="03")
+    assert np.corrcoef(density.ravel(), other.ravel())[0, 1] > 0.9  # the same phases
+    same = halokeras.lpt((16, 8, 8), seed=8)
+    assert abs(np.corrcoef(density.ravel(), same.ravel())[0, 1]) < 0.5
+
+
+def test_a_box_is_simulated(tmp_path):
+    box = halokeras.simulate("00", 7, size=32, particles=32)
+    assert box.shape == (8, 8, 8) and box.halos is not None
+    spectra = halokeras.measure(box.density, box.density, box.voxel_size)
+    np.testing.assert_allclose(spectra.cross_correlation, 1)
+
+
+@pytest.mark.slow
+def test_a_painter_is_trained_of_plain_fields(tmp_path, tiny_box):
+    for name in ("train", "held_out"):
+        halokeras.write_box(tiny_box, tmp_path / f"{name}.h5")
+    paths = [{"path": str(tmp_path / f"{name}.h5")} for name in ("train", "held_out")]
+    fields = {
+        "box": {"train": paths[:1], "validate_on": paths[1:]},
+        "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
+        "painter": {"filters": 2, "kernel_sizes": [3, 1], "head_layers": 1, "output": "softplus"},
+        "training": {"steps": 0, "warm_start": {"steps": 3, "crop_size": 8, "batch_size": 1}},
+    }
+    best = halokeras.train(fields, tmp_path / "run")
+    assert halokeras.load_painter(best).draws is not None
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_no_log_lines(tmp_path):
+    code = (
+        "import halokeras, numpy\n"
+        "for side in range(6, 14): halokeras.paint(numpy.ones((side, 8, 8)))\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "" and found.stderr == ""
