@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halokeras.boxes import box_file
-from halokeras.boxes.box import Box, check_scale, total_counts
+from halokeras.boxes.box import Box, check_scale
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores, load_tensorflow
 from halokeras.errors import BoxError
@@ -301,33 +301,29 @@ def evaluate(
     Raises
     ------
     BoxError
-        If the box has no halos.
+        If the box has no halos, or what was painted was painted on another.
     ModelError
         As `paint`.
     """
     saved = load_painter(model)
-    from halokeras.evaluation.boxes import check_reference
+    from halokeras.evaluation.boxes import check_reference, painted_counts
     from halokeras.evaluation.contenders import Contenders
     from halokeras.evaluation.scorecard import score
-    from halokeras.painting.check import check_input, cosmology_differences
+    from halokeras.painting.check import check_input
     from halokeras.painting.inputs import density_of
     from halokeras.statistics.statistic import DRAWS, FIELD
 
     reference = box if isinstance(box, Box) else read_box(box)
-    selection = saved.provenance.selection
-    check_reference(reference, "box", selection)
+    boxes = {"box": reference}
+    check_reference(reference, "box", saved.provenance.selection)
     counts = {}
     if painted is None:
         for told in check_input(saved.provenance, density_of(reference)):
             warnings.warn(told, stacklevel=2)
-    elif painted.counts is None:
-        raise BoxError("the painted box has no counts; give one that was painted")
     else:
-        drawn = painted.counts.dtype.kind in "iu"
-        counts["box"] = {DRAWS if drawn else FIELD: total_counts(painted.counts)}
-    known = not cosmology_differences(saved.provenance, reference.cosmology)
-    boxes = {"box": reference}
-    return score(boxes, Contenders(saved, {}, draws=1), selection, known, counts)
+        found = painted_counts(painted, "the painted box", boxes, saved)[1]
+        counts["box"] = {DRAWS if found.dtype.kind in "iu" else FIELD: found}
+    return score(boxes, Contenders(saved, {}, draws=1), counts)
 
 
 def read_box(path: str | Path) -> Box:

@@ -109,15 +109,17 @@ def check_counts(counts: NDArray[Any], box: Box) -> None:
     _check_aligned(box.density, counts, box.voxel_size, told)
 
 
-def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -> NDArray[Any]:
-    """Read what this painter painted on this box before.
+def painted_counts(
+    found: Box, path: str, boxes: Mapping[str, Box], saved: SavedPainter
+) -> tuple[str, NDArray[Any]]:
+    """Return on which of some boxes this painter painted before, and what.
 
     Parameters
     ----------
-    path
-        A painted box.
-    reference, name
-        The box with the halos, and its name.
+    found, path
+        A painted box, and what messages call it.
+    boxes
+        Boxes with halos by name; where none is the one that it was painted on, the last is told.
     saved
         The painter.
 
@@ -128,13 +130,17 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
     ModelError
         If another painter painted it.
     """
-    found = read_box(path)
     told = found.provenance
     if told.get("model_hash", saved.hash) != saved.hash:
         raise ModelError(f"{path} was painted by another painter; name that one with --model")
     if found.counts is None:
         raise BoxError(f"{path} has no counts; give a box that `halopaint paint` wrote")
-    check_box(found, f"box file {path}")
+    check_box(found, path)
+    source = str(told.get("source_box_hash", ""))
+    name, reference = list(boxes.items())[-1]
+    for other, box in boxes.items():
+        if source in _hashes(box):
+            name, reference = other, box
     remedy = f"paint the density of {name}, or name the --box that it was painted on"
     for field in ("shape", "voxel_size", "redshift"):
         ours, theirs = getattr(reference, field), getattr(found, field)
@@ -143,7 +149,6 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
     others = _other_cosmology(found, reference)
     if others:
         raise BoxError(f"{path} was painted on another cosmology than {name}'s: {others}; {remedy}")
-    source = str(told.get("source_box_hash", ""))
     known = _hashes(reference)
     if source and source not in known:
         raise BoxError(
@@ -152,7 +157,7 @@ def painted_counts(path: Path, reference: Box, name: str, saved: SavedPainter) -
         )
     counts = total_counts(found.counts)
     check_counts(counts, reference)
-    return counts
+    return name, counts
 
 
 def misfit(saved: SavedPainter, other: SavedPainter) -> str:

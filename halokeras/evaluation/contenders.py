@@ -1,6 +1,7 @@
 """The fields that are compared with halos: a painter's, and those of its alternatives."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -43,10 +44,11 @@ SEED = 0
 Fields = dict[str, list[NDArray[Any]]]
 
 
+@dataclass(frozen=True)
 class Contenders:
-    """Paints and draws on one box after another.
+    """What paints and draws on one box after another.
 
-    Parameters
+    Attributes
     ----------
     saved
         The painter.
@@ -56,10 +58,9 @@ class Contenders:
         Realisations drawn for each box, if the painter can.
     """
 
-    def __init__(self, saved: SavedPainter, others: Mapping[str, SavedPainter], draws: int) -> None:
-        self._saved = saved
-        self._others = others
-        self._numbers = range(draws)
+    saved: SavedPainter
+    others: Mapping[str, SavedPainter]
+    draws: int
 
     def fields(
         self,
@@ -87,16 +88,16 @@ class Contenders:
         found[LOCAL_BIAS] = [local]
         found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
         found[DENSITY] = [box.density]
-        for name, other in self._others.items():
+        for name, other in self.others.items():
             found[name] = [total_counts(_painted(other, box))]
         return found
 
     def _made(self, box: Box) -> Fields:
-        saved = self._saved
+        saved = self.saved
         found: Fields = {FIELD: [total_counts(_painted(saved, box))]}
         if saved.draws is not None:
             law, expected = saved.draws.law, _painted(saved, box, expected=True)
-            drawn = (draw_from(law, expected, SEED, number) for number in self._numbers)
+            drawn = (draw_from(law, expected, SEED, number) for number in range(self.draws))
             found[DRAWS] = [total_counts(one) for one in drawn]
             total = total_counts(expected)
             found[WARM_START] = [total]
@@ -104,7 +105,7 @@ class Contenders:
         return found
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
-        return [fold_in(SEED, purpose, number).poisson(expected) for number in self._numbers]
+        return [fold_in(SEED, purpose, number).poisson(expected) for number in range(self.draws)]
 
 
 def beside(leader: str, names: Sequence[str]) -> list[str]:

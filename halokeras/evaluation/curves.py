@@ -25,7 +25,7 @@ from halokeras.evaluation.scorecard import Scorecard
 from halokeras.evaluation.slices import plain_ticks
 from halokeras.evaluation.verdict import average, deviations
 from halokeras.statistics import STATISTICS
-from halokeras.statistics.axes import WAVENUMBER
+from halokeras.statistics.spectra import WAVENUMBER
 from halokeras.statistics.statistic import DRAWS, FIELD, Against, Array, Axis, Drawing, Statistic
 from halokeras.storage.figure_file import new_figure
 
@@ -120,12 +120,12 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
         lowest.axhline(1, color="black", lw=0.8, zorder=0)
         for name in names:
             off, error = deviations(statistic.against, found[name], found[name])
-            _curve(lowest, card, name, x, 1 + off, error)
+            _curve(lowest, _style(card, name), x, 1 + off, error)
     attribute = "value" if first[0].painted is None else "painted"
     for name in names:
         mean, error = average(found[name], attribute)
         if _is_inside(mean, drawing.limits):
-            _curve(main, card, name, x, _drawn(mean, drawing), error)
+            _curve(main, _style(card, name), x, _drawn(mean, drawing), error)
     if first[0].halos is not None:
         mean, error = average(first, "halos")
         main.errorbar(x, _drawn(mean, drawing), np.nan_to_num(error), **_HALOS)
@@ -183,7 +183,7 @@ def _numbers(axes: Axes, card: Scorecard) -> None:
             if name in shown(statistic, names):
                 some = card.measurements(name, statistic)
                 (off[number],), (error[number],) = deviations(statistic.against, some, some)
-        _curve(axes, card, name, x, 100 * off, 100 * error, line="")
+        _curve(axes, {**_style(card, name), "ls": ""}, x, 100 * off, 100 * error)
     for place, statistic in enumerate(numbers):
         for line in card.lines:
             if line.name == statistic.name:
@@ -226,26 +226,13 @@ def _legend_above(axes: Axes) -> None:
     )
 
 
-def _curve(
-    axes: Axes,
-    card: Scorecard,
-    name: str,
-    x: Array,
-    values: Array,
-    error: Array,
-    line: str | None = None,
-) -> None:
+def _curve(axes: Axes, style: dict[str, Any], x: Array, values: Array, error: Array) -> None:
+    axes.errorbar(x, values, np.nan_to_num(error), ms=3.5, capsize=2, **style)
+
+
+def _style(card: Scorecard, name: str) -> dict[str, Any]:
+    """Return how a contender is drawn, and its name in legends."""
     others = (other for other in card.comparisons if other not in _STYLES)
     styles = {**_STYLES, **dict(zip(others, cycle(_OTHERS), strict=False))}
     colour, marker, dashes = styles[name]
-    axes.errorbar(
-        x,
-        values,
-        np.nan_to_num(error),
-        color=colour,
-        marker=marker,
-        ms=3.5,
-        ls=dashes if line is None else line,
-        capsize=2,
-        label=drawable(name),
-    )
+    return {"color": colour, "marker": marker, "ls": dashes, "label": drawable(name)}

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
 from halokeras.evaluation.contenders import HALOS, Contenders
@@ -19,7 +20,7 @@ from halokeras.evaluation.scorecard import Scorecard, score
 from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
 from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.check import check_input, cosmology_differences, misfits
+from halokeras.painting.check import check_input, misfits
 from halokeras.painting.inputs import density_of
 from halokeras.resources import shipped
 from halokeras.statistics.statistic import DRAWS, FIELD
@@ -116,33 +117,30 @@ def evaluate(
     OutputError
         If files of another evaluation would be replaced, or one cannot be written.
     """
-    saved, selection = request.saved, request.saved.provenance.selection
+    saved = request.saved
     if request.page is not None:
         _check_page(request.page)
     boxes = unseen_boxes(request.box, saved, request.model, request.allow_training)
+    painted: dict[str, dict[str, NDArray[Any]]] = {}
     if request.painted is not None:
-        boxes = dict([list(boxes.items())[-1]])
+        found = read_box(request.painted)
+        name, counts = painted_counts(found, str(request.painted), boxes, saved)
+        painted[name] = {DRAWS if counts.dtype.kind in "iu" else FIELD: counts}
+        boxes = {name: boxes[name]}
     boxes, notes = alike(boxes)
     for name, box in boxes.items():
-        check_reference(box, name, selection)
+        check_reference(box, name, saved.provenance.selection)
     if request.painted is None:
         notes += _fit(saved, boxes)
     others, left_out = _others(request)
-    painted: dict[str, dict[str, NDArray[Any]]] = {}
-    if request.painted is not None:
-        ((name, box),) = boxes.items()
-        counts = painted_counts(request.painted, box, name, saved)
-        painted[name] = {DRAWS if counts.dtype.kind in "iu" else FIELD: counts}
-    source = "" if request.painted is None else str(request.painted)
-    about = provenance(boxes, saved, request.model, others, request.draws, source, notes + left_out)
-    _check_replaceable(request, about["identity"])
-    for note in notes + left_out:
-        tell(note)
-    known = not cosmology_differences(saved.provenance, next(iter(boxes.values())).cosmology)
     contenders = Contenders(saved, others, request.draws)
-    card = score(boxes, contenders, selection, known, painted, progress)
-    found = Evaluation(card, about)
-    return Evaluation(card, about, _write(found, request))
+    source = "" if request.painted is None else str(request.painted)
+    about = provenance(boxes, contenders, request.model, source, notes + left_out)
+    _check_replaceable(request, about["identity"])
+    for note in about["notes"]:
+        tell(note)
+    scored = Evaluation(score(boxes, contenders, painted, progress), about)
+    return replace(scored, files=_write(scored, request))
 
 
 def _fit(saved: SavedPainter, boxes: Mapping[str, Box]) -> list[str]:

@@ -9,17 +9,15 @@ from typing import Any
 
 import halokeras
 from halokeras.boxes.box import Box, box_hash
-from halokeras.evaluation.contenders import SEED
+from halokeras.evaluation.contenders import SEED, Contenders
 from halokeras.evaluation.words import masses
 from halokeras.painters.model_store import SavedPainter
 
 
 def provenance(
     boxes: Mapping[str, Box],
-    saved: SavedPainter,
+    contenders: Contenders,
     model: str,
-    others: Mapping[str, SavedPainter],
-    draws: int,
     painted: str = "",
     notes: Iterable[str] = (),
 ) -> dict[str, Any]:
@@ -29,12 +27,8 @@ def provenance(
     ----------
     boxes
         Boxes by name.
-    saved, model
-        The painter and its name.
-    others
-        Painters that stand beside it, by name.
-    draws
-        Realisations drawn for each box.
+    contenders, model
+        What paints on them, and the name of its painter.
     painted
         Name of the file that was painted before, if it was.
     notes
@@ -46,6 +40,7 @@ def provenance(
         Its ``identity`` is one hash for painter, boxes and painted file: that of the same
         evaluation made again.
     """
+    saved, others = contenders.saved, contenders.others
     told = {name: _box(box) for name, box in boxes.items()}
     subject = (saved.hash, *sorted(one["hash"] for one in told.values()), painted)
     return {
@@ -56,7 +51,10 @@ def provenance(
         "others": {name: describe(other) for name, other in others.items()},
         "notes": list(notes),
         "boxes": told,
-        "draws": {"seed": SEED, "realisations": draws if saved.draws and not painted else 0},
+        "draws": {
+            "seed": SEED,
+            "realisations": contenders.draws if saved.draws and not painted else 0,
+        },
         "software": {
             "halopaint": halokeras.__version__,
             "python": platform.python_version(),

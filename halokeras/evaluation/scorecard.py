@@ -14,6 +14,7 @@ from halokeras.evaluation.contenders import DENSITY, HALOS, Contenders, Fields
 from halokeras.evaluation.verdict import Found, Line, Verdict, judge, overall
 from halokeras.fields.slab import Slab, project
 from halokeras.fields.spectra import measure
+from halokeras.painting.check import cosmology_differences
 from halokeras.sections import Selection
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import Array, Axis, Measurement, Sample, Statistic
@@ -127,8 +128,6 @@ class Scorecard:
 def score(
     boxes: Mapping[str, Box],
     contenders: Contenders,
-    selection: Selection,
-    known_cosmology: bool = True,
     painted: Mapping[str, Mapping[str, NDArray[Any]]] = MappingProxyType({}),
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Scorecard:
@@ -139,16 +138,15 @@ def score(
     boxes
         Boxes with density and halos, by name; of one shape, voxel size and cosmology.
     contenders
-        What paints on them.
-    selection
-        Masses of the halos that are counted.
-    known_cosmology
-        Whether the painter was trained on their cosmology; another has targets of its own.
+        What paints on them; the painter tells which halos are counted, and another cosmology
+        than its own has targets of its own.
     painted
         What was painted already, by name of the box and as `Contenders.fields` takes it.
     progress
         Called with the fraction that is done.
     """
+    learned = contenders.saved.provenance
+    selection = learned.selection
     comparisons: dict[str, list[dict[str, Measurement]]] = {}
     slabs, shot_noise = {}, []
     for done, (name, box) in enumerate(boxes.items()):
@@ -163,6 +161,7 @@ def score(
         shot_noise.append(box.voxel_size**3 / counts.mean(dtype=np.float64))
         progress((done + 1) / len(boxes))
     # boxes are of one shape and cosmology: the last tells of all
+    known_cosmology = not cosmology_differences(learned, box.cosmology)
     axes = {one.axis.name: one.axis for one in STATISTICS if one.axis is not None}
     places = {name: axis.places(halos) for name, axis in axes.items()}
     edges = {name: axis.edges(halos) for name, axis in axes.items() if axis.edges is not None}

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.networks.patch import channels_of
-from halokeras.statistics.axes import WAVENUMBER
-from halokeras.statistics.cross_correlation import CROSS_CORRELATION
+from halokeras.statistics.spectra import CROSS_CORRELATION, TRANSFER_FUNCTION, WAVENUMBER
 from halokeras.statistics.statistic import Sample
-from halokeras.statistics.transfer_function import TRANSFER_FUNCTION
 
 
 @dataclass(frozen=True)

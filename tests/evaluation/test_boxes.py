@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box import box_hash, halo_counts
-from halokeras.boxes.box_file import find_boxes, write_box
+from halokeras.boxes.box_file import find_boxes, read_box, write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.boxes import (
@@ -83,7 +83,9 @@ def painted(tiny_box, tiny_model):
 
 def read(box, reference, model, tmp_path):
     write_box(box, tmp_path / "p.h5")
-    return painted_counts(tmp_path / "p.h5", reference, "box03", load_painter(model))
+    boxes = {"box03": reference}
+    found = read_box(tmp_path / "p.h5")
+    return painted_counts(found, "p.h5", boxes, load_painter(model))[1]
 
 
 def test_what_was_painted_on_the_box_or_on_its_density_alone_belongs(
@@ -94,6 +96,13 @@ def test_what_was_painted_on_the_box_or_on_its_density_alone_belongs(
     alone = paint_box(replace(tiny_box, halos=None), saved, "tiny")
     assert alone.provenance["source_box_hash"] != painted.provenance["source_box_hash"]
     np.testing.assert_array_equal(read(alone, tiny_box, tiny_model, tmp_path), painted.counts)
+
+
+def test_of_several_boxes_the_one_that_was_painted_on_is_taken(two_boxes, tiny_model, painted):
+    saved = load_painter(tiny_model)
+    for names in (("one", "two"), ("two", "one")):
+        boxes = {name: two_boxes[name] for name in names}
+        assert painted_counts(painted, "p.h5", boxes, saved)[0] == "one"
 
 
 def test_what_was_painted_on_another_cosmology_is_refused_with_both_values(

@@ -44,7 +44,7 @@ from halokeras.storage.figure_file import new_figure, save_figure
 def card(two_boxes, drawing_model):
     saved = load_painter(drawing_model)
     twin = {"$twin_": saved}
-    return score(two_boxes, Contenders(saved, twin, 1), saved.provenance.selection)
+    return score(two_boxes, Contenders(saved, twin, 1))
 
 
 def named(axes):
@@ -93,7 +93,7 @@ def test_every_target_has_its_band(card, two_boxes, drawing_model):
     assert residual.collections[-1].get_paths()[0].get_extents().y1 == pytest.approx(1.1)
     others = {name: replace(box, cosmology=ABACUS_COSMOS["03"]) for name, box in two_boxes.items()}
     saved = load_painter(drawing_model)
-    found = score(others, Contenders(saved, {}, 1), saved.provenance.selection, False)
+    found = score(others, Contenders(saved, {}, 1))
     told = named(statistic_figures(found)["transfer_function"].axes[0])
     assert "target: within 5 %" in told and "target: within 2 %" not in told
 

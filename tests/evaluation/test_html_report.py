@@ -128,8 +128,8 @@ def made(tiny_box, drawing_model):
     saved = replace(saved, provenance=kept)
     told = replace(tiny_box, provenance={**tiny_box.provenance, "halo_finder": EVIL})
     boxes, others = {BOX: told, "two": tiny_box}, {TWIN: saved}
-    card = score(boxes, Contenders(saved, others, 2), saved.provenance.selection)
-    return card, provenance(boxes, saved, EVIL, others, draws=2, notes=[EVIL])
+    contenders = Contenders(saved, others, 2)
+    return score(boxes, contenders), provenance(boxes, contenders, EVIL, notes=[EVIL])
 
 
 @in_a_browser
@@ -233,8 +233,8 @@ def test_what_is_printed_is_no_json_and_tables_show_that_they_scroll(made):
 
 def test_a_painter_that_cannot_draw_has_a_page_without_draws(tiny_box, tiny_model):
     saved = load_painter(tiny_model)
-    card = score({"one": tiny_box}, Contenders(saved, {}, 1), saved.provenance.selection)
-    text = page(card, provenance({"one": tiny_box}, saved, "tiny", {}, 1))
+    boxes, contenders = {"one": tiny_box}, Contenders(saved, {}, 1)
+    text = page(score(boxes, contenders), provenance(boxes, contenders, "tiny"))
     assert "the painter has no law of counts" in text
     assert "a draw" not in re.findall(r"<h3>(.*?)</h3>", text)
     assert "painted field" in re.findall(r"<h3>(.*?)</h3>", text)
@@ -243,6 +243,7 @@ def test_a_painter_that_cannot_draw_has_a_page_without_draws(tiny_box, tiny_mode
 def test_a_painter_does_not_tell_its_own_hash(tiny_box, tiny_model):
     saved = load_painter(tiny_model)
     boast = saved.provenance.model_copy(update={"hash": "0" * 64, "name": "another"})
-    told = provenance({"one": tiny_box}, replace(saved, provenance=boast), "tiny", {}, 1)
+    contenders = Contenders(replace(saved, provenance=boast), {}, 1)
+    told = provenance({"one": tiny_box}, contenders, "tiny")
     assert told["painter"]["hash"] == saved.hash
     assert told["painter"]["name"] == "tiny"

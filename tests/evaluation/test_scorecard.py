@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from halokeras.boxes.box import halo_counts
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.evaluation.contenders import (
     DENSITY,
@@ -28,7 +29,7 @@ from halokeras.statistics.statistic import DRAWS, FIELD
 def scored(boxes, model, others=None, draws=1, **options):
     saved = load_painter(model)
     contenders = Contenders(saved, others or {}, draws)
-    return score(boxes, contenders, saved.provenance.selection, **options)
+    return score(boxes, contenders, **options)
 
 
 @pytest.fixture
@@ -63,7 +64,8 @@ def test_a_painter_that_knows_nothing_misses_targets(two_boxes, drawing_model):
 
 
 def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
-    found = scored({"one": tiny_box}, drawing_model, known_cosmology=False)
+    other = replace(tiny_box, cosmology=ABACUS_COSMOS["03"])
+    found = scored({"one": other}, drawing_model)
     assert [line.target for line in found.lines] == ["within 5 %", "within 5 %"]
 
 

@@ -35,7 +35,7 @@ def test_it_meets_its_targets_on_realisations_it_never_saw(saved):
     boxes = {seed: read_box(find_box("00", seed)) for seed in (100, 101, 102, 103)}
     assert not seen & {box_hash(box) for box in boxes.values()}
     named = {f"seed {seed}": box for seed, box in boxes.items()}
-    found = score(named, Contenders(saved, {}, 4), told.selection)
+    found = score(named, Contenders(saved, {}, 4))
     assert {name for line in found.lines for name in line.verdict} == {FIELD, DRAWS}
     assert found.verdict is not Verdict.MISSED
     for line in found.lines:
@@ -48,8 +48,7 @@ def test_it_meets_its_targets_on_realisations_it_never_saw(saved):
 @pytest.mark.parametrize(("box_id", "seed"), [("03", 103), ("04", 104)])
 def test_it_meets_its_targets_in_other_cosmologies(saved, box_id, seed):
     boxes = {box_id: read_box(find_box(box_id, seed))}
-    contenders, selection = Contenders(saved, {}, 2), saved.provenance.selection
-    found = score(boxes, contenders, selection, known_cosmology=False)
+    found = score(boxes, Contenders(saved, {}, 2))
     assert len(found.lines) == 2
     for line in found.lines:
         for name, verdict in line.verdict.items():

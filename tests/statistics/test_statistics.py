@@ -3,15 +3,10 @@ import pytest
 
 from halokeras.fields.bispectrum import over_angle
 from halokeras.statistics import STATISTICS
-from halokeras.statistics.cell_variance import CELL_VARIANCE
-from halokeras.statistics.cross_correlation import CROSS_CORRELATION
-from halokeras.statistics.histogram import HISTOGRAM
-from halokeras.statistics.mean_counts import MEAN
-from halokeras.statistics.power import POWER
-from halokeras.statistics.reduced_bispectrum import REDUCED_BISPECTRUM
+from halokeras.statistics.bispectra import REDUCED_BISPECTRUM
+from halokeras.statistics.counts import CELL_VARIANCE, HISTOGRAM, MEAN, VOID_FRACTION
+from halokeras.statistics.spectra import CROSS_CORRELATION, POWER, TRANSFER_FUNCTION
 from halokeras.statistics.statistic import Against, Sample, Target
-from halokeras.statistics.transfer_function import TRANSFER_FUNCTION
-from halokeras.statistics.void_fraction import VOID_FRACTION
 
 VOXEL = 4.0
 
