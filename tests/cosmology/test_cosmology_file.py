@@ -21,7 +21,7 @@ def test_a_cosmology_is_read(tmp_path):
         ("[]", "valid dictionary"),
         (json.dumps(FIELDS)[:-1] + ', "n_s": 1}', "'n_s' is given twice"),
         (json.dumps({**FIELDS, "wa": 0}), "unknown field 'wa'; there are H0, omega_m"),
-        (json.dumps({**FIELDS, "omega_k": 0}), "did you mean omega_m"),
+        (json.dumps({**FIELDS, "omega_k": 0}), "did you mean omega_b"),
         (json.dumps({**FIELDS, "H0": "70"}), "'H0'"),
         (json.dumps({**FIELDS, "sigma8": float("nan")}), "'sigma8'"),
         (json.dumps({k: v for k, v in FIELDS.items() if k != "omega_b"}), "'omega_b'"),
