@@ -90,7 +90,7 @@ COMMANDS = {
     "resume": Command(RESUME, after=go_on, begin="half"),
     "evaluate": Command(
         "evaluate --box input/box.h5 --model input/model --against input/model --draws 1 "
-        "--output out",
+        "--output out --overwrite",
         replaces=True,
     ),
 }
