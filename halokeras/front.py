@@ -74,10 +74,11 @@ def paint(
         If there is no such painter, or the density is not what it learned to paint on.
     """
     saved = load_painter(model)
+    from halokeras.painting.paint import box_conditions
     from halokeras.painting.paint import paint as painted
 
     given = _checked(density, voxel_size, redshift, saved, contrast, force)
-    return painted(saved.painter, given.grid)
+    return painted(saved.painter, given.grid, conditions=box_conditions(given.header, saved))
 
 
 def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
@@ -115,10 +116,12 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     saved = load_painter(model)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import law_of
+    from halokeras.painting.paint import box_conditions
 
     law = law_of(saved, str(model) if isinstance(model, str | Path) else "the painter")
     given = _checked(density, voxel_size, redshift, saved, contrast, force)
-    return drawn(law, given.grid, seed, realization)
+    conditions = box_conditions(given.header, saved)
+    return drawn(law, given.grid, seed, realization, conditions=conditions)
 
 
 def catalogue(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import halokeras
 from halokeras.boxes.box import halo_counts
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import ModelError
@@ -153,6 +154,8 @@ def test_a_box_is_painted_and_drawn_under_its_own_conditions(saved, tiny_box, tm
     conditions = (tiny_box.redshift, 2e12)
     means = paint(saved.painter, tiny_box.density, conditions=conditions)
     np.testing.assert_array_equal(paint_box(tiny_box, saved, "two").counts, means)
+    by_hand = halokeras.paint(tiny_box.density, 4.0, tiny_box.redshift, saved)
+    np.testing.assert_array_equal(by_hand, means)
     paint_file(given, saved, "two", tmp_path / f"p{suffix}")
     painted = read_box(tmp_path / f"p{suffix}")
     np.testing.assert_array_equal(painted.counts, means)
@@ -160,6 +163,8 @@ def test_a_box_is_painted_and_drawn_under_its_own_conditions(saved, tiny_box, tm
     draw_files(given, saved, "two", [tmp_path / f"d{suffix}"], seed=5)
     drawn = draw(saved.draws, tiny_box.density, 5, conditions=conditions)
     np.testing.assert_array_equal(read_box(tmp_path / f"d{suffix}").counts, drawn)
+    by_hand = halokeras.draw(tiny_box.density, 4.0, tiny_box.redshift, saved, seed=5)
+    np.testing.assert_array_equal(by_hand, drawn)
     # no two voxels or channels share a number
     assert np.abs(np.corrcoef((drawn - means).reshape(-1, 2).T)[0, 1]) < 0.05
 
