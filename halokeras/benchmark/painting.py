@@ -48,7 +48,8 @@ def main() -> None:
     """Paint one box from file to file and print seconds, memory [bytes] and rates, as JSON."""
     from halokeras.benchmark.timing import multiply_rate
     from halokeras.networks.painter import built_painter
-    from halokeras.painting.paint import LARGEST_TILE, TilePainter, counts_shape, paint_into
+    from halokeras.painting.paint import LARGEST_TILE, counts_shape, paint_into
+    from halokeras.painting.tile_painter import TilePainter
     from halokeras.painting.tiles import tile_shape
 
     loaded = _peak_memory()

@@ -60,7 +60,7 @@ def largest_difference(found: dict[str, Any], known: dict[str, Any]) -> float:
 
 def check_painting() -> Finding:
     """Paint the known tile with the shipped painter, several times over, and compare."""
-    from halokeras.painting.paint import TilePainter
+    from halokeras.painting.tile_painter import TilePainter
 
     known = json.loads(KNOWN.read_text(encoding="utf-8"))
     saved = load_painter(shipped("saved_models") / "gen")

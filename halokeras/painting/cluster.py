@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError, HalopaintError, ModelError, install
 from halokeras.fields.gridding import Shape
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.paint import Place, Progress, TilePainter
+from halokeras.painting.paint import Place, Progress
+from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import Row, cover, joined
 from halokeras.storage.grid_file import open_numbers
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from halokeras.networks.painter import Painter
-from halokeras.painting.paint import LARGEST_TILE, TilePainter
+from halokeras.painting.paint import LARGEST_TILE
+from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import Shape, tile_shape
 
 _BYTES_PER_VOXEL = 500

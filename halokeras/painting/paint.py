@@ -3,32 +3,21 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
-from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter
-from halokeras.networks.patch import patch_of
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density, check_density, density_of
 from halokeras.painting.partial import PartialCounts, partial_counts
-from halokeras.painting.tiles import (
-    Row,
-    Shape,
-    cover,
-    joined,
-    read_row,
-    tile_shape,
-    tiles,
-)
+from halokeras.painting.tile_painter import TilePainter, compiled
+from halokeras.painting.tiles import Shape, cover, joined, tile_shape
 from halokeras.storage.grid import Grid, WritableGrid
 
 LARGEST_TILE = 64
@@ -51,70 +40,6 @@ class Workers(Protocol):
         progress: Progress,
         first: int,
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]: ...
-
-
-class TilePainter:
-    """A painter compiled for tiles of one shape.
-
-    Parameters
-    ----------
-    painter
-        A built painter.
-    tile
-        Voxels that it paints at once, along x, y and z.
-    conditions
-        Of the density, in the order that the painter's kind states.
-
-    Raises
-    ------
-    ModelError
-        If the painter is conditioned by more or fewer numbers.
-    """
-
-    def __init__(self, painter: Painter, tile: Shape, conditions: Sequence[float] = ()) -> None:
-        names = painter.params.conditions
-        if len(conditions) != len(names):
-            raise ModelError(
-                f"the painter is conditioned by {', '.join(names) or 'nothing'} and was told "
-                f"{len(conditions)} numbers; tell it {len(names)}"
-            )
-        self.tile = tile
-        self.margin = painter.margin
-        self.channels = painter.params.channels
-        wide = (side + 2 * painter.margin for side in tile)
-        # Not through XLA: on a CPU it does not know the fast convolutions.
-        self._paint = tf.function(
-            lambda density: painter(patch_of(density, conditions)),
-            input_signature=[tf.TensorSpec((1, *wide, 1), tf.float32)],
-        )
-
-    def __call__(self, density: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the counts of a tile, (x, y, z) or (x, y, z, channels), of its wide density."""
-        painted: NDArray[np.float32] = self._paint(density[np.newaxis, ..., np.newaxis]).numpy()
-        return painted[0, ..., 0] if self.channels == 1 else painted[0]
-
-    def paint_row(self, density: Grid, row: Row) -> list[NDArray[np.float32]]:
-        """Read a row of a density and give the counts of each of its tiles.
-
-        Raises
-        ------
-        ModelError
-            If they are not finite.
-        """
-        wide = read_row(density, row, self.tile, self.margin)
-        painted = [self(tile) for tile in tiles(wide, self.tile, self.margin)]
-        if not all(np.isfinite(tile).all() for tile in painted):
-            raise ModelError("the painter gives counts that are not finite; use another --model")
-        return painted
-
-
-@lru_cache(maxsize=8)
-def compiled(painter: Painter, tile: Shape, conditions: tuple[float, ...] = ()) -> TilePainter:
-    """Return a painter compiled for tiles of a shape, the same again for the last eight asked for.
-
-    A painter that goes on learning is painted with as it is, not as it was when compiled.
-    """
-    return TilePainter(painter, tile, conditions)
 
 
 def paint(

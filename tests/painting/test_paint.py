@@ -10,7 +10,8 @@ from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.draws import draw
 from halokeras.painting.inputs import Density, density_of
-from halokeras.painting.paint import TilePainter, paint, paint_box, paint_file
+from halokeras.painting.paint import paint, paint_box, paint_file
+from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import cover, joined, read_row, tiles
 
 
