@@ -87,8 +87,7 @@ def _train(start: "Callable[[Sequence[Callback]], Path]", as_json: bool) -> None
             "the mean over k of |ln T| + 1 - r, plus |ln| of painted over true halos; 0 is perfect",
         )
         box = record.params.box.validate_on[0]
-        told = f"halopaint evaluate --box {box.path or box.id} --model {record.folder}"
-        tell("Next", f"{told} scores it in full")
+        tell("Next", f"halopaint evaluate --box {box.path or box.id} --model {record.folder}")
     else:
         tell("Warning", "no painter was kept: none painted a halo; see the run's curves", "yellow")
 
