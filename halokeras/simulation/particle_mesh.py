@@ -70,8 +70,8 @@ class ParticleMesh:
         self._column_x = (column_x * (len(self._edges_y) - 1)).astype(np.int32)
         self._column_y = column_y.astype(np.int32)
         self._modes = np.empty((cells, cells, cells // 2 + 1), dtype=np.complex64)
-        # The transforms are in place: a row of cells shares the memory of its modes.
-        self._grid = self._modes.view(np.float32)[:, :, :cells]
+        # The transforms are in place: a row of cells, and some more, is that of its modes.
+        self._grid = self._modes.view(np.float32)
 
     def sort(self, position: Floats, velocity: Floats, time: float) -> Sorted:
         """Move particles by `time` v into new arrays, by column and otherwise in their order."""
@@ -109,7 +109,7 @@ class ParticleMesh:
         grid, modes = self._grid, self._modes
 
         def transform_plane(i: int) -> None:
-            modes[i] = fft.rfft2(grid[i])
+            modes[i] = fft.rfft2(grid[i, :, :cells])
 
         def solve_row(j: int) -> None:
             row = fft.fft(modes[:, j], axis=0, overwrite_x=True)
@@ -117,7 +117,9 @@ class ParticleMesh:
             modes[:, j] = fft.ifft(row, axis=0, norm="forward", overwrite_x=True)
 
         def transform_back(i: int) -> None:
-            grid[i] = fft.irfft2(modes[i], s=(cells, cells), norm="forward", overwrite_x=True)
+            grid[i, :, :cells] = fft.irfft2(
+                modes[i], s=(cells, cells), norm="forward", overwrite_x=True
+            )
 
         self._all(transform_plane, range(cells))
         self._all(solve_row, range(cells))
@@ -257,7 +259,7 @@ def _kick_and_drift(position, velocity, first, potential, block, edges_x, edges_
     columns = len(edges_y) - 1
     x0, x1 = edges_x[block], edges_x[block + 1]
     widest = np.max(edges_y[1:] - edges_y[:-1])
-    pull = np.empty((3, x1 - x0 + 1, widest + 1, cells + 1), dtype=np.float32)
+    pull = np.empty((x1 - x0 + 1, widest + 1, 3, cells + 1), dtype=np.float32)
     for column in range(columns):
         y0, y1 = edges_y[column], edges_y[column + 1]
         begin, end = first[block * columns + column], first[block * columns + column + 1]
@@ -265,13 +267,13 @@ def _kick_and_drift(position, velocity, first, potential, block, edges_x, edges_
             continue
         for i in range(x0, x1 + 1):
             for j in range(y0, y1 + 1):
-                _differentiate(potential, i, j, pull[:, i - x0, j - y0])
+                _differentiate(potential, i, j, pull[i - x0, j - y0])
         for p in range(begin, end):
             i, wx = _corner(position[p, 0], per_cell, cells)
             j, wy = _corner(position[p, 1], per_cell, cells)
             k, wz = _corner(position[p, 2], per_cell, cells)
             for axis in range(3):
-                mean = _interpolated(pull[axis], i - x0, j - y0, k, wx, wy, wz)
+                mean = _interpolated(pull, i - x0, j - y0, axis, k, wx, wy, wz)
                 v = keep * velocity[p, axis] - gain * mean
                 velocity[p, axis] = v
                 position[p, axis] = _moved(position[p, axis], v, time, box_size)
@@ -310,10 +312,11 @@ def _differentiate(potential, i, j, pull):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _interpolated(field, i, j, k, wx, wy, wz):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
+def _interpolated(field, i, j, axis, k, wx, wy, wz):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
     one = np.float32(1)
-    left = (one - wy) * ((one - wz) * field[i, j, k] + wz * field[i, j, k + 1])
-    left += wy * ((one - wz) * field[i, j + 1, k] + wz * field[i, j + 1, k + 1])
-    right = (one - wy) * ((one - wz) * field[i + 1, j, k] + wz * field[i + 1, j, k + 1])
-    right += wy * ((one - wz) * field[i + 1, j + 1, k] + wz * field[i + 1, j + 1, k + 1])
+    left = (one - wy) * ((one - wz) * field[i, j, axis, k] + wz * field[i, j, axis, k + 1])
+    left += wy * ((one - wz) * field[i, j + 1, axis, k] + wz * field[i, j + 1, axis, k + 1])
+    i += 1
+    right = (one - wy) * ((one - wz) * field[i, j, axis, k] + wz * field[i, j, axis, k + 1])
+    right += wy * ((one - wz) * field[i, j + 1, axis, k] + wz * field[i, j + 1, axis, k + 1])
     return (one - wx) * left + wx * right
