@@ -8,6 +8,8 @@ x = q - grad phi1 + (D2 / D1^2) grad phi2, where delta carries its D1 and D2 ~ -
 (Bouchet et al. 1995).
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +106,55 @@ def second_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.
     fine_modes = fft.rfftn(source, norm="forward", workers=workers, overwrite_x=True)
     del source
     return _gradient(_resize(fine_modes, lattice), box_size, 1.0, workers)
+
+
+class Displacement(NamedTuple):
+    """Both orders of the displacement [Mpc/h] at D1 = 1, each (N, N, N, 3) float32.
+
+    At another time a particle is at q + D1 first + D2 second, with D1 and D2 of `Growth`.
+    """
+
+    first: NDArray[np.float32]
+    second: NDArray[np.float32]
+
+
+def displacement(delta: Modes, box_size: float, workers: int = 1) -> Displacement:
+    """Return both orders of the displacement that a linear overdensity today makes.
+
+    Parameters
+    ----------
+    delta
+        Modes of the linear overdensity today, where D1 = 1.
+    box_size
+        Side of the box [Mpc/h].
+    workers
+        Threads.
+    """
+    return Displacement(
+        first_order(delta, box_size, workers), second_order(delta, box_size, workers)
+    )
+
+
+def displaced_density(
+    displacement: Displacement, box_size: float, voxels: int, growth: Growth
+) -> NDArray[np.float32]:
+    """Return the density over its mean of particles displaced to another time.
+
+    Parameters
+    ----------
+    displacement
+        Both orders today.
+    box_size
+        Side of the box [Mpc/h].
+    voxels
+        Voxels a side.
+    growth
+        Growth at the time wanted, of length 1.
+    """
+    position = lattice_positions(len(displacement.first), box_size)
+    position += np.float32(growth.first[0]) * displacement.first
+    position += np.float32(growth.second[0]) * displacement.second
+    return cloud_in_cell(position.reshape(-1, 3), (voxels,) * 3, box_size / voxels)
 
 
 def lattice_positions(lattice: int, box_size: float) -> NDArray[np.float32]:

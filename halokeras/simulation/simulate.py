@@ -11,13 +11,9 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.friends_of_friends import find_groups
-from halokeras.simulation.lpt import linear_modes, lpt_density
-from halokeras.simulation.nbody import MESH_FACTOR, evolve
+from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
+from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, evolve, step_edges
 from halokeras.storage.memory import refuse_beyond_memory
-
-STEPS = 30
-START = 0.05
-"""Scale factor of the 2LPT start."""
 
 LINKING = 0.2
 """Linking length over the mean separation of particles."""
@@ -96,14 +92,19 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
     voxels = _voxels(size, voxel_size)
     _check(seed, particles, voxels, redshift)
     progress("initial conditions", 0.0)
-    power = linear_power(cosmology, redshift)
-    delta = linear_modes(seed, particles, size, power)
-    times = growth(np.linspace(START, 1 / (1 + redshift), STEPS + 1), cosmology.omega_m)
+    delta = linear_modes(seed, particles, size, linear_power(cosmology))
+    moved = displacement(delta, size, workers)
+    del delta
     progress("2LPT density", 0.0)
-    now = growth(times.a[-1:], cosmology.omega_m)
-    density = lpt_density(delta, size, voxels, now, workers)
+    now = growth(1 / (1 + redshift), cosmology.omega_m)
+    density = displaced_density(moved, size, voxels, now)
     progress("N-body", 0.0)
-    position = evolve(delta, size, times, workers, lambda done: progress("N-body", done))
+    steps = growth(step_edges(now.a[0]), cosmology.omega_m)
+    snapshots = evolve(
+        moved, size, steps, now, workers, progress=lambda done: progress("N-body", done)
+    )
+    del moved
+    position = next(snapshots).position
     progress("halos", 0.0)
     separation = size / particles
     particle_mass = CRITICAL_DENSITY * cosmology.omega_m * separation**3
@@ -125,7 +126,7 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
             "particles": particles,
             **SOFTWARE,
             "engine": "particle mesh, 2LPT start, BullFrog steps",
-            "steps": STEPS,
+            "step": STEP,
             "start_redshift": 1 / START - 1,
             "force_mesh": MESH_FACTOR * particles,
         },

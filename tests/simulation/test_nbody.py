@@ -1,19 +1,31 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from halokeras.cosmology.cosmology import growth
-from halokeras.simulation import nbody
-from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
+from halokeras.cosmology.cosmology import Growth, growth
+from halokeras.simulation import nbody, particle_mesh
+from halokeras.simulation.lpt import Displacement, displacement, lattice_positions, linear_modes
+from halokeras.simulation.nbody import evolve, step_edges
+from halokeras.simulation.particle_mesh import ParticleMesh
 
 WAVENUMBER = np.geomspace(1e-3, 10, 300)
 SMOOTH = (WAVENUMBER, 3e4 * np.exp(-((WAVENUMBER / 0.03) ** 2)) + 1e-30)
+OMEGA_M = 0.3
 
 
-def pull(particles, mass_at, mesh=32):
-    """Velocity that one kick gives to `particles` at rest, the box being `mesh` cells wide."""
-    potential = nbody.gravity(mass_at, float(mesh), mesh)
-    velocity = np.zeros_like(particles)
-    nbody._kick_and_drift(particles.copy(), velocity, potential, float(mesh), 0.0, 1.0, 0.0)
+def pull(particles, mass_at, cells=32):
+    """Velocity that one kick gives to `particles` at rest, the box being `cells` wide."""
+    with ThreadPoolExecutor(2) as pool:
+        mesh = ParticleMesh(cells, float(cells), pool)
+        number = np.arange(len(particles), dtype=np.float32)
+        tagged = np.stack([number, 0 * number, 0 * number], axis=-1)
+        mesh.attract(mesh.sort(mass_at, np.zeros_like(mass_at), 0.0))
+        order = mesh.sort(particles, tagged, 0.0).velocity[:, 0].astype(int)
+        tested = mesh.sort(particles, np.zeros_like(particles), 0.0)
+        mesh.kick_and_drift(tested, 0.0, 1.0, 0.0)
+    velocity = np.empty_like(particles)
+    velocity[order] = tested.velocity
     return velocity
 
 
