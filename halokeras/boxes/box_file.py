@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, Provenance, box_arrays, check_box
 from halokeras.boxes.halos import DATASETS, check_placed, halos_of
-from halokeras.cosmology.cosmology import Cosmology, box_cosmology
+from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, box_cosmology, whole_parameters
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import shipped
@@ -26,7 +26,6 @@ FORMAT = "halopaint box"
 FORMAT_VERSION = 1
 """Of a file without checksums; with them it is `checksums.SEALED_VERSION`."""
 
-_COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
 _HALOS = {name: column.kinds for name, column in DATASETS.items()}
 _FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
@@ -135,7 +134,7 @@ def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:
     BoxError
         If the provenance names one of them.
     """
-    reserved = {*_GRID, *_COSMOLOGY} & set(header.provenance)
+    reserved = {*_GRID, *PARAMETERS} & set(header.provenance)
     if reserved:
         raise BoxError(f"box provenance may not name {sorted(reserved)}")
     sides = [length * header.voxel_size for length in shape]
@@ -147,7 +146,7 @@ def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:
         "redshift": float(header.redshift),
     }
     if header.cosmology is not None:
-        told |= {name: float(getattr(header.cosmology, name)) for name in _COSMOLOGY}
+        told |= {name: float(value) for name, value in header.cosmology.parameters.items()}
     return told | dict(sorted(header.provenance.items()))  # same data, same bits
 
 
@@ -225,13 +224,14 @@ def _read_header(attributes: Mapping[str, Any], fields: Mapping[str, Any], name:
     voxel_size = _number(attributes, "voxel_size", name)
     redshift = _number(attributes, "redshift", name)
     cosmology = None
-    if any(parameter in attributes for parameter in _COSMOLOGY):
-        parameters = {known: _number(attributes, known, name) for known in _COSMOLOGY}
+    if any(parameter in attributes for parameter in PARAMETERS):
+        told_ones = whole_parameters(attributes)
+        parameters = {known: _number(told_ones, known, name) for known in PARAMETERS}
         try:
             cosmology = Cosmology(**parameters)
         except BoxError as error:
             raise BoxError(f"{name}: {error}") from None
-    known = {*_GRID, *_COSMOLOGY}
+    known = {*_GRID, *PARAMETERS}
     provenance = {told: value for told, value in attributes.items() if told not in known}
     _check_size(fields, attributes.get("box_size", np.nan), voxel_size, name)
     return Header(voxel_size, redshift, cosmology, provenance)

@@ -7,9 +7,11 @@ import typer
 
 from halokeras.commands.options import (
     CosmologyIdOption,
+    CosmologyOption,
     JsonOption,
     OverwriteOption,
     SeedOption,
+    cosmology_of,
     parse_voxels,
     refuse,
 )
@@ -27,10 +29,7 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="Box file to write.")],
     box: CosmologyIdOption = None,
-    cosmology: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Another: JSON of H0, omega_m, omega_b, sigma8 and n_s."),
-    ] = None,
+    cosmology: CosmologyOption = None,
     seed: SeedOption = 1,
     size: Annotated[
         float | None,
@@ -58,12 +57,10 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     """Make the 2LPT density of a box of any size, ready to paint."""
     refuse(
         {
-            "give --box or --cosmology, not both": box is not None and cosmology is not None,
             "--output is a box file and ends in .h5": output.suffix != ".h5",
         }
     )
     from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.simulation.density import LptBox
     from halokeras.simulation.files import make_density_file
     from halokeras.simulation.initial_modes import modes_of_file
@@ -72,7 +69,7 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     check_absent(output, overwrite)
     named = None if cosmology else box or "00"
     wanted = LptBox(
-        cosmology=load_cosmology(cosmology) if cosmology else box_cosmology(named or ""),
+        cosmology=cosmology_of(box, cosmology) or box_cosmology("00"),
         seed=seed,
         voxels=voxels,
         voxel_size=4.0 if size is None else size / voxels[0],

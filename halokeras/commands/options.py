@@ -9,6 +9,7 @@ from halokeras.commands.terminal import load_tensorflow
 from halokeras.resources import can_be_seen
 
 if TYPE_CHECKING:
+    from halokeras.cosmology.cosmology import Cosmology
     from halokeras.painters.model_store import SavedPainter
 
 
@@ -23,6 +24,16 @@ BoxOption = Annotated[
 
 CosmologyIdOption = Annotated[
     str | None, typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.", show_default="00")
+]
+
+
+CosmologyOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cosmology",
+        metavar="FILE",
+        help="Of your own: JSON of H0, omega_m, omega_b, sigma8 or A_s, n_s, w0 and wa.",
+    ),
 ]
 
 
@@ -53,6 +64,18 @@ OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace a file that is there and is something else."),
 ]
+
+
+def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
+    """Return the cosmology of a box id or a file, or None where neither is given."""
+    if box is not None and file is not None:
+        raise typer.BadParameter("give --box or --cosmology, not both")
+    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.cosmology.cosmology_file import load_cosmology
+
+    if file is not None:
+        return load_cosmology(file)
+    return None if box is None else box_cosmology(box)
 
 
 def parse_voxels(text: str) -> tuple[int, int, int]:

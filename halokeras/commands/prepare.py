@@ -7,18 +7,22 @@ from typing import Annotated
 import typer
 
 from halokeras.commands.help import PlainHelp
-from halokeras.commands.options import ForceOption, JsonOption, OverwriteOption
+from halokeras.commands.options import (
+    CosmologyOption,
+    ForceOption,
+    JsonOption,
+    OverwriteOption,
+    cosmology_of,
+)
 from halokeras.commands.prepare_catalogue import EXAMPLES, catalogue
 from halokeras.commands.prepare_options import (
     AxesOption,
-    CosmologyOption,
     HostsOption,
     OutputOption,
     SeedOption,
     ShiftOption,
     VoxelSizeOption,
     VoxelsOption,
-    cosmology_of,
     make,
     wanted,
 )

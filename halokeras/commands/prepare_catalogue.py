@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.options import ForceOption, JsonOption, OverwriteOption, refuse
+from halokeras.commands.options import (
+    CosmologyOption,
+    ForceOption,
+    JsonOption,
+    OverwriteOption,
+    cosmology_of,
+    refuse,
+)
 from halokeras.commands.prepare_options import (
     AxesOption,
-    CosmologyOption,
     HostsOption,
     OutputOption,
     SeedOption,
     ShiftOption,
     VoxelSizeOption,
     VoxelsOption,
-    cosmology_of,
     make,
     wanted,
 )

@@ -9,7 +9,6 @@ from halokeras.commands.options import refuse
 from halokeras.commands.terminal import listening, wrote
 
 if TYPE_CHECKING:
-    from halokeras.cosmology.cosmology import Cosmology
     from halokeras.sources.files import BoxWanted
     from halokeras.sources.source import Source
 
@@ -75,25 +74,6 @@ ShiftOption = Annotated[
 HostsOption = Annotated[
     bool, typer.Option("--hosts-only", help="Leave out halos that lie within others.")
 ]
-
-CosmologyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--cosmology", metavar="FILE", help="JSON of H0, omega_m, omega_b, sigma8 and n_s."
-    ),
-]
-
-
-def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
-    """Return the cosmology of a box id or a file, or None where neither is given."""
-    if box is not None and file is not None:
-        raise typer.BadParameter("give --box or --cosmology, not both")
-    from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.cosmology.cosmology_file import load_cosmology
-
-    if file is not None:
-        return load_cosmology(file)
-    return None if box is None else box_cosmology(box)
 
 
 def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by name)

@@ -1,6 +1,8 @@
-"""Flat LCDM cosmologies: the AbacusCosmos set, linear power and growth."""
+"""Flat cosmologies: the AbacusCosmos set, linear power and growth."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,19 @@ CRITICAL_DENSITY = 2.77536627e11
 
 _A_START = 1e-4
 
+PARAMETERS = ("H0", "omega_m", "omega_b", "sigma8", "n_s", "w0", "wa")
+"""Of a `Cosmology`, in its order and that of files."""
+
+_LAMBDA = {"w0": -1.0, "wa": 0.0}
+"""Dark energy where nothing is said of it: a cosmological constant."""
+
+_EARLY_W = -1 / 3
+"""Above this w at early times, matter alone would not set the start of the growth."""
+
 
 @dataclass(frozen=True)
 class Cosmology:
-    """A flat LCDM cosmology with massless neutrinos.
+    """A flat cosmology of matter and dark energy, with massless neutrinos.
 
     Attributes
     ----------
@@ -29,6 +40,9 @@ class Cosmology:
         Linear rms overdensity in spheres of 8 Mpc/h today.
     n_s
         Tilt of the primordial power.
+    w0, wa
+        Pressure over density of dark energy, w(a) = w0 + wa (1 - a); by default -1 and 0, those
+        of a cosmological constant.
     """
 
     H0: float
@@ -36,6 +50,8 @@ class Cosmology:
     omega_b: float
     sigma8: float
     n_s: float
+    w0: float = _LAMBDA["w0"]
+    wa: float = _LAMBDA["wa"]
 
     def __post_init__(self) -> None:
         if not (
@@ -46,9 +62,40 @@ class Cosmology:
             and 0 < self.n_s < 3
         ):
             raise BoxError(
-                f"{self} is not a flat LCDM cosmology; H0 [km/s/Mpc], omega_m, omega_b < omega_m, "
+                f"{self} is not a flat cosmology; H0 [km/s/Mpc], omega_m, omega_b < omega_m, "
                 "sigma8 and n_s must be positive and near the measured ones"
             )
+        if not (-3 < self.w0 < 0 and -3 < self.wa < 3 and self.w0 + self.wa < _EARLY_W):
+            raise BoxError(
+                f"{self} has dark energy that matter never dominated; w0 lies between -3 and 0, wa "
+                "between -3 and 3 and w0 + wa below -1/3"
+            )
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Its parameters by name, w0 and wa only where dark energy is no cosmological constant."""
+        told = vars(self)
+        constant = all(told[name] == value for name, value in _LAMBDA.items())
+        return {name: told[name] for name in told if not (constant and name in _LAMBDA)}
+
+    def __repr__(self) -> str:
+        # Boxes are known by a hash of this, so that one of LCDM says what it always said.
+        told = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"Cosmology({told})"
+
+
+def whole_parameters(told: Mapping[str, float]) -> dict[str, float]:
+    """Return parameters of a cosmology with w0 and wa, -1 and 0 where they are not told."""
+    return _LAMBDA | dict(told)
+
+
+@dataclass(frozen=True)
+class Background:
+    """What the expansion and the growth of a flat universe depend on, as `Cosmology` has it."""
+
+    omega_m: float
+    w0: float = _LAMBDA["w0"]
+    wa: float = _LAMBDA["wa"]
 
 
 _PLANCK_H = 0.6726
@@ -103,25 +150,43 @@ class Growth:
     second_rate: NDArray[np.float64]
 
 
-def expansion_rate(a: NDArray[np.float64], omega_m: float) -> NDArray[np.float64]:
-    """E(a) = H / H0 of a flat universe of matter and a cosmological constant."""
-    return np.sqrt(omega_m / a**3 + 1 - omega_m)
+def expansion_rate(
+    a: NDArray[np.float64], cosmology: Cosmology | Background
+) -> NDArray[np.float64]:
+    """E(a) = H / H0 of a flat universe of matter and dark energy, without radiation."""
+    dark = _dark_energy(a, cosmology)
+    matter = cosmology.omega_m / a**3
+    return np.sqrt(matter + dark - dark * cosmology.omega_m)
 
 
-def growth(a: NDArray[np.float64] | float, omega_m: float) -> Growth:
+def _dark_energy(
+    a: NDArray[np.float64] | np.float64, cosmology: Cosmology | Background
+) -> NDArray[np.float64]:
+    """Density of dark energy over today's."""
+    power = 1 + cosmology.w0 + cosmology.wa
+    return np.exp(-3 * (power * np.log(a) + cosmology.wa * (1 - a)))
+
+
+def growth(a: NDArray[np.float64] | float, cosmology: Cosmology | Background) -> Growth:
     """Integrate the growth equations from matter domination to the scale factors `a` <= 1.
 
     The equations are D1'' + (2 + dlnE/dlna) D1' = 3/2 Omega_m(a) D1 and the same for D2 with the
     source -3/2 Omega_m(a) D1^2 added, primes being d/dlna (Bouchet et al. 1995), begun on the
-    Einstein-de Sitter solution D1 = a, D2 = -3/7 a^2.
+    Einstein-de Sitter solution D1 = a, D2 = -3/7 a^2. dlnE/dlna is
+    -3/2 [Omega_m(a) + (1 + w(a)) (1 - Omega_m(a))]; radiation is left out, and dark energy does
+    not cluster.
     """
+    omega_m = cosmology.omega_m
     scale = np.atleast_1d(np.asarray(a, dtype=np.float64))
 
     def derivative(log_a: float, state: NDArray[np.float64]) -> list[float]:
         matter = omega_m * np.exp(-3 * log_a)
-        omega = matter / (matter + 1 - omega_m)
+        scale_factor = np.exp(log_a)
+        dark = _dark_energy(scale_factor, cosmology)
+        omega = matter / (matter + dark - dark * omega_m)
+        w = cosmology.w0 + cosmology.wa * (1 - scale_factor)
         first, first_slope, second, second_slope = state
-        friction = 2 - 1.5 * omega
+        friction = 2 - 1.5 * omega - 1.5 * (1 + w) * (1 - omega)
         return [
             first_slope,
             1.5 * omega * first - friction * first_slope,
@@ -143,7 +208,7 @@ def growth(a: NDArray[np.float64] | float, omega_m: float) -> Growth:
     first, first_slope, second, second_slope = solution.sol(np.log(scale))
     return Growth(
         a=scale,
-        expansion=expansion_rate(scale, omega_m),
+        expansion=expansion_rate(scale, cosmology),
         first=first / today,
         first_rate=first_slope / first,
         second=second / today**2,
@@ -164,6 +229,32 @@ def linear_power(
     k, power
         Wavenumbers [h/Mpc] up to `k_max`, logarithmic, and power [(Mpc/h)^3].
     """
+    results = camb_results(cosmology, 1.2 * k_max * cosmology.H0 / 100)
+    k, _, power = results.get_matter_power_spectrum(minkh=1e-4, maxkh=k_max, npoints=800)
+    rescale = (cosmology.sigma8 / results.get_sigma8_0()) ** 2
+    growth_squared = growth(1 / (1 + redshift), cosmology).first[0] ** 2
+    return k, power[0] * rescale * growth_squared
+
+
+def camb_results(
+    cosmology: Cosmology,
+    k_max: float,
+    redshifts: Sequence[float] = (0.0,),
+    primordial_amplitude: float = 2e-9,
+) -> Any:
+    """Return CAMB's results for a cosmology, whatever its sigma8.
+
+    Parameters
+    ----------
+    cosmology
+        Dark energy crosses w = -1 as a post-Friedmann fluid (Fang, Hu & Lewis 2008).
+    k_max
+        Largest wavenumber [1/Mpc].
+    redshifts
+        Of the matter power.
+    primordial_amplitude
+        A_s, at 0.05/Mpc.
+    """
     import camb
 
     h = cosmology.H0 / 100
@@ -174,12 +265,10 @@ def linear_power(
         mnu=0.0,
         omk=0.0,
         ns=cosmology.n_s,
-        As=2e-9,
+        As=primordial_amplitude,
         WantCls=False,
     )
-    settings.set_matter_power(redshifts=[0.0], kmax=1.2 * k_max * h)
-    results = camb.get_results(settings)
-    k, _, power = results.get_matter_power_spectrum(minkh=1e-4, maxkh=k_max, npoints=800)
-    rescale = (cosmology.sigma8 / results.get_sigma8_0()) ** 2
-    growth_squared = growth(1 / (1 + redshift), cosmology.omega_m).first[0] ** 2
-    return k, power[0] * rescale * growth_squared
+    if "w0" in cosmology.parameters:
+        settings.set_dark_energy(w=cosmology.w0, wa=cosmology.wa, dark_energy_model="ppf")
+    settings.set_matter_power(redshifts=list(redshifts), kmax=k_max)
+    return camb.get_results(settings)

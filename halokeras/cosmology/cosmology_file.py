@@ -1,25 +1,43 @@
 """A cosmology of the user's own, from a JSON file."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Self
 
-from halokeras.cosmology.cosmology import Cosmology
+from pydantic import Field, model_validator
+
+from halokeras.cosmology.cosmology import Cosmology, camb_results
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
 from halokeras.sections import Positive, Section
 
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class _Fields(Section):
-    """A flat LCDM cosmology, as `Cosmology` documents it."""
+    """A flat cosmology, as `Cosmology` documents it; A_s, at 0.05/Mpc, may stand for sigma8."""
 
     H0: Positive
     omega_m: Positive
     omega_b: Positive
-    sigma8: Positive
+    sigma8: Positive | None = None
+    A_s: Positive | None = None
     n_s: Positive
+    w0: _Finite = -1.0
+    wa: _Finite = 0.0
+
+    @model_validator(mode="after")
+    def _one_amplitude(self) -> Self:
+        if (self.sigma8 is None) == (self.A_s is None):
+            raise ValueError("give one of 'sigma8' and 'A_s'")
+        return self
 
 
 def load_cosmology(path: Path) -> Cosmology:
-    """Read a JSON object of ``H0``, ``omega_m``, ``omega_b``, ``sigma8`` and ``n_s``.
+    """Read a JSON object of ``H0``, ``omega_m``, ``omega_b``, ``n_s`` and ``sigma8`` or ``A_s``.
+
+    ``w0`` and ``wa`` may be there too. CAMB makes sigma8 of A_s, the primordial amplitude at
+    0.05/Mpc.
 
     Raises
     ------
@@ -28,7 +46,25 @@ def load_cosmology(path: Path) -> Cosmology:
         range.
     """
     fields = load_json(path, "cosmology file", "--cosmology", _Fields)
+    told = fields.model_dump(exclude={"sigma8", "A_s"})
     try:
-        return Cosmology(**fields.model_dump())
+        if fields.sigma8 is not None:
+            return Cosmology(**told, sigma8=fields.sigma8)
+        assert fields.A_s is not None
+        return cosmology_of_amplitude(fields.A_s, **told)
     except BoxError as error:
         raise ParamsError(f"cosmology file {path}: {error}") from None
+
+
+def cosmology_of_amplitude(A_s: float, **parameters: float) -> Cosmology:
+    """Return the cosmology of a primordial amplitude at 0.05/Mpc and all but sigma8.
+
+    Raises
+    ------
+    BoxError
+        If it is none, or its sigma8 is absurd.
+    """
+    unscaled = Cosmology(**parameters, sigma8=1.0)
+    k_max = 0.24 * unscaled.H0  # 24 h/Mpc, where the integral of sigma8 has converged
+    sigma8 = camb_results(unscaled, k_max, primordial_amplitude=A_s).get_sigma8_0()
+    return replace(unscaled, sigma8=float(sigma8))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.cosmology.cosmology import Cosmology, expansion_rate
+from halokeras.cosmology.cosmology import Background, Cosmology, expansion_rate
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,9 @@ _SMALLEST_LOG, _LARGEST_LOG = 5.0, 20.0
 _MOST_MEMBERS = 1e8
 
 
-def mass_definition(provenance: Mapping[str, Any], omega_m: float, redshift: float) -> str | None:
+def mass_definition(
+    provenance: Mapping[str, Any], cosmology: Cosmology | Background, redshift: float
+) -> str | None:
     """Read the definition of halo masses from what a box's provenance says in words.
 
     Returns
@@ -48,7 +50,7 @@ def mass_definition(provenance: Mapping[str, Any], omega_m: float, redshift: flo
         if overdensity:
             times, over = int(overdensity[1]), overdensity[2].replace("b", "m")
             a = np.array(1 / (1 + redshift))
-            matter = omega_m / a**3 / expansion_rate(a, omega_m) ** 2
+            matter = cosmology.omega_m / a**3 / expansion_rate(a, cosmology) ** 2
             mean = times / float(matter) if over == "c" else times
             return f"{times}{over}" if _TINKER[0] <= mean <= _TINKER[1] else None
         if "vir" in words:
@@ -216,6 +218,8 @@ def _colossus(cosmology: Cosmology) -> Iterator[None]:
     from colossus.cosmology import cosmology as state
 
     before = state.current_cosmo
+    varied = {"de_model": "w0wa", "w0": cosmology.w0, "wa": cosmology.wa}
+    dark_energy = varied if "w0" in cosmology.parameters else {}
     ours = state.Cosmology(
         name="halopaint",
         flat=True,
@@ -226,6 +230,7 @@ def _colossus(cosmology: Cosmology) -> Iterator[None]:
         ns=cosmology.n_s,
         relspecies=False,
         persistence="",
+        **dark_energy,
     )
     state.setCurrent(ours)
     try:

@@ -3,7 +3,6 @@
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -82,5 +81,5 @@ def _box(box: Box) -> dict[str, Any]:
         "voxels": list(box.shape),
         "voxel_size": float(box.voxel_size),
         "redshift": float(box.redshift),
-        "cosmology": None if box.cosmology is None else asdict(box.cosmology),
+        "cosmology": None if box.cosmology is None else box.cosmology.parameters,
     }

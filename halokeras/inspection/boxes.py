@@ -1,7 +1,6 @@
 """What a box file tells: grid, cosmology, density, halos or counts, and provenance."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ class _Look:
         return f"halopaint paint --box {self.path}"
 
     def _cosmology(self) -> dict[str, float] | None:
-        return None if self.header.cosmology is None else asdict(self.header.cosmology)
+        return None if self.header.cosmology is None else self.header.cosmology.parameters
 
     def _grid(self, shape: Shape | None) -> Section:
         size = _size(self.path)

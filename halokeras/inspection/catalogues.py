@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from halokeras.cosmology.cosmology import PARAMETERS
 from halokeras.errors import HalopaintError
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.table import Table
 
 _IDS = ("halo_id", "ID")
-_COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 _UNITS = {
     "box_size": "Mpc/h",
     "voxel_size": "Mpc/h",
@@ -38,7 +38,7 @@ def inspect_catalogue(path: Path) -> Inspection | None:
 
 def _told(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return what it tells by our names: FITS knows no small letters, BigFile other names."""
-    known = {name.lower(): name for name in _COSMOLOGY}
+    known = {name.lower(): name for name in PARAMETERS}
     told: dict[str, Any] = {}
     for name, value in about.items():
         plain = value.item() if isinstance(value, np.generic) else value
@@ -62,7 +62,7 @@ def _inspection(path: Path, table: Table, told: dict[str, Any], rows: int) -> In
         Fact("columns", columns, text=", ".join(columns)),
         *(Fact(name, told.pop(name), _UNITS.get(name, "")) for name in _SHOWN if name in told),
     ]
-    cosmology = {name: float(told.pop(name)) for name in _COSMOLOGY if name in told}
+    cosmology = {name: float(told.pop(name)) for name in PARAMETERS if name in told}
     rest = [Fact(name, value, _UNITS.get(name, "")) for name, value in sorted(told.items())]
     return Inspection(
         kind="halo catalogue",

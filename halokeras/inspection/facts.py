@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from halokeras.cosmology.cosmology import PARAMETERS
 from halokeras.fields.slab import Slab
 from halokeras.training.history import Row
-
-_COSMOLOGY = ("H0", "omega_m", "omega_b", "sigma8", "n_s")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Fact:
     @property
     def label(self) -> str:
         """What a table calls it."""
-        return self.name if self.name in _COSMOLOGY else self.name.replace("_", " ")
+        return self.name if self.name in PARAMETERS else self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,10 @@ def readable_bytes(size: int) -> str:
 
 
 def cosmology_section(parameters: Mapping[str, float] | None) -> Section:
-    """Tell H0 [km/s/Mpc], omega_m, omega_b, sigma8 and n_s, if they are known."""
+    """Tell H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s, w0 and wa, if they are known."""
     units = {"H0": "km/s/Mpc"}
     told = parameters or {}
-    facts = [Fact(name, told[name], units.get(name, "")) for name in _COSMOLOGY if name in told]
+    facts = [Fact(name, told[name], units.get(name, "")) for name in PARAMETERS if name in told]
     return Section("cosmology", facts)
 
 

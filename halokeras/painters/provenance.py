@@ -64,7 +64,8 @@ class Provenance(BaseModel):
     redshift
         Of the training boxes.
     cosmology
-        H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s; None if the training boxes told none.
+        H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s, and w0 and wa where dark energy is no
+        cosmological constant; None if the training boxes told none.
     density_scheme
         ``2lpt``, ``zeldovich``, ``nbody`` or ``unknown``.
     selection

@@ -7,7 +7,6 @@ that were painted nor the pieces that are read leave a trace in it.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -225,7 +224,7 @@ def _about(header: Header, shape: Shape, selection: Selection | None, biased: bo
         "placed": "by the sub-voxel density" if biased else "uniformly in the voxel",
     }
     if header.cosmology is not None:
-        told |= asdict(header.cosmology)
+        told |= header.cosmology.parameters
     if selection is not None and selection.mass_min > 0:
         told["mass_min"] = selection.mass_min
     if selection is not None and selection.mass_max is not None:

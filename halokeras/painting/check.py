@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from halokeras.boxes.box_file import Header
-from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology, whole_parameters
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
 from halokeras.painting.inputs import Density
@@ -77,11 +77,12 @@ def cosmology_differences(provenance: Provenance, cosmology: Cosmology | None) -
     """Say in what a cosmology is not the painter's, parameter by parameter; empty if unknown."""
     if cosmology is None or provenance.cosmology is None:
         return []
-    trained = provenance.cosmology
+    trained = whole_parameters(provenance.cosmology)
     return [
         f"{name} {value:g} instead of {trained[name]:g}"
         for name, value in asdict(cosmology).items()
-        if name in trained and abs(value - trained[name]) > _SAME_COSMOLOGY * abs(trained[name])
+        if name in trained
+        and abs(value - trained[name]) > _SAME_COSMOLOGY * (abs(trained[name]) or 1.0)
     ]
 
 

@@ -276,7 +276,7 @@ def _make(
     progress("initial modes", 0.0)
     corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
     power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
-    now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
+    now = growth(1 / (1 + box.redshift), box.cosmology)
     ratio = float(now.second[0] / now.first[0] ** 2)
     small = _small_scales(box, power, ratio, workers)
     delta = _initial_modes(box, power, workers)

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box
-from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
-from halokeras.simulation.friends_of_friends import find_groups
+from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
 from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, evolve, step_edges
 from halokeras.storage.memory import refuse_beyond_memory
@@ -96,26 +94,36 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
     moved = displacement(delta, size, workers)
     del delta
     progress("2LPT density", 0.0)
-    now = growth(1 / (1 + redshift), cosmology.omega_m)
+    now = growth(1 / (1 + redshift), cosmology)
     density = displaced_density(moved, size, voxels, now)
     progress("N-body", 0.0)
-    steps = growth(step_edges(now.a[0]), cosmology.omega_m)
+    steps = growth(step_edges(now.a[0]), cosmology)
     snapshots = evolve(
         moved, size, steps, now, workers, progress=lambda done: progress("N-body", done)
     )
     del moved
-    position = next(snapshots).position
+    snapshot = next(snapshots)
     progress("halos", 0.0)
     separation = size / particles
     particle_mass = CRITICAL_DENSITY * cosmology.omega_m * separation**3
-    centre, members = find_groups(position, size, LINKING * separation, LEAST_MEMBERS)
+    halos = find_halos(
+        snapshot.position,
+        snapshot.velocity,
+        size,
+        particle_mass,
+        cosmology,
+        redshift,
+        LINKING * separation,
+        LEAST_MEMBERS,
+        workers,
+    )
     progress("halos", 1.0)
     return Box(
         voxel_size=voxel_size,
         redshift=redshift,
         cosmology=cosmology,
         density=density,
-        halos=Halos(centre, _corrected_mass(members, particle_mass)),
+        halos=halos,
         provenance={
             "box_id": box_id,
             "seed": seed,
@@ -131,11 +139,6 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
             "force_mesh": MESH_FACTOR * particles,
         },
     )
-
-
-def _corrected_mass(members: NDArray[np.int64], particle_mass: float) -> NDArray[np.float32]:
-    corrected = members * (1 - members**-0.6) * particle_mass
-    return corrected.astype(np.float32)
 
 
 def _voxels(size: float, voxel_size: float) -> int:

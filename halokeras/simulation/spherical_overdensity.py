@@ -24,7 +24,7 @@ def overdensities(cosmology: Cosmology, redshift: float) -> dict[str, float]:
     Bryan & Norman (1998), 18 pi^2 + 82 x - 39 x^2 times the critical with x = Omega_m(z) - 1.
     """
     a = np.array(1 / (1 + redshift))
-    omega = float(cosmology.omega_m / a**3 / expansion_rate(a, cosmology.omega_m) ** 2)
+    omega = float(cosmology.omega_m / a**3 / expansion_rate(a, cosmology) ** 2)
     x = omega - 1
     return {
         "virial": (18 * np.pi**2 + 82 * x - 39 * x**2) / omega,

@@ -75,7 +75,7 @@ def load_data(params: Params) -> TrainingData:
         provenance={
             "voxel_size": first.voxel_size,
             "redshift": first.redshift,
-            "cosmology": None if first.cosmology is None else dict(vars(first.cosmology)),
+            "cosmology": None if first.cosmology is None else first.cosmology.parameters,
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "selection": selection.model_dump(),

@@ -1,12 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.special import hyp2f1
 
 from halokeras.cosmology.cosmology import (
     ABACUS_COSMOS,
+    Background,
     Cosmology,
     box_cosmology,
+    camb_results,
     growth,
     linear_power,
+    whole_parameters,
 )
 from halokeras.errors import BoxError
 
@@ -31,13 +37,13 @@ def test_power_has_the_sigma8_it_states_and_grows_linearly():
     k, today = linear_power(PLANCK, 0.0)
     assert top_hat_rms(k, today, 8.0) == pytest.approx(PLANCK.sigma8, rel=2e-3)
     _, earlier = linear_power(PLANCK, 0.3)
-    ratio = growth(1 / 1.3, PLANCK.omega_m).first[0] ** 2
+    ratio = growth(1 / 1.3, PLANCK).first[0] ** 2
     np.testing.assert_allclose(earlier / today, ratio, rtol=1e-6)
 
 
 def test_growth_in_einstein_de_sitter_is_the_scale_factor():
     a = np.array([0.01, 0.1, 1.0])
-    at = growth(a, 1.0)
+    at = growth(a, Background(1.0))
     np.testing.assert_allclose(at.first, a, rtol=1e-6)
     np.testing.assert_allclose(at.second, -3 / 7 * a**2, rtol=1e-6)
     np.testing.assert_allclose(at.first_rate, 1, rtol=1e-6)
@@ -54,14 +60,48 @@ def test_growth_is_the_integral_of_heath():
         )
 
     expected = np.array([heath(end) for end in a]) / heath(1.0)
-    np.testing.assert_allclose(growth(a, omega_m).first, expected, rtol=1e-6)
+    np.testing.assert_allclose(growth(a, Background(omega_m)).first, expected, rtol=1e-6)
 
 
 def test_second_order_growth_is_close_to_the_fit_of_bouchet():
     a = np.array([0.3, 1 / 1.3, 1.0])
-    at = growth(a, PLANCK.omega_m)
+    at = growth(a, PLANCK)
     omega = PLANCK.omega_m / a**3 / at.expansion**2
     np.testing.assert_allclose(at.second, -3 / 7 * at.first**2 * omega ** (-1 / 143), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dark_energy", [(-1.0, 0.0), (-0.8, 0.0), (-0.9, 0.4), (-0.7, -1.0)])
+def test_growth_of_any_dark_energy_is_that_of_camb(dark_energy):
+    cosmology = replace(PLANCK, w0=dark_energy[0], wa=dark_energy[1])
+    redshifts = (3.0, 1.0, 0.3, 0.0)
+    results = camb_results(cosmology, 2.0, redshifts)
+    _, z, power = results.get_matter_power_spectrum(minkh=0.1, maxkh=0.3, npoints=4)
+    expected = np.sqrt(power[:, 0] / power[0, 0])
+    ours = growth(1 / (1 + np.array(z)), cosmology).first
+    # CAMB's radiation, which ours leaves out, slows early growth
+    np.testing.assert_allclose(ours[:3], expected[:3], rtol=2e-4)
+    np.testing.assert_allclose(ours[3], expected[3], rtol=1e-3)
+
+
+def test_growth_of_w_is_the_hypergeometric_solution():
+    # Silveira & Waga 1994: D = a 2F1(-1/3w, (w - 1)/2w; 1 - 5/6w; -(1 - Om)/Om a^-3w)
+    omega_m, w, a = 0.3, -0.7, np.array([0.2, 0.5, 1.0])
+
+    def silveira(scale):
+        x = -(1 - omega_m) / omega_m * scale ** (-3 * w)
+        return scale * hyp2f1(-1 / (3 * w), (w - 1) / (2 * w), 1 - 5 / (6 * w), x)
+
+    expected = silveira(a) / silveira(1.0)
+    np.testing.assert_allclose(growth(a, Background(omega_m, w)).first, expected, rtol=2e-4)
+
+
+def test_a_cosmological_constant_is_not_told():
+    assert "w0" not in PLANCK.parameters
+    assert "w0" not in repr(PLANCK)
+    assert Cosmology(**whole_parameters(PLANCK.parameters)) == PLANCK
+    other = replace(PLANCK, wa=0.1)
+    assert other.parameters["w0"] == -1
+    assert other.parameters["wa"] == 0.1
 
 
 def test_an_unknown_box_id_names_the_known_ones():

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology, camb_results
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import ParamsError
 
@@ -14,18 +14,33 @@ def test_a_cosmology_is_read(tmp_path):
     assert load_cosmology(tmp_path / "c.json") == Cosmology(**FIELDS)
 
 
+def test_dark_energy_and_an_amplitude_are_read(tmp_path):
+    told = {**FIELDS, "w0": -0.9, "wa": 0.2}
+    cosmology = Cosmology(**told)
+    results = camb_results(cosmology, k_max=16.0, primordial_amplitude=2.1e-9)
+    told["A_s"] = 2.1e-9
+    del told["sigma8"]
+    (tmp_path / "c.json").write_text(json.dumps(told))
+    found = load_cosmology(tmp_path / "c.json")
+    assert found.sigma8 == pytest.approx(results.get_sigma8_0(), rel=1e-4)
+    assert (found.w0, found.wa) == (-0.9, 0.2)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("{", "not valid JSON"),
         ("[]", "valid dictionary"),
         (json.dumps(FIELDS)[:-1] + ', "n_s": 1}', "'n_s' is given twice"),
-        (json.dumps({**FIELDS, "wa": 0}), "unknown field 'wa'; there are H0, omega_m"),
+        (json.dumps({**FIELDS, "mnu": 0}), "unknown field 'mnu'; there are H0, omega_m"),
         (json.dumps({**FIELDS, "omega_k": 0}), "did you mean omega_b"),
         (json.dumps({**FIELDS, "H0": "70"}), "'H0'"),
         (json.dumps({**FIELDS, "sigma8": float("nan")}), "'sigma8'"),
         (json.dumps({k: v for k, v in FIELDS.items() if k != "omega_b"}), "'omega_b'"),
         (json.dumps({**FIELDS, "omega_b": 0.4}), "omega_b < omega_m"),
+        (json.dumps({**FIELDS, "A_s": 2e-9}), "give one of 'sigma8' and 'A_s'"),
+        (json.dumps({k: v for k, v in FIELDS.items() if k != "sigma8"}), "give one of 'sigma8'"),
+        (json.dumps({**FIELDS, "wa": 0.9}), "matter never dominated"),
     ],
 )
 def test_what_is_no_cosmology_is_refused_by_name(tmp_path, text, told):

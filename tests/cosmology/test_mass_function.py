@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box
-from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Background
 from halokeras.cosmology.mass_function import (
     abundance,
     expected_above,
@@ -101,7 +101,7 @@ def test_abundance_counts_every_halo_above_the_floor_once(masses):
     ],
 )
 def test_mass_definitions_are_read(provenance, definition):
-    assert mass_definition(provenance, 0.31, 0.3) == definition
+    assert mass_definition(provenance, Background(0.31), 0.3) == definition
 
 
 def test_colossus_keeps_nothing_on_disk_and_its_state(tmp_path, monkeypatch):

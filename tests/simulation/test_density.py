@@ -174,7 +174,7 @@ def test_velocity_obeys_the_continuity_equation_on_large_scales():
     box = LptBox(PLANCK, 3, (side,) * 3, voxel_size, velocity=True)
     density, velocity = make_fields(box)
     np.testing.assert_allclose(density, make_density(replace(box, velocity=False)))
-    now = growth(1 / 1.3, PLANCK.omega_m)
+    now = growth(1 / 1.3, PLANCK)
     # -div v / (a H f) = delta, in the modes of k < 0.06 h/Mpc
     waves = 2 * np.pi * np.fft.fftfreq(side, voxel_size)
     k = np.stack(np.meshgrid(waves, waves, waves, indexing="ij"))

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from halokeras.cosmology.cosmology import Growth, growth
+from halokeras.cosmology.cosmology import Background, Growth, growth
 from halokeras.simulation import nbody, particle_mesh
 from halokeras.simulation.lpt import Displacement, displacement, lattice_positions, linear_modes
 from halokeras.simulation.nbody import evolve, step_edges
@@ -59,14 +59,14 @@ def test_a_particle_does_not_pull_itself_and_momentum_is_kept():
 
 def test_an_undisturbed_lattice_stays():
     delta = np.zeros((8, 8, 5), dtype=np.complex64)
-    times = growth(np.linspace(0.05, 1, 4), 0.3)
+    times = growth(np.linspace(0.05, 1, 4), Background(0.3))
     position = nbody.evolve(delta, 32.0, times)
     np.testing.assert_allclose(position, lattice_positions(8, 32.0).reshape(-1, 3), atol=1e-4)
 
 
 def displacements(sign, steps, rms=0.1, lattice=32, box_size=400.0):
     """First and second order at the last time, and what the engine makes of the same modes."""
-    times = growth(np.linspace(0.05, 0.5, steps + 1), 0.3)
+    times = growth(np.linspace(0.05, 0.5, steps + 1), Background(0.3))
     delta = linear_modes(1, lattice, box_size, SMOOTH)
     delta *= sign * rms / np.sqrt(2 * (np.abs(delta) ** 2).sum())
     first = first_order(delta, box_size)
@@ -101,7 +101,7 @@ def test_mesh_cells_leave_no_trace_on_small_displacements():
 def test_the_last_redshift_ends_inside_the_box_and_reports_each_step():
     seen = []
     delta = linear_modes(1, 16, 16.0, SMOOTH)
-    times = growth(np.linspace(0.05, 1, 5), 0.3)
+    times = growth(np.linspace(0.05, 1, 5), Background(0.3))
     position = nbody.evolve(delta, 16.0, times, progress=seen.append)
     assert seen == [0.25, 0.5, 0.75, 1.0]
     assert position.min() >= 0

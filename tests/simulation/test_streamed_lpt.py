@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.cosmology import Background, growth
 from halokeras.simulation import streamed_lpt as module
 from halokeras.simulation.lpt import (
     first_order,
@@ -46,7 +46,7 @@ def test_the_source_is_that_of_the_second_order_in_memory(work):
 
 def test_the_deposit_is_that_of_particles_in_memory(work):
     delta = linear_modes(9, 24, 48.0, STEEP)
-    at = growth(1.0, 0.3)
+    at = growth(1.0, Background(0.3))
     potential = delta - np.float32(at.second[0] / at.first[0] ** 2) * second_order_source(delta)
     grid = deposit_displaced(potential, (12, 12, 12), 2, NONE)
     np.testing.assert_allclose(grid / 8, lpt_density(delta, 48.0, 12, at), atol=1e-4)

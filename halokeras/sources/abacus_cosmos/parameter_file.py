@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from halokeras.cosmology.cosmology import Cosmology, box_cosmology, growth
+from halokeras.cosmology.cosmology import Background, Cosmology, box_cosmology, growth
 from halokeras.errors import BoxError
 
 Scalar = int | float | str
@@ -107,19 +107,20 @@ def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, 
     Raises
     ------
     BoxError
-        If a parameter is missing, the cosmology is not flat LCDM or not that of the box.
+        If a parameter is missing, the cosmology is not flat or not that of the box.
     """
     w0, wa = parameters.number("w0", -1), parameters.number("wa", 0)
     hubble, omega_m = parameters.positive("H0"), parameters.positive("Omega_M")
     dark_energy = parameters.number("Omega_DE", 1 - omega_m)
-    if abs(w0 + 1) > 1e-6 or abs(wa) > 1e-6 or abs(omega_m + dark_energy - 1) > 1e-3:
+    if abs(omega_m + dark_energy - 1) > 1e-3:
         raise BoxError(
-            f"{parameters.path}: w0 = {w0:g}, wa = {wa:g}, Omega_M + Omega_DE = "
-            f"{omega_m + dark_energy:g} is not a flat LCDM cosmology; choose another simulation"
+            f"{parameters.path}: Omega_M + Omega_DE = {omega_m + dark_energy:g} is not a flat "
+            "cosmology; choose another simulation"
         )
+    background = Background(omega_m, w0, wa)
     named = None if box is None else box_cosmology(box)
     stated = {
-        "sigma8": _sigma8(parameters, omega_m),
+        "sigma8": _sigma8(parameters, background),
         "omega_b": parameters.number("ombh2") / (hubble / 100) / (hubble / 100)
         if "ombh2" in parameters.values
         else None,
@@ -135,7 +136,7 @@ def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, 
         name: getattr(named, name) if value is None else value for name, value in stated.items()
     }
     try:
-        cosmology = Cosmology(H0=hubble, omega_m=omega_m, **chosen)
+        cosmology = Cosmology(H0=hubble, omega_m=omega_m, w0=w0, wa=wa, **chosen)
     except BoxError as error:
         raise BoxError(f"{parameters.path}: {error}") from None
     if named is not None:
@@ -144,19 +145,19 @@ def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, 
     return cosmology, assumed if missing else ()
 
 
-def _sigma8(parameters: Parameters, omega_m: float) -> float | None:
+def _sigma8(parameters: Parameters, background: Background) -> float | None:
     if "sigma_8" in parameters.values:
         return parameters.number("sigma_8")
     if "ZD_Pk_sigma" not in parameters.values or parameters.number("ZD_Pk_norm", 0) != 8:
         return None
-    initial = growth(1 / (1 + parameters.positive("InitialRedshift")), omega_m).first[0]
+    initial = growth(1 / (1 + parameters.positive("InitialRedshift")), background).first[0]
     return float(parameters.number("ZD_Pk_sigma") / initial)
 
 
 def _check_named(found: Cosmology, named: Cosmology, box: str, path: Path) -> None:
-    for name in ("H0", "omega_m", "omega_b", "sigma8", "n_s"):
-        ours, theirs = getattr(found, name), getattr(named, name)
-        if abs(ours - theirs) > _SAME * theirs:
+    for name, theirs in vars(named).items():
+        ours = getattr(found, name)
+        if abs(ours - theirs) > _SAME * max(abs(theirs), 1e-3):
             raise BoxError(
                 f"{path}: {name} is {ours:.5g} but {theirs:.5g} in box {box}; name the box that "
                 "the files are of"

@@ -112,7 +112,7 @@ def read(  # noqa: PLR0913  (what the folder does not tell)
     if initial_conditions is not None:
         made_with = _made_with(initial_conditions, parameters)
         conditions = find_initial_conditions(initial_conditions, made_with)
-        modes = initial_modes(conditions, cosmology.omega_m, redshift)
+        modes = initial_modes(conditions, cosmology, redshift)
         assumed += conditions.assumed
         provenance["initial_conditions"] = f"{conditions.format} {conditions.points}^3"
     return Source(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.cosmology import Cosmology, growth
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
 from halokeras.simulation.initial_modes import InitialModes
@@ -23,7 +23,9 @@ _BLOCK = 2**26
 """Bytes that are transformed along x at a time."""
 
 
-def initial_modes(conditions: InitialConditions, omega_m: float, redshift: float) -> InitialModes:
+def initial_modes(
+    conditions: InitialConditions, cosmology: Cosmology, redshift: float
+) -> InitialModes:
     """Return the linear overdensity of initial conditions, grown to `redshift`.
 
     Planes are read, transformed along y and z and cut to the modes asked for one by one while the
@@ -34,8 +36,8 @@ def initial_modes(conditions: InitialConditions, omega_m: float, redshift: float
     ----------
     conditions
         From `find_initial_conditions`.
-    omega_m
-        Density of matter today, over critical.
+    cosmology
+        In which they grow.
     redshift
         Of the overdensity.
 
@@ -46,7 +48,7 @@ def initial_modes(conditions: InitialConditions, omega_m: float, redshift: float
         lattice or not displacements of less than half a box.
     """
     scale_factors = np.array([1 / (1 + redshift), 1 / (1 + conditions.redshift)])
-    first = growth(scale_factors, omega_m).first
+    first = growth(scale_factors, cosmology).first
     unit = 2 * np.pi / conditions.box_size * float(first[0] / first[1])
 
     def modes(lattice: Shape, workers: int) -> Modes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.interpolate import CubicSpline
 
-from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.cosmology import Background, growth
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, Moments, both_signs, integers
@@ -179,8 +179,10 @@ def read_initial_conditions(
             f"{path}: InitialRedshift {start:g} is not before that of the halos, {redshift:g}; get "
             "the file again"
         )
-    omega_m = parameters["Omega_M"]
-    factor, assumed = _growth(known.get("GrowthTable"), omega_m, start, redshift, path)
+    background = Background(
+        parameters["Omega_M"], float(known.get("w0", -1)), float(known.get("wa", 0))
+    )
+    factor, assumed = _growth(known.get("GrowthTable"), background, start, redshift, path)
     if name == "displacements":
         assumed.append(
             f"{path.name}: the overdensity is minus the divergence of the first-order displacement,"
@@ -190,7 +192,7 @@ def read_initial_conditions(
 
 
 def _growth(
-    table: Any, omega_m: float, start: float, redshift: float, path: Path
+    table: Any, background: Background, start: float, redshift: float, path: Path
 ) -> tuple[float, list[str]]:
     """Growth from `start` to `redshift`, from the simulation's own table where there is one."""
     if isinstance(table, Mapping) and len(table) > 3:
@@ -213,10 +215,10 @@ def _growth(
             )
         spline = CubicSpline(np.log1p(nodes[:, 0]), np.log(nodes[:, 1]))
         return float(np.exp(spline(np.log1p(redshift)) - spline(np.log1p(start)))), []
-    now, then = growth(np.array([1 / (1 + redshift), 1 / (1 + start)]), omega_m).first
+    now, then = growth(np.array([1 / (1 + redshift), 1 / (1 + start)]), background).first
     return float(now / then), [
         f"{path.name} has no GrowthTable: its modes are grown from redshift {start:g} in a flat "
-        f"universe of Omega_M {omega_m:g} and massless neutrinos"
+        f"universe of Omega_M {background.omega_m:g} and massless neutrinos"
     ]
 
 

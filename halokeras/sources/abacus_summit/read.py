@@ -5,7 +5,6 @@ taking its element [0, 0, 0] as the origin) to the grid of the initial condition
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -327,17 +326,15 @@ def _cosmology(
         assumed.append(
             f"Omega_M {omega_m:g} holds the massive neutrinos, which are taken as cold matter"
         )
-    if parameters.get("w0", -1) != -1 or parameters.get("wa", 0) != 0:
-        assumed.append(
-            f"dark energy of w0 {parameters.get('w0')}, wa {parameters.get('wa')} is taken as a "
-            "cosmological constant, except in the growth of the initial modes"
-        )
+    w0, wa = float(parameters.get("w0", -1)), float(parameters.get("wa", 0))
     if given is not None:
         for name, ours, theirs in (
             ("H0", given.H0, h0),
             ("omega_m", given.omega_m, omega_m),
+            ("w0", given.w0, w0),
+            ("wa", given.wa, wa),
         ):
-            if abs(ours - theirs) > _SAME * theirs:
+            if abs(ours - theirs) > _SAME * max(abs(theirs), 1e-3):
                 raise BoxError(
                     f"{file.path} has {name} {theirs:g} but the cosmology given has {ours:g}; give "
                     "that of the simulation"
@@ -357,8 +354,10 @@ def _cosmology(
         omega_b=listed["omega_b"] / (h0 / 100) ** 2,
         sigma8=_sigma8(k, power) * table[0.0] / table[listed["CLASS_Redshift"]],
         n_s=listed["n_s"],
+        w0=w0,
+        wa=wa,
     )
-    shown = ", ".join(f"{name} {value:.5g}" for name, value in asdict(found).items())
+    shown = ", ".join(f"{name} {value:.5g}" for name, value in found.parameters.items())
     assumed.append(
         f"cosmology {shown}: omega_b, n_s and the power spectrum are those that abacusutils lists "
         "for the simulation; sigma8 is that of cold dark matter and baryons"

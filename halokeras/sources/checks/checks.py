@@ -155,7 +155,7 @@ def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
     if len(mass) < _FEW:
         yield note(f"{len(mass)} halos are too few to compare with a mass function")
         return
-    definition = mass_definition(source.provenance, cosmology.omega_m, source.redshift)
+    definition = mass_definition(source.provenance, cosmology, source.redshift)
     volume = source.box_size**3
     said = source.provenance.get("particle_mass")
     particle_mass = float(said) if isinstance(said, int | float) and said > 0 else None

@@ -168,7 +168,7 @@ def _references(
     lattice, box_size = _POINTS * side, side * voxel_size
     corner = np.sqrt(3) * np.pi * _POINTS / voxel_size
     power = linear_power(cosmology, redshift, max(20.0, 1.1 * corner))
-    now = growth(1 / (1 + redshift), cosmology.omega_m)
+    now = growth(1 / (1 + redshift), cosmology)
     ratio = np.float32(now.second[0] / now.first[0] ** 2)
     shapes: tuple[list[DensityShape], list[DensityShape]] = ([], [])
     for seed in range(_REALISATIONS):

@@ -21,6 +21,7 @@ _COSMOLOGY: Mapping[str, Sequence[str]] = {
     "sigma8": ("sigma8",),
     "n_s": ("ns", "nspec", "primordialindex", "spectralindex"),
     "w0": ("w0",),
+    "wa": ("wa",),
 }
 """Names of parameters without case and divisions."""
 _RANGES = {
@@ -30,6 +31,7 @@ _RANGES = {
     "sigma8": (0.2, 2.0),
     "n_s": (0.3, 2.0),
     "w0": (-3.0, -0.1),
+    "wa": (-3.0, 3.0),
 }
 """Beyond which a number of such a name is another quantity, or means that it is left out."""
 
@@ -113,7 +115,7 @@ def stated_particle_mass(about: About, mass_factor: float) -> float | None:
 
 
 def stated_cosmology(about: About) -> dict[str, float]:
-    """Return what a file tells of ``h``, ``omega_m``, ``omega_b``, ``sigma8``, ``n_s``, ``w0``."""
+    """Return what a file tells of h, and of omega_m to wa by the names of `Cosmology`."""
     told = {re.sub(r"[\W_]", "", name): value for name, value in _numbers(about).items()}
     found: dict[str, float] = {}
     for parameter, names in _COSMOLOGY.items():
@@ -146,10 +148,11 @@ def check_cosmology(name: str, told: Mapping[str, float], cosmology: Cosmology) 
         "omega_b": cosmology.omega_b,
         "sigma8": cosmology.sigma8,
         "n_s": cosmology.n_s,
-        "w0": -1.0,
+        "w0": cosmology.w0,
+        "wa": cosmology.wa,
     }
     for parameter, value in told.items():
-        if abs(value / ours[parameter] - 1) > _SAME_COSMOLOGY:
+        if abs(value - ours[parameter]) > _SAME_COSMOLOGY * (abs(ours[parameter]) or 1.0):
             raise BoxError(
                 f"{name} says that {parameter} is {value:g} and the cosmology given has "
                 f"{ours[parameter]:g}; give the file's own with --cosmology"

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import pytest
 
-from halokeras.cosmology.cosmology import ABACUS_COSMOS, growth
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Background, growth
 from halokeras.errors import BoxError
 from halokeras.sources.abacus_cosmos.parameter_file import read_cosmology, read_parameters
 
@@ -117,7 +117,7 @@ def test_what_a_file_does_not_state_is_the_named_box_s_and_said(parameters):
 
 
 def test_sigma8_today_follows_from_the_one_of_the_initial_conditions(parameters):
-    initial = 0.83 * growth(1 / 50, 0.314153).first[0]
+    initial = 0.83 * growth(1 / 50, Background(0.314153)).first[0]
     text = f"{PLANCK}ombh2 = 0.02222\nns = 0.9652\nInitialRedshift = 49\nZD_Pk_sigma = {initial}\n"
     cosmology, assumed = read_cosmology(parameters(text + "ZD_Pk_norm = 8.0\n"), None)
     assert cosmology.sigma8 == pytest.approx(0.83, rel=1e-12)

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.cosmology import Background, growth
 from halokeras.errors import BoxError
 from halokeras.simulation.lpt import first_order, linear_modes
 from halokeras.sources.abacus_cosmos.parameter_file import read_parameters
@@ -90,7 +90,7 @@ def test_a_finer_lattice_is_not_made_up(tmp_path, modes, displacement):
 
 def test_the_overdensity_grows_to_the_redshift_asked_for(tmp_path, modes, displacement):
     found = read(write(tmp_path / "ic", displacement), redshift=0.3)
-    first = growth(np.array([1 / 1.3, 1 / 50]), OMEGA_M).first
+    first = growth(np.array([1 / 1.3, 1 / 50]), Background(OMEGA_M)).first
     np.testing.assert_allclose(found, first[0] / first[1] * modes, atol=1e-3 * np.abs(modes).max())
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from halokeras.cosmology.cosmology import Cosmology, growth
+from halokeras.cosmology.cosmology import Background, Cosmology, growth
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
 from halokeras.fields.gridding import count, wrap
@@ -345,7 +345,7 @@ def test_the_cosmology_of_a_listed_simulation(tmp_path):
     assert source.cosmology.omega_b == pytest.approx(0.02237 / 0.6736**2)
     assert source.cosmology.n_s == 0.9649
     # Growth from 99 to 0.5: the simulations' state files state it too (0.606627 and 0.009979...)
-    own = growth(np.array([1 / 1.5, 1 / 100]), 0.315192).first
+    own = growth(np.array([1 / 1.5, 1 / 100]), Background(0.315192)).first
     assert source.initial_modes.factor == pytest.approx(own[0] / own[1], rel=0.02)
     assert source.initial_modes.factor < own[0] / own[1]  # neutrinos slow it
 
@@ -374,7 +374,7 @@ def test_growth_is_interpolated_in_the_table(tmp_path):
     path = write(tmp_path / "ic_N8.asdf", {"density": np.zeros((8, 8, 8), "f4")})
     assert modes_of(path, 0.6, GrowthTable=TABLE)[0].factor == pytest.approx(100 / 1.6)
     without, assumed = modes_of(path, 0.6)
-    own = growth(np.array([1 / 1.6, 1 / 100]), 0.3).first
+    own = growth(np.array([1 / 1.6, 1 / 100]), Background(0.3)).first
     assert without.factor == pytest.approx(own[0] / own[1])
     assert "no GrowthTable" in assumed[0]
 

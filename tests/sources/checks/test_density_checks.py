@@ -16,7 +16,7 @@ def fields(seed, cosmology=PLANCK, redshift=REDSHIFT):
     """Zel'dovich and 2LPT of the same modes, with 27 particles a voxel."""
     lattice, box_size = 3 * SIDE, SIDE * VOXEL
     delta = linear_modes(seed, lattice, box_size, linear_power(cosmology, redshift))
-    now = growth(1 / (1 + redshift), cosmology.omega_m)
+    now = growth(1 / (1 + redshift), cosmology)
     position = lattice_positions(lattice, box_size) + first_order(delta, box_size)
     first = cloud_in_cell(position.reshape(-1, 3), (SIDE,) * 3, VOXEL)
     position += np.float32(now.second[0] / now.first[0] ** 2) * second_order(delta, box_size)
