@@ -1,37 +1,65 @@
-"""Friends-of-friends groups of particles in a periodic box."""
+"""Friends-of-friends groups of particles in a periodic box, and the densest point of each."""
+
+from dataclasses import dataclass
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import wrap
+from halokeras.simulation.rows import Rows, offsets_within, sort_into_rows
+
+_SLABS = 64
+"""Slabs of rows that are linked at the same time, however many threads there are."""
+_FULL_WEIGHT = 1000
+"""Weight of a friend at no distance: sums of whole numbers are the same in every order."""
+_STEPS = 50
+"""Steps to the densest point at most; it is reached when the same particles lie around it."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of particles, the largest first.
+
+    Attributes
+    ----------
+    rows
+        All particles.
+    group
+        (N,) the group of each of them, or -1.
+    members
+        (G,) numbers of particles.
+    centre
+        (G, 3) [Mpc/h], the densest point, see `find_groups`; may lie a little outside the box.
+    """
+
+    rows: Rows
+    group: NDArray[np.int32]
+    members: NDArray[np.int64]
+    centre: NDArray[np.float64]
 
 
 def find_groups(
     position: NDArray[np.float32], box_size: float, linking_length: float, least: int = 20
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+) -> Groups:
     """Find the groups whose members are within `linking_length` of another, directly or in a chain.
 
     Particles are sorted into rows along z, as wide as the linking length in x and y; only
-    neighbouring rows are compared, each with a window that slides along z.
+    neighbouring rows are compared, each with a window that slides along z. Of each group the
+    densest point is found: from the member with the largest sum of 1 - (distance / linking
+    length)^2 over its friends uphill in that sum, by steps to the mean of the particles within a
+    linking length, which never lower it.
 
     Parameters
     ----------
     position
-        (N, 3) [Mpc/h] in [0, box_size).
+        (N, 3) [Mpc/h] in [0, box_size].
     box_size
         Side of the periodic box [Mpc/h].
     linking_length
         Largest distance between friends [Mpc/h].
     least
         Members a group needs to be kept.
-
-    Returns
-    -------
-    centre, members
-        Periodic centres of mass [Mpc/h], (G, 3) float32 in [0, box_size), and numbers of members,
-        (G,), the largest group first.
 
     Raises
     ------
@@ -43,41 +71,19 @@ def find_groups(
             f"linking length {linking_length} Mpc/h must be positive and below half the box, "
             f"{box_size / 2} Mpc/h"
         )
-    rows = int(box_size // linking_length)
-    # Two rows would be each other's neighbours on both sides; one row compares everything.
-    rows = rows if rows >= 3 else 1
-    placed, first = _into_rows(position, rows, float(box_size))
-    root = _link(placed, first, rows, float(box_size), float(linking_length))
-    centre, members = _centres(placed, root, float(box_size), least)
+    length = float(linking_length)
+    rows = sort_into_rows(position, box_size, length)
+    single = np.float32(rows.box_size), np.float32(length)
+    root, crowd = _link(rows.position, rows.first, rows.side, *single)
+    group, members, densest = _number(root, crowd, least)
     order = np.argsort(-members, kind="stable")
-    return wrap(centre[order], box_size), members[order]
-
-
-@numba.njit(cache=True, nogil=True)
-def _into_rows(position, rows, box_size):  # type: ignore[no-untyped-def]
-    """Sort positions by row and, within a row, by z; give each row's first index."""
-    total = position.shape[0]
-    first = np.zeros(rows * rows + 1, dtype=np.int64)
-    row = np.empty(total, dtype=np.int32)
-    per_row = rows / box_size
-    for p in range(total):
-        i = min(int(position[p, 0] * per_row), rows - 1)
-        j = min(int(position[p, 1] * per_row), rows - 1)
-        row[p] = i * rows + j
-        first[row[p] + 1] += 1
-    first = np.cumsum(first)
-    following = first[:-1].copy()
-    placed = np.empty_like(position)
-    for p in range(total):
-        slot = following[row[p]]
-        following[row[p]] += 1
-        placed[slot] = position[p]
-    for r in range(rows * rows):
-        begin, end = first[r], first[r + 1]
-        if end - begin > 1:
-            order = np.argsort(placed[begin:end, 2])
-            placed[begin:end] = placed[begin:end][order]
-    return placed, first
+    rank = np.empty(len(order) + 1, dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    rank[-1] = -1
+    centre = _climb(
+        rows.position, rows.first, rows.side, rows.box_size, densest[order], float(length)
+    )
+    return Groups(rows, rank[group], members[order], centre)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -88,76 +94,140 @@ def _root_of(parent, p):  # type: ignore[no-untyped-def]
     return p
 
 
-@numba.njit(cache=True, nogil=True)
-def _link(placed, first, rows, box_size, length):  # type: ignore[no-untyped-def]
-    parent = np.arange(placed.shape[0]).astype(np.int32)
-    for i in range(rows):
-        for j in range(rows):
-            here = i * rows + j
-            _link_rows(placed, parent, first, here, here, box_size, length)
-            if rows > 1:
-                right = (j + 1) % rows
-                below = (i + 1) % rows * rows
-                _link_rows(placed, parent, first, here, i * rows + right, box_size, length)
-                _link_rows(placed, parent, first, here, below + (j - 1) % rows, box_size, length)
-                _link_rows(placed, parent, first, here, below + j, box_size, length)
-                _link_rows(placed, parent, first, here, below + right, box_size, length)
-    for p in range(placed.shape[0]):
-        parent[p] = _root_of(parent, p)
-    return parent
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _link(position, first, side, box_size, length):  # type: ignore[no-untyped-def]
+    """Return the first particle of the group of each, and its sum of weights over friends."""
+    parent = np.arange(position.shape[0]).astype(np.int32)
+    crowd = np.zeros(position.shape[0], dtype=np.int32)
+    slabs = min(_SLABS, side)
+    for slab in numba.prange(slabs):
+        last = (slab + 1) * side // slabs - 1
+        for i in range(slab * side // slabs, last + 1):
+            _link_along(position, parent, crowd, first, side, i, box_size, length)
+            if i < last:
+                _link_below(position, parent, crowd, first, side, i, box_size, length)
+    if side > 1:
+        for slab in range(slabs):
+            last = (slab + 1) * side // slabs - 1
+            _link_below(position, parent, crowd, first, side, last, box_size, length)
+    for p in range(position.shape[0]):
+        parent[p] = parent[parent[p]]  # which is before it and points to its root already
+    return parent, crowd
 
 
 @numba.njit(cache=True, nogil=True)
-def _link_rows(placed, parent, first, one, other, box_size, length):  # type: ignore[no-untyped-def]
-    for image in range(-1, 2):
-        low = first[other]
-        for p in range(first[one], first[one + 1]):
-            z = placed[p, 2] + image * box_size
-            if z < -length or z > box_size + length:
-                continue
-            while low < first[other + 1] and placed[low, 2] < z - length:
-                low += 1
-            q = low
-            if one == other and image == 0:
-                q = max(low, p + 1)
-            while q < first[other + 1] and placed[q, 2] <= z + length:
-                dx = abs(float(placed[p, 0]) - placed[q, 0])
-                dy = abs(float(placed[p, 1]) - placed[q, 1])
-                dx = min(dx, box_size - dx)
-                dy = min(dy, box_size - dy)
-                dz = z - placed[q, 2]
-                if dx * dx + dy * dy + dz * dz <= length * length:
-                    a = _root_of(parent, p)
-                    b = _root_of(parent, q)
-                    parent[max(a, b)] = min(a, b)
+def _link_along(position, parent, crowd, first, side, i, box_size, length):  # type: ignore[no-untyped-def]
+    for j in range(side):
+        here = i * side + j
+        _link_rows(position, parent, crowd, first, here, here, box_size, length)
+        if side > 1:
+            right = i * side + (j + 1) % side
+            _link_rows(position, parent, crowd, first, here, right, box_size, length)
+
+
+@numba.njit(cache=True, nogil=True)
+def _link_below(position, parent, crowd, first, side, i, box_size, length):  # type: ignore[no-untyped-def]
+    below = (i + 1) % side * side
+    for j in range(side):
+        for across in range(-1, 2):
+            other = below + (j + across) % side
+            _link_rows(position, parent, crowd, first, i * side + j, other, box_size, length)
+
+
+@numba.njit(cache=True, nogil=True)
+def _link_rows(position, parent, crowd, first, one, other, box_size, length):  # type: ignore[no-untyped-def]
+    low, end = first[other], first[other + 1]
+    if low == end:
+        return
+    for p in range(first[one], first[one + 1]):
+        z = position[p, 2]
+        if one == other:
+            low = p + 1
+        while low < end and position[low, 2] < z - length:
+            low += 1
+        q = low
+        while q < end and position[q, 2] - z <= length:
+            _befriend(position, parent, crowd, p, q, position[q, 2] - z, box_size, length)
+            q += 1
+        if z <= length:  # friends across the upper face
+            q = end - 1
+            while q >= first[other] and z + box_size - position[q, 2] <= length:
+                apart = z + box_size - position[q, 2]
+                _befriend(position, parent, crowd, p, q, apart, box_size, length)
+                q -= 1
+        if z >= box_size - length and one != other:
+            q = first[other]
+            while q < end and position[q, 2] + box_size - z <= length:
+                apart = position[q, 2] + box_size - z
+                _befriend(position, parent, crowd, p, q, apart, box_size, length)
                 q += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _centres(placed, root, box_size, least):  # type: ignore[no-untyped-def]
-    total = placed.shape[0]
+def _befriend(position, parent, crowd, p, q, dz, box_size, length):  # type: ignore[no-untyped-def]
+    dx = abs(position[p, 0] - position[q, 0])
+    dy = abs(position[p, 1] - position[q, 1])
+    dx = min(dx, box_size - dx)
+    dy = min(dy, box_size - dy)
+    share = (dx * dx + dy * dy + dz * dz) / (length * length)
+    if share <= np.float32(1):
+        weight = np.int32(np.float32(_FULL_WEIGHT) * (np.float32(1) - share))
+        crowd[p] += weight
+        crowd[q] += weight
+        if parent[p] != parent[q]:
+            a = _root_of(parent, p)
+            b = _root_of(parent, q)
+            parent[max(a, b)] = min(a, b)
+
+
+@numba.njit(cache=True, nogil=True)
+def _number(root, crowd, least):  # type: ignore[no-untyped-def]
+    """Number the groups of at least so many members; give members and the most crowded of each."""
+    total = root.shape[0]
     size = np.zeros(total, dtype=np.int32)
     for p in range(total):
         size[root[p]] += 1
-    group = np.full(total, -1, dtype=np.int32)
     groups = 0
     for p in range(total):
-        if size[p] >= least:
-            group[p] = groups
-            groups += 1
-    offset = np.zeros((groups, 3))
-    centre = np.empty((groups, 3))
+        groups += size[p] >= least
     members = np.empty(groups, dtype=np.int64)
+    densest = np.empty(groups, dtype=np.int64)
+    group = np.full(total, -1, dtype=np.int32)
+    known = 0
     for p in range(total):
-        g = group[root[p]]
-        if g >= 0:
+        first = root[p]
+        if size[first] < least:
+            continue
+        if p == first:
+            members[known] = size[p]
+            densest[known] = p
+            group[p] = known
+            known += 1
+            continue
+        g = group[first]
+        group[p] = g
+        if crowd[p] > crowd[densest[g]]:
+            densest[g] = p
+    return group, members, densest
+
+
+@numba.njit(cache=True, nogil=True)
+def _climb(position, first, side, box_size, densest, length):  # type: ignore[no-untyped-def]
+    centres = np.empty((len(densest), 3))
+    for g in range(len(densest)):
+        centre = centres[g]
+        for axis in range(3):
+            centre[axis] = position[densest[g], axis]
+        for _ in range(_STEPS):
+            near = offsets_within(position, first, side, box_size, centre, length)
+            moved = 0.0
             for axis in range(3):
-                apart = float(placed[p, axis]) - placed[root[p], axis]
-                offset[g, axis] += apart - box_size * np.round(apart / box_size)
-    for p in range(total):
-        if size[p] >= least:
-            g = group[p]
-            members[g] = size[p]
-            for axis in range(3):
-                centre[g, axis] = placed[p, axis] + offset[g, axis] / size[p]
-    return centre, members
+                step = 0.0
+                for p in range(len(near)):
+                    step += near[p, axis]
+                step /= len(near)
+                centre[axis] += step
+                moved += step * step
+            if moved <= 1e-12 * length * length:
+                break
+    return centres

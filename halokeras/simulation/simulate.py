@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
 from halokeras.errors import BoxError
-from halokeras.simulation.friends_of_friends import find_groups
+from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
 from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, Snapshot, evolve, step_edges
 from halokeras.storage.memory import refuse_beyond_memory
@@ -164,7 +163,7 @@ def simulate(
     for redshift, density in zip(redshifts, densities, strict=True):
         particles = next(snapshots)
         progress("halos", 0.0)
-        halos = _halos(particles, wanted)
+        halos = _halos(particles, wanted, redshift, workers)
         del particles
         progress("halos", 1.0)
         yield Box(wanted.voxel_size, redshift, cosmology, density, halos, None, _provenance(wanted))
@@ -178,10 +177,18 @@ def check_memory(wanted: Simulation) -> None:
     refuse_beyond_memory(estimate(wanted.particles).memory, what, remedy)
 
 
-def _halos(particles: Snapshot, wanted: Simulation) -> Halos:
-    linking = LINKING * wanted.size / wanted.particles
-    centre, members = find_groups(particles.position, wanted.size, linking, LEAST_MEMBERS)
-    return Halos(centre, _corrected_mass(members, wanted.particle_mass))
+def _halos(particles: Snapshot, wanted: Simulation, redshift: float, workers: int) -> Halos:
+    return find_halos(
+        particles.position,
+        particles.velocity,
+        wanted.size,
+        wanted.particle_mass,
+        wanted.cosmology,
+        redshift,
+        LINKING * wanted.size / wanted.particles,
+        LEAST_MEMBERS,
+        workers,
+    )
 
 
 def _provenance(wanted: Simulation) -> Provenance:
@@ -200,11 +207,6 @@ def _provenance(wanted: Simulation) -> Provenance:
         "start_redshift": 1 / START - 1,
         "force_mesh": MESH_FACTOR * wanted.particles,
     }
-
-
-def _corrected_mass(members: NDArray[np.int64], particle_mass: float) -> NDArray[np.float32]:
-    corrected = members * (1 - members**-0.6) * particle_mass
-    return corrected.astype(np.float32)
 
 
 def _voxels(size: float, voxel_size: float) -> int:

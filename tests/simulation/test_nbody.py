@@ -3,9 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from halokeras.cosmology.cosmology import Background, growth
-from halokeras.simulation import nbody
-from halokeras.simulation.lpt import lattice_positions, linear_modes
+from halokeras.cosmology.cosmology import Background, Growth, growth
+from halokeras.simulation import nbody, particle_mesh
+from halokeras.simulation.lpt import Displacement, displacement, lattice_positions, linear_modes
+from halokeras.simulation.nbody import evolve, step_edges
 from halokeras.simulation.particle_mesh import ParticleMesh
 
 WAVENUMBER = np.geomspace(1e-3, 10, 300)
