@@ -99,11 +99,11 @@ def evolve(
     """
     checkpoint = Checkpoint(keep, _identity(displacement, box_size, steps)) if keep else None
     state = checkpoint.read() if checkpoint else None
-    if state is None or steps.a[state.step] > outputs.a[0]:
+    ends = [int(np.sum(steps.a < a + _NO_STEP)) - 1 for a in outputs.a]
+    if state is None or state.step > ends[0]:
         state = State(0, *_start(displacement, box_size, _Time.of(steps, 0)))
     cells = MESH_FACTOR * len(displacement.first)
     del displacement
-    ends = [int(np.sum(steps.a < a + _NO_STEP)) - 1 for a in outputs.a]
     done, total = state.step, ends[-1] + len(ends)
     with ThreadPoolExecutor(workers) as pool:
         for output, end in enumerate(ends):

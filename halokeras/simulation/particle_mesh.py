@@ -252,7 +252,9 @@ def _solve_poisson(row, j, sharpen, scale):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _kick_and_drift(position, velocity, first, potential, block, edges_x, edges_y, keep, gain, time, box_size):  # type: ignore[no-untyped-def]  # noqa: PLR0913, E501  (a kernel that numba compiles, of plain numbers)
+def _kick_and_drift(
+    position, velocity, first, potential, block, edges_x, edges_y, keep, gain, time, box_size
+):  # type: ignore[no-untyped-def]  # noqa: PLR0913, E501  (a kernel that numba compiles, of plain numbers)
     """Kick and drift the particles of a block of columns."""
     cells = potential.shape[0]
     per_cell = np.float32(cells) / box_size
@@ -299,7 +301,7 @@ def _differentiate(potential, i, j, pull):  # type: ignore[no-untyped-def]
     along = pull[1]
     for k in range(cells):
         along[k] = near * (above[k] - below[k]) - far * (highest[k] - lowest[k])
-    line = potential[here, j % cells]
+    line = potential[here, j % cells, :cells]
     along = pull[2]
     for k in range(2, cells - 2):
         along[k] = near * (line[k + 1] - line[k - 1]) - far * (line[k + 2] - line[k - 2])
