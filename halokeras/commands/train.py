@@ -88,10 +88,7 @@ def _train(start: "Callable[[Sequence[Callback]], Path]", as_json: bool) -> None
         )
         held_out = record.params.box.validate_on[0]
         box = held_out.path or held_out.suite or held_out.id
-        tell(
-            "Next",
-            f"halopaint evaluate --box {box.path or box.suite or box.id} --model {record.folder}",
-        )
+        tell("Next", f"halopaint evaluate --box {box} --model {record.folder}")
     else:
         tell("Warning", "no painter was kept: none painted a halo; see the run's curves", "yellow")
 

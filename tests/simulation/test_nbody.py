@@ -12,7 +12,7 @@ from halokeras.simulation.particle_mesh import ParticleMesh
 
 WAVENUMBER = np.geomspace(1e-3, 10, 300)
 SMOOTH = (WAVENUMBER, 3e4 * np.exp(-((WAVENUMBER / 0.03) ** 2)) + 1e-30)
-OMEGA_M = 0.3
+BACKGROUND = Background(0.3)
 
 
 def pull(particles, mass_at, cells=32):
@@ -63,7 +63,7 @@ def run(moved, box_size, outputs, steps=None, **options):
     outputs = np.atleast_1d(outputs)
     edges = step_edges(outputs[-1]) if steps is None else steps
     return list(
-        evolve(moved, box_size, growth(edges, Background(OMEGA_M)), growth(outputs, Background(OMEGA_M)), **options)
+        evolve(moved, box_size, growth(edges, BACKGROUND), growth(outputs, BACKGROUND), **options)
     )
 
 
@@ -85,7 +85,7 @@ def test_an_undisturbed_lattice_stays():
 def small_displacement(sign=1, rms=0.08, lattice=32, box_size=400.0):
     """Displacement whose overdensity has the given rms at a scale factor of a half."""
     delta = linear_modes(1, lattice, box_size, SMOOTH)
-    at_half = growth(0.5, Background(OMEGA_M)).first[0]
+    at_half = growth(0.5, BACKGROUND).first[0]
     delta *= sign * rms / (at_half * np.sqrt(2 * (np.abs(delta) ** 2).sum()))
     return displacement(delta, box_size)
 
@@ -112,7 +112,7 @@ def test_positions_and_velocities_follow_both_orders_whatever_the_steps(steps, m
     monkeypatch.setattr(particle_mesh, "SHARPENING", 0)
     plus, minus = small_displacement(1), small_displacement(-1)
     (ahead, speed), (opposite, opposite_speed) = moved_by(plus, steps), moved_by(minus, steps)
-    at = growth(0.5, Background(OMEGA_M))
+    at = growth(0.5, BACKGROUND)
     first, second = at.first * plus.first, at.second * plus.second
     assert part((ahead - opposite) / 2, first) == pytest.approx(1, abs=0.005)
     assert part((ahead + opposite) / 2, second) == pytest.approx(1, abs=0.05)
@@ -126,7 +126,7 @@ def test_positions_and_velocities_follow_both_orders_whatever_the_steps(steps, m
 def test_the_start_is_second_order_lpt_in_position_and_velocity():
     moved = small_displacement(rms=0.5)
     (snapshot,) = run(moved, 400.0, 0.05)
-    at = growth(0.05, Background(OMEGA_M))
+    at = growth(0.05, BACKGROUND)
     order = by_place(snapshot.position, 400.0, 32)
     expected = at.first * moved.first + at.second * moved.second
     apart = snapshot.position[order] - lattice_positions(32, 400.0).reshape(-1, 3)
@@ -141,12 +141,12 @@ def test_the_start_is_second_order_lpt_in_position_and_velocity():
 def test_growth_of_large_scales_is_linear_within_a_percent():
     moved = small_displacement()
     ahead, _ = moved_by(moved, 10)
-    assert part(ahead, growth(0.5, Background(OMEGA_M)).first * moved.first) == pytest.approx(1, abs=0.015)
+    assert part(ahead, growth(0.5, BACKGROUND).first * moved.first) == pytest.approx(1, abs=0.015)
 
 
 def test_mesh_cells_leave_no_trace_on_small_displacements():
     moved = small_displacement(rms=0.02)
-    first = growth(0.5, Background(OMEGA_M)).first * moved.first
+    first = growth(0.5, BACKGROUND).first * moved.first
     ahead, _ = moved_by(moved, 10)
     assert np.std(ahead - first) < 0.02 * np.std(first)
 
