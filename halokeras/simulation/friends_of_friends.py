@@ -13,6 +13,11 @@ _SLABS = 64
 """Slabs of rows that are linked at the same time, however many threads there are."""
 _FULL_WEIGHT = 1000
 """Weight of a friend at no distance: sums of whole numbers are the same in every order."""
+_SCALE = 2.0
+"""Of the densest point, over the linking length: near what the force mesh resolves.
+
+Half of it finds chance clumps of few particles: spheres about them hold 9 % fewer particles.
+"""
 _STEPS = 50
 """Steps to the densest point at most; it is reached when the same particles lie around it."""
 
@@ -47,8 +52,8 @@ def find_groups(
     Particles are sorted into rows along z, as wide as the linking length in x and y; only
     neighbouring rows are compared, each with a window that slides along z. Of each group the
     densest point is found: from the member with the largest sum of 1 - (distance / linking
-    length)^2 over its friends uphill in that sum, by steps to the mean of the particles within a
-    linking length, which never lower it.
+    length)^2 over its friends, by steps to the mean of all particles within two linking lengths.
+    Each step raises that sum over those two lengths; it ends where the sum is largest.
 
     Parameters
     ----------
@@ -73,16 +78,13 @@ def find_groups(
         )
     length = float(linking_length)
     rows = sort_into_rows(position, box_size, length)
-    single = np.float32(rows.box_size), np.float32(length)
-    root, crowd = _link(rows.position, rows.first, rows.side, *single)
+    root, crowd = _link(rows, np.float32(length))
     group, members, densest = _number(root, crowd, least)
     order = np.argsort(-members, kind="stable")
     rank = np.empty(len(order) + 1, dtype=np.int32)
     rank[order] = np.arange(len(order))
     rank[-1] = -1
-    centre = _climb(
-        rows.position, rows.first, rows.side, rows.box_size, densest[order], float(length)
-    )
+    centre = _climb(rows, densest[order], min(_SCALE * length, box_size / 3))
     return Groups(rows, rank[group], members[order], centre)
 
 
@@ -95,47 +97,44 @@ def _root_of(parent, p):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _link(position, first, side, box_size, length):  # type: ignore[no-untyped-def]
+def _link(rows, length):  # type: ignore[no-untyped-def]
     """Return the first particle of the group of each, and its sum of weights over friends."""
-    parent = np.arange(position.shape[0]).astype(np.int32)
-    crowd = np.zeros(position.shape[0], dtype=np.int32)
+    total, side = rows.position.shape[0], rows.side
+    parent = np.arange(total).astype(np.int32)
+    crowd = np.zeros(total, dtype=np.int32)
     slabs = min(_SLABS, side)
     for slab in numba.prange(slabs):
         last = (slab + 1) * side // slabs - 1
         for i in range(slab * side // slabs, last + 1):
-            _link_along(position, parent, crowd, first, side, i, box_size, length)
+            for j in range(side):
+                here = i * side + j
+                _link_rows(rows, parent, crowd, here, here, length)
+                if side > 1:
+                    _link_rows(rows, parent, crowd, here, i * side + (j + 1) % side, length)
             if i < last:
-                _link_below(position, parent, crowd, first, side, i, box_size, length)
+                _link_below(rows, parent, crowd, i, length)
     if side > 1:
         for slab in range(slabs):
-            last = (slab + 1) * side // slabs - 1
-            _link_below(position, parent, crowd, first, side, last, box_size, length)
-    for p in range(position.shape[0]):
+            _link_below(rows, parent, crowd, (slab + 1) * side // slabs - 1, length)
+    for p in range(total):
         parent[p] = parent[parent[p]]  # which is before it and points to its root already
     return parent, crowd
 
 
 @numba.njit(cache=True, nogil=True)
-def _link_along(position, parent, crowd, first, side, i, box_size, length):  # type: ignore[no-untyped-def]
-    for j in range(side):
-        here = i * side + j
-        _link_rows(position, parent, crowd, first, here, here, box_size, length)
-        if side > 1:
-            right = i * side + (j + 1) % side
-            _link_rows(position, parent, crowd, first, here, right, box_size, length)
-
-
-@numba.njit(cache=True, nogil=True)
-def _link_below(position, parent, crowd, first, side, i, box_size, length):  # type: ignore[no-untyped-def]
-    below = (i + 1) % side * side
-    for j in range(side):
+def _link_below(rows, parent, crowd, i, length):  # type: ignore[no-untyped-def]
+    below = (i + 1) % rows.side * rows.side
+    for j in range(rows.side):
         for across in range(-1, 2):
-            other = below + (j + across) % side
-            _link_rows(position, parent, crowd, first, i * side + j, other, box_size, length)
+            other = below + (j + across) % rows.side
+            _link_rows(rows, parent, crowd, i * rows.side + j, other, length)
 
 
 @numba.njit(cache=True, nogil=True)
-def _link_rows(position, parent, crowd, first, one, other, box_size, length):  # type: ignore[no-untyped-def]
+def _link_rows(rows, parent, crowd, one, other, length):  # type: ignore[no-untyped-def]
+    position, first, scale = rows.position, rows.first, (np.float32(rows.box_size), length)
+    box_size = scale[0]
+    links = position, parent, crowd
     low, end = first[other], first[other + 1]
     if low == end:
         return
@@ -147,24 +146,25 @@ def _link_rows(position, parent, crowd, first, one, other, box_size, length):  #
             low += 1
         q = low
         while q < end and position[q, 2] - z <= length:
-            _befriend(position, parent, crowd, p, q, position[q, 2] - z, box_size, length)
+            _befriend(links, p, q, position[q, 2] - z, scale)
             q += 1
-        if z <= length:  # friends across the upper face
+        if z <= length:  # friends across the lower face
             q = end - 1
             while q >= first[other] and z + box_size - position[q, 2] <= length:
-                apart = z + box_size - position[q, 2]
-                _befriend(position, parent, crowd, p, q, apart, box_size, length)
+                _befriend(links, p, q, z + box_size - position[q, 2], scale)
                 q -= 1
         if z >= box_size - length and one != other:
             q = first[other]
             while q < end and position[q, 2] + box_size - z <= length:
-                apart = position[q, 2] + box_size - z
-                _befriend(position, parent, crowd, p, q, apart, box_size, length)
+                _befriend(links, p, q, position[q, 2] + box_size - z, scale)
                 q += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _befriend(position, parent, crowd, p, q, dz, box_size, length):  # type: ignore[no-untyped-def]
+def _befriend(links, p, q, dz, scale):  # type: ignore[no-untyped-def]
+    """Link two particles, `dz` apart along z, and add to both sums, if they are friends."""
+    position, parent, crowd = links
+    box_size, length = scale
     dx = abs(position[p, 0] - position[q, 0])
     dy = abs(position[p, 1] - position[q, 1])
     dx = min(dx, box_size - dx)
@@ -212,14 +212,14 @@ def _number(root, crowd, least):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _climb(position, first, side, box_size, densest, length):  # type: ignore[no-untyped-def]
+def _climb(rows, densest, radius):  # type: ignore[no-untyped-def]
     centres = np.empty((len(densest), 3))
     for g in range(len(densest)):
         centre = centres[g]
         for axis in range(3):
-            centre[axis] = position[densest[g], axis]
+            centre[axis] = rows.position[densest[g], axis]
         for _ in range(_STEPS):
-            near = offsets_within(position, first, side, box_size, centre, length)
+            near = offsets_within(rows, centre, radius)
             moved = 0.0
             for axis in range(3):
                 step = 0.0
@@ -228,6 +228,6 @@ def _climb(position, first, side, box_size, densest, length):  # type: ignore[no
                 step /= len(near)
                 centre[axis] += step
                 moved += step * step
-            if moved <= 1e-12 * length * length:
+            if moved <= 1e-12 * radius * radius:
                 break
     return centres

@@ -97,7 +97,7 @@ def corrected_members(members: NDArray[np.int64]) -> NDArray[np.float64]:
     return corrected
 
 
-def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def _single(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return values.astype(np.float32)
 
 

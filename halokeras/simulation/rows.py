@@ -1,6 +1,6 @@
 """Particles sorted into rows along z, in which those near any place are quickly found."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -10,8 +10,7 @@ _STRIDES = (301, 132, 57, 23, 10, 4, 1)
 """Of Shell's sort, which takes rows that are nearly sorted already, and is quick to compile."""
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """Particles of a periodic box, row by row and along z within each.
 
     Attributes
@@ -90,11 +89,12 @@ def _sort_each(placed, order, first):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def offsets_within(position, first, side, box_size, centre, radius):  # type: ignore[no-untyped-def]
+def offsets_within(rows, centre, radius):  # type: ignore[no-untyped-def]
     """Return the particles within `radius` of `centre`: offsets along each axis, and their square.
 
-    They are (n, 4), in Mpc/h and its square. `radius` is below half the box; the first arguments are the fields of `Rows`.
+    They are (n, 4), in Mpc/h and its square. `radius` is below half the box.
     """
+    position, first, side, box_size = rows.position, rows.first, rows.side, rows.box_size
     per_row = side / box_size
     low_x = int(np.floor((centre[0] - radius) * per_row))
     low_y = int(np.floor((centre[1] - radius) * per_row))

@@ -66,9 +66,7 @@ def particles_within(
     """
     mean = len(rows.position) / rows.box_size**3
     volumetric = 4 / 3 * np.pi * mean * np.array(list(overdensity.values()))
-    found = _count(
-        rows.position, rows.first, rows.side, rows.box_size, centre, members, start, volumetric
-    )
+    found = _count(rows, centre, members, start, volumetric)
     return {
         name: (found[:, column], np.cbrt(found[:, column] / volumetric[column]))
         for column, name in enumerate(overdensity)
@@ -76,7 +74,7 @@ def particles_within(
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _count(position, first, side, box_size, centre, members, start, volumetric):  # type: ignore[no-untyped-def]
+def _count(rows, centre, members, start, volumetric):  # type: ignore[no-untyped-def]
     """Count particles; `volumetric` times a radius cubed is how many make a sphere dense enough."""
     halos = len(centre)
     found = np.zeros((halos, len(volumetric)), dtype=np.int64)
@@ -85,14 +83,14 @@ def _count(position, first, side, box_size, centre, members, start, volumetric):
             reach = max(2 * start, (2 * members[h] / volumetric.min()) ** (1 / 3))
             missing = True
             while missing:
-                reach = min(reach, _HALF * box_size)
-                near = offsets_within(position, first, side, box_size, centre[h], reach)
+                reach = min(reach, _HALF * rows.box_size)
+                near = offsets_within(rows, centre[h], reach)
                 square = np.sort(near[:, 3])
                 missing = False
                 for column in range(len(volumetric)):
                     number = _number_within(square, start, reach, volumetric[column])
                     found[h, column] = max(number, 0)
-                    missing = missing or (number < 0 and reach < _HALF * box_size)
+                    missing = missing or (number < 0 and reach < _HALF * rows.box_size)
                 reach *= _WIDER
     return found
 
