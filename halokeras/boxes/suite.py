@@ -80,7 +80,7 @@ class Suite:
     params: dict[str, Any]
 
     def boxes(self) -> Iterator[SuiteBox]:
-        """Return every box, made or not, member by member."""
+        """Yield every box, made or not, member by member."""
         for member in self.members:
             for redshift, name in member.files.items():
                 yield SuiteBox(member, redshift, self.folder / name)

@@ -13,10 +13,11 @@ from halokeras.commands.options import (
     cosmology_of,
     refuse,
 )
-from halokeras.commands.terminal import listening, wrote
+from halokeras.commands.terminal import listening, tell, wrote
 from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
+    from halokeras.listener import Listener
     from halokeras.simulation.simulate import Simulation
 
 _ONE_RUN = "One run"
@@ -126,22 +127,49 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )
-    from halokeras.simulation.files import box_paths, numbered, simulate_files, simulate_missing
+    try:
+        with listening("initial conditions") as told:
+            if suite is not None:
+                folder = output or Path("boxes") / suite.stem
+                made, facts = _make_suite(suite, folder, processes or 1, scheduler, told)
+            elif params is not None:
+                made, facts = _make_missing(params, told), {}
+            else:
+                wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
+                named = "" if cosmology is None else cosmology.stem
+                made, facts = _make_boxes(wanted, named, output, overwrite, told), {}
+    except KeyboardInterrupt:
+        kept = "boxes that are made are kept, and a checkpoint; the same command goes on with them"
+        tell("Interrupted", kept, "yellow")
+        raise typer.Exit(130) from None
+    wrote(made, as_json, **facts)
 
-    if suite is not None:
-        _suite(suite, output, processes or 1, scheduler, as_json)
-        return
-    with listening("initial conditions") as told:
-        if params is not None:
-            from halokeras.params import load_params
 
-            made = simulate_missing(load_params(or_shipped(params, "params")).box, told)
-        else:
-            wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
-            named = "" if cosmology is None else cosmology.stem
-            targets = numbered(output, wanted) if output else box_paths(wanted, named)
-            made = simulate_files(wanted, targets, told, overwrite)
-    wrote(made, as_json)
+def _make_suite(
+    file: Path, folder: Path, processes: int, scheduler: str | None, told: "Listener"
+) -> tuple[list[Path], dict[str, int]]:
+    from halokeras.simulation.suite_params import load_suite_params
+    from halokeras.simulation.suites import make_suite
+
+    planned = load_suite_params(or_shipped(file, "params/suites"))
+    made = make_suite(planned, folder, told, processes, scheduler)
+    return [folder], {"members": len(made.members), "boxes": len(list(made.boxes()))}
+
+
+def _make_missing(params: Path, told: "Listener") -> list[Path]:
+    from halokeras.params import load_params
+    from halokeras.simulation.files import simulate_missing
+
+    return simulate_missing(load_params(or_shipped(params, "params")).box, told)
+
+
+def _make_boxes(
+    wanted: "Simulation", named: str, output: Path | None, overwrite: bool, told: "Listener"
+) -> list[Path]:
+    from halokeras.simulation.files import box_paths, numbered, simulate_files
+
+    targets = numbered(output, wanted) if output else box_paths(wanted, named)
+    return simulate_files(wanted, targets, told, overwrite)
 
 
 def _wanted(
@@ -160,22 +188,9 @@ def _wanted(
     return Simulation(
         chosen,
         seed=1 if seed is None else seed,
-        size=size or 256.0,
-        particles=particles or 256,
-        voxel_size=voxel_size or 4.0,
+        size=256.0 if size is None else size,
+        particles=256 if particles is None else particles,
+        voxel_size=4.0 if voxel_size is None else voxel_size,
         redshifts=tuple(redshifts or [0.3]),
         box_id=box,
     )
-
-
-def _suite(
-    suite: Path, output: Path | None, processes: int, scheduler: str | None, as_json: bool
-) -> None:
-    from halokeras.simulation.suite_params import load_suite_params
-    from halokeras.simulation.suites import make_suite
-
-    planned = load_suite_params(or_shipped(suite, "params/suites"))
-    folder = output or Path("boxes") / suite.stem
-    with listening("simulating") as told:
-        made = make_suite(planned, folder, told, processes, scheduler)
-    wrote([folder], as_json, members=len(made.members), boxes=len(list(made.boxes())))

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import read_box
 from halokeras.boxes.suite import SuiteBox, choose, read_suite
-from halokeras.errors import OutputError
+from halokeras.errors import ModelError, OutputError
+from halokeras.evaluation.boxes import seen_hashes
 from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict
@@ -71,7 +74,7 @@ def evaluate_suite(
     if request.page is not None:
         raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
     folder = Path(request.box)
-    boxes = choose(read_suite(folder))
+    boxes = _unseen(choose(read_suite(folder)), request, tell)
     named = folder.resolve().name
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     scored = []
@@ -90,6 +93,22 @@ def evaluate_suite(
     write_text(summary, _json(folder, scored))
     files = [file for _, one in scored for file in one.files]
     return SuiteEvaluation(folder, tuple(scored), (summary, *files))
+
+
+def _unseen(boxes: list[SuiteBox], request: Request, tell: Callable[[str], None]) -> list[SuiteBox]:
+    """Leave out the boxes that the painter was trained or validated on, unless they are asked."""
+    if request.allow_training:
+        return boxes
+    seen = seen_hashes(request.saved)
+    unseen = [box for box in boxes if box_hash(read_box(box.path)) not in seen]
+    if not unseen:
+        raise ModelError(
+            f"{request.model} was trained or validated on every box of {request.box}, which proves "
+            "nothing; choose another suite, or --allow-training-box"
+        )
+    if len(unseen) < len(boxes):
+        tell(f"{len(boxes) - len(unseen)} boxes are left out: the painter was trained on them")
+    return unseen
 
 
 def suite_sheet(found: SuiteEvaluation) -> Sheet:

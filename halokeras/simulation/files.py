@@ -18,7 +18,6 @@ from halokeras.storage.files import (
     check_absent,
     check_writable,
     locked,
-    refusal,
     remove_abandoned,
     unwritable,
 )
@@ -144,7 +143,9 @@ def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Pa
             continue
         other = differences(path, asked_of(wanted, redshift))
         if other:
-            raise refusal(path, f"is there and has {', '.join(other)}")
+            raise OutputError(
+                f"{path} is there and has {', '.join(other)}; remove it, or choose another --output"
+            )
     return left
 
 
