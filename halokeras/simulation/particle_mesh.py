@@ -252,7 +252,9 @@ def _solve_poisson(row, j, sharpen, scale):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _kick_and_drift(position, velocity, first, potential, block, edges_x, edges_y, keep, gain, time, box_size):  # type: ignore[no-untyped-def]  # noqa: PLR0913, E501  (a kernel that numba compiles, of plain numbers)
+def _kick_and_drift(
+    position, velocity, first, potential, block, edges_x, edges_y, keep, gain, time, box_size
+):  # type: ignore[no-untyped-def]  # noqa: PLR0913, E501  (a kernel that numba compiles, of plain numbers)
     """Kick and drift the particles of a block of columns."""
     cells = potential.shape[0]
     per_cell = np.float32(cells) / box_size

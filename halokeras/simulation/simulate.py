@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from halokeras.boxes.box import SOFTWARE, Box
+from halokeras.boxes.precision import rounded_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.halo_finder import find_halos
@@ -77,8 +78,8 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
     Returns
     -------
     Box
-        With the 2LPT density, the friends-of-friends halos and their provenance. Halo masses are
-        m_p N (1 - N^-0.6), the correction of Warren et al. (2006) for groups of few particles N.
+        With the 2LPT density, the friends-of-friends halos, as `find_halos` tells, and their
+        provenance, rounded as `halokeras.boxes.precision.rounded_box` rounds them.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
         workers,
     )
     progress("halos", 1.0)
-    return Box(
+    box = Box(
         voxel_size=voxel_size,
         redshift=redshift,
         cosmology=cosmology,
@@ -139,6 +140,7 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
             "force_mesh": MESH_FACTOR * particles,
         },
     )
+    return rounded_box(box)
 
 
 def _voxels(size: float, voxel_size: float) -> int:
