@@ -363,7 +363,7 @@ def evaluate(
 
     reference = box if isinstance(box, Box) else read_box(box)
     boxes = {"box": reference}
-    check_reference(reference, "box", saved.provenance.selection)
+    check_reference(reference, "box", saved.provenance)
     counts = {}
     if painted is None:
         for told in check_input(saved.provenance, density_of(reference)):

@@ -1,6 +1,6 @@
 """Sections that JSON files of several kinds share, and the types of their numbers."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,6 +10,10 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+MassDefinition = Literal["fof", "virial", "200b", "200c"]
+"""Of friends-of-friends groups, or within the virial density, 200 x mean or 200 x critical."""
+
+
 class Section(BaseModel):
     """Fields of a JSON object, none of them unknown and each of its own type."""
 
@@ -17,10 +21,19 @@ class Section(BaseModel):
 
 
 class Selection(Section):
-    """The halos that are counted: masses in [mass_min, mass_max), in Msun/h."""
+    """The halos that are counted: masses in [mass_min, mass_max), in Msun/h.
+
+    They are masses of `mass_definition`, or where it is None each box's own.
+    """
 
     mass_min: NotNegative = 0.0
     mass_max: Positive | None = None
+    mass_definition: MassDefinition | None = None
+
+    @property
+    def cuts(self) -> bool:
+        """Whether masses decide which halos are counted."""
+        return self.mass_min > 0 or self.mass_max is not None
 
     @model_validator(mode="after")
     def _a_range(self) -> Self:

@@ -14,12 +14,13 @@ from halokeras.boxes.halos import (
     Halos,
     check_halos,
     check_lengths,
-    select,
     stored_columns,
 )
+from halokeras.boxes.masses import select
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, count
+from halokeras.sections import MassDefinition
 from halokeras.storage.grid import Grid, Survey, slabs, survey
 
 Provenance = Mapping[str, str | int | float]
@@ -146,7 +147,10 @@ def check_values(seen: Survey, name: str, source: str) -> None:
 
 
 def halo_counts(
-    box: Box, mass_min: float = 0.0, mass_max: float | None = None
+    box: Box,
+    mass_min: float = 0.0,
+    mass_max: float | None = None,
+    mass_definition: MassDefinition | None = None,
 ) -> NDArray[np.float32]:
     """Count the halos with masses in [mass_min, mass_max) in each voxel.
 
@@ -157,18 +161,21 @@ def halo_counts(
         sum of its channels.
     mass_min, mass_max
         The selection [Msun/h].
+    mass_definition
+        By which masses, ``fof``, ``virial``, ``200b`` or ``200c``; None is the box's own `mass`.
 
     Raises
     ------
     BoxError
-        If the box has neither halos nor counts, or no masses and a selection is asked of it.
+        If the box has neither halos nor counts, or a selection is asked of it and it has no masses,
+        or none of that definition.
     """
     if box.halos is not None:
-        chosen = select(box.halos, mass_min, mass_max)
+        chosen = select(box.halos, mass_min, mass_max, mass_definition, box.provenance)
         return count(chosen.position, box.shape, box.voxel_size)
     if box.counts is None:
         raise BoxError("the box has no halos and no counts; give one with a halo catalogue")
-    if mass_min > 0 or mass_max is not None:
+    if mass_min > 0 or mass_max is not None or mass_definition is not None:
         raise BoxError(
             "the box has counts but no halo masses, so mass_min and mass_max cannot be applied; "
             "drop the selection or give a box with a halo catalogue"

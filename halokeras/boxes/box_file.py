@@ -31,6 +31,8 @@ FORMAT_VERSION = 1
 
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
 _HALOS = {name: column.kinds for name, column in DATASETS.items()}
+_PIECE = 2**20
+"""Bytes of the pieces that arrays are packed in: as many as HDF5 keeps in memory."""
 _FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
 """Arrays of a box by name, and the kinds of numpy types that each may have."""
 
@@ -123,10 +125,21 @@ def write_box(box: Box, path: Path) -> None:
     check_box(box, f"box for {path}")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     arrays = box_arrays(box)
-    layouts = {name: Layout(one.shape, one.dtype, packed=True) for name, one in arrays.items()}
+    layouts = {
+        name: Layout(one.shape, one.dtype, _chunks(one), packed=True)
+        for name, one in arrays.items()
+    }
     with new_store(path, header_attributes(header, box.shape), layouts) as create:
         for name, array in arrays.items():
             create(name)[...] = array
+
+
+def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
+    """Return pieces of whole planes or rows: the library's own take an eighth more when packed."""
+    plane = array[:1].nbytes
+    if plane > _PIECE:
+        return (1, max(1, _PIECE * array.shape[1] // plane), *array.shape[2:])
+    return (max(1, min(len(array), _PIECE // max(1, plane))), *array.shape[1:])
 
 
 def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:

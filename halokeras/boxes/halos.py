@@ -96,27 +96,6 @@ DATASETS: Mapping[str, Column] = {f"halos/{name}": column for name, column in CO
 """The columns by the names of their datasets in a box file."""
 
 
-def select(halos: Halos, mass_min: float = 0.0, mass_max: float | None = None) -> Halos:
-    """Return the halos with masses in [mass_min, mass_max) [Msun/h].
-
-    Raises
-    ------
-    BoxError
-        If a selection is asked of halos without masses.
-    """
-    if halos.mass is None:
-        if mass_min > 0 or mass_max is not None:
-            raise BoxError(
-                "the halos have no masses, so mass_min and mass_max cannot be applied; drop the "
-                "selection or give a box with halos/mass"
-            )
-        return halos
-    chosen = halos.mass >= mass_min
-    if mass_max is not None:
-        chosen &= halos.mass < mass_max
-    return halos[chosen]
-
-
 def halos_of(arrays: Mapping[str, Array]) -> Halos | None:
     """Return the halos among the arrays of a box file, or None where it has none."""
     found = {

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
 from halokeras.boxes.box_file import find_boxes, read_box
+from halokeras.boxes.masses import own_definition
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.words import masses
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.model_store import SavedPainter
-from halokeras.sections import Selection
+from halokeras.painters.provenance import Provenance
 
 
 def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[str, Box]:
@@ -85,8 +86,11 @@ def alike(boxes: Mapping[str, Box]) -> tuple[dict[str, Box], list[str]]:
     return {name: one for name, one in boxes.items() if kinds[name] == kind}, left_out
 
 
-def check_reference(box: Box, name: str, selection: Selection) -> None:
-    """Refuse a box without density or halos, or with halos that are not where its density is.
+def check_reference(box: Box, name: str, learned: Provenance) -> None:
+    """Refuse a box that a painter that so `learned` cannot be scored on.
+
+    One without density or halos, with halos that are not where its density is, or with masses of
+    another definition than those by which the painter's halos were chosen.
 
     Raises
     ------
@@ -95,8 +99,24 @@ def check_reference(box: Box, name: str, selection: Selection) -> None:
     """
     if box.density is None:
         raise BoxError(f"box {name} has no density; give one that has density and halos")
-    counts = halo_counts(box, selection.mass_min, selection.mass_max)
+    try:
+        counts = halo_counts(box, **learned.selection.model_dump())
+    except BoxError as error:
+        raise BoxError(f"box {name}: {error}") from error
+    _check_definition(box, name, learned)
     _check_aligned(box.density, counts, box.voxel_size, f"box {name}: ")
+
+
+def _check_definition(box: Box, name: str, learned: Provenance) -> None:
+    if learned.selection.mass_definition is not None or not learned.selection.cuts:
+        return
+    trained, own = own_definition(learned.model_extra or {}), own_definition(box.provenance)
+    if box.halos is not None and trained is not None and own is not None and own != trained:
+        raise BoxError(
+            f"box {name}: its masses are defined as {own} and the painter's halos were chosen by "
+            f"masses defined as {trained}; choose a box of such masses, or train a painter with "
+            "box.selection.mass_definition"
+        )
 
 
 def check_counts(counts: NDArray[Any], box: Box) -> None:

@@ -129,7 +129,7 @@ def evaluate(
         boxes = {name: boxes[name]}
     boxes, notes = alike(boxes)
     for name, box in boxes.items():
-        check_reference(box, name, saved.provenance.selection)
+        check_reference(box, name, saved.provenance)
     if request.painted is None:
         notes += _fit(saved, boxes)
     others, left_out = _others(request)

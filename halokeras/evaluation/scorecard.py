@@ -116,6 +116,7 @@ class Scorecard:
             "shot_noise": self.shot_noise,
             "mass_min": self.selection.mass_min,
             "mass_max": self.selection.mass_max,
+            "mass_definition": self.selection.mass_definition,
             "boxes": self.boxes,
             "comparisons": comparisons,
             "lines": [vars(line) for line in self.lines],
@@ -150,7 +151,7 @@ def score(
     comparisons: dict[str, list[dict[str, Measurement]]] = {}
     slabs, shot_noise = {}, []
     for done, (name, box) in enumerate(boxes.items()):
-        counts = halo_counts(box, selection.mass_min, selection.mass_max)
+        counts = halo_counts(box, **selection.model_dump())
         fields = contenders.fields(box, counts, painted.get(name, {}))
         check_counts(next(iter(fields.values()))[0], box)
         halos = Sample(counts, box.voxel_size)

@@ -77,7 +77,7 @@ def painted_figure(
     box, selection = _reference(given, source), painter.saved.provenance.selection
     grids = {DENSITY: given.grid, DRAWS if drawn else FIELD: counts}
     if box is not None:
-        grids[HALOS] = halo_counts(box, selection.mass_min, selection.mass_max)
+        grids[HALOS] = halo_counts(box, **selection.model_dump())
     slab, told = project(grids, given.header.voxel_size), given.header.provenance
     known = {name: told[key] for key, name in (("box_id", "box"), ("seed", "seed")) if key in told}
     realisation = "".join(f", {name} {value}" for name, value in known.items())
@@ -96,7 +96,7 @@ def _reference(given: Density, source: Path | None) -> Box | None:
 def _compare(table: Table, box: Box, painted: Grid, selection: Selection) -> Table | None:
     """Add the halos of `box` to `table`, and give the spectra if both have any halo."""
     counts = np.asarray(painted[:, :, :], dtype=np.float32)
-    reference = halo_counts(box, selection.mass_min, selection.mass_max)
+    reference = halo_counts(box, **selection.model_dump())
     table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
     table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
     if box.density is None or not (counts.any() and reference.any()):

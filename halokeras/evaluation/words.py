@@ -43,9 +43,9 @@ def measured(value: Number, error: Number, scale: float = 1.0, sign: str = "") -
 
 def masses(selection: Selection) -> str:
     """Return which halos are counted, in words."""
-    if not selection.mass_min and selection.mass_max is None:
+    if not selection.cuts:
         return "all of the catalogue"
-    least = f"of {scientific(selection.mass_min)} Msun/h and more"
-    if selection.mass_max is None:
-        return least
-    return f"{least}, below {scientific(selection.mass_max)} Msun/h"
+    told = f"of {scientific(selection.mass_min)} Msun/h and more"
+    if selection.mass_max is not None:
+        told += f", below {scientific(selection.mass_max)} Msun/h"
+    return f"{told} ({selection.mass_definition})" if selection.mass_definition else told

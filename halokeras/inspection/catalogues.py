@@ -20,7 +20,7 @@ _UNITS = {
     "mass_max": "Msun/h",
     "particle_mass": "Msun/h",
 }
-_SHOWN = ("box_size", "voxel_size", "redshift", "placed", "mass_min", "mass_max")
+_SHOWN = ("box_size", "voxel_size", "redshift", "placed", "mass_min", "mass_max", "mass_definition")
 
 
 def inspect_catalogue(path: Path) -> Inspection | None:

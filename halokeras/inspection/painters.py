@@ -67,9 +67,11 @@ def painter_sections(folder: Path, files: PainterFiles) -> list[Section]:
 def masses(selection: Selection) -> str:
     """Describe a selection of halos in a few words."""
     low, high = selection.mass_min, selection.mass_max
-    if high is not None:
-        return f"halos of {low:.4g} to {high:.4g} Msun/h"
-    return f"halos from {low:.4g} Msun/h" if low else "all halos of the boxes"
+    if not selection.cuts:
+        return "all halos of the boxes"
+    told = f"from {low:.4g} Msun/h" if high is None else f"of {low:.4g} to {high:.4g} Msun/h"
+    by = selection.mass_definition
+    return f"halos {told}" + (f", masses defined as {by}" if by else "")
 
 
 def validation_facts(score: Any, boxes: Any) -> list[Fact]:

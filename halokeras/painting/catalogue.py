@@ -229,6 +229,8 @@ def _about(header: Header, shape: Shape, selection: Selection | None, biased: bo
         told["mass_min"] = selection.mass_min
     if selection is not None and selection.mass_max is not None:
         told["mass_max"] = selection.mass_max
+    if selection is not None and selection.mass_definition is not None:
+        told["mass_definition"] = selection.mass_definition
     return told | dict(header.provenance)
 
 

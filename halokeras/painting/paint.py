@@ -270,8 +270,10 @@ def painted_header(
 
 
 def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:
+    definition = saved.provenance.selection.mass_definition
     return {
         **given.header.provenance,
+        **({} if definition is None else {"mass_definition": definition}),
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,

@@ -1,13 +1,14 @@
 """Boxes of our own making: 2LPT densities and N-body halos of the same initial modes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
+from halokeras.boxes.precision import rounded_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.halo_finder import find_halos
@@ -134,8 +135,8 @@ def simulate(
     Yields
     ------
     Box
-        With the 2LPT density, the friends-of-friends halos and their provenance. Halo masses are
-        m_p N (1 - N^-0.6), the correction of Warren et al. (2006) for groups of few particles N.
+        With the 2LPT density, the friends-of-friends halos, as `find_halos` tells, and their
+        provenance, rounded as `halokeras.boxes.precision.rounded_box` rounds them.
 
     Raises
     ------
@@ -166,7 +167,8 @@ def simulate(
         halos = _halos(particles, wanted, redshift, workers)
         del particles
         progress("halos", 1.0)
-        yield Box(wanted.voxel_size, redshift, cosmology, density, halos, None, _provenance(wanted))
+        box = Box(wanted.voxel_size, redshift, cosmology, density, halos)
+        yield rounded_box(replace(box, provenance=_provenance(wanted)))
     next(snapshots, None)  # lets the engine put away its checkpoint
 
 

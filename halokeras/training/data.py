@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
+from halokeras.boxes.masses import own_definition
 from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
@@ -67,6 +68,7 @@ def load_data(params: Params) -> TrainingData:
     first = boxes[trained[0]]
     for path, box in boxes.items():
         _check_like(first, box, path)
+        _check_masses(first, box, selection, path)
     _check_crops(params, first)
     return TrainingData(
         density=np.stack([_density(boxes[path]) for path in trained]),
@@ -82,6 +84,7 @@ def load_data(params: Params) -> TrainingData:
             "cosmology": None if first.cosmology is None else first.cosmology.parameters,
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
+            "mass_definition": str(first.provenance.get("mass_definition", "unknown")),
             "selection": selection.model_dump(),
             "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
             "validation_boxes": {path.name: box_hash(boxes[path]) for path in validated_on},
@@ -128,7 +131,10 @@ def _density(box: Box) -> NDArray[np.float32]:
 
 
 def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDArray[np.float32]:
-    grids = [halo_counts(box, channel.mass_min, channel.mass_max) for channel in channels]
+    try:
+        grids = [halo_counts(box, **channel.model_dump()) for channel in channels]
+    except BoxError as error:
+        raise BoxError(f"{path}: {error}") from error
     if not all(grid.any() for grid in grids):
         raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
     counts = grids[0] if len(grids) == 1 else np.stack(grids, axis=-1)
@@ -150,6 +156,17 @@ def _check_like(first: Box, box: Box, path: Path) -> None:
             f"{path} is at redshift {box.redshift:g}, the first training box at "
             f"{first.redshift:g}; this kind of painter knows one: give boxes of one redshift, as "
             "redshifts beside a suite names it"
+        )
+
+
+def _check_masses(first: Box, box: Box, selection: Selection, path: Path) -> None:
+    if selection.mass_definition is not None or not selection.cuts:
+        return
+    ours, theirs = own_definition(first.provenance), own_definition(box.provenance)
+    if ours is not None and theirs is not None and ours != theirs:
+        raise RunError(
+            f"{path} has masses defined as {theirs}, the first training box as {ours}; choose one "
+            "that all boxes have with box.selection.mass_definition"
         )
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from halokeras.boxes.box import Box, box_arrays, box_hash, halo_counts
 from halokeras.boxes.box_file import find_box, read_box, write_box
-from halokeras.boxes.halos import COLUMNS, DATASETS, Halos, select
+from halokeras.boxes.halos import COLUMNS, DATASETS, Halos
+from halokeras.boxes.masses import select
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.resources import shipped

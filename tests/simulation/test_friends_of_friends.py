@@ -65,7 +65,7 @@ def test_a_shift_of_the_box_shifts_the_centres():
 
 def test_the_centre_of_two_bridged_clumps_is_in_the_denser_one():
     rng = np.random.default_rng(6)
-    dense, sparse = rng.normal(3, 0.1, (300, 3)), rng.normal(3, 0.3, (200, 3)) + [2, 0, 0]
+    dense, sparse = rng.normal(3, 0.1, (300, 3)), rng.normal((5, 3, 3), 0.3, (200, 3))
     bridge = np.column_stack([np.linspace(3, 5, 30), np.full((30, 2), 3)])
     position = np.concatenate([sparse, bridge, dense]).astype(np.float32)
     groups = find_groups(position, 10.0, 0.4, least=100)

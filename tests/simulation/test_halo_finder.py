@@ -85,7 +85,7 @@ def test_particles_that_are_no_members_count_in_spheres():
 def test_velocity_and_dispersion_are_those_of_the_members():
     rng = np.random.default_rng(3)
     position = np.concatenate([rng.normal(3, 0.02, (40, 3)), rng.normal(7, 0.02, (30, 3))])
-    velocity = rng.normal(0, 100, (70, 3)) + [300, -200, 50]
+    velocity = rng.normal((300, -200, 50), 100, (70, 3))
     order = rng.permutation(70)
     halos = find(position[order], velocity[order], least=30)
     assert halos.particles.tolist() == [40, 30]

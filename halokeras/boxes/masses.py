@@ -1,0 +1,110 @@
+"""Which masses of halos are of which definition, and the halos that a selection by mass keeps."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from halokeras.boxes.columns import Array
+from halokeras.boxes.halos import Halos
+from halokeras.errors import BoxError
+from halokeras.sections import MassDefinition
+
+_BY_DENSITY: Mapping[MassDefinition, str] = {
+    "virial": "mass_virial",
+    "200b": "mass_200b",
+    "200c": "mass_200c",
+}
+"""Columns of the definitions that have one of their own."""
+_WORDS: Mapping[MassDefinition, str] = {
+    "200b": r"(?<![\d.])200[\s_]*(b|m|mean)(?![a-z])",
+    "200c": r"(?<![\d.])200[\s_]*(c|cr|crit|critical)(?![a-z])",
+    "virial": r"vir(?!go)",
+    "fof": r"fof|friends|n members|particles of the group",
+}
+"""What states a definition, in the words of a box's `mass_definition`."""
+_GROUPS = "fof|friends"
+
+
+def own_definition(provenance: Mapping[str, Any]) -> MassDefinition | None:
+    """Return the definition of `mass` that a box states, or None for another or none.
+
+    A box says it in `mass_definition`; without that only friends of friends are known by the
+    `halo_finder`, as other finders have several masses.
+    """
+    words = str(provenance.get("mass_definition", "")).lower()
+    for definition, stated in _WORDS.items():
+        if re.search(stated, words):
+            return definition
+    finder = str(provenance.get("halo_finder", "")).lower()
+    return "fof" if not words and re.search(_GROUPS, finder) else None
+
+
+def masses_of(
+    halos: Halos, definition: MassDefinition | None, provenance: Mapping[str, Any]
+) -> Array | None:
+    """Return the masses of halos by one definition, or by None their `mass`, which may lack.
+
+    Raises
+    ------
+    BoxError
+        If the box has no masses of that definition; the message says which it has.
+    """
+    if definition is None:
+        return halos.mass
+    column = _BY_DENSITY.get(definition)
+    own = own_definition(provenance)
+    if column is not None and getattr(halos, column) is not None:
+        found: Array = getattr(halos, column)
+        return found
+    if own == definition and halos.mass is not None:
+        return halos.mass
+    raise BoxError(
+        f"the halos have no masses of mass_definition {definition}, which box.selection asks for: "
+        f"they have {_told(halos, own, provenance)}; choose another mass_definition, or a box with "
+        + (f"halos/{column}" if column else "friends-of-friends masses")
+    )
+
+
+def _told(halos: Halos, own: MassDefinition | None, provenance: Mapping[str, Any]) -> str:
+    """Say which masses there are."""
+    stated = own or provenance.get("mass_definition", "no stated definition")
+    there = [f"mass ({stated})"] if halos.mass is not None else []
+    there += [column for column in _BY_DENSITY.values() if getattr(halos, column) is not None]
+    return ", ".join(there) or "no masses"
+
+
+def select(
+    halos: Halos,
+    mass_min: float = 0.0,
+    mass_max: float | None = None,
+    mass_definition: MassDefinition | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Halos:
+    """Return the halos with masses in [mass_min, mass_max) [Msun/h].
+
+    Parameters
+    ----------
+    halos
+        Of a box.
+    mass_min, mass_max, mass_definition
+        As `halokeras.sections.Selection` has them.
+    provenance
+        Of the box, which states the definition of `mass`.
+
+    Raises
+    ------
+    BoxError
+        If a selection is asked of halos without masses, or without those of the definition.
+    """
+    mass = masses_of(halos, mass_definition, provenance or {})
+    if mass is None:
+        if mass_min > 0 or mass_max is not None:
+            raise BoxError(
+                "the halos have no masses, so mass_min and mass_max cannot be applied; drop the "
+                "selection or give a box with halos/mass"
+            )
+        return halos
+    chosen = mass >= mass_min
+    if mass_max is not None:
+        chosen &= mass < mass_max
+    return halos[chosen]
