@@ -61,7 +61,8 @@ class Snapshot:
 
 def step_edges(last: float) -> NDArray[np.float64]:
     """Return the scale factors at the ends of the steps, from the start to `last` at most."""
-    return START + STEP * np.arange(int((last - START) / STEP + _NO_STEP) + 1)
+    number = int((last - START) / STEP + _NO_STEP)
+    return START + STEP * np.arange(number + 1, dtype=np.float64)
 
 
 def evolve(
@@ -188,8 +189,8 @@ def _velocity_unit(growth: Growth, index: int) -> float:
 
 def _identity(displacement: Displacement, box_size: float, steps: Growth) -> str:
     """Return what tells a run from others."""
-    growth = [steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]]
+    growth = np.array([steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]])
     digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {box_size}".encode())
-    for values in (*displacement, np.float32(growth)):
+    for values in (*displacement, growth.astype(np.float32)):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
