@@ -111,10 +111,12 @@ def check_absent(target: Path, overwrite: bool = False) -> None:
         raise refusal(target, "exists")
 
 
-def refusal(target: Path, reason: str = "is there and holds something else") -> OutputError:
-    """Return the error of an output that is never replaced unasked."""
+def refusal(
+    target: Path, reason: str = "is there and holds something else", option: str = "--output"
+) -> OutputError:
+    """Return the error of an output, which `option` names, that is never replaced unasked."""
     return OutputError(
-        f"{target} {reason}; remove it, choose another --output, or replace it with --overwrite"
+        f"{target} {reason}; remove it, choose another {option}, or replace it with --overwrite"
     )
 
 
