@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import re
@@ -179,6 +180,8 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
     number = getattr(error, "errno", None)
+    if number == errno.EEXIST:  # of a folder to make where a file has its name
+        number = errno.ENOTDIR
     if number:
         reason = os.strerror(number)
     elif of_the_system:
