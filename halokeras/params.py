@@ -232,8 +232,11 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
         raise ParamsError(
             f"{kind} {path} does not exist{meant}; give {option} an existing JSON file"
         ) from None
+    except IsADirectoryError:
+        raise ParamsError(f"{kind} {path} is a folder; give {option} a JSON file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{kind} {path} cannot be read as text: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ParamsError(f"{kind} {path} cannot be read as text: {reason}") from error
     return _parse(text, str(path), model)
 
 
@@ -258,6 +261,8 @@ def _explain(error: Any, model: type[Section]) -> str:
         meant = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
         return f"unknown field '{path}'{meant}"
     reason = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "too_short":
+        reason = f"needs {error['ctx']['min_length']} or more in its list"
     return f"field '{path}': {reason}" if path else reason
 
 

@@ -15,9 +15,14 @@ def shipped(kind: Kind) -> Path:
 
 
 def or_shipped(path: Path, kind: Kind) -> Path:
-    """Return `path`, or where there is none the file or folder of that name that ships."""
-    beside = shipped(kind) / path.name
-    return beside if not can_be_seen(path) and beside.exists() else path
+    """Return `path`, or where there is none what ships as ``gen`` or ``saved_models/gen``.
+
+    A path into another folder, such as ``painted/box00_seed103.h5``, never means what ships.
+    """
+    if can_be_seen(path) or ".." in path.parts:
+        return path
+    beside = shipped(kind) / (path.relative_to(kind) if path.parts[:1] == (kind,) else path)
+    return beside if beside.exists() else path
 
 
 def can_be_seen(path: Path) -> bool:

@@ -101,6 +101,7 @@ def test_documented_defaults_are_the_defaults():
         ('{"painter": {"kernel_sizes": [4]}}', "kernel_sizes must be odd"),
         ('{"box": {"selection": {"mass_min": 2, "mass_max": 1}}}', "mass_max must be above"),
         ('{"box": {"train": [{"id": "00"}]}}', "'box.train.0'"),
+        ('{"box": {"train": []}}', "field 'box.train': needs 1 or more in its list"),
         ("{", "not valid JSON"),
         ('{"training": {"seed": 1' + "0" * 5000 + "}}", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
@@ -119,6 +120,8 @@ def test_bad_fields_are_named(text, told):
 def test_a_missing_file_is_told_in_one_sentence(tmp_path):
     with pytest.raises(ParamsError, match="does not exist"):
         load_params(tmp_path / "none.json")
+    with pytest.raises(ParamsError, match="is a folder; give --params a JSON file"):
+        load_params(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from halokeras.readable import duration
+from halokeras.readable import amount_of_bytes, duration
 
 
 @pytest.mark.parametrize(
@@ -9,3 +9,10 @@ from halokeras.readable import duration
 )
 def test_a_duration_is_read_at_a_glance(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(12, "12 B"), (2**20, "1.0 MiB"), (1.3 * 2**30, "1.3 GiB")]
+)
+def test_a_size_is_read_at_a_glance(size, text):
+    assert amount_of_bytes(size) == text

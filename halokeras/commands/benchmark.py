@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import JsonOption
+from halokeras.commands.options import JsonOption, OverwriteOption
 from halokeras.commands.terminal import load_tensorflow, print_tables, tell, wrote
 
 
@@ -26,14 +26,18 @@ def benchmark(
     output: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write.")] = Path(
         "benchmark"
     ),
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Time training and painting on this machine, beside stock Keras and, if there, PyTorch."""
     import json
 
-    from halokeras.storage.files import check_writable, write_text
+    from halokeras.storage.files import check_absent, check_writable, write_text
 
-    check_writable(output / "benchmark.json")
+    numbers, picture = output / "benchmark.json", output / "growth.png"
+    for path in (numbers, picture):
+        check_absent(path, overwrite)
+    check_writable(numbers)
     load_tensorflow()
     from halokeras.benchmark.run import benchmark, draw, plan, tables
 
@@ -51,11 +55,11 @@ def benchmark(
         stopped = True
         done = len(found.get("done", []))
         tell("Stopped", f"{done} of {len(parts)} parts are measured, and kept", "yellow")
-    written = [output / "benchmark.json"]
-    write_text(written[0], json.dumps(found, indent=2) + "\n")
+    written = [numbers]
+    write_text(numbers, json.dumps(found, indent=2) + "\n")
     if "growth" in found:
-        written.append(output / "growth.png")
-        draw(found, written[-1])
+        written.append(picture)
+        draw(found, picture)
     if not as_json:
         print_tables(*tables(found))
     wrote(written, as_json, **found)

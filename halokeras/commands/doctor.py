@@ -13,15 +13,8 @@ if TYPE_CHECKING:
     from halokeras.doctor.finding import Finding
 
 
-def doctor(
-    as_json: JsonOption = False,
-) -> None:
-    """Check that halopaint works here, with a self-test of ten seconds; exit 1 if it does not.
-
-    halopaint doctor
-
-    halopaint doctor --json > doctor.json
-    """
+def doctor(as_json: JsonOption = False) -> None:
+    """Check that halopaint works here, with a self-test of ten seconds; exit 1 if it does not."""
     import dataclasses
     import json
 

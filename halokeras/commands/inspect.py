@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from halokeras.commands.options import JsonOption
+from halokeras.commands.options import JsonOption, OverwriteOption
 from halokeras.commands.terminal import print_tables, progress, tell
 from halokeras.resources import or_shipped
 
@@ -24,11 +24,14 @@ def inspect(
             show_default=False,
         ),
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a box, a painted box, a run or a saved painter is, and what is wrong with it."""
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
+    if overwrite and figure is None:
+        raise typer.BadParameter("--overwrite goes with --figure")
     from halokeras.inspection.inspect import inspect
 
     for kind in ("saved_models", "boxes"):
@@ -38,7 +41,7 @@ def inspect(
     if figure is not None:
         from halokeras.inspection.figure import draw_figure
 
-        draw_figure(found, figure)
+        draw_figure(found, figure, overwrite)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, allow_nan=False))
     else:

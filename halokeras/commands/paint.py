@@ -19,6 +19,7 @@ from halokeras.commands.options import (
     refuse,
 )
 from halokeras.commands.terminal import listening, print_tables, tell, wrote
+from halokeras.readable import amount_of_bytes
 
 if TYPE_CHECKING:
     from halokeras.fields.contrast import Contrast
@@ -262,6 +263,6 @@ def _tell_cost(request: "Request") -> None:
     voxels = " x ".join(str(side) for side in shape)
     typer.echo(
         f"{voxels} voxels: about {expected.seconds:,.0f} s on this machine, "
-        f"{expected.memory / 2**30:.1f} GiB of memory, {expected.disk / 2**30:.2f} GiB of disk "
-        f"({expected.disk_free / 2**30:,.1f} GiB are free)"
+        f"{amount_of_bytes(expected.memory)} of memory, {amount_of_bytes(expected.disk)} of disk "
+        f"({amount_of_bytes(expected.disk_free)} are free)"
     )

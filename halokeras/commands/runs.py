@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from halokeras.commands.options import JsonOption
+from halokeras.commands.options import JsonOption, OverwriteOption
 from halokeras.commands.terminal import print_tables, tell
 from halokeras.errors import HalopaintError, RunError
 from halokeras.readable import duration
@@ -36,14 +36,10 @@ def runs(
         Path | None,
         typer.Option(metavar="FILE", help="Draw their curves: a .png, .svg or .pdf to write."),
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List training runs, or compare some: params that differ, scores and curves.
-
-    halopaint runs
-
-    halopaint runs --compare quick other --figure curves.png
-    """
+    """List training runs, or compare some: params that differ, scores and curves."""
     named = folders or [_RUNS]
     if compare and len(named) < 2:
         raise typer.BadParameter("--compare takes two runs or more: --compare runs/a runs/b")
@@ -53,8 +49,10 @@ def runs(
         raise typer.BadParameter("--figure goes with --compare")
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
+    if overwrite and figure is None:
+        raise typer.BadParameter("--overwrite goes with --figure")
     if compare:
-        _compare([_found(path) for path in named], figure, as_json)
+        _compare([_found(path) for path in named], figure, overwrite, as_json)
     else:
         _list(named[0], as_json)
 
@@ -78,7 +76,7 @@ def _list(folder: Path, as_json: bool) -> None:
         print_tables(_table(records))
 
 
-def _compare(paths: list[Path], figure: Path | None, as_json: bool) -> None:
+def _compare(paths: list[Path], figure: Path | None, overwrite: bool, as_json: bool) -> None:
     from halokeras.training.compare import curves, differing_params, summary
     from halokeras.training.run_folder import read_run
 
@@ -87,7 +85,7 @@ def _compare(paths: list[Path], figure: Path | None, as_json: bool) -> None:
     if figure is not None:
         from halokeras.training.curves import draw_comparison
 
-        draw_comparison({name: run.rows for name, run in records.items()}, figure)
+        draw_comparison({name: run.rows for name, run in records.items()}, figure, overwrite)
     if as_json:
         shown = {name: {**summary(run), "curves": curves(run)} for name, run in records.items()}
         _print_json({"runs": shown, "params": differing})

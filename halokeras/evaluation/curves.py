@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import findfont, get_font
 
 from halokeras.evaluation.contenders import (
+    ALTERNATIVES,
     DENSITY,
     HALOS,
     LOCAL_BIAS,
@@ -196,6 +197,7 @@ def _numbers(axes: Axes, card: Scorecard) -> None:
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set(ylabel="over those of the halos, less 1 [%]")
     axes.set_xticks(np.arange(len(numbers)), [statistic.symbol for statistic in numbers])
+    axes.set_xlim(-0.5, len(numbers) - 0.5)
     _legend_above(axes)
 
 
@@ -235,4 +237,6 @@ def _style(card: Scorecard, name: str) -> dict[str, Any]:
     others = (other for other in card.comparisons if other not in _STYLES)
     styles = {**_STYLES, **dict(zip(others, cycle(_OTHERS), strict=False))}
     colour, marker, dashes = styles[name]
-    return {"color": colour, "marker": marker, "ls": dashes, "label": drawable(name)}
+    # the numbers' figure shows a field and Poisson draws of it in one colour
+    filling = {"mfc": "white"} if name in ALTERNATIVES[DRAWS] else {}
+    return {"color": colour, "marker": marker, "ls": dashes, "label": drawable(name), **filling}

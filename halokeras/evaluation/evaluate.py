@@ -13,7 +13,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
 from halokeras.evaluation.contenders import HALOS, Contenders
-from halokeras.evaluation.curves import scorecard_figure, statistic_figures
+from halokeras.evaluation.curves import NUMBERS, scorecard_figure, statistic_figures
 from halokeras.evaluation.page import page
 from halokeras.evaluation.provenance import provenance
 from halokeras.evaluation.scorecard import Scorecard, score
@@ -23,6 +23,7 @@ from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.painting.check import check_input, misfits
 from halokeras.painting.inputs import density_of
 from halokeras.resources import shipped
+from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import FigureFormat, save_figure
 from halokeras.storage.files import check_writable, write_text
@@ -136,7 +137,7 @@ def evaluate(
     contenders = Contenders(saved, others, request.draws)
     source = "" if request.painted is None else str(request.painted)
     about = provenance(boxes, contenders, request.model, source, notes + left_out)
-    _check_replaceable(request, about["identity"])
+    _check_replaceable(request, about["identity"], list(boxes))
     for note in about["notes"]:
         tell(note)
     scored = Evaluation(score(boxes, contenders, painted, progress), about)
@@ -178,10 +179,12 @@ def _check_page(path: Path) -> None:
     check_writable(path)
 
 
-def _check_replaceable(request: Request, identity: str) -> None:
+def _check_replaceable(request: Request, identity: str, boxes: list[str]) -> None:
     """Refuse to replace what is not the same evaluation made again."""
     card = request.folder / "scorecard.json"
-    figures = [request.folder / f"{name}.{request.figures}" for name in ("scorecard", "slices")]
+    drawn = ["scorecard", NUMBERS, *(one.name for one in STATISTICS if one.drawing is not None)]
+    drawn += _slices(boxes)
+    figures = [request.folder / f"{name}.{request.figures}" for name in drawn]
     told = [path for path in (card, request.page) if path is not None and path.exists()]
     others = [path for path in told if identity not in path.read_text("utf-8", errors="replace")]
     others += [path for path in figures if path.exists() and not card.exists()]
@@ -193,18 +196,21 @@ def _check_replaceable(request: Request, identity: str) -> None:
         )
 
 
+def _slices(boxes: list[str]) -> list[str]:
+    """Return the names of the figures of boxes' slices."""
+    return ["slices"] if len(boxes) == 1 else [f"slices_{name}" for name in boxes]
+
+
 def _write(found: Evaluation, request: Request) -> list[Path]:
     """Write the scorecard, its figures and, if asked for, its page."""
     card = found.scorecard
     figures = {"scorecard": scorecard_figure(card), **statistic_figures(card)}
-    for name, slab in card.slabs.items():
+    for drawn, (name, slab) in zip(_slices(list(card.slabs)), card.slabs.items(), strict=True):
         panels = slab_panels(slab)
         ours = next(name for name in (FIELD, DRAWS) if name in slab.columns)
         panels.append(difference_panel(slab, ours, f"{ours} less {HALOS}"))
         title = f"{painter_name(Path(request.model))} on {name}, z = {card.redshift:g}"
-        figures["slices" if len(card.slabs) == 1 else f"slices_{name}"] = slices_figure(
-            panels, slab, title
-        )
+        figures[drawn] = slices_figure(panels, slab, title)
     files = [request.folder / "scorecard.json"]
     write_text(files[0], found.to_json())
     for name, figure in figures.items():

@@ -22,6 +22,8 @@ Image = NDArray[np.floating]
 TITLES = {HALOS: "halos of the simulation", FIELD: "painted field", DRAWS: "a draw"}
 """Titles of panels by the counts that they show, in the order of a figure."""
 
+_ALONG_X = "x [Mpc/h]"
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -83,15 +85,18 @@ def slices_figure(panels: Sequence[Panel], slab: Slab, title: str = "") -> Figur
     shape = panels[0].image.shape
     height = min(max(0.6 + 4.2 * shape[1] / shape[0], 2.0), 12.0)
     figure = new_figure(5.2 * across, 0.3 + rows * height)
+    figure.set_layout_engine("compressed", h_pad=0.09)
     figure.suptitle(", ".join(filter(None, (title, slab.extent))), fontsize=11)
     places = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False).ravel()
-    for axes, panel in zip(places, panels, strict=False):
+    for number, (axes, panel) in enumerate(zip(places, panels, strict=False)):
         draw_panel(axes, panel, slab.voxel_size)
         axes.set_title(panel.title)
+        axes.label_outer()
+        if number + across >= len(panels):  # the lowest of its column, in the last row or not
+            axes.set_xlabel(_ALONG_X)
+            axes.tick_params(labelbottom=True)
     for axes in places[len(panels) :]:
         axes.set_axis_off()
-    for axes in places[: len(panels)]:
-        axes.label_outer()
     return figure
 
 
@@ -102,7 +107,7 @@ def draw_panel(axes: Axes, panel: Panel, voxel_size: float) -> None:
     drawn = axes.imshow(
         image.T, origin="lower", extent=extent, interpolation="nearest", **panel.colours
     )
-    axes.set(xlabel="x [Mpc/h]", ylabel="y [Mpc/h]")
+    axes.set(xlabel=_ALONG_X, ylabel="y [Mpc/h]")
     low, high = drawn.get_clim()
     beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
     extend = beyond.get((bool(image.min() < low), bool(image.max() > high)), "neither")

@@ -12,14 +12,9 @@ from halokeras.boxes.halos import COLUMNS, DATASETS, check_lengths
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle
-from halokeras.inspection.facts import (
-    Fact,
-    Inspection,
-    Section,
-    cosmology_section,
-    readable_bytes,
-)
+from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_at_halos
+from halokeras.readable import amount_of_bytes
 from halokeras.storage.grid import Survey
 from halokeras.storage.store import Store
 
@@ -125,7 +120,7 @@ class _Look:
         facts = [
             Fact("voxel_size", self.header.voxel_size, "Mpc/h"),
             Fact("redshift", self.header.redshift),
-            Fact("file_size", size, text=readable_bytes(size)),
+            Fact("file_size", size, text=amount_of_bytes(size)),
         ]
         if shape is not None:
             sides = [side * self.header.voxel_size for side in shape]

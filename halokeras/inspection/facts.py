@@ -95,15 +95,6 @@ class Inspection:
         return told
 
 
-def readable_bytes(size: int) -> str:
-    """Return a size in B, KiB, MiB or GiB."""
-    amount, units = float(size), ["B", "KiB", "MiB", "GiB"]
-    while amount >= 1024 and len(units) > 1:
-        amount /= 1024
-        units.pop(0)
-    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
-
-
 def cosmology_section(parameters: Mapping[str, float] | None) -> Section:
     """Tell H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s, w0 and wa, if they are known."""
     units = {"H0": "km/s/Mpc"}

@@ -11,16 +11,17 @@ from halokeras.storage.figure_file import save_figure
 from halokeras.training.curves import draw_comparison
 
 
-def draw_figure(found: Inspection, path: Path) -> None:
+def draw_figure(found: Inspection, path: Path, overwrite: bool = True) -> None:
     """Draw a slice of the fields of a box, or the curves of a run.
 
     Raises
     ------
     OutputError
-        If there is nothing to draw, or `path` cannot be written.
+        If there is nothing to draw, `path` cannot be written, or it is there, is another figure
+        and `overwrite` is false.
     """
     if found.rows:
-        draw_comparison({found.path.name: found.rows}, path)
+        draw_comparison({found.path.name: found.rows}, path, overwrite)
         return
     columns = {} if found.slab is None else found.slab.columns
     if found.slab is None or not columns:
@@ -36,4 +37,4 @@ def draw_figure(found: Inspection, path: Path) -> None:
         else counts_panel(found.slab, name, name, image)
         for name, image in columns.items()
     ]
-    save_figure(slices_figure(panels, found.slab), path)
+    save_figure(slices_figure(panels, found.slab), path, overwrite)

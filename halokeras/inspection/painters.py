@@ -3,15 +3,9 @@
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from halokeras.inspection.facts import (
-    Fact,
-    Inspection,
-    Section,
-    cosmology_section,
-    readable_bytes,
-)
+from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.painters.model_files import PainterFiles, read_files
-from halokeras.readable import duration
+from halokeras.readable import amount_of_bytes, duration
 from halokeras.sections import Selection
 
 
@@ -109,7 +103,7 @@ def _network(folder: Path, files: PainterFiles) -> Section:
             Fact("sees", side, text=f"{side} voxels a side, {side * learned.voxel_size:g} Mpc/h"),
             Fact("draws", draws, text="can draw whole halos" if draws else "only paints means"),
             Fact("hash", files.hash),
-            Fact("folder_size", size, text=readable_bytes(size)),
+            Fact("folder_size", size, text=amount_of_bytes(size)),
         ],
     )
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from halokeras.painters.model_files import ARCHITECTURE
-from halokeras.resources import shipped
+from halokeras.resources import or_shipped
 
 BEST = "best"
 """Folder of the painter that a training run keeps, within the run's folder."""
@@ -17,7 +17,7 @@ def painter_folder(named: Path) -> Path:
     Path
         `named` itself if there is none.
     """
-    for folder in (named, named / BEST, shipped("saved_models") / named.name):
+    for folder in (named, named / BEST, or_shipped(named, "saved_models")):
         if (folder / ARCHITECTURE).is_file():
             return folder
     return named

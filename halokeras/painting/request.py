@@ -7,6 +7,7 @@ from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.fields.contrast import Contrast
 from halokeras.fields.gridding import Shape
 from halokeras.painters.folders import painter_name
+from halokeras.painters.model_files import MANIFEST
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.resources import shipped
@@ -157,7 +158,9 @@ class Request:
         if isinstance(self.density, OwnDensity):
             return self.density.file
         if isinstance(self.density, SeededDensity):
-            return GridFile(self.target.with_name(f"{self.target.stem}_density.h5"), "density")
+            # by default named after itself alone, so that fields, draws and painters share it
+            named = PAINTED / self._stem if self.output is None else self.output.with_suffix("")
+            return GridFile(named.with_name(f"{named.name}_density.h5"), "density")
         return GridFile(self.density, "density")
 
     @property
@@ -211,7 +214,5 @@ def _scale_part(voxel_size: float | None, redshift: float | None) -> str:
 
 def _painter_part(folder: Path) -> str:
     """Name a painter: nothing for the one that ships, its run where the folder is ``best``."""
-    folder = folder.resolve()
-    if folder == (shipped("saved_models") / "gen").resolve():
-        return ""
-    return f"_{painter_name(folder)}"
+    ships = [(place / MANIFEST).read_bytes() for place in (folder, shipped("saved_models") / "gen")]
+    return "" if ships[0] == ships[1] else f"_{painter_name(folder)}"

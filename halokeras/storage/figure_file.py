@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from halokeras.errors import OutputError
-from halokeras.storage.files import whole_file
+from halokeras.storage.files import refusal, whole_file
 
 
 class FigureFormat(StrEnum):
@@ -28,15 +28,24 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, overwrite: bool = True) -> None:
     """Write a figure as PNG, SVG or PDF, as the suffix of `path` says, whole.
 
     The same figure gives the same bytes; the fonts of a PDF are those that journals take.
 
+    Parameters
+    ----------
+    figure
+        What is drawn.
+    path
+        The file to write.
+    overwrite
+        Whether it may replace a file that is not this very figure.
+
     Raises
     ------
     OutputError
-        If `path` has another suffix or cannot be written.
+        If `path` has another suffix, is not to be replaced, or cannot be written.
     """
     suffix = path.suffix.removeprefix(".")
     if suffix not in list(FigureFormat):
@@ -44,10 +53,14 @@ def save_figure(figure: Figure, path: Path) -> None:
     with whole_file(path) as temporary:
         if suffix == FigureFormat.SVG:
             temporary.write_text(svg_text(figure, path.stem), encoding="utf-8")
-            return
-        undated = {"CreationDate": None} if suffix == FigureFormat.PDF else None
-        with rc_context({"pdf.fonttype": 42}):
-            figure.savefig(temporary, format=suffix, dpi=150, bbox_inches="tight", metadata=undated)
+        else:
+            undated = {"CreationDate": None} if suffix == FigureFormat.PDF else None
+            with rc_context({"pdf.fonttype": 42}):
+                figure.savefig(
+                    temporary, format=suffix, dpi=150, bbox_inches="tight", metadata=undated
+                )
+        if not overwrite and path.exists() and path.read_bytes() != temporary.read_bytes():
+            raise refusal(path, "is there and not this figure", "--figure")
 
 
 def svg_text(figure: Figure, name: str) -> str:

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import re
@@ -111,10 +112,12 @@ def check_absent(target: Path, overwrite: bool = False) -> None:
         raise refusal(target, "exists")
 
 
-def refusal(target: Path, reason: str = "is there and holds something else") -> OutputError:
-    """Return the error of an output that is never replaced unasked."""
+def refusal(
+    target: Path, reason: str = "is there and holds something else", option: str = "--output"
+) -> OutputError:
+    """Return the error of an output, which `option` names, that is never replaced unasked."""
     return OutputError(
-        f"{target} {reason}; remove it, choose another --output, or replace it with --overwrite"
+        f"{target} {reason}; remove it, choose another {option}, or replace it with --overwrite"
     )
 
 
@@ -177,6 +180,8 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     reason = " ".join(str(error).split())
     of_the_system = re.search(r"error message = '([^']+)'", reason)  # within what HDF5 tells
     number = getattr(error, "errno", None)
+    if number == errno.EEXIST:  # of a folder to make where a file has its name
+        number = errno.ENOTDIR
     if number:
         reason = os.strerror(number)
     elif of_the_system:

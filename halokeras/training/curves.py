@@ -64,15 +64,17 @@ def draw_run(rows: Sequence[Row], name: str, folder: Path) -> list[Path]:
     return targets
 
 
-def draw_comparison(histories: Mapping[str, Sequence[Row]], target: Path) -> None:
+def draw_comparison(
+    histories: Mapping[str, Sequence[Row]], target: Path, overwrite: bool = True
+) -> None:
     """Draw the curves of several runs, by name, on one another.
 
     Raises
     ------
     OutputError
-        If `target` cannot be written.
+        If `target` cannot be written, or is there, is another figure and `overwrite` is false.
     """
-    save_figure(_panels(_of_many_runs(histories)), target)
+    save_figure(_panels(_of_many_runs(histories)), target, overwrite)
 
 
 def _panels(draws: Sequence[Draw]) -> Figure:

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -544,12 +545,28 @@ def test_paint_makes_the_density_of_a_seed_first_and_keeps_it(run, tiny_model, t
     words = ["--seed", 7, "--voxels", 16, "--model", tiny_model, "--no-figure"]
     result = run("paint", *words)
     assert result.exit_code == 0, result.output
-    density = read_box(tmp_path / "painted" / "box00_seed7_16_tiny_density.h5")
+    density = read_box(tmp_path / "painted" / "box00_seed7_16_density.h5")
     painted = read_box(tmp_path / "painted" / "box00_seed7_16_tiny.h5")
     assert density.provenance["seed"] == painted.provenance["seed"] == 7
     assert painted.shape == (16, 16, 16)
     assert run("lpt", "--seed", 7, "--voxels", 16, "--output", "d.h5").exit_code == 0
     np.testing.assert_array_equal(read_box(tmp_path / "d.h5").density, density.density)
+
+
+def test_a_field_and_its_draws_share_the_density_of_a_seed(run, drawing_model):
+    words = ["paint", "--seed", 7, "--voxels", 16, "--model", drawing_model, "--no-figure"]
+    assert "Making: painted/box00_seed7_16_density.h5" in run(*words, "--draw").stderr
+    assert "Found: painted/box00_seed7_16_density.h5" in run(*words).stderr
+    # velocities are of the catalogue alone, and what was painted without them stays the same thing
+    assert run(*words, "--draw", "--catalogue").exit_code == 0
+    assert run(*words).exit_code == 0
+
+
+def test_a_copy_of_the_shipped_painter_gives_the_names_that_the_readme_tells(run, tmp_path):
+    shutil.copytree(shipped("saved_models") / "gen", tmp_path / "saved_models" / "gen")
+    words = ["paint", "--voxels", 16, "--no-figure", "--json"]
+    told = json.loads(run(*words).stdout)["wrote"]
+    assert told == ["painted/box00_seed1_16.h5"]
 
 
 def test_a_seed_draws_too_on_the_density_that_it_makes(run, drawing_model, tmp_path):

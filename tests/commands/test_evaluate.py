@@ -130,6 +130,14 @@ def test_another_evaluation_is_not_replaced_unless_told_to(
     assert (tmp_path / "out" / "scorecard.json").read_text() != before
 
 
+@pytest.mark.parametrize("name", ["histogram.png", "numbers.png", "slices.png"])
+def test_a_figure_of_mine_is_not_replaced(run, unseen_box, drawing_model, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    words = ["evaluate", "--box", unseen_box, "--model", drawing_model, "--output", "."]
+    fails(run(*words), name, "--overwrite")
+    assert (tmp_path / name).read_text() == "mine"
+
+
 def test_a_painter_stands_beside_only_where_it_fits(
     run, unseen_box, tiny_model, tiny_painter, tiny_provenance, tmp_path
 ):

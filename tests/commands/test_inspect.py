@@ -39,6 +39,26 @@ def test_a_figure_of_a_box_is_a_whole_picture(run, box_file, tmp_path):
     assert picture.std() > 0.05
 
 
+def test_a_figure_is_replaced_only_by_itself_or_when_told_to(run, box_file, tmp_path):
+    picture = tmp_path / "slice.png"
+    picture.write_text("mine")
+    refused = run(box_file, "--figure", "slice.png")
+    assert refused.exit_code == 1
+    assert "slice.png is there and not this figure" in refused.stderr
+    assert "choose another --figure, or replace it with --overwrite" in refused.stderr
+    assert picture.read_text() == "mine"
+    assert run(box_file, "--figure", "slice.png", "--overwrite").exit_code == 0
+    assert run(box_file, "--figure", "slice.png").exit_code == 0  # the same again
+    assert run(box_file, "--overwrite").exit_code == 2
+
+
+def test_what_ships_is_not_taken_for_a_file_of_another_folder(run):
+    for name in ("painted/box00_seed103.h5", "../boxes/box00_seed103.h5", "runs/gen"):
+        result = run(name)
+        assert result.exit_code == 1
+        assert f"{name} does not exist" in result.stderr
+
+
 def test_shipped_painters_and_boxes_are_found_from_any_folder(run):
     assert "painter for voxels of 4 Mpc/h" in run("saved_models/gen").stdout
     assert "box, 64 x 64 x 64 voxels" in run("box00_seed103.h5").stdout

@@ -62,6 +62,16 @@ def test_json_is_json_even_of_an_infinite_score(run, tmp_path):
     assert (tmp_path / "both.png").exists()
 
 
+def test_a_figure_of_mine_is_not_replaced(run, tmp_path):
+    (tmp_path / "mine.svg").write_text("mine")
+    words = ["--compare", "one", "two[b]", "--figure", "mine.svg"]
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert "mine.svg is there and not this figure" in refused.stderr
+    assert (tmp_path / "mine.svg").read_text() == "mine"
+    assert run(*words, "--overwrite").exit_code == run(*words).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

@@ -138,6 +138,28 @@ def test_slices_are_whole_pictures(shape, tmp_path):
     assert picture.std() > 0.05
 
 
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_the_lowest_panel_of_every_column_has_its_scale(number):
+    slab = some_slab()
+    figure = slices_figure(slab_panels(slab)[:1] * number, slab)
+    figure.canvas.draw()
+    across = 2 if number in (2, 4) else 3
+    for place, axes in enumerate(axes for axes in figure.axes if axes.images):
+        lowest = place + across >= number
+        assert bool(axes.get_xlabel()) == lowest
+        assert (
+            any(label.get_visible() and label.get_text() for label in axes.get_xticklabels())
+            == lowest
+        )
+        assert bool(axes.get_ylabel()) == (place % across == 0)
+
+
+def test_a_field_and_draws_of_one_colour_are_told_apart(card):
+    (axes,) = statistic_figures(card)[NUMBERS].axes
+    filled = {drawn.get_label(): drawn.lines[0].get_markerfacecolor() for drawn in axes.containers}
+    assert filled[WARM_START_DRAWS] == filled[LOCAL_BIAS_DRAWS] == "white" != filled[WARM_START]
+
+
 def test_colour_bars_are_as_tall_as_their_panels():
     slab = some_slab()
     figure = slices_figure(slab_panels(slab), slab)

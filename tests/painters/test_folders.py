@@ -10,7 +10,8 @@ def test_a_painter_is_found_by_its_folder_its_run_and_the_name_it_ships_by(tiny_
     tiny_model.rename(run / "best")
     assert painter_folder(run) == painter_folder(run / "best") == run / "best"
     assert painter_folder(Path("gen")) == shipped("saved_models") / "gen"
-    assert painter_folder(Path("nowhere")) == Path("nowhere")
+    for none in ("nowhere", "runs/gen", "../saved_models/gen", "gen/gen"):
+        assert painter_folder(Path(none)) == Path(none)
 
 
 def test_a_run_gives_its_painter_its_name():

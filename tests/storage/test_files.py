@@ -25,7 +25,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose a folder that is writable"):
         write_text(tmp_path / "file" / "inside.txt", "")
-    with pytest.raises(OutputError, match="choose a folder that is writable"):
+    with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
         check_writable(tmp_path / "file" / "inside.txt")
 
 

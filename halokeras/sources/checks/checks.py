@@ -255,7 +255,7 @@ def _check_scheme(
     source: Source, density: NDArray[np.floating], voxel_size: float, label: str
 ) -> Iterator[Finding]:
     if source.cosmology is None:
-        yield note(f"whether the density is {label} is not told without a cosmology")
+        yield note(f"the density's scheme, {label}, is not looked at, as no cosmology is stated")
         return
     found = recognise_scheme(density, voxel_size, source.cosmology, source.redshift)
     times = max(found.amplitude, 1 / found.amplitude)
