@@ -10,6 +10,9 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.painters.model_store import load_painter, save_painter
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # others look at the pictures
+
+
 @pytest.fixture
 def unseen_box(tiny_box, tmp_path):
     """A box that the tiny painter was not trained on: the same fields, seen in a mirror."""
@@ -45,7 +48,6 @@ def test_json_is_alone_on_stdout_and_what_is_in_the_file(run, unseen_box, drawin
     assert f"wrote {folder / 'scorecard.json'}" in result.stderr
 
 
-@pytest.mark.slow
 def test_a_page_and_vector_figures(run, unseen_box, drawing_model, tmp_path):
     words = ["evaluate", "--box", unseen_box, "--model", drawing_model, "--draws", 1]
     words += ["--against", drawing_model]
