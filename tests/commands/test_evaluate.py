@@ -9,7 +9,6 @@ from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.painters.model_store import load_painter, save_painter
 
-
 pytestmark = pytest.mark.usefixtures("undrawn")  # others look at the pictures
 
 
