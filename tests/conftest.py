@@ -1,6 +1,8 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
+import shutil
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,20 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def tiny_painter():
+def undrawn(monkeypatch):
+    """Let figures be files without a picture: drawing takes most of an evaluation's time."""
+    from matplotlib.figure import Figure
+
+    def save(figure, target, **_):
+        if isinstance(target, Path):
+            target.write_bytes(b"\x89PNG")
+        else:
+            target.write("<svg></svg>")
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
+def make_painter():
     import keras
 
     from halokeras.networks.painter import built_painter
@@ -36,8 +51,7 @@ def tiny_painter():
     return painter
 
 
-@pytest.fixture
-def tiny_box():
+def make_box():
     rng = np.random.default_rng(5)
     density = rng.lognormal(sigma=0.8, size=(16, 16, 16)).astype(np.float32)
     density /= density.mean()
@@ -56,8 +70,7 @@ def tiny_box():
     )
 
 
-@pytest.fixture
-def tiny_provenance(tiny_box):
+def make_provenance(box):
     from halokeras.painters.provenance import fingerprint
 
     return {
@@ -66,38 +79,56 @@ def tiny_provenance(tiny_box):
         "cosmology": asdict(ABACUS_COSMOS["00"]),
         "density_scheme": "2lpt",
         "selection": {"mass_min": 2e12, "mass_max": None},
-        "training_boxes": {"box00_seed1.h5": box_hash(tiny_box)},
-        "fingerprint": fingerprint(tiny_box.density, 4.0).model_dump(),
+        "training_boxes": {"box00_seed1.h5": box_hash(box)},
+        "fingerprint": fingerprint(box.density, 4.0).model_dump(),
         "note": "kept as it is",
     }
 
 
-@pytest.fixture
-def tiny_model(tmp_path, tiny_painter, tiny_provenance):
-    from halokeras.painters.model_store import save_painter
-
-    folder = tmp_path / "models" / "tiny"
-    save_painter(tiny_painter, tiny_provenance, folder)
-    return folder
-
-
-@pytest.fixture
-def tiny_draws(tiny_painter, tiny_box):
+def make_draws(painter, box):
     from halokeras.boxes.box import halo_counts
     from halokeras.networks.painter import whole_box
     from halokeras.painters.count_law import fit_count_law
     from halokeras.painters.model_store import DrawModel
 
-    expected = whole_box(tiny_painter, tiny_box.density, tiny_painter.margin)
-    return DrawModel(tiny_painter.twin(), fit_count_law(expected, halo_counts(tiny_box)))
+    expected = whole_box(painter, box.density, painter.margin)
+    return DrawModel(painter.twin(), fit_count_law(expected, halo_counts(box)))
 
 
 @pytest.fixture
-def drawing_model(tmp_path, tiny_painter, tiny_provenance, tiny_draws):
+def tiny_painter():
+    return make_painter()
+
+
+@pytest.fixture
+def tiny_box():
+    return make_box()
+
+
+@pytest.fixture(scope="session")
+def shared_box():
+    """Another `tiny_box`, for what is made once of it; never to be changed."""
+    return make_box()
+
+
+@pytest.fixture
+def tiny_provenance(tiny_box):
+    return make_provenance(tiny_box)
+
+
+@pytest.fixture
+def tiny_draws(tiny_painter, tiny_box):
+    return make_draws(tiny_painter, tiny_box)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory, shared_box):
+    """The folder of both painters below, made once and never to be changed."""
     from halokeras.painters.model_store import save_painter
 
-    folder = tmp_path / "models" / "drawing"
-    save_painter(tiny_painter, tiny_provenance, folder, tiny_draws)
+    folder, painter = tmp_path_factory.mktemp("models"), make_painter()
+    for name, draws in (("tiny", None), ("drawing", make_draws(painter, shared_box))):
+        save_painter(painter, make_provenance(shared_box), folder / name, draws)
     return folder
 
 
@@ -126,3 +157,13 @@ def tiny_suite(tmp_path, tiny_box):
         write_box(made, box.path)
     write_index(suite)
     return suite.folder
+
+
+@pytest.fixture
+def tiny_model(tmp_path, tiny_models):
+    return shutil.copytree(tiny_models / "tiny", tmp_path / "models" / "tiny")
+
+
+@pytest.fixture
+def drawing_model(tmp_path, tiny_models):
+    return shutil.copytree(tiny_models / "drawing", tmp_path / "models" / "drawing")

@@ -143,6 +143,7 @@ def test_paint_without_a_figure(run, box_file, tiny_model, tmp_path):
     assert [path.name for path in (tmp_path / "painted").iterdir()] == ["tiny_box_tiny.h5"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_paint_a_density_of_ones_own(run, tiny_box, tiny_model, tmp_path):
     np.save(
         tmp_path / "mine.npy", tiny_box.density[:, :12, :9] / tiny_box.density[:, :12, :9].mean()
@@ -198,6 +199,7 @@ def test_a_catalogue_never_replaces_an_input(run, drawing_model, tiny_box, tmp_p
     assert (tmp_path / "d_halos.hdf5").read_bytes() == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_painting_twice_gives_equal_counts(run, box_file, tiny_model, tmp_path):
     for name in ("one.h5", "two.h5"):
         run("paint", "--box", box_file, "--model", tiny_model, "--no-figure", "--output", name)
@@ -300,6 +302,7 @@ def test_evaluate_writes_a_scorecard_and_figures(run, other_box, tiny_model, tmp
         assert f"evaluation/tiny/other/{path.name}" in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp_path):
     run("paint", "--box", other_box, "--model", tiny_model, "--output", "p.h5")
     words = ["evaluate", "--box", other_box, "--model", tiny_model]
@@ -313,6 +316,7 @@ def test_evaluate_scores_what_was_painted_before(run, other_box, tiny_model, tmp
         assert kept[name] == fresh[name]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_evaluate_refuses_what_another_painter_painted(
     run, other_box, tiny_model, tiny_painter, tiny_provenance, tmp_path
 ):
@@ -323,6 +327,7 @@ def test_evaluate_refuses_what_another_painter_painted(
     fails(run(*words), "p.h5", "another painter")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_model, tmp_path):
     words = ["evaluate", "--box", box_file, "--model", tiny_model]
     fails(run(*words), "trained", "--allow-training-box")
@@ -330,6 +335,7 @@ def test_evaluate_refuses_a_training_box_unless_allowed(run, box_file, tiny_mode
     assert run(*words, "--allow-training-box").exit_code == 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_missed_target_fails_only_if_strict(run, other_box, drawing_model, tmp_path):
     words = ["evaluate", "--box", other_box, "--model", drawing_model, "--draws", 2]
     assert run(*words).exit_code == 0
@@ -377,6 +383,7 @@ def test_the_shipped_painter_paints_the_shipped_box(run, tmp_path):
     assert painted.counts.sum() > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_draws_are_numbered_files_of_whole_halos(run, box_file, drawing_model, tmp_path):
     words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--seed", 4]
     result = run(*words, "--realizations", 2, "--output", "mock.h5")
@@ -430,6 +437,7 @@ def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
         assert word in result.stderr
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_paint_replaces_only_what_is_the_same_painting(
     run, box_file, other_box, tiny_model, drawing_model, tiny_box, tmp_path
 ):
@@ -496,6 +504,7 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
         assert "halo_vx" in file
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_lpt_writes_a_density_that_can_be_painted(run, tiny_model, tmp_path):
     made = run("lpt", "--voxels", "16x8x8", "--seed", 3, "--box", "03", "--output", "d.h5")
     assert made.exit_code == 0, made.output

@@ -9,6 +9,8 @@ from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.painters.model_store import load_painter, save_painter
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # others look at the pictures
+
 
 @pytest.fixture
 def unseen_box(tiny_box, tmp_path):
@@ -45,7 +47,6 @@ def test_json_is_alone_on_stdout_and_what_is_in_the_file(run, unseen_box, drawin
     assert f"wrote {folder / 'scorecard.json'}" in result.stderr
 
 
-@pytest.mark.slow
 def test_a_page_and_vector_figures(run, unseen_box, drawing_model, tmp_path):
     words = ["evaluate", "--box", unseen_box, "--model", drawing_model, "--draws", 1]
     words += ["--against", drawing_model]

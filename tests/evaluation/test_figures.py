@@ -40,9 +40,9 @@ from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import new_figure, save_figure
 
 
-@pytest.fixture
-def card(two_boxes, drawing_model):
-    saved = load_painter(drawing_model)
+@pytest.fixture(scope="module")
+def card(two_boxes, tiny_models):
+    saved = load_painter(tiny_models / "drawing")
     twin = {"$twin_": saved}
     return score(two_boxes, Contenders(saved, twin, 1))
 

@@ -121,21 +121,26 @@ def look(text, width, folder):
     return found, complaints, asked
 
 
-@pytest.fixture
-def made(tiny_box, drawing_model):
-    saved = load_painter(drawing_model)
+@pytest.fixture(scope="module")
+def made(shared_box, tiny_models):
+    saved = load_painter(tiny_models / "drawing")
     kept = saved.provenance.model_copy(update={"note": EVIL, "machine": EVIL})
     saved = replace(saved, provenance=kept)
-    told = replace(tiny_box, provenance={**tiny_box.provenance, "halo_finder": EVIL})
-    boxes, others = {BOX: told, "two": tiny_box}, {TWIN: saved}
+    told = replace(shared_box, provenance={**shared_box.provenance, "halo_finder": EVIL})
+    boxes, others = {BOX: told, "two": shared_box}, {TWIN: saved}
     contenders = Contenders(saved, others, 2)
     return score(boxes, contenders), provenance(boxes, contenders, EVIL, notes=[EVIL])
 
 
+@pytest.fixture(scope="module")
+def shown(made):
+    return page(*made)
+
+
 @in_a_browser
 @pytest.mark.parametrize("width", [390, 1200])
-def test_a_browser_shows_all_of_it_and_asks_for_nothing(made, width, tmp_path):
-    found, complaints, asked = look(page(*made), width, tmp_path / "browser")
+def test_a_browser_shows_all_of_it_and_asks_for_nothing(shown, width, tmp_path):
+    found, complaints, asked = look(shown, width, tmp_path / "browser")
     assert complaints == []
     assert asked == ["/", "/page.html"]
     assert found["requests"] == []
@@ -156,6 +161,7 @@ def test_a_browser_shows_all_of_it_and_asks_for_nothing(made, width, tmp_path):
 
 
 @in_a_browser
+@pytest.mark.usefixtures("undrawn")
 def test_the_words_on_the_page_are_the_verdicts_of_the_json(made, tmp_path):
     card, about = made
     first, *others = card.lines
@@ -203,26 +209,24 @@ def test_the_browser_would_tell_of_a_bad_page(tmp_path):
     assert any("trouble" in line for line in complaints)
 
 
-def test_nothing_from_a_file_becomes_markup_and_nothing_is_elsewhere(made):
-    text = page(*made)
-    assert "<script" not in text.lower()
-    assert "<img" not in text
-    assert "<b>{{" not in text
-    assert "49</b>" not in text
-    assert "&lt;img src=x onerror=alert(1)&gt;" in text
-    addresses = set(re.findall(r"https?://[^\s\"'<]+", text))
+def test_nothing_from_a_file_becomes_markup_and_nothing_is_elsewhere(shown):
+    assert "<script" not in shown.lower()
+    assert "<img" not in shown
+    assert "<b>{{" not in shown
+    assert "49</b>" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", shown))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
-def test_the_same_scorecard_gives_the_same_page(made):
-    assert page(*made) == page(*made)
+def test_the_same_scorecard_gives_the_same_page(made, shown):
+    assert page(*made) == shown
 
 
-def test_what_is_printed_is_no_json_and_tables_show_that_they_scroll(made):
-    text = page(*made)
-    assert "<pre" not in text
-    assert "details { display: none; }" in text[text.index("@media print") :]
-    assert "var(--shade)" in text
+def test_what_is_printed_is_no_json_and_tables_show_that_they_scroll(shown):
+    assert "<pre" not in shown
+    assert "details { display: none; }" in shown[shown.index("@media print") :]
+    assert "var(--shade)" in shown
     rows = dict(flattened({"box": {"train": [{"id": "00", "seed": 1}], "sides": [1.0, 2.5e-5]}}))
     assert rows == {
         "box, train, 0, id": "00",
@@ -231,6 +235,7 @@ def test_what_is_printed_is_no_json_and_tables_show_that_they_scroll(made):
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_painter_that_cannot_draw_has_a_page_without_draws(tiny_box, tiny_model):
     saved = load_painter(tiny_model)
     boxes, contenders = {"one": tiny_box}, Contenders(saved, {}, 1)

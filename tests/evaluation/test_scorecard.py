@@ -32,16 +32,23 @@ def scored(boxes, model, others=None, draws=1, **options):
     return score(boxes, contenders, **options)
 
 
-@pytest.fixture
-def of_the_truth(monkeypatch, two_boxes, drawing_model):
+@pytest.fixture(scope="module")
+def of_the_truth(two_boxes, tiny_models):
     """A scorecard in which the painted field and the draws are the halos themselves."""
     honest = Contenders.fields
 
     def fields(self, box, counts, painted):
         return {**honest(self, box, counts, painted), FIELD: [counts], DRAWS: [counts]}
 
-    monkeypatch.setattr(Contenders, "fields", fields)
-    return scored(two_boxes, drawing_model, draws=2)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Contenders, "fields", fields)
+        return scored(two_boxes, tiny_models / "drawing", draws=2)
+
+
+@pytest.fixture(scope="module")
+def of_a_draw(two_boxes, tiny_models):
+    """The scorecard of the tiny painter and of one draw from it."""
+    return scored(two_boxes, tiny_models / "drawing")
 
 
 def test_the_truth_meets_every_target_but_for_want_of_boxes(of_the_truth):
@@ -55,12 +62,11 @@ def test_the_truth_meets_every_target_but_for_want_of_boxes(of_the_truth):
             assert set(line.verdict.values()) == {Verdict.MET}
 
 
-def test_a_painter_that_knows_nothing_misses_targets(two_boxes, drawing_model):
-    found = scored(two_boxes, drawing_model)
-    assert found.verdict is Verdict.MISSED
-    misses = {line.statistic for line in found.lines if line.verdict.get(FIELD) == "missed"}
+def test_a_painter_that_knows_nothing_misses_targets(of_a_draw):
+    assert of_a_draw.verdict is Verdict.MISSED
+    misses = {line.statistic for line in of_a_draw.lines if line.verdict.get(FIELD) == "missed"}
     assert "T, k > 0.4" in misses
-    assert sum(found.tally().values()) == sum(len(line.verdict) for line in found.lines)
+    assert sum(of_a_draw.tally().values()) == sum(len(line.verdict) for line in of_a_draw.lines)
 
 
 def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
@@ -69,18 +75,17 @@ def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
     assert [line.target for line in found.lines] == ["within 5 %", "within 5 %"]
 
 
-def test_errors_are_those_of_the_mean_over_boxes(two_boxes, drawing_model):
-    found = scored(two_boxes, drawing_model)
-    values = np.array([one["transfer_function"].value for one in found.comparisons[DENSITY]])
+def test_errors_are_those_of_the_mean_over_boxes(of_a_draw):
+    values = np.array([one["transfer_function"].value for one in of_a_draw.comparisons[DENSITY]])
     spread = values.std(axis=0, ddof=1)
     assert (spread > 0).all()
-    line = next(line for line in found.lines if line.statistic == "T, k <= 0.4")
+    line = next(line for line in of_a_draw.lines if line.statistic == "T, k <= 0.4")
     assert line.error[DENSITY] in spread / np.sqrt(2)
 
 
-def test_of_several_draws_their_mean_is_compared(two_boxes, drawing_model):
-    one, two = (scored(two_boxes, drawing_model, draws=draws) for draws in (1, 2))
-    (first,), (both,) = ([c.comparisons[DRAWS][0]["mean"]] for c in (one, two))
+def test_of_several_draws_their_mean_is_compared(of_a_draw, two_boxes, drawing_model):
+    of_two = scored(two_boxes, drawing_model, draws=2)
+    first, both = (card.comparisons[DRAWS][0]["mean"] for card in (of_a_draw, of_two))
     assert both.value != first.value
     assert both.halos == first.halos
 
@@ -151,19 +156,18 @@ def test_fields_stand_beside_fields_and_draws_beside_draws(of_the_truth):
     assert draws.headings[2:] == (DRAWS, WARM_START_DRAWS, LOCAL_BIAS_DRAWS)
 
 
-def test_a_report_of_one_box_speaks_of_no_errors_over_boxes(tiny_box, two_boxes, drawing_model):
-    one, two = (scored(boxes, drawing_model) for boxes in ({"one": tiny_box}, two_boxes))
-    assert "over 2 boxes" in errors_in_words(two)
+def test_a_report_of_one_box_speaks_of_no_errors_over_boxes(of_a_draw, tiny_box, drawing_model):
+    one = scored({"one": tiny_box}, drawing_model)
+    assert "over 2 boxes" in errors_in_words(of_a_draw)
     assert "the one box" in errors_in_words(one)
     told = " ".join(str(sheet) for sheet in (*statistic_sheets(one), *target_sheets(one)))
     assert "over" not in errors_in_words(one)
     assert "boxes" not in told
 
 
-def test_the_slab_holds_what_was_compared(two_boxes, drawing_model):
-    found = scored(two_boxes, drawing_model)
-    assert list(found.slabs) == ["one", "two"]
-    slab, box = found.slabs["two"], two_boxes["two"]
+def test_the_slab_holds_what_was_compared(of_a_draw, two_boxes):
+    assert list(of_a_draw.slabs) == ["one", "two"]
+    slab, box = of_a_draw.slabs["two"], two_boxes["two"]
     assert {"halos", FIELD, DRAWS, DENSITY} <= set(slab.columns)
     inside = box.density[:, :, slab.start : slab.start + slab.depth]
     assert slab.depth == 5

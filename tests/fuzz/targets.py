@@ -784,7 +784,7 @@ CANARIES: dict[str, Target] = {
     "canary_crash": Target(_canary, _crash),
     "canary_hang": Target(_canary, _hang),
     "canary_allocation": Target(_canary, _allocate),
-    "canary_exception": Target(_canary, _raise),
+    "canary_exception": Target(_canary, _raise, 2),  # some damaged numbers are numbers
 }
 """Readers with faults, which the fuzzer must find."""
 

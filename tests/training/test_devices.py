@@ -16,7 +16,8 @@ import pytest
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
 from halokeras.errors import RunError
-from halokeras.params import parse_params
+from halokeras.params import load_params, parse_params
+from halokeras.training import run as run_module
 from halokeras.training.devices import parse_task_config
 from halokeras.training.run import check_batches
 
@@ -163,12 +164,18 @@ def losses(run):
 
 @pytest.fixture(scope="module")
 def one(params, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("one")
-    finish(folder, start(folder, "one", folder / "run", command=params))
+    """What one device trains, in this process."""
+    folder, made = tmp_path_factory.mktemp("one"), []
+    build = run_module.build_gan
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            run_module, "build_gan", lambda params: made.append(build(params)) or made[-1]
+        )
+        run_module.train(load_params(params), folder / "run")
+    np.savez(folder / "one.npz", *[np.asarray(variable) for variable in made[0].variables])
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_two_devices_train_as_one(params, one, tmp_path):
     finish(tmp_path, start(tmp_path, "two", tmp_path / "run", command=params, devices=2))

@@ -45,7 +45,11 @@ def refusal(*args, **kwargs):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+# one of them is enough where time is short
+SLOW = [pytest.param(path, marks=pytest.mark.slow) for path in FILES[1:]]
+
+
+@pytest.mark.parametrize("path", [FILES[0], *SLOW], ids=lambda path: path.stem)
 def test_shipped_boxes_raise_no_alarm(path):
     report = check_source(*of(path), density_scheme="2lpt")
     assert not report.of(Verdict.WARNING)
