@@ -146,7 +146,7 @@ def catalogue(
     sub_density
         rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie.
     velocity
-        Of the matter in each voxel [km/s], (3, nx, ny, nz).
+        Of the matter in each voxel [km/s], (3, nx, ny, nz), interpolated to each halo.
 
     Returns
     -------
@@ -160,6 +160,7 @@ def catalogue(
         If the counts are not drawn ones, or the grids do not fit them.
     """
     from halokeras.painting.catalogue import halos
+    from halokeras.painting.places import Matter
 
     counts = np.asarray(counts)
     if counts.ndim != 3 or counts.dtype.kind not in "iu":
@@ -170,7 +171,8 @@ def catalogue(
     if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
         raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
     whole = counts.astype(np.uint16)
-    pieces = list(halos(whole, voxel_size, seed, realization, sub_density, velocity))
+    matter = Matter(sub_density, velocity=velocity)
+    pieces = list(halos(whole, voxel_size, seed, realization, matter))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

@@ -41,6 +41,21 @@ class CatalogueFormat(StrEnum):
     BIGFILE = "bigfile"
 
 
+class PlacesBy(StrEnum):
+    """What halos are placed by within a voxel."""
+
+    LPT = "2lpt"
+    UNIFORM = "uniform"
+
+
+class AlongAxis(StrEnum):
+    """The axes that a box can be seen along."""
+
+    X = "x"
+    Y = "y"
+    Z = "z"
+
+
 class ContrastOf(StrEnum):
     """What the values of a density are."""
 
@@ -138,6 +153,22 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     sub_dataset: Annotated[
         str | None, typer.Option(help="Its dataset, if it is HDF5.", rich_help_panel=_DRAWS)
     ] = None,
+    places: Annotated[
+        PlacesBy | None,
+        typer.Option(
+            help="Place halos by the 2LPT density of the same modes below the voxels, or anywhere "
+            "in their voxel.",
+            show_default="2lpt",
+            rich_help_panel=_DRAWS,
+        ),
+    ] = None,
+    redshift_space: Annotated[
+        AlongAxis | None,
+        typer.Option(
+            help="List where halos are seen along this axis too, s = x + v / (a H).",
+            rich_help_panel=_DRAWS,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -169,8 +200,10 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw
             and (realizations > 1 or (seed is not None and not voxels)),
             "--catalogue goes with --draw: painted means are no halos": catalogue and not draw,
-            "--catalogue-format and --sub-density go with --catalogue": not catalogue
-            and (catalogue_format or sub_density or sub_dataset),
+            "--catalogue-format, --sub-density, --places and --redshift-space go with "
+            "--catalogue": not catalogue
+            and (catalogue_format or sub_density or sub_dataset or places or redshift_space),
+            "give --sub-density or --places, not both": sub_density and places,
             "--sub-dataset goes with --sub-density": sub_dataset and not sub_density,
             "--scheduler's workers read rho/mean; leave --contrast out": scheduler
             and contrast not in (None, ContrastOf.DENSITY),
@@ -201,7 +234,12 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     listing = None
     if catalogue:
         finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
-        listing = Listing((catalogue_format or CatalogueFormat.HDF5).value, finer)
+        listing = Listing(
+            (catalogue_format or CatalogueFormat.HDF5).value,
+            finer,
+            uniform=places is PlacesBy.UNIFORM,
+            seen_along=None if redshift_space is None else redshift_space.value,
+        )
     request = Request(
         density=given,
         painter=NamedPainter(saved, painter_folder(model)),

@@ -21,10 +21,12 @@ HALOS = "halos"
 
 WARM_START, LOCAL_BIAS, DENSITY = "warm start", "local bias", "2LPT density"
 WARM_START_DRAWS, LOCAL_BIAS_DRAWS = "warm start, Poisson", "local bias, Poisson"
+TRUE_COUNTS, UNIFORM = "true counts", "uniform places"
+"""What stands beside a catalogue."""
 
 ALTERNATIVES = {
     FIELD: (WARM_START, LOCAL_BIAS, DENSITY),
-    DRAWS: (WARM_START_DRAWS, LOCAL_BIAS_DRAWS),
+    DRAWS: (WARM_START_DRAWS, LOCAL_BIAS_DRAWS, TRUE_COUNTS, UNIFORM),
 }
 """What stands fairly beside a field, and beside a draw; other painters stand beside fields."""
 
@@ -36,6 +38,8 @@ MEANINGS = {
     LOCAL_BIAS: "The mean count at each density, fitted on the tested box itself.",
     LOCAL_BIAS_DRAWS: "Poisson draws from the local bias.",
     DENSITY: "The density that was painted on.",
+    TRUE_COUNTS: "The halos' own counts in voxels, placed and moved as those of draws.",
+    UNIFORM: "A draw placed anywhere in its voxels, with the velocity of the 2LPT matter there.",
 }
 
 SEED = 0

@@ -18,6 +18,8 @@ from halokeras.evaluation.contenders import (
     HALOS,
     LOCAL_BIAS,
     LOCAL_BIAS_DRAWS,
+    TRUE_COUNTS,
+    UNIFORM,
     WARM_START,
     WARM_START_DRAWS,
     shown,
@@ -25,7 +27,6 @@ from halokeras.evaluation.contenders import (
 from halokeras.evaluation.scorecard import Scorecard
 from halokeras.evaluation.slices import plain_ticks
 from halokeras.evaluation.verdict import average, deviations
-from halokeras.statistics import STATISTICS
 from halokeras.statistics.spectra import WAVENUMBER
 from halokeras.statistics.statistic import DRAWS, FIELD, Against, Array, Axis, Drawing, Statistic
 from halokeras.storage.figure_file import new_figure
@@ -41,6 +42,8 @@ _STYLES = {
     LOCAL_BIAS: ("#E69F00", "^", "--"),
     LOCAL_BIAS_DRAWS: ("#E69F00", "^", "--"),
     DENSITY: ("#009E73", "D", "-."),
+    TRUE_COUNTS: ("#009E73", "D", "-."),
+    UNIFORM: ("#E69F00", "^", "--"),
 }
 _OTHERS = (("#CC79A7", "v", ":"), ("#999999", "X", "-."))
 _HALOS: dict[str, Any] = {"color": "black", "fmt": "o", "ms": 5, "label": HALOS, "zorder": 3}
@@ -50,18 +53,19 @@ _BANDS = ("0.8", "0.9")
 def statistic_figures(card: Scorecard) -> dict[str, Figure]:
     """Return the figures of a scorecard by name of the statistic, small enough for a phone."""
     figures = {}
-    for statistic in STATISTICS:
+    for statistic in card.statistics:
         if statistic.drawing is not None and card.at(statistic).size:
             figures[statistic.name] = new_figure(4.4, 4.4 if _has_residual(statistic) else 3.8)
             _draw(figures[statistic.name], card, statistic)
-    figures[NUMBERS] = new_figure(4.4, 3.8)
-    _numbers(figures[NUMBERS].subplots(), card)
+    if any(statistic.axis is None for statistic in card.statistics):
+        figures[NUMBERS] = new_figure(4.4, 3.8)
+        _numbers(figures[NUMBERS].subplots(), card)
     return figures
 
 
 def scorecard_figure(card: Scorecard) -> Figure:
     """Return one figure of all statistics that are drawn."""
-    drawn = [one for one in STATISTICS if one.drawing is not None and card.at(one).size]
+    drawn = [one for one in card.statistics if one.drawing is not None and card.at(one).size]
     rows = -(-(len(drawn) + 1) // 3)
     figure = new_figure(15, 4.6 * rows)
     figure.suptitle(drawable(f"means over {', '.join(card.boxes)}"), fontsize=10, wrap=True)
@@ -175,7 +179,7 @@ def _bands(axes: Axes, card: Scorecard, statistic: Statistic) -> None:
 
 def _numbers(axes: Axes, card: Scorecard) -> None:
     """Draw what all single numbers are off, side by side."""
-    numbers = [one for one in STATISTICS if one.axis is None]
+    numbers = [one for one in card.statistics if one.axis is None]
     names = [name for name in _STYLES if name in card.comparisons]
     for place, name in enumerate(names):
         x: Array = np.arange(float(len(numbers))) + 0.7 * (place / max(len(names) - 1, 1) - 0.5)

@@ -57,6 +57,8 @@ class Scorecard:
         Masses of the halos that were counted.
     slabs
         Slab by box: its halos, and each contender, one draw of it where it is drawn.
+    statistics
+        What was measured.
     """
 
     boxes: tuple[str, ...]
@@ -71,6 +73,7 @@ class Scorecard:
     redshift: float
     selection: Selection
     slabs: dict[str, Slab]
+    statistics: tuple[Statistic, ...] = STATISTICS
 
     @property
     def verdict(self) -> Verdict:
@@ -99,7 +102,11 @@ class Scorecard:
         """Return all numbers, not the slabs, in types that JSON has; null for what is not known."""
         comparisons = {
             name: [
-                {key: value for statistic in STATISTICS for key, value in _told(statistic, found)}
+                {
+                    key: value
+                    for statistic in self.statistics
+                    for key, value in _told(statistic, found)
+                }
                 for found in boxes
             ]
             for name, boxes in self.comparisons.items()
@@ -121,7 +128,7 @@ class Scorecard:
             "comparisons": comparisons,
             "lines": [vars(line) for line in self.lines],
             "conventions": CONVENTIONS,
-            "statistics": {one.name: f"{one.title}. {one.meaning}" for one in STATISTICS},
+            "statistics": {one.name: f"{one.title}. {one.meaning}" for one in self.statistics},
         }
         return {name: _in_json(value) for name, value in told.items()}
 
@@ -131,6 +138,7 @@ def score(
     contenders: Contenders,
     painted: Mapping[str, Mapping[str, NDArray[Any]]] = MappingProxyType({}),
     progress: Callable[[float], None] = lambda fraction: None,
+    beside: Callable[[str, Box, Fields], None] = lambda name, box, fields: None,
 ) -> Scorecard:
     """Paint, draw, measure and judge.
 
@@ -145,6 +153,8 @@ def score(
         What was painted already, by name of the box and as `Contenders.fields` takes it.
     progress
         Called with the fraction that is done.
+    beside
+        Called with each box, its name and all fields, to measure more of them.
     """
     learned = contenders.saved.provenance
     selection = learned.selection
@@ -154,6 +164,7 @@ def score(
         counts = halo_counts(box, **selection.model_dump())
         fields = contenders.fields(box, counts, painted.get(name, {}))
         check_counts(next(iter(fields.values()))[0], box)
+        beside(name, box, fields)
         halos = Sample(counts, box.voxel_size)
         for contender, found in compare(fields, halos).items():
             comparisons.setdefault(contender, []).append(found)
@@ -171,7 +182,7 @@ def score(
         comparisons=comparisons,
         places=places,
         edges=edges,
-        lines=tuple(_lines(comparisons, places, edges, known_cosmology)),
+        lines=tuple(lines_of(STATISTICS, comparisons, places, edges, known_cosmology)),
         modes=halos.of(measure, halos).modes,
         shot_noise=float(np.mean(shot_noise)),
         voxel_size=float(box.voxel_size),
@@ -217,13 +228,15 @@ def _mean(several: list[Measurement]) -> Measurement:
     return Measurement(**means)
 
 
-def _lines(
+def lines_of(
+    statistics: Iterable[Statistic],
     comparisons: dict[str, list[dict[str, Measurement]]],
     places: dict[str, Array],
     edges: dict[str, Array],
     known_cosmology: bool,
 ) -> Iterable[Line]:
-    for statistic in STATISTICS:
+    """Judge every target of some statistics, at a cosmology that the painter knows or not."""
+    for statistic in statistics:
         found: Found = {
             contender: [one[statistic.name] for one in some]
             for contender, some in comparisons.items()

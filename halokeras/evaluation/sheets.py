@@ -9,7 +9,6 @@ from halokeras.evaluation.contenders import DENSITY, HALOS, beside, shown
 from halokeras.evaluation.scorecard import Scorecard
 from halokeras.evaluation.verdict import SIGMAS, Line, Verdict, average
 from halokeras.evaluation.words import measured
-from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD, Array, Statistic
 
 _RATIOS = "the halos' own, and what it is over theirs"
@@ -70,8 +69,9 @@ def target_sheets(card: Scorecard) -> list[Sheet]:
 
 def statistic_sheets(card: Scorecard) -> list[Sheet]:
     """Return a table of each statistic along its axis, and one of all single numbers."""
-    sheets = [_along_axis(card, one) for one in STATISTICS if one.axis and card.at(one).size]
-    return [_numbers(card), *sheets]
+    sheets = [_along_axis(card, one) for one in card.statistics if one.axis and card.at(one).size]
+    numbers = any(one.axis is None for one in card.statistics)
+    return [*([_numbers(card)] if numbers else []), *sheets]
 
 
 def errors_in_words(card: Scorecard) -> str:
@@ -116,7 +116,7 @@ def _along_axis(card: Scorecard, statistic: Statistic) -> Sheet:
 
 
 def _numbers(card: Scorecard) -> Sheet:
-    numbers = [statistic for statistic in STATISTICS if statistic.axis is None]
+    numbers = [statistic for statistic in card.statistics if statistic.axis is None]
     names = (HALOS, *card.comparisons)
     rows = []
     for statistic in numbers:

@@ -76,14 +76,16 @@ def judge(statistic: Statistic, target: Target, threshold: float, found: Found, 
     threshold
         The target's own, or that for another cosmology.
     found
-        Measurements of the statistic, with those of the density.
+        Measurements of the statistic, with those of the density where it is compared with that.
     at
         Places on the statistic's axis, or upper edges of its bins; one for a single number.
     """
     gain = statistic.against is Against.DENSITY
     worst, error, verdict = {}, {}, {}
     for name, measurements in found.items():
-        deviation, scatter = deviations(statistic.against, measurements, found[DENSITY])
+        deviation, scatter = deviations(
+            statistic.against, measurements, found.get(DENSITY, measurements)
+        )
         kept = np.isfinite(deviation) & target.covers(at)
         if not kept.any() or (name == DENSITY and statistic.of_counts):
             worst[name] = error[name] = np.nan

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.boxes.halos import COLUMNS
+from halokeras.cosmology.cosmology import expansion_rate
 from halokeras.errors import BoxError, ModelError
-from halokeras.fields.gridding import Shape
-from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
-from halokeras.randomness import uniform_at
+from halokeras.fields.gridding import Shape, wrap
+from halokeras.painting.catalogue_formats import About, Columns, catalogue_file, check_format
+from halokeras.painting.places import ROUNDS, Draw, Matter, Piece, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
@@ -27,20 +28,21 @@ IDS_PER_VOXEL = 2**16
 LARGEST_PIECE = 2**23
 """Voxels, or sub-voxels, that are in memory at a time."""
 
-_AXES = ("x", "y", "z")
+NOTHING_KNOWN = Matter()
+"""Any place in a voxel is as likely, and nobody knows how fast."""
+
 _ID, _POSITION, _VELOCITY = (
     tuple(COLUMNS[name].parts()) for name in ("id", "position", "velocity")
 )
 """Their names in a catalogue."""
 
 
-def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
+def halos(
     counts: Grid,
     voxel_size: float,
     seed: int,
     realization: int = 0,
-    sub_density: Grid | None = None,
-    velocity: Grid | None = None,
+    matter: Matter = NOTHING_KNOWN,
     largest_piece: int = LARGEST_PIECE,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Iterator[Columns]:
@@ -54,14 +56,11 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         Side of a voxel [Mpc/h].
     seed, realization
         With the id of a halo they fix its place.
-    sub_density
-        rho/mean on a grid finer by a whole number: a halo is put into a sub-voxel of its voxel
-        with a probability proportional to the density there. Without one, or where all of it is
-        0, any place in the voxel is as likely.
-    velocity
-        [km/s], (3, nx, ny, nz): that of its voxel is given to a halo.
+    matter
+        What halos are placed by, and move with.
     largest_piece
-        Voxels in memory at a time; the catalogue does not depend on it.
+        Voxels, or sub-voxels, in memory at a time, but for what is read around them; the catalogue
+        does not depend on it.
     progress
         Called with the fraction that is placed, as it grows.
 
@@ -69,38 +68,30 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     ------
     dict
         ``halo_id`` int64; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] float32 in [0, box_size),
-        in the voxel they are counted in by `halokeras.fields.gridding.count`; and if `velocity`
-        is given ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s] float32.
+        in the voxel they are counted in by `halokeras.fields.gridding.count`; and if the matter
+        moves ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s] float32.
 
     Raises
     ------
     BoxError
-        If the sub-density does not fit the counts or a velocity is not finite.
+        If a grid does not fit the counts or a velocity is not finite.
     """
     x, y, z = counts.shape
-    finer = 1 if sub_density is None else finer_by(sub_density, (x, y, z))
+    finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
+    draw = Draw(seed, realization)
+    margin = ROUNDS if matter.exclusion else 0
     pieces = _pieces((x, y, z), largest_piece // finer**3)
-    for done, (along_x, along_y) in enumerate(pieces, start=1):
-        start = (along_x.start * y + along_y.start) * z
-        ids = _ids(np.asarray(counts[along_x, along_y]).ravel(), start)
+    for done, piece in enumerate(pieces, start=1):
+        wide = piece.widened(margin)
+        ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, (x, y, z)))
-        inside = np.stack(
-            [uniform_at(seed, f"halo {axis} {realization}", ids.view(np.uint64)) for axis in _AXES]
-        )
-        local = voxel - np.array([[along_x.start], [along_y.start], [0]])
-        if sub_density is not None:
-            fine = np.asarray(
-                sub_density[_scaled(along_x, finer), _scaled(along_y, finer)], dtype=np.float32
-            )
-            chance = uniform_at(seed, f"halo sub-voxel {realization}", ids.view(np.uint64))
-            inside = (_sub_voxels(fine, finer, local, chance) + inside) / finer
+        inside = places(wide, voxel, ids, draw, matter)
+        kept = piece.holds(voxel)
+        ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
         position = _placed(voxel, inside, voxel_size)
         columns = dict(zip(_POSITION, position, strict=True))
-        if velocity is not None:
-            moving = np.asarray(velocity[:, along_x, along_y], dtype=np.float32)
-            moving = moving[:, local[0], local[1], local[2]]
-            if not np.isfinite(moving).all():
-                raise BoxError("velocity holds NaN or infinite values; make the box again")
+        if matter.velocity is not None:
+            moving = velocities(piece, voxel, inside, matter.velocity)
             columns |= zip(_VELOCITY, moving, strict=True)
         yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
@@ -111,8 +102,8 @@ def write_catalogue(
     target: Path,
     format: str = "hdf5",
     selection: Selection | None = None,
-    sub_density: Grid | None = None,
-    velocity: Grid | None = None,
+    matter: Matter = NOTHING_KNOWN,
+    seen_along: str | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> None:
     """Write the catalogue of a drawn box file, in bounded memory.
@@ -125,13 +116,15 @@ def write_catalogue(
         As in `catalogue_file`.
     selection
         The halos that the painter paints, told in the file.
-    sub_density, velocity, progress
+    matter, progress
         As in `halos`.
+    seen_along
+        ``x``, ``y`` or ``z``: the positions that are seen along it are listed too.
 
     Raises
     ------
     BoxError
-        As `halos`.
+        As `halos`, or if positions in redshift space need what is not known.
     ModelError
         If the file holds painted means, not draws.
     OutputError
@@ -143,7 +136,7 @@ def write_catalogue(
             raise ModelError(
                 f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
             )
-        with listed(header, counts, target, format, selection, sub_density, velocity, progress):
+        with listed(header, counts, target, format, selection, matter, seen_along, progress):
             pass
 
 
@@ -154,8 +147,8 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     target: Path,
     format: str = "hdf5",
     selection: Selection | None = None,
-    sub_density: Grid | None = None,
-    velocity: Grid | None = None,
+    matter: Matter = NOTHING_KNOWN,
+    seen_along: str | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Iterator[None]:
     """Write the catalogue of drawn counts; it takes its name at the end of the block.
@@ -166,13 +159,13 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         What the file of the counts tells.
     counts
         Halos per voxel, (nx, ny, nz) uint16.
-    target, format, selection, sub_density, velocity, progress
+    target, format, selection, matter, seen_along, progress
         As in `write_catalogue`.
 
     Raises
     ------
     BoxError
-        As `halos`, or if the counts have several channels.
+        As `write_catalogue`, or if the counts have several channels.
     OutputError
         As `write_catalogue`.
     """
@@ -180,22 +173,53 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         raise BoxError(
             f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
         )
+    check_listed(format, seen_along, header)
+    if seen_along is not None and matter.velocity is None:
+        raise BoxError(
+            f"{target}: nothing is known of the halos' velocities, which redshift space needs; "
+            "leave --places and --sub-density out, or give a density with velocity"
+        )
     x, y, z = counts.shape
-    names = [*_ID, *_POSITION, *(() if velocity is None else _VELOCITY)]
+    names = [*_ID, *_POSITION, *(() if matter.velocity is None else _VELOCITY)]
+    names += [] if seen_along is None else [f"halo_{seen_along}_rsd"]
     size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-    about = _about(header, (x, y, z), selection, sub_density is not None)
+    about = _about(header, (x, y, z), selection, matter)
     with catalogue_file(target, format, names, size, about) as append:
         for piece in halos(
             counts,
             header.voxel_size,
             int(header.provenance["draw_seed"]),
             int(header.provenance["draw_realization"]),
-            sub_density,
-            velocity,
+            matter,
             progress=progress,
         ):
+            if seen_along is not None:
+                piece |= _seen(piece, header, seen_along, counts.shape["xyz".index(seen_along)])
             append(piece)
         yield
+
+
+def check_listed(format: str, seen_along: str | None, header: Header) -> None:
+    """Refuse what no catalogue can be written of, before anything is painted.
+
+    Raises
+    ------
+    OutputError
+        If the package for a format is not installed.
+    BoxError
+        If positions in redshift space are asked for and the cosmology is not known.
+    """
+    check_format(format)
+    if seen_along is not None and header.cosmology is None:
+        raise BoxError(
+            "the density tells no cosmology, which --redshift-space needs; paint on a box file"
+        )
+
+
+def hubble_distance(redshift: float, omega_m: float) -> float:
+    """Return the distance 1 / (a H) that a velocity of 1 km/s shifts a halo by [Mpc/h]."""
+    a = 1 / (1 + redshift)
+    return float(1 / (100 * a * expansion_rate(np.asarray(a), omega_m)))
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:
@@ -215,13 +239,21 @@ def finer_by(sub_density: Grid, shape: Shape) -> int:
     return finer
 
 
-def _about(header: Header, shape: Shape, selection: Selection | None, biased: bool) -> About:
+def _seen(piece: Columns, header: Header, axis: str, voxels: int) -> Columns:
+    """Return where halos seem to lie along an axis that they are seen along from afar."""
+    assert header.cosmology is not None  # or it was refused
+    side = voxels * header.voxel_size
+    shift = hubble_distance(header.redshift, header.cosmology.omega_m) * piece[f"halo_v{axis}"]
+    return {f"halo_{axis}_rsd": wrap(piece[f"halo_{axis}"].astype(np.float64) + shift, side)}
+
+
+def _about(header: Header, shape: Shape, selection: Selection | None, matter: Matter) -> About:
     """Return what is known of a catalogue, and no more."""
     told: About = {
         "Lbox": [length * header.voxel_size for length in shape],
         "voxel_size": header.voxel_size,
         "redshift": header.redshift,
-        "placed": "by the sub-voxel density" if biased else "uniformly in the voxel",
+        "placed": _placed_by(matter),
     }
     if header.cosmology is not None:
         told |= header.cosmology.parameters
@@ -234,47 +266,33 @@ def _about(header: Header, shape: Shape, selection: Selection | None, biased: bo
     return told | dict(header.provenance)
 
 
-def _pieces(shape: Shape, largest: int) -> list[tuple[slice, slice]]:
+def _placed_by(matter: Matter) -> str:
+    if matter.density is None:
+        return "uniformly in the voxel"
+    if matter.sharpness == 1:
+        return "by the sub-voxel density"
+    return f"by the 2LPT density of the same modes below the voxels, to the {matter.sharpness:.3g}"
+
+
+def _pieces(shape: Shape, largest: int) -> list[Piece]:
     """Cut a grid into runs of at most `largest` voxels, or one column, in the order of indices."""
     x, y, z = shape
     depth = max(1, largest // (y * z))
     width = y if depth > 1 else min(y, max(1, largest // z))
     return [
-        (slice(i, min(i + depth, x)), slice(j, min(j + width, y)))
+        Piece(shape, (i, min(i + depth, x)), (j, min(j + width, y)))
         for i, j in product(range(0, x, depth), range(0, y, width))
     ]
 
 
-def _scaled(part: slice, finer: int) -> slice:
-    return slice(part.start * finer, part.stop * finer)
-
-
-def _ids(counts: NDArray[np.uint16], start: int) -> NDArray[np.int64]:
-    """Return the ids of the halos of the voxels from global index `start` on."""
+def _ids(counts: NDArray[np.uint16], index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the ids of the halos of the voxels of global `index`."""
     occupied = np.flatnonzero(counts)
     several = counts[occupied].astype(np.int64)
     before = np.cumsum(several) - several
     number = np.arange(several.sum()) - np.repeat(before, several)
-    ids: NDArray[np.int64] = np.repeat((start + occupied) * IDS_PER_VOXEL, several) + number
+    ids: NDArray[np.int64] = np.repeat(index[occupied] * IDS_PER_VOXEL, several) + number
     return ids
-
-
-def _sub_voxels(
-    fine: NDArray[np.float32],
-    finer: int,
-    voxel: NDArray[np.int64],
-    chance: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Choose for each halo, (3, N) in the voxels of `fine`, the sub-voxel at `chance`, (3, N)."""
-    x, y, z = (length // finer for length in fine.shape)
-    blocks = fine.reshape(x, finer, y, finer, z, finer)
-    weight = blocks[voxel[0], :, voxel[1], :, voxel[2], :].reshape(-1, finer**3)
-    weight = np.where(weight.any(axis=1, keepdims=True), weight, np.float32(1))
-    upper = np.cumsum(weight, axis=1, dtype=np.float64)
-    passed = (upper <= (chance * upper[:, -1])[:, np.newaxis]).sum(axis=1)
-    # A product that rounds up to the whole sum would pass the last one.
-    chosen = np.minimum(passed, finer**3 - 1)
-    return np.stack(np.unravel_index(chosen, (finer, finer, finer)))
 
 
 def _placed(

@@ -10,16 +10,17 @@ from halokeras.boxes.box_file import open_box_file
 from halokeras.errors import HalopaintError
 from halokeras.fields.gridding import Shape
 from halokeras.listener import Listener
-from halokeras.painting.catalogue import finer_by, listed
-from halokeras.painting.catalogue_formats import check_format
+from halokeras.painting.catalogue import check_listed, listed
 from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
-from halokeras.painting.inputs import Density, open_box_density, open_density, open_grid
+from halokeras.painting.inputs import Density, open_box_density, open_density
+from halokeras.painting.known_matter import known_matter
 from halokeras.painting.paint import Workers, paint_file, painted_header
 from halokeras.painting.partial import partial_paths
-from halokeras.painting.request import Listing, OwnDensity, Request
+from halokeras.painting.places import Matter
+from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
 from halokeras.storage.files import refusal
@@ -63,7 +64,9 @@ def paint_files(
     _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
-        finer = files.enter_context(_finer(request.listing, given.shape))
+        if request.listing is not None:
+            check_listed(request.listing.format, request.listing.seen_along, given.header)
+        matter = files.enter_context(known_matter(request, given, told))
         _check_outputs(request, given)
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)
@@ -72,7 +75,7 @@ def paint_files(
         def whole(counts: Sequence[Grid]) -> None:
             look(given, counts[0], time.perf_counter() - start)
             for number in range(len(request.catalogues)):
-                files.enter_context(_listed(request, number, counts[number], given, finer, told))
+                files.enter_context(_listed(request, number, counts[number], given, matter, told))
 
         paint: dict[str, Any] = {
             "progress": lambda fraction: told.progress("painting", fraction),
@@ -150,20 +153,6 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
 
 
 @contextmanager
-def _finer(listing: Listing | None, shape: Shape) -> Iterator[Grid | None]:
-    """Open what tells where in a voxel halos lie, refused now rather than after the painting."""
-    if listing is not None:
-        check_format(listing.format)
-    if listing is None or listing.sub_density is None:
-        yield None
-        return
-    grid = listing.sub_density
-    with open_grid(grid.path, grid.dataset, "--sub-dataset") as finer:
-        finer_by(finer, shape)
-        yield finer
-
-
-@contextmanager
 def _workers(request: Request) -> Iterator[Workers | None]:
     """Connect to the Dask workers that paint, if a scheduler is named."""
     if request.scheduler is None:
@@ -176,7 +165,7 @@ def _workers(request: Request) -> Iterator[Workers | None]:
 
 
 def _listed(
-    request: Request, number: int, counts: Grid, given: Density, finer: Grid | None, told: Listener
+    request: Request, number: int, counts: Grid, given: Density, matter: Matter, told: Listener
 ) -> AbstractContextManager[None]:
     """Write the catalogue of a draw, which takes its name once the draw has its own."""
     painter, listing = request.painter, request.listing
@@ -187,8 +176,8 @@ def _listed(
         request.catalogues[number],
         listing.format,
         painter.saved.provenance.selection,
-        finer,
-        given.velocity,
+        matter,
+        listing.seen_along,
         lambda fraction: told.progress("placing halos", fraction),
     )
 

@@ -50,10 +50,25 @@ class SeededDensity:
 
 @dataclass(frozen=True)
 class Listing:
-    """How the halos of draws are listed: the format, and what tells where in a voxel they lie."""
+    """How the halos of draws are listed.
+
+    Attributes
+    ----------
+    format
+        Of the catalogue.
+    sub_density
+        A finer density that tells where in a voxel they lie; None for the 2LPT one of the same
+        modes.
+    uniform
+        Whether they lie anywhere in their voxel instead.
+    seen_along
+        ``x``, ``y`` or ``z``: positions in redshift space along it are listed too.
+    """
 
     format: str = "hdf5"
     sub_density: GridFile | None = None
+    uniform: bool = False
+    seen_along: str | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,11 @@ class Request:
         return GridFile(self.density, "density")
 
     @property
+    def fine_fields(self) -> Path:
+        """Where the 2LPT matter below the voxels lies, or will lie once it is made."""
+        return self.target.with_name(f"{self._stem}_below_voxels.h5")
+
+    @property
     def inputs(self) -> list[Path]:
         """The files that are there before and are read."""
         finer = None if self.listing is None else self.listing.sub_density
@@ -184,7 +204,8 @@ class Request:
             voxel_size=learned.voxel_size,
             redshift=learned.redshift if wanted.redshift is None else wanted.redshift,
             box_id=wanted.box_id,
-            velocity=self.listing is not None,
+            velocity=self.listing is not None
+            and (self.listing.uniform or self.listing.sub_density is not None),
         )
 
     def told(self, number: int) -> dict[str, int]:

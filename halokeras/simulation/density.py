@@ -270,9 +270,36 @@ def write_density(
                 moving[axis] = component.astype(np.float32)
 
 
-def _make(
-    box: LptBox, workers: int, progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+@dataclass(frozen=True)
+class Flow:
+    """Where the 2LPT particles of a box go, and how fast.
+
+    Attributes
+    ----------
+    potential
+        Modes of the field whose inverse Laplacian is the potential of the displacement.
+    rate
+        The same of the velocity, over `speed`; None where none is asked for.
+    small
+        (n, n, n, 3) displacement [voxels] by the scales that the modes lack, periodic.
+    speed
+        Velocity [km/s] of a `rate` that displaces by one voxel.
+    """
+
+    potential: Modes
+    rate: Modes | None
+    small: NDArray[np.float32]
+    speed: float
+
+
+def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None) -> Flow:
+    """Make the modes of the displacement of a box's particles and, if asked for, of its rate.
+
+    Raises
+    ------
+    BoxError
+        If the initial modes do not fit.
+    """
     progress("initial modes", 0.0)
     corner = np.pi * PARTICLES / box.voxel_size * np.sqrt(3)
     power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
@@ -286,18 +313,36 @@ def _make(
         rate = np.float32(now.first_rate[0]) * delta
         rate -= np.float32(now.second_rate[0] * ratio) * source
     _subtract(delta, ratio, source)
-    del source
+    # a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc
+    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size
+    return Flow(delta, rate, small, speed)
+
+
+def _make(
+    box: LptBox, workers: int, progress: Progress
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    made = flow(box, workers, progress)
     density = deposit_displaced(
-        delta, box.voxels, PARTICLES, small, workers, lambda done: progress("particles", done)
+        made.potential,
+        box.voxels,
+        PARTICLES,
+        made.small,
+        workers,
+        lambda done: progress("particles", done),
     )
     velocity = None
-    if rate is not None:
+    if made.rate is not None:
         velocity = deposit_momentum(
-            delta, rate, box.voxels, PARTICLES, small, workers, lambda x: progress("velocities", x)
+            made.potential,
+            made.rate,
+            box.voxels,
+            PARTICLES,
+            made.small,
+            workers,
+            lambda done: progress("velocities", done),
         )
         np.divide(velocity, density, out=velocity, where=density > 0)
-        # a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc
-        velocity *= 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size
+        velocity *= made.speed
     density /= PARTICLES**3
     return density, velocity
 

@@ -195,6 +195,8 @@ class Statistic:
         Whether a density, whose mean is 1 by convention, cannot be compared in it.
     of_whole_numbers
         Whether only draws are meant to agree with halos in it: a field has no whole numbers.
+    needs
+        Columns of halos, beside their positions, without which it is left out.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Statistic:
     drawing: Drawing | None = None
     of_counts: bool = False
     of_whole_numbers: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def ratio(

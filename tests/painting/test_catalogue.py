@@ -6,6 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ModelError, OutputError
@@ -14,6 +15,7 @@ from halokeras.painters.model_store import load_painter
 from halokeras.painting.catalogue import finer_by, halos, write_catalogue
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import density_of, open_box_density
+from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 from halokeras.storage import checksums
 
@@ -71,7 +73,7 @@ def test_rounding_at_the_faces_moves_no_halo_to_another_voxel(
     monkeypatch, inside, shape, voxel_size
 ):
     monkeypatch.setattr(
-        "halokeras.painting.catalogue.uniform_at", lambda seed, purpose, index: inside + 0 * index
+        "halokeras.painting.places.uniform_at", lambda seed, purpose, index: inside + 0 * index
     )
     position = positions(whole(halos(np.ones(shape, np.uint16), voxel_size, seed=0)))
     voxel = np.indices(shape).reshape(3, -1).T
@@ -102,14 +104,17 @@ def test_ids_are_unique_and_tell_the_voxel_and_the_number():
 
 
 @pytest.mark.parametrize("largest_piece", [1, 8 * 7, 8 * 60, 8 * 130, 10**9])
-def test_the_pieces_leave_no_trace(largest_piece):
-    counts = counts_of((5, 12, 6))
-    given = {
-        "sub_density": np.random.default_rng(1).lognormal(size=(10, 24, 12)),
-        "velocity": np.random.default_rng(2).normal(0, 300, (3, 5, 12, 6)),
-    }
-    expected = whole(halos(counts, 4.0, 3, **given))
-    found = whole(halos(counts, 4.0, 3, **given, largest_piece=largest_piece))
+@pytest.mark.parametrize("exclusion", [0.0, 0.3])
+def test_the_pieces_leave_no_trace(largest_piece, exclusion):
+    counts = counts_of((9, 12, 6))
+    matter = Matter(
+        np.random.default_rng(1).lognormal(size=(18, 24, 12)),
+        sharpness=1.7,
+        exclusion=exclusion,
+        velocity=np.random.default_rng(2).normal(0, 300, (3, 9, 12, 6)),
+    )
+    expected = whole(halos(counts, 4.0, 3, matter=matter))
+    found = whole(halos(counts, 4.0, 3, matter=matter, largest_piece=largest_piece))
     for name, column in expected.items():
         np.testing.assert_array_equal(found[name], column)
 
@@ -146,7 +151,7 @@ def test_a_sub_density_decides_where_in_the_voxel_halos_lie():
     weights = np.array([[[1, 2], [0, 5]], [[4, 0], [3, 1]]], dtype=np.float32)
     shape = (6, 5, 7)
     counts = np.full(shape, 100, np.uint16)
-    position = positions(whole(halos(counts, 4.0, 1, sub_density=np.tile(weights, shape))))
+    position = positions(whole(halos(counts, 4.0, 1, matter=Matter(np.tile(weights, shape)))))
     np.testing.assert_array_equal(count(position, shape, 4.0), counts)
     found = count(position % 4, (2, 2, 2), 2.0)
     assert (found[weights == 0] == 0).all()
@@ -158,7 +163,7 @@ def test_a_sub_density_decides_where_in_the_voxel_halos_lie():
 
 def test_where_the_sub_density_is_zero_halos_are_placed_uniformly():
     counts = np.full((2, 2, 2), 4000, np.uint16)
-    position = positions(whole(halos(counts, 4.0, 1, sub_density=np.zeros((4, 4, 4)))))
+    position = positions(whole(halos(counts, 4.0, 1, matter=Matter(np.zeros((4, 4, 4))))))
     found = count(position, (4, 4, 4), 2.0)
     np.testing.assert_allclose(found, 500, atol=5 * np.sqrt(500))
 
@@ -169,16 +174,55 @@ def test_a_sub_density_that_does_not_fit_is_refused(shape):
         finer_by(np.ones(shape), (4, 5, 6))
 
 
-def test_a_halo_moves_as_its_voxel_does():
+@pytest.mark.parametrize("finer", [1, 2])
+def test_a_halo_moves_as_the_matter_around_it_does(finer):
     counts = counts_of((3, 4, 5))
-    velocity = np.random.default_rng(2).normal(0, 300, (3, 3, 4, 5)).astype(np.float32)
-    columns = whole(halos(counts, 4.0, 3, velocity=velocity))
-    voxel = np.floor(positions(columns) / 4).astype(int).T
+    shape = tuple(finer * side for side in counts.shape)
+    centre = (np.indices(shape) + 0.5) * 4 / finer
+    slope = np.array([2.0, -3.0, 5.0]).reshape(3, 1, 1, 1)
+    columns = whole(halos(counts, 4.0, 3, matter=Matter(velocity=slope * centre)))
+    position = positions(columns)
+    # between the outermost points, where the field is linear, so is its interpolation
+    inner = ((position > 2 / finer) & (position < np.array([12, 16, 20]) - 2 / finer)).all(axis=1)
+    assert inner.sum() > 10
     for row, axis in enumerate("xyz"):
-        np.testing.assert_array_equal(columns[f"halo_v{axis}"], velocity[row][tuple(voxel)])
+        expected = slope.ravel()[row] * position[inner, row]
+        np.testing.assert_allclose(columns[f"halo_v{axis}"][inner], expected, rtol=1e-5)
+    velocity = np.ones((3, *shape))
     velocity[1, 2, 3, 4] = np.nan
     with pytest.raises(BoxError, match="velocity"):
-        whole(halos(np.ones((3, 4, 5), np.uint16), 4.0, 3, velocity=velocity))
+        whole(halos(np.ones((3, 4, 5), np.uint16), 4.0, 3, matter=Matter(velocity=velocity)))
+
+
+def test_velocities_are_interpolated_across_the_faces():
+    counts = np.full((2, 2, 2), 500, np.uint16)
+    velocity = np.zeros((3, 2, 2, 2))
+    velocity[:, 1] = 100
+    columns = whole(halos(counts, 4.0, 3, matter=Matter(velocity=velocity)))
+    x = columns["halo_x"] / 4
+    expected = 100 * np.interp(x, [-0.5, 0.5, 1.5, 2.5], [1, 0, 1, 0])
+    np.testing.assert_allclose(columns["halo_vy"], expected, atol=1e-3)
+
+
+def test_density_to_a_power_sharpens_the_places():
+    density = np.tile(np.array([1.0, 2.0]), (2, 2, 2))
+    counts = np.full((1, 1, 2), 4000, np.uint16)
+    position = positions(whole(halos(counts, 4.0, 1, matter=Matter(density, sharpness=3))))
+    dense = (position[:, 2] % 4 > 2).mean()
+    assert dense == pytest.approx(8 / 9, abs=5 * np.sqrt(8 / 81 / 8000))
+
+
+def test_halos_keep_their_distance_across_voxels_and_faces():
+    counts = counts_of((12, 12, 12), mean=0.5)
+
+    def close(exclusion):
+        matter = Matter(exclusion=exclusion)
+        place = positions(whole(halos(counts, 4.0, 3, matter=matter))).astype(np.float64)
+        return len(cKDTree(place, boxsize=48).query_pairs(0.6))
+
+    free, kept = close(0.0), close(0.15)
+    assert free > 10
+    assert kept < 0.1 * free
 
 
 @pytest.fixture
@@ -227,11 +271,11 @@ def read(path, format):
 def test_every_format_gives_back_what_was_written(drawn, tmp_path, format, moving):
     velocity = np.random.default_rng(4).normal(0, 300, (3, 16, 16, 16)) if moving else None
     target = tmp_path / "out" / f"halos.{format}"
-    write_catalogue(drawn, target, format, Selection(mass_min=2e12), velocity=velocity)
+    write_catalogue(drawn, target, format, Selection(mass_min=2e12), Matter(velocity=velocity))
     assert list(target.parent.iterdir()) == [target]
     counts = read_box(drawn).counts
     columns, told = read(target, format)
-    expected = whole(halos(counts, 4.0, seed=5, velocity=velocity))
+    expected = whole(halos(counts, 4.0, seed=5, matter=Matter(velocity=velocity)))
     assert set(columns) == set(expected)
     for name, column in expected.items():
         np.testing.assert_array_equal(columns[name], column)
@@ -305,7 +349,7 @@ def test_a_missing_package_names_the_extra(drawn, tmp_path, monkeypatch, format)
 def test_a_failure_half_way_leaves_nothing(drawn, tmp_path, format):
     velocity = np.full((3, 16, 16, 16), np.nan)
     with pytest.raises(BoxError, match="velocity"):
-        write_catalogue(drawn, tmp_path / "out" / "halos", format, velocity=velocity)
+        write_catalogue(drawn, tmp_path / "out" / "halos", format, matter=Matter(velocity=velocity))
     assert not list((tmp_path / "out").iterdir())
 
 

@@ -1,0 +1,261 @@
+"""Where in its voxel a halo lies, and how fast it moves there.
+
+Three rules, each a function of (seed, realisation, id) and of the voxels nearby, so that neither
+the tiles nor the pieces that are worked on leave a trace:
+
+- a halo is put into a sub-voxel with a probability proportional to a power of its density;
+- of two halos nearer than friends-of-friends finds them apart, one gives way and is put again;
+- its velocity is interpolated linearly between those of the matter around it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape
+from halokeras.randomness import uniform_at
+from halokeras.storage.grid import Grid
+
+ROUNDS = 2
+"""Times that halos give way: of the pairs that are too close, few are left after the first."""
+
+_AXES = ("x", "y", "z")
+_EXACT = 2.0**24
+"""Parts of a voxel's side in which separations are measured, exactly wherever a piece begins."""
+
+Fractions = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What is known of the matter that halos are placed by.
+
+    Attributes
+    ----------
+    density
+        rho/mean on a grid finer than the voxels by a whole number; None where nothing is known and
+        any place in a voxel is as likely.
+    sharpness
+        Power of the density that the probability of a sub-voxel is proportional to.
+    exclusion
+        Least distance between two halos, in sides of a voxel, at most 1.
+    velocity
+        [km/s], (3, nx, ny, nz) or finer by a whole number.
+    """
+
+    density: Grid | None = None
+    sharpness: float = 1.0
+    exclusion: float = 0.0
+    velocity: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of a box along x and y, whole along z, with voxels around it.
+
+    Attributes
+    ----------
+    shape
+        Voxels of the box.
+    x, y
+        First voxel and the one after the last; below 0 or beyond the box they wrap.
+    """
+
+    shape: Shape
+    x: tuple[int, int]
+    y: tuple[int, int]
+
+    def widened(self, margin: int) -> "Piece":
+        """Return the piece with `margin` voxels around it, or with a whole axis."""
+        spans = []
+        for (start, stop), length in ((self.x, self.shape[0]), (self.y, self.shape[1])):
+            whole = stop - start + 2 * margin >= length
+            spans.append((0, length) if whole else (start - margin, stop + margin))
+        return Piece(self.shape, *spans)
+
+    def read(self, grid: Grid, finer: int = 1, beyond: int = 0) -> NDArray[np.generic]:
+        """Return a part of a grid, `finer` along each side, and `beyond` of its points around."""
+        lead = (slice(None),) * (len(grid.shape) - 3)
+        along_x, along_y = (
+            _runs(start * finer - beyond, stop * finer + beyond, length * finer)
+            for (start, stop), length in ((self.x, self.shape[0]), (self.y, self.shape[1]))
+        )
+        return np.concatenate(
+            [
+                np.concatenate([grid[(*lead, one, other)] for other in along_y], axis=len(lead) + 1)
+                for one in along_x
+            ],
+            axis=len(lead),
+        )
+
+    def index(self) -> NDArray[np.int64]:
+        """Return the global index of each voxel, flat."""
+        x, y = np.arange(*self.x) % self.shape[0], np.arange(*self.y) % self.shape[1]
+        columns = x[:, np.newaxis] * self.shape[1] + y
+        return (columns[..., np.newaxis] * self.shape[2] + np.arange(self.shape[2])).ravel()
+
+    def local(self, voxel: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places in this piece of voxels, (3, N) in the box."""
+        x, y, z = voxel
+        return np.stack([(x - self.x[0]) % self.shape[0], (y - self.y[0]) % self.shape[1], z])
+
+    def holds(self, voxel: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which voxels, (3, N) in the box, are in this piece."""
+        x, y, _ = self.local(voxel)
+        inside: NDArray[np.bool_] = (x < self.x[1] - self.x[0]) & (y < self.y[1] - self.y[0])
+        return inside
+
+    @property
+    def periods(self) -> list[int]:
+        """Voxels after which an axis is periodic, or 0 where the piece does not go around."""
+        sides = [self.x[1] - self.x[0], self.y[1] - self.y[0], self.shape[2]]
+        return [
+            side if side == length else 0 for side, length in zip(sides, self.shape, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which draw halos are of, which with their ids fixes their random numbers."""
+
+    seed: int
+    realization: int
+
+    def uniform(self, purpose: str, ids: NDArray[np.int64], trial: int = 0) -> Fractions:
+        """Return the number in [0, 1) of each halo for a purpose, another at each trial."""
+        again = f" {trial}" if trial else ""
+        name = f"halo {purpose} {self.realization}{again}"
+        return uniform_at(self.seed, name, ids.view(np.uint64))
+
+
+def places(
+    piece: Piece, voxel: NDArray[np.int64], ids: NDArray[np.int64], draw: Draw, matter: Matter
+) -> Fractions:
+    """Return where in their voxels halos lie, (3, N) in [0, 1).
+
+    Parameters
+    ----------
+    piece
+        Of the box, which holds the voxels and, where halos keep a distance, `ROUNDS` more around
+        those whose places are to be exact.
+    voxel, ids
+        (3, N) in the box, and (N,).
+    draw, matter
+        What places them.
+    """
+    weight = None if matter.density is None else _weights(piece, matter.density, matter.sharpness)
+    local = piece.local(voxel)
+    inside = _trial(local, ids, draw, weight)
+    if matter.exclusion == 0:
+        return inside
+    rank = draw.uniform("rank", ids)
+    for trial in range(1, ROUNDS + 1):
+        given = np.flatnonzero(_giving_way(piece, local, inside, rank, matter.exclusion))
+        inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
+    return inside
+
+
+def velocities(
+    piece: Piece, voxel: NDArray[np.int64], inside: Fractions, velocity: Grid
+) -> NDArray[np.float32]:
+    """Interpolate a velocity, (3, N) [km/s], at places in voxels of a piece.
+
+    Raises
+    ------
+    BoxError
+        If it is not finite.
+    """
+    finer = velocity.shape[1] // piece.shape[0]
+    around = np.asarray(piece.read(velocity, finer, beyond=1), dtype=np.float32)
+    if not np.isfinite(around).all():
+        raise BoxError("velocity holds NaN or infinite values; make the box again")
+    place = inside * finer - 0.5
+    below = np.floor(place).astype(np.int64)
+    share = (place - below).astype(np.float32)
+    corner = piece.local(voxel) * finer + below
+    corner[:2] += 1  # what is read begins one point before
+    found = np.zeros((3, inside.shape[1]), dtype=np.float32)
+    for step in np.ndindex(2, 2, 2):
+        towards = np.array(step)[:, np.newaxis]
+        x, y, z = corner + towards
+        part = np.where(towards == 1, share, 1 - share).prod(axis=0, dtype=np.float32)
+        found += part * around[:, x, y, z % around.shape[3]]
+    return found
+
+
+def _runs(start: int, stop: int, length: int) -> list[slice]:
+    """Cut [start, stop), wrapped at `length`, into runs that do not wrap."""
+    runs: list[slice] = []
+    while start < stop:
+        origin = start % length
+        run = min(stop - start, length - origin)
+        runs.append(slice(origin, origin + run))
+        start += run
+    return runs
+
+
+def _weights(piece: Piece, density: Grid, sharpness: float) -> NDArray[np.float32]:
+    finer = density.shape[0] // piece.shape[0]
+    fine = np.asarray(piece.read(density, finer), dtype=np.float32)
+    x, y, z = (length // finer for length in fine.shape)
+    return (fine**sharpness).reshape(x, finer, y, finer, z, finer)
+
+
+def _trial(
+    local: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    draw: Draw,
+    weight: NDArray[np.float32] | None,
+    trial: int = 0,
+) -> Fractions:
+    """Return places of halos in their voxels, others at each trial."""
+    inside = np.stack([draw.uniform(axis, ids, trial) for axis in _AXES])
+    if weight is None:
+        return inside
+    chosen = _sub_voxels(weight, local, draw.uniform("sub-voxel", ids, trial))
+    place: Fractions = (chosen + inside) / weight.shape[1]
+    return place
+
+
+def _sub_voxels(
+    weight: NDArray[np.float32], voxel: NDArray[np.int64], chance: Fractions
+) -> NDArray[np.int64]:
+    """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (3, N)."""
+    finer = weight.shape[1]
+    chosen = np.empty(voxel.shape[1], dtype=np.int64)
+    for part in _parts(voxel.shape[1]):
+        x, y, z = voxel[:, part]
+        each = weight[x, :, y, :, z, :].reshape(-1, finer**3)
+        each = np.where(each.any(axis=1, keepdims=True), each, np.float32(1))
+        upper = np.cumsum(each, axis=1, dtype=np.float64)
+        passed = (upper <= (chance[part] * upper[:, -1])[:, np.newaxis]).sum(axis=1)
+        # A product that rounds up to the whole sum would pass the last one.
+        chosen[part] = np.minimum(passed, finer**3 - 1)
+    return np.stack(np.unravel_index(chosen, (finer, finer, finer)))
+
+
+def _parts(size: int, most: int = 2**16) -> Iterator[slice]:
+    for start in range(0, size, most):
+        yield slice(start, start + most)
+
+
+def _giving_way(
+    piece: Piece,
+    local: NDArray[np.int64],
+    inside: Fractions,
+    rank: Fractions,
+    exclusion: float,
+) -> NDArray[np.bool_]:
+    """Tell which halos have another nearer than `exclusion` whose rank is lower."""
+    place = (local + np.floor(inside * _EXACT) / _EXACT).T
+    giving = np.zeros(len(place), dtype=np.bool_)
+    if len(place):
+        tree = cKDTree(place, boxsize=piece.periods)
+        pairs = tree.query_pairs(exclusion, output_type="ndarray")
+        first, second = pairs.T
+        giving[np.where(rank[first] > rank[second], first, second)] = True
+    return giving
