@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         paint,
         read_box,
         simulate,
+        snapshots,
         train,
         write_box,
     )
@@ -37,6 +38,7 @@ __all__ = [
     "paint",
     "read_box",
     "simulate",
+    "snapshots",
     "train",
     "write_box",
 ]

@@ -6,7 +6,7 @@ does not keep it from painting is a Python warning.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -245,9 +245,54 @@ def simulate(
     BoxError
         If it cannot be made, or there is too little memory.
     """
+    return next(
+        snapshots([redshift], box_id, seed, size=size, particles=particles, voxel_size=voxel_size)
+    )
+
+
+def snapshots(
+    redshifts: Sequence[float],
+    cosmology: str | Cosmology = "00",
+    seed: int = 1,
+    *,
+    size: float = 256.0,
+    particles: int = 256,
+    voxel_size: float = 4.0,
+) -> Iterator[Box]:
+    """Make boxes at several redshifts of one simulation, each as `simulate` makes one.
+
+    Parameters
+    ----------
+    redshifts
+        Of the boxes, in any order; they come from the earliest to the last.
+    cosmology
+        ``00`` to ``04``, or one of your own.
+    seed
+        Realisation: equal seeds give equal phases in every cosmology.
+    size
+        Side of the box [Mpc/h].
+    particles
+        Particles along a side.
+    voxel_size
+        Side of the density's voxels [Mpc/h].
+
+    Returns
+    -------
+    iterator of Box
+        Each as soon as it is made; there is memory for one at a time.
+
+    Raises
+    ------
+    BoxError
+        If they cannot be made, or there is too little memory.
+    """
+    from halokeras.simulation.simulate import Simulation
     from halokeras.simulation.simulate import simulate as simulated
 
-    return simulated(box_id, seed, size, particles, voxel_size, redshift, allotted_cores())
+    named = cosmology if isinstance(cosmology, str) else None
+    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
+    return simulated(wanted, allotted_cores())
 
 
 def train(

@@ -21,19 +21,42 @@ Fields = TypeVar("Fields", bound="Section")
 
 
 class BoxName(Section):
-    """One box: a cosmology `id` and a realisation `seed`, or a box file's `path`."""
+    """One box: a cosmology `id` and a realisation `seed`, or a box file's `path`; or several.
+
+    A `suite`'s folder names its boxes, by default all: those of the members `first_member` to
+    `last_member`, counted from 0, at `redshifts`.
+    """
 
     id: str | None = None
     seed: Seed | None = None
     path: str | None = None
+    suite: str | None = None
+    first_member: Annotated[int, Field(ge=0)] | None = None
+    last_member: Annotated[int, Field(ge=0)] | None = None
+    redshifts: Annotated[tuple[NotNegative, ...], Field(min_length=1, strict=False)] | None = None
 
     @model_validator(mode="after")
     def _one_way_to_name_it(self) -> Self:
-        if self.path is None and (self.id is None or self.seed is None):
-            raise ValueError("name a box by id and seed, or by path")
-        if self.path is not None and (self.id is not None or self.seed is not None):
-            raise ValueError("name a box by id and seed or by path, not both")
+        by_id = self.id is not None or self.seed is not None
+        if self.path is None and self.suite is None and (self.id is None or self.seed is None):
+            raise ValueError("name a box by id and seed, or by path, or those of a suite")
+        if by_id + (self.path is not None) + (self.suite is not None) > 1:
+            raise ValueError("name a box by id and seed or by path or by suite, one of them")
+        chosen = (self.first_member, self.last_member, self.redshifts)
+        if self.suite is None and any(field is not None for field in chosen):
+            raise ValueError("first_member, last_member and redshifts go with suite")
         return self
+
+    def __str__(self) -> str:
+        if self.suite is None:
+            return self.path or f"box {self.id} seed {self.seed}"
+        told = [self.suite]
+        if (self.first_member, self.last_member) != (None, None):
+            last = "the last" if self.last_member is None else self.last_member
+            told.append(f"members {self.first_member or 0} to {last}")
+        if self.redshifts is not None:
+            told.append("at z = " + ", ".join(f"{redshift:g}" for redshift in self.redshifts))
+        return " ".join(told)
 
 
 class BoxParams(Section):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["params", "saved_models", "boxes"]
+Kind = Literal["params", "params/suites", "saved_models", "boxes"]
 
 _PACKAGE = Path(__file__).parent
 

@@ -1,6 +1,6 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -99,3 +99,30 @@ def drawing_model(tmp_path, tiny_painter, tiny_provenance, tiny_draws):
     folder = tmp_path / "models" / "drawing"
     save_painter(tiny_painter, tiny_provenance, folder, tiny_draws)
     return folder
+
+
+@pytest.fixture
+def tiny_suite(tmp_path, tiny_box):
+    """A suite of two cosmologies at two redshifts, its boxes the tiny one rolled."""
+    from halokeras.boxes.box_file import write_box
+    from halokeras.boxes.suite import Member, Suite, write_index
+
+    cosmologies = (ABACUS_COSMOS["00"], replace(ABACUS_COSMOS["03"], w0=-0.9))
+    members = tuple(
+        Member(f"{seed:03}", cosmology, seed, {z: f"tiny_{seed:03}_z{z:g}.h5" for z in (1.0, 0.3)})
+        for seed, cosmology in enumerate(cosmologies)
+    )
+    suite = Suite(tmp_path / "boxes" / "tiny", 64.0, 64, 4.0, members, {})
+    for number, box in enumerate(suite.boxes()):
+        moved = tiny_box.halos.position + np.float32(4 * (number + 1)) * np.array([1, 0, 0], "f4")
+        made = replace(
+            tiny_box,
+            redshift=box.redshift,
+            cosmology=box.member.cosmology,
+            density=np.roll(tiny_box.density, number + 1, axis=0),
+            halos=replace(tiny_box.halos, position=moved % np.float32(64)),
+            provenance={"seed": box.member.seed, "density_scheme": "2lpt", "halo_finder": "fof"},
+        )
+        write_box(made, box.path)
+    write_index(suite)
+    return suite.folder

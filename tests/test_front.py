@@ -8,6 +8,7 @@ import pytest
 
 import halokeras
 from halokeras.boxes.box_file import write_box as write_file
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import count
 from halokeras.networks.painter import whole_box
@@ -18,7 +19,7 @@ def test_the_front_door_is_what_all_says():
     assert halokeras.__all__ == sorted(halokeras.__all__)
     assert set(halokeras.__all__) == {
         "catalogue", "draw", "evaluate", "load_painter", "lpt", "measure", "paint", "read_box",
-        "simulate", "train", "write_box",
+        "simulate", "snapshots", "train", "write_box",
     }  # fmt: skip
     for name in halokeras.__all__:
         assert callable(getattr(halokeras, name)) and name in dir(halokeras)
@@ -172,6 +173,14 @@ def test_a_box_is_simulated(tmp_path):
     assert box.shape == (8, 8, 8) and box.halos is not None
     spectra = halokeras.measure(box.density, box.density, box.voxel_size)
     np.testing.assert_allclose(spectra.cross_correlation, 1)
+
+
+def test_snapshots_come_from_the_earliest_to_the_last():
+    cosmology = Cosmology(70, 0.3, 0.05, 0.8, 0.96, w0=-0.9)
+    early, late = halokeras.snapshots([0.3, 1], cosmology, 7, size=32, particles=32)
+    assert (early.redshift, late.redshift) == (1, 0.3)
+    assert late.cosmology == cosmology
+    assert late.density.std() > early.density.std()
 
 
 @pytest.mark.slow

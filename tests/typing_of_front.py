@@ -3,6 +3,7 @@
 An ignored error that mypy does not find is an error too: what must not be accepted stands here so.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -39,6 +40,7 @@ halokeras.catalogue(density)  # type: ignore[arg-type]
 assert_type(halokeras.lpt(64, seed=7), NDArray[np.float32])
 assert_type(halokeras.lpt((64, 32, 32), cosmology="03"), NDArray[np.float32])
 assert_type(halokeras.simulate("00", 7, particles=128), Box)
+assert_type(halokeras.snapshots([1, 0.3], "00", 7), Iterator[Box])
 assert_type(halokeras.train("params/quick.json", "runs/mine"), Path)
 assert_type(halokeras.train({"run": {"name": "mine"}}), Path)
 assert_type(halokeras.evaluate("00"), Scorecard)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from halokeras.boxes.box_file import Header, box_name, open_box_file
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, box_cosmology
 from halokeras.errors import BoxError
 from halokeras.params import BoxName, BoxParams
 from halokeras.resources import shipped
@@ -34,6 +34,10 @@ class AskedBox:
         Redshift of its fields.
     particles
         Particles a side that its halos were found among.
+    own
+        Another cosmology than that of the id, which is then nothing but a name.
+    voxel_size
+        Side of a voxel [Mpc/h], if it is asked.
     """
 
     id: str
@@ -41,6 +45,8 @@ class AskedBox:
     size: float
     redshift: float
     particles: int
+    own: Cosmology | None = None
+    voxel_size: float | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +54,11 @@ class AskedBox:
         plain = Path(box_name(self.id, self.seed))
         told = f"{self.size:g}Mpc_{self.particles}particles_z{self.redshift:g}"
         return f"{plain.stem}_{told}{plain.suffix}"
+
+    @property
+    def cosmology(self) -> Cosmology:
+        """That of the id, or another that was asked."""
+        return self.own or box_cosmology(self.id)
 
 
 def asked_for(name: BoxName, params: BoxParams) -> AskedBox:
@@ -110,7 +121,7 @@ def differences(path: Path, asked: AskedBox) -> list[str]:
 
 def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> list[str]:
     size = max(shape) * header.voxel_size
-    cosmology, wanted = header.cosmology, box_cosmology(asked.id)
+    cosmology, wanted = header.cosmology, asked.cosmology
     # an id that others gave to their boxes means nothing; their cosmology does
     numbers = {
         "redshift": (header.redshift, asked.redshift),
@@ -122,6 +133,8 @@ def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> lis
         },
         "seed": (_number(header.provenance.get("seed")), asked.seed),
     }
+    if asked.voxel_size is not None:
+        numbers["voxel_size"] = (header.voxel_size, asked.voxel_size)
     return [
         f"{name} {has:g} instead of {value:g}"
         for name, (has, value) in numbers.items()

@@ -22,6 +22,9 @@ from halokeras.storage.stores import new_store, open_store
 from halokeras.storage.unreadable import reading
 from halokeras.suggestions import beside
 
+PLAIN_REDSHIFT = 0.3
+"""Redshift of boxes whose names tell none, that of AbacusCosmos."""
+
 FORMAT = "halopaint box"
 FORMAT_VERSION = 1
 """Of a file without checksums; with them it is `checksums.SEALED_VERSION`."""
@@ -163,9 +166,14 @@ def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:
     return told | dict(sorted(header.provenance.items()))  # same data, same bits
 
 
-def box_name(box_id: str, seed: int) -> str:
-    """File name of realisation `seed` of box `box_id`."""
-    return f"box{box_id}_seed{seed}.h5"
+def box_name(box_id: str, seed: int, redshift: float = PLAIN_REDSHIFT) -> str:
+    """File name of realisation `seed` of box `box_id`, which tells any redshift but 0.3."""
+    return f"box{box_id}_seed{seed}{told_redshift(redshift)}.h5"
+
+
+def told_redshift(redshift: float) -> str:
+    """Return what the name of a box's file says of its redshift: nothing of 0.3."""
+    return "" if redshift == PLAIN_REDSHIFT else f"_z{redshift:g}"
 
 
 def find_box(id: str, seed: int | None = None) -> Path:

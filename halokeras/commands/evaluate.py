@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from halokeras.commands.options import SHIPPED_PAINTER, ModelOption, load_saved
+from halokeras.commands.options import SHIPPED_PAINTER, ModelOption, load_saved, refuse
 from halokeras.commands.terminal import print_tables, progress, tell
 
 if TYPE_CHECKING:
+    from halokeras.evaluation.evaluate import Request
     from halokeras.painters.model_store import SavedPainter
 
 
@@ -17,8 +18,17 @@ Format = Literal["png", "svg", "pdf"]
 
 def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: Annotated[
-        str, typer.Option(metavar="ID|FILE", help="A box id, 00 to 04, or a box file, with halos.")
-    ],
+        str | None,
+        typer.Option(
+            metavar="ID|FILE|DIR",
+            help="A box id, 00 to 04, a box file, with halos, or the folder of a suite.",
+            show_default=False,
+        ),
+    ] = None,
+    suite: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of a suite, of which each box is scored."),
+    ] = None,
     model: ModelOption = SHIPPED_PAINTER,
     painted: Annotated[
         Path | None,
@@ -60,6 +70,16 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = False,
 ) -> None:
     """Score painted halos against those of a box: of an id, every realisation held out."""
+    from halokeras.boxes.suite import is_suite
+
+    refuse(
+        {
+            "give one of --box and --suite": (box is None) == (suite is None),
+            "--painted is of one box, and --suite names many": suite is not None
+            and painted is not None,
+        }
+    )
+    named = str(suite) if box is None else box
     saved = load_saved(model)
     from halokeras.evaluation.evaluate import Request, evaluate
     from halokeras.evaluation.table import scorecard_table
@@ -67,7 +87,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     from halokeras.storage.figure_file import FigureFormat
 
     request = Request(
-        box=box,
+        box=named,
         saved=saved,
         model=str(model),
         painted=painted,
@@ -79,6 +99,9 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         page=page,
         overwrite=overwrite,
     )
+    if suite is not None or is_suite(Path(named)):
+        _suite(request, as_json, strict)
+        return
     with progress("painting and measuring") as show:
         found = evaluate(request, lambda warning: tell("Warning", warning, "yellow"), show)
     if as_json:
@@ -88,6 +111,25 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     for file in found.files:
         typer.echo(f"wrote {file}", err=as_json)
     if strict and found.scorecard.verdict is Verdict.MISSED:
+        raise typer.Exit(1)
+
+
+def _suite(request: "Request", as_json: bool, strict: bool) -> None:
+    """Score a painter on each box of a suite."""
+    from halokeras.evaluation.suite import evaluate_suite, suite_sheet
+    from halokeras.evaluation.table import sheet_table
+    from halokeras.evaluation.verdict import Verdict
+
+    with progress("painting and measuring") as show:
+        found = evaluate_suite(request, lambda warning: tell("Warning", warning, "yellow"), show)
+    if as_json:
+        typer.echo(found.to_json(), nl=False)
+    else:
+        print_tables(sheet_table(suite_sheet(found)))
+    for file in found.files:
+        if file.name.endswith(".json"):
+            typer.echo(f"wrote {file}", err=as_json)
+    if strict and found.verdict is Verdict.MISSED:
         raise typer.Exit(1)
 
 

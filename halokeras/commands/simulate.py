@@ -1,47 +1,196 @@
 """`halopaint simulate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halokeras.commands.options import CosmologyIdOption, JsonOption, OverwriteOption, refuse
-from halokeras.commands.terminal import listening, wrote
+from halokeras.commands.options import (
+    CosmologyIdOption,
+    CosmologyOption,
+    JsonOption,
+    OverwriteOption,
+    cosmology_of,
+    refuse,
+)
+from halokeras.commands.terminal import listening, tell, wrote
 from halokeras.resources import or_shipped
+
+if TYPE_CHECKING:
+    from halokeras.listener import Listener
+    from halokeras.simulation.simulate import Simulation
+
+_ONE_RUN = "One run"
+_MANY_RUNS = "Many runs"
 
 
 def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     box: CosmologyIdOption = None,
+    cosmology: CosmologyOption = None,
     params: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Make the missing ones of the boxes this file names."),
+        typer.Option(
+            metavar="FILE",
+            help="Make the missing ones of the boxes this file names.",
+            rich_help_panel=_MANY_RUNS,
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Realisation.", show_default="1")] = None,
-    size: Annotated[float, typer.Option(min=0, help="Side of the box [Mpc/h].")] = 256,
-    particles: Annotated[int, typer.Option(min=2, help="Particles along a side.")] = 256,
-    voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")] = 4,
-    redshift: Annotated[float, typer.Option(min=0, help="Redshift.")] = 0.3,
+    suite: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make a folder of boxes of many cosmologies, as this file plans them.",
+            rich_help_panel=_MANY_RUNS,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Realisation.", show_default="1", rich_help_panel=_ONE_RUN),
+    ] = None,
+    size: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Side of the box [Mpc/h].", show_default="256", rich_help_panel=_ONE_RUN
+        ),
+    ] = None,
+    particles: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Particles along a side.", show_default="256", rich_help_panel=_ONE_RUN
+        ),
+    ] = None,
+    voxel_size: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Side of a voxel [Mpc/h].", show_default="4", rich_help_panel=_ONE_RUN
+        ),
+    ] = None,
+    redshift: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0,
+            help="Redshift of a box; may be repeated, for several of one run.",
+            show_default="0.3",
+            rich_help_panel=_ONE_RUN,
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes of this machine that make a suite.",
+            show_default="1",
+            rich_help_panel=_MANY_RUNS,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Make a suite by Dask workers: this machine's, or those of a scheduler "
+            "(tcp://...).",
+            rich_help_panel=_MANY_RUNS,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Box file to write.", show_default="boxes/box<ID>_seed<SEED>.h5"
+            metavar="FILE|DIR",
+            help="Box file to write, of several redshifts with _z<REDSHIFT> added; of a suite its "
+            "folder.",
+            show_default="boxes/box<ID>_seed<SEED>.h5",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a box: 2LPT density, N-body simulation, friends-of-friends halos."""
-    refuse({"give either --box or --params": (box is None) == (params is None)})
-    from halokeras.params import load_params
-    from halokeras.simulation.files import Simulation, simulate_file, simulate_missing
+    """Make boxes: 2LPT density, N-body simulation, friends-of-friends halos.
 
-    with listening("initial conditions") as told:
-        if params is not None:
-            made = simulate_missing(load_params(or_shipped(params, "params")).box, told)
-        else:
-            wanted = Simulation(
-                box or "00", 1 if seed is None else seed, size, particles, voxel_size, redshift
-            )
-            made = [output or wanted.path]
-            simulate_file(wanted, made[0], told, overwrite)
-    wrote(made, as_json)
+    halopaint simulate --box 00 --redshift 1 --redshift 0.3
+
+    halopaint simulate --suite params/suites/sobol64.json --processes 2
+    """
+    single = [box, cosmology]
+    options = [seed, size, particles, voxel_size, redshift]
+    ways = [any(each is not None for each in single), params is not None, suite is not None]
+    refuse(
+        {
+            "give one of --box, --cosmology, --params and --suite": sum(ways) != 1,
+            "--seed, --size, --particles, --voxel-size and --redshift go with --box or "
+            "--cosmology": not ways[0] and any(each is not None for each in options),
+            "--processes and --scheduler go with --suite": suite is None
+            and (processes is not None or scheduler is not None),
+            "give --processes or --scheduler, not both": processes is not None
+            and scheduler is not None,
+            "--output goes with --box, --cosmology or --suite": params is not None
+            and output is not None,
+            "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
+        }
+    )
+    try:
+        with listening("initial conditions") as told:
+            if suite is not None:
+                folder = output or Path("boxes") / suite.stem
+                made, facts = _make_suite(suite, folder, processes or 1, scheduler, told)
+            elif params is not None:
+                made, facts = _make_missing(params, told), {}
+            else:
+                wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
+                named = "" if cosmology is None else cosmology.stem
+                made, facts = _make_boxes(wanted, named, output, overwrite, told), {}
+    except KeyboardInterrupt:
+        kept = "boxes that are made are kept, and a checkpoint; the same command goes on with them"
+        tell("Interrupted", kept, "yellow")
+        raise typer.Exit(130) from None
+    wrote(made, as_json, **facts)
+
+
+def _make_suite(
+    file: Path, folder: Path, processes: int, scheduler: str | None, told: "Listener"
+) -> tuple[list[Path], dict[str, int]]:
+    from halokeras.simulation.suite_params import load_suite_params
+    from halokeras.simulation.suites import make_suite
+
+    planned = load_suite_params(or_shipped(file, "params/suites"))
+    made = make_suite(planned, folder, told, processes, scheduler)
+    return [folder], {"members": len(made.members), "boxes": len(list(made.boxes()))}
+
+
+def _make_missing(params: Path, told: "Listener") -> list[Path]:
+    from halokeras.params import load_params
+    from halokeras.simulation.files import simulate_missing
+
+    return simulate_missing(load_params(or_shipped(params, "params")).box, told)
+
+
+def _make_boxes(
+    wanted: "Simulation", named: str, output: Path | None, overwrite: bool, told: "Listener"
+) -> list[Path]:
+    from halokeras.simulation.files import box_paths, numbered, simulate_files
+
+    targets = numbered(output, wanted) if output else box_paths(wanted, named)
+    return simulate_files(wanted, targets, told, overwrite)
+
+
+def _wanted(
+    box: str | None,
+    cosmology: Path | None,
+    seed: int | None,
+    size: float | None,
+    particles: int | None,
+    voxel_size: float | None,
+    redshifts: list[float] | None,
+) -> "Simulation":
+    from halokeras.simulation.simulate import Simulation
+
+    chosen = cosmology_of(box, cosmology)
+    assert chosen is not None
+    return Simulation(
+        chosen,
+        seed=1 if seed is None else seed,
+        size=256.0 if size is None else size,
+        particles=256 if particles is None else particles,
+        voxel_size=4.0 if voxel_size is None else voxel_size,
+        redshifts=tuple(redshifts or [0.3]),
+        box_id=box,
+    )

@@ -86,8 +86,9 @@ def _train(start: "Callable[[Sequence[Callback]], Path]", as_json: bool) -> None
             f"{score['score']:.4f} at step {score['step']}, on boxes held out of the training: "
             "the mean over k of |ln T| + 1 - r, plus |ln| of painted over true halos; 0 is perfect",
         )
-        box = record.params.box.validate_on[0]
-        tell("Next", f"halopaint evaluate --box {box.path or box.id} --model {record.folder}")
+        held_out = record.params.box.validate_on[0]
+        box = held_out.path or held_out.suite or held_out.id
+        tell("Next", f"halopaint evaluate --box {box} --model {record.folder}")
     else:
         tell("Warning", "no painter was kept: none painted a halo; see the run's curves", "yellow")
 

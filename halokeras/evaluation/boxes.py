@@ -45,8 +45,7 @@ def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool
     """
     path = Path(box)
     sources = [path] if path.suffix or path.is_file() else find_boxes(box)
-    told = saved.provenance.model_extra or {}
-    seen = {*saved.provenance.training_boxes.values(), *told.get("validation_boxes", {}).values()}
+    seen = seen_hashes(saved)
     boxes = {path.stem: read_box(path) for path in sources}
     if allow_training:
         return boxes
@@ -57,6 +56,12 @@ def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool
             "another --box, or --allow-training-box"
         )
     return unseen
+
+
+def seen_hashes(saved: SavedPainter) -> set[str]:
+    """Return the hashes of the boxes that a painter was trained or validated on."""
+    told = saved.provenance.model_extra or {}
+    return {*saved.provenance.training_boxes.values(), *told.get("validation_boxes", {}).values()}
 
 
 def alike(boxes: Mapping[str, Box]) -> tuple[dict[str, Box], list[str]]:

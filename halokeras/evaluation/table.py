@@ -14,11 +14,11 @@ _COLOURS = {Verdict.MET: "green", Verdict.MISSED: "red", Verdict.UNDECIDED: "yel
 
 def scorecard_table(card: Scorecard) -> Group:
     """Return a scorecard's statistics, and its targets last, as what rich prints."""
-    first, *others = map(_as_table, (*statistic_sheets(card), *target_sheets(card)))
+    first, *others = map(sheet_table, (*statistic_sheets(card), *target_sheets(card)))
     return Group(first, *(part for table in others for part in ("", table)))
 
 
-def _as_table(sheet: Sheet) -> Table:
+def sheet_table(sheet: Sheet) -> Table:
     """Return a table that fits a terminal of 80 columns."""
     table = Table(
         title=sheet.title,

@@ -54,7 +54,7 @@ class Inspection:
     Attributes
     ----------
     kind
-        ``box``, ``painted box``, ``drawn box``, ``run`` or ``painter``.
+        ``box``, ``painted box``, ``drawn box``, ``suite``, ``run`` or ``painter``.
     path
         What was inspected.
     headline

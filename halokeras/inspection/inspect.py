@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from halokeras.boxes.box_file import FORMAT
+from halokeras.boxes.suite import is_suite
 from halokeras.errors import BoxError
 from halokeras.inspection.boxes import inspect_box
 from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.inspection.facts import Inspection
 from halokeras.inspection.painters import inspect_painter
 from halokeras.inspection.runs import inspect_run
+from halokeras.inspection.suites import inspect_suite
 from halokeras.inspection.unrecognized import describe_unrecognized
 from halokeras.painters.model_files import ARCHITECTURE, MANIFEST
 from halokeras.storage.stores import is_store, open_store
@@ -17,7 +19,7 @@ from halokeras.training.run_folder import is_run
 
 
 def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: None) -> Inspection:
-    """Tell what `path` is: a box, painted or not, a catalogue of draws, a run, or a saved painter.
+    """Tell what `path` is: a box, a catalogue of draws, a suite, a run, or a painter.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: Non
     if path.is_dir():
         if is_run(path):
             return inspect_run(path)
+        if is_suite(path):
+            return inspect_suite(path)
         if (path / ARCHITECTURE).is_file() or (path / MANIFEST).is_file():
             return inspect_painter(path)
     if is_store(path):

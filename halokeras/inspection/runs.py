@@ -87,10 +87,10 @@ def _params(params: Params) -> Section:
     return Section(
         "params",
         [
-            Fact("train", [_box(name) for name in params.box.train], text=_boxes(params.box.train)),
+            Fact("train", [str(name) for name in params.box.train], text=_boxes(params.box.train)),
             Fact(
                 "validate_on",
-                [_box(name) for name in params.box.validate_on],
+                [str(name) for name in params.box.validate_on],
                 text=_boxes(params.box.validate_on),
             ),
             Fact("selection", selection.model_dump(), text=masses(selection)),
@@ -124,9 +124,5 @@ def _validation(best: Row | None) -> list[Fact]:
     return facts
 
 
-def _box(name: BoxName) -> str:
-    return name.path if name.path is not None else f"box {name.id} seed {name.seed}"
-
-
 def _boxes(names: tuple[BoxName, ...]) -> str:
-    return ", ".join(_box(name) for name in names)
+    return ", ".join(map(str, names))

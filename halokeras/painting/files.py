@@ -13,7 +13,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by, listed
 from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_input
-from halokeras.painting.cluster import Cluster, connected
+from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density, open_grid
@@ -24,6 +24,7 @@ from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
+from halokeras.workers import connected
 
 Look = Callable[[Density, Grid, float], None]
 _SAME = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")

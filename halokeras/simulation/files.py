@@ -1,36 +1,29 @@
 """Densities and boxes made as files, with what they will take told first."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, find_asked
-from halokeras.boxes.box_file import box_name, write_box
-from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
+from halokeras.boxes.box_file import box_name, told_redshift, write_box
 from halokeras.environment import allotted_cores
+from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import density, simulate
-from halokeras.storage.files import check_absent, check_writable
+from halokeras.simulation.simulate import Simulation
+from halokeras.storage.files import (
+    Locked,
+    check_absent,
+    check_writable,
+    locked,
+    remove_abandoned,
+    unwritable,
+)
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """A box to simulate: its cosmology, realisation, side [Mpc/h], particles a side and voxels."""
-
-    box_id: str
-    seed: int = 1
-    size: float = 256.0
-    particles: int = 256
-    voxel_size: float = 4.0
-    redshift: float = 0.3
-
-    @property
-    def path(self) -> Path:
-        """Where it goes if no output is named, and where params find it."""
-        return BOXES / box_name(self.box_id, self.seed)
 
 
 def make_density_file(
@@ -59,58 +52,180 @@ def make_density_file(
     density.write_density(wanted, target, allotted_cores(), told.progress)
 
 
-def simulate_file(
-    wanted: Simulation, target: Path, told: Listener, overwrite: bool = False
-) -> None:
-    """Simulate a box and write its file, whole.
+def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:
+    """Return where the boxes of a run go if no output is named, and where params find them.
+
+    Parameters
+    ----------
+    wanted
+        The run.
+    named
+        What the files of a cosmology without an id are called.
+    """
+
+    def name(redshift: float) -> str:
+        if wanted.box_id is not None:
+            return box_name(wanted.box_id, wanted.seed, redshift)
+        return f"{named}_seed{wanted.seed}{told_redshift(redshift)}.h5"
+
+    return {redshift: BOXES / name(redshift) for redshift in wanted.redshifts}
+
+
+def numbered(output: Path, wanted: Simulation) -> dict[float, Path]:
+    """Return the files of a run by redshift: `output`, or of several redshifts one each beside."""
+    if len(wanted.redshifts) == 1:
+        return {wanted.redshifts[0]: output}
+    return {
+        redshift: output.with_name(f"{output.stem}_z{redshift:g}{output.suffix}")
+        for redshift in wanted.redshifts
+    }
+
+
+def simulate_files(
+    wanted: Simulation, targets: Mapping[float, Path], told: Listener, overwrite: bool = False
+) -> list[Path]:
+    """Run a simulation and write its boxes, each whole as soon as it is made; return them.
+
+    Some of the boxes may be there, as after a kill: the others are made, the run going on from
+    its last checkpoint.
+
+    Parameters
+    ----------
+    wanted
+        The run.
+    targets
+        File of each redshift.
+    told
+        Who is told.
+    overwrite
+        Whether files that are there are made again.
 
     Raises
     ------
     BoxError
-        If it cannot be made, or there is too little memory.
+        If it cannot be run, or there is too little memory.
     OutputError
-        If the file is there and not to be replaced, or cannot be written.
+        If all files are there, one is of another box and not to be replaced, one cannot be
+        written, or another process is making them.
     """
-    box_cosmology(wanted.box_id)  # an unknown id is told before any estimate
-    check_absent(target, overwrite)
-    check_writable(target)
-    expected = simulate.estimate(wanted.particles)
-    told.announce(
-        "Simulating",
-        f"{target} with {wanted.particles}^3 particles: about {expected.memory / 2**30:.1f} GiB "
-        f"of memory and {_minutes(expected.seconds)} on one core",
-    )
-    box = simulate.simulate(
-        box_id=wanted.box_id,
-        seed=wanted.seed,
-        size=wanted.size,
-        particles=wanted.particles,
+    paths = list(targets.values())
+    if all(path.exists() for path in paths):
+        check_absent(paths[0], overwrite)
+    for path in paths:
+        check_writable(path)
+    try:
+        with claimed(paths[0]) as state:
+            left = dict(targets) if overwrite else missing(wanted, targets)
+            for redshift in targets.keys() - left.keys():
+                told.announce("Found", str(targets[redshift]))
+            if not left:
+                check_absent(paths[0])
+            _announce(wanted, left, state, told)
+            return list(make_files(wanted, left, state, allotted_cores(), told.progress))
+    except Locked:
+        raise OutputError(
+            f"{paths[0]} is being made by another process; wait for it, or choose another --output"
+        ) from None
+
+
+def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Path]:
+    """Return those of the files of a run that are not there.
+
+    Raises
+    ------
+    OutputError
+        If one is there but not as asked; the message states both values of what differs.
+    """
+    left = {}
+    for redshift, path in targets.items():
+        if not path.exists():
+            left[redshift] = path
+            continue
+        other = differences(path, asked_of(wanted, redshift))
+        if other:
+            raise OutputError(
+                f"{path} is there and has {', '.join(other)}; remove it, or choose another --output"
+            )
+    return left
+
+
+def asked_of(wanted: Simulation, redshift: float) -> AskedBox:
+    """Return what is asked of the box of a run at a redshift."""
+    return AskedBox(
+        wanted.box_id or "",
+        wanted.seed,
+        wanted.size,
+        redshift,
+        wanted.particles,
+        own=wanted.cosmology,
         voxel_size=wanted.voxel_size,
-        redshift=wanted.redshift,
-        workers=allotted_cores(),
-        progress=told.progress,
     )
-    write_box(box, target)
+
+
+def make_files(
+    wanted: Simulation,
+    targets: Mapping[float, Path],
+    state: Path,
+    workers: int,
+    progress: Callable[[str, float], None],
+) -> Iterator[Path]:
+    """Run a simulation and write the boxes of some of its redshifts; yield each once written."""
+    only = replace(wanted, redshifts=tuple(targets))
+    for box in simulate.simulate(only, workers, state, progress):
+        path = targets[box.redshift]
+        write_box(box, path)
+        yield path
+
+
+@contextmanager
+def claimed(target: Path) -> Iterator[Path]:
+    """Hold what `target` begins for this process alone; give the file of the run's state.
+
+    The claim is a folder beside `target`, which the system frees when its holder dies, so that
+    the next one takes over, with the state that is left.
+
+    Raises
+    ------
+    Locked
+        If another process holds it.
+    OutputError
+        If the folder cannot be made.
+    """
+    folder = target.parent / f".{target.name}.run"
+    try:
+        with locked(folder):
+            remove_abandoned(folder)
+            try:
+                yield folder / "state.h5"
+            finally:
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def simulate_missing(wanted: BoxParams, told: Listener) -> list[Path]:
     """Simulate those boxes that params name by id and seed and that are not there; return them."""
     made = []
     for named in (*wanted.train, *wanted.validate_on):
-        if named.path is not None:
+        if named.id is None:
             continue
         asked = asked_for(named, wanted)
-        target = _missing(asked, told)
+        target = _place(asked, told)
         if target is not None:
-            box = Simulation(
-                asked.id, asked.seed, asked.size, asked.particles, redshift=asked.redshift
+            run = Simulation(
+                asked.cosmology,
+                asked.seed,
+                asked.size,
+                asked.particles,
+                redshifts=(asked.redshift,),
+                box_id=asked.id,
             )
-            simulate_file(box, target, told)
-            made.append(target)
+            made += simulate_files(run, {asked.redshift: target}, told)
     return made
 
 
-def _missing(asked: AskedBox, told: Listener) -> Path | None:
+def _place(asked: AskedBox, told: Listener) -> Path | None:
     """Return where to make a box that is asked for; None if there is one."""
     try:
         found = find_asked(asked)
@@ -119,9 +234,22 @@ def _missing(asked: AskedBox, told: Listener) -> Path | None:
         told.warn(f"{error}, so {target} is made beside it")
         return target
     if found is None:
-        return BOXES / box_name(asked.id, asked.seed)
+        return BOXES / box_name(asked.id, asked.seed, asked.redshift)
     told.announce("Found", str(found))
     return None
+
+
+def _announce(
+    wanted: Simulation, targets: Mapping[float, Path], state: Path, told: Listener
+) -> None:
+    expected = simulate.estimate(wanted.particles)
+    if state.exists():
+        told.announce("Resuming", f"the run that {state} keeps")
+    told.announce(
+        "Simulating",
+        f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
+        f"{expected.memory / 2**30:.1f} GiB of memory and {_minutes(expected.seconds)} on one core",
+    )
 
 
 def _minutes(seconds: float) -> str:

@@ -33,6 +33,9 @@ START = 0.05
 STEP = 0.024
 """Length of a step in scale factor: thirty to redshift 0.3."""
 
+_CROSSED = 0.3
+"""Spacings by which neighbours have moved (rms) when particles forget their lattice."""
+
 _NO_STEP = 1e-9
 """Difference of scale factors that is rounding."""
 
@@ -58,7 +61,8 @@ class Snapshot:
 
 def step_edges(last: float) -> NDArray[np.float64]:
     """Return the scale factors at the ends of the steps, from the start to `last` at most."""
-    return START + STEP * np.arange(int((last - START) / STEP + _NO_STEP) + 1)
+    number = int((last - START) / STEP + _NO_STEP)
+    return START + STEP * np.arange(number + 1, dtype=np.float64)
 
 
 def evolve(
@@ -99,24 +103,27 @@ def evolve(
     """
     checkpoint = Checkpoint(keep, _identity(displacement, box_size, steps)) if keep else None
     state = checkpoint.read() if checkpoint else None
-    if state is None or steps.a[state.step] > outputs.a[0]:
-        state = State(0, *_start(displacement, box_size, _Time.of(steps, 0)))
-    cells = MESH_FACTOR * len(displacement.first)
-    del displacement
     ends = [int(np.sum(steps.a < a + _NO_STEP)) - 1 for a in outputs.a]
+    if state is None or state.step > ends[0]:
+        state = State(0, *_start(displacement, box_size, _Time.of(steps, 0)))
+    lattice = len(displacement.first)
+    crossed = _CROSSED * box_size / (lattice * _stretch(displacement))
+    del displacement
     done, total = state.step, ends[-1] + len(ends)
     with ThreadPoolExecutor(workers) as pool:
         for output, end in enumerate(ends):
-            mesh = ParticleMesh(cells, box_size, pool)
+            mesh = ParticleMesh(MESH_FACTOR * lattice, box_size, pool)
             while state.step < end:
                 times = _Time.of(steps, state.step), _Time.of(steps, state.step + 1)
-                state = State(state.step + 1, *_advance(mesh, state, *times))
+                near = lattice if times[0].first < crossed else 0
+                state = State(state.step + 1, *_advance(mesh, state, *times, near))
                 if checkpoint:
                     checkpoint.offer(state)
                 done += 1
                 progress(done / total)
             times = _Time.of(steps, end), _Time.of(outputs, output)
-            position, velocity = _advance(mesh, state, *times)
+            near = lattice if times[0].first < crossed else 0
+            position, velocity = _advance(mesh, state, *times, near)
             del mesh  # whoever looks for halos needs the memory
             done += 1
             progress(done / total)
@@ -151,7 +158,15 @@ def _start(displacement: Displacement, box_size: float, time: _Time) -> tuple[Fl
     return position.reshape(-1, 3), velocity.reshape(-1, 3)
 
 
-def _advance(mesh: ParticleMesh, state: State, begin: _Time, end: _Time) -> tuple[Floats, Floats]:
+def _stretch(displacement: Displacement) -> float:
+    """Return the rms by which neighbours on the lattice draw apart or near today [Mpc/h]."""
+    apart = [np.diff(displacement.first[..., axis], axis=axis) for axis in range(3)]
+    return float(np.sqrt(np.mean([np.mean(np.square(one), dtype=np.float64) for one in apart])))
+
+
+def _advance(
+    mesh: ParticleMesh, state: State, begin: _Time, end: _Time, lattice: int
+) -> tuple[Floats, Floats]:
     """Return new positions and velocities after a step, which may be of no length."""
     half = (end.first - begin.first) / 2
     particles = mesh.sort(state.position, state.velocity, half)
@@ -160,7 +175,7 @@ def _advance(mesh: ParticleMesh, state: State, begin: _Time, end: _Time) -> tupl
         # dD2/dD1 of the pull that 2LPT particles feel in the middle of the step.
         pull = (begin.second + begin.slope * half) / middle - middle
         alpha = (end.slope - pull) / (begin.slope - pull)
-        mesh.attract(particles)
+        mesh.attract(particles, lattice)
         mesh.kick_and_drift(particles, alpha, (1 - alpha) / middle, half)
     return particles.position, particles.velocity
 
@@ -174,8 +189,8 @@ def _velocity_unit(growth: Growth, index: int) -> float:
 
 def _identity(displacement: Displacement, box_size: float, steps: Growth) -> str:
     """Return what tells a run from others."""
-    growth = [steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]]
+    growth = np.array([steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]])
     digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {box_size}".encode())
-    for values in (*displacement, np.float32(growth)):
+    for values in (*displacement, growth.astype(np.float32)):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

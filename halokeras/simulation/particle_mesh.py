@@ -84,7 +84,7 @@ class ParticleMesh:
 
         def tally(chunk: int) -> None:
             part = slice(starts[chunk], starts[chunk] + _CHUNK)
-            _tally(position[part], velocity[part], *drift, *place, count[chunk])
+            _tally(position[part], velocity[part], drift, place, count[chunk])
 
         self._all(tally, range(len(starts)))
         first = np.zeros(columns + 1, dtype=np.int64)
@@ -92,18 +92,26 @@ class ParticleMesh:
         slot = np.cumsum(count, axis=0) - count + first[:-1]
         moved = np.empty_like(position), np.empty_like(velocity)
 
-        def place_all(chunk: int) -> None:
+        def copy(chunk: int) -> None:
             part = slice(starts[chunk], starts[chunk] + _CHUNK)
-            _place(position[part], velocity[part], *drift, *place, slot[chunk], *moved)
+            _copy(position[part], velocity[part], drift, place, slot[chunk], moved)
 
-        self._all(place_all, range(len(starts)))
+        self._all(copy, range(len(starts)))
         return Sorted(*moved, first)
 
-    def attract(self, particles: Sorted) -> None:
-        """Fill the mesh with the potential lap^-1 delta [(Mpc/h)^2] of the particles."""
+    def attract(self, particles: Sorted, lattice: int = 0) -> None:
+        """Fill the mesh with the potential lap^-1 delta [(Mpc/h)^2] of the particles.
+
+        Parameters
+        ----------
+        particles
+            By `sort`.
+        lattice
+            Points a side of a lattice that the particles are still near to; 0 if they are not.
+        """
         self._deposit(particles)
         cells = self._cells
-        sharpen = (np.sinc(fft.fftfreq(cells)) ** (-SHARPENING)).astype(np.float32)
+        window, square = _lattice_response(cells, lattice) if lattice else _response(cells)
         # The scaling of the transforms is that of the mean density: cells^3 cancels.
         scale = np.float32(-((float(self._box_size) / (2 * np.pi)) ** 2) / len(particles.position))
         grid, modes = self._grid, self._modes
@@ -113,7 +121,7 @@ class ParticleMesh:
 
         def solve_row(j: int) -> None:
             row = fft.fft(modes[:, j], axis=0, overwrite_x=True)
-            _solve_poisson(row, j, sharpen, scale)
+            _solve_poisson(row, j, window, square, scale)
             modes[:, j] = fft.ifft(row, axis=0, norm="forward", overwrite_x=True)
 
         def transform_back(i: int) -> None:
@@ -127,13 +135,11 @@ class ParticleMesh:
 
     def kick_and_drift(self, particles: Sorted, keep: float, gain: float, time: float) -> None:
         """Set v to keep v - gain grad potential and move by `time` v."""
-        numbers = np.float32(keep), np.float32(gain * self._per_cell), np.float32(time)
+        step = np.float32(keep), np.float32(gain * self._per_cell), np.float32(time)
+        edges = self._edges_x, self._edges_y
 
-        def kick(column: int) -> None:
-            _kick_and_drift(
-                *particles, self._grid, column, self._edges_x, self._edges_y, *numbers,
-                self._box_size,
-            )  # fmt: skip
+        def kick(block: int) -> None:
+            _kick_and_drift(particles, self._grid, block, edges, step, self._box_size)
 
         self._all(kick, range(len(self._edges_x) - 1))
 
@@ -155,6 +161,27 @@ class ParticleMesh:
     def _all(self, work: Callable[[int], None], items: Iterable[int]) -> None:
         for _ in self._pool.map(work, items):
             pass
+
+
+def _response(cells: int) -> tuple[Floats, Floats]:
+    """Return what the force undoes of the windows along an axis, and squared wavenumbers."""
+    n = np.fft.fftfreq(cells) * cells
+    return (np.sinc(n / cells) ** -SHARPENING).astype(np.float32), (n**2).astype(np.float32)
+
+
+def _lattice_response(cells: int, lattice: int) -> tuple[Floats, Floats]:
+    """Return the same of particles near to a lattice, whose modes then grow as they should.
+
+    Such particles have no modes beyond the lattice's Nyquist frequency, only images of those below,
+    whose pull makes modes of a few spacings grow too fast or, on a finer mesh, too slowly (Joyce
+    et al. 2005). Left out are the images, and undone are both windows and, along the wavevector,
+    the derivative by four points.
+    """
+    n = np.fft.fftfreq(cells) * cells
+    window = np.where(2 * abs(n) < lattice, np.sinc(n / cells) ** -4, 0)
+    angle = 2 * np.pi * n / cells
+    derivative = np.sinc(2 * n / cells) * (4 - np.cos(angle)) / 3
+    return window.astype(np.float32), (n**2 * derivative).astype(np.float32)
 
 
 def _columns(cells: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -181,35 +208,41 @@ def _corner(x, per_cell, cells):  # type: ignore[no-untyped-def]
     return lower if lower >= 0 else cells - 1, place - floor
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _column_of(x, y, place):  # type: ignore[no-untyped-def]
+    per_cell, column_x, column_y = place
+    i, _ = _corner(x, per_cell, len(column_x))
+    j, _ = _corner(y, per_cell, len(column_y))
+    return column_x[i] + column_y[j]
+
+
 @numba.njit(cache=True, nogil=True)
-def _tally(position, velocity, time, box_size, per_cell, column_x, column_y, count):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
-    cells = len(column_x)
+def _tally(position, velocity, drift, place, count):  # type: ignore[no-untyped-def]
+    """Count the particles that will be in each column."""
+    time, box_size = drift
     for p in range(position.shape[0]):
         x = _moved(position[p, 0], velocity[p, 0], time, box_size)
         y = _moved(position[p, 1], velocity[p, 1], time, box_size)
-        i, _ = _corner(x, per_cell, cells)
-        j, _ = _corner(y, per_cell, cells)
-        count[column_x[i] + column_y[j]] += 1
+        count[_column_of(x, y, place)] += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(position, velocity, time, box_size, per_cell, column_x, column_y, slot, moved, same):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
-    cells = len(column_x)
+def _copy(position, velocity, drift, place, slot, moved):  # type: ignore[no-untyped-def]
+    """Move particles to the next slot of their column."""
+    time, box_size = drift
+    new_position, new_velocity = moved
     for p in range(position.shape[0]):
         x = _moved(position[p, 0], velocity[p, 0], time, box_size)
         y = _moved(position[p, 1], velocity[p, 1], time, box_size)
         z = _moved(position[p, 2], velocity[p, 2], time, box_size)
-        i, _ = _corner(x, per_cell, cells)
-        j, _ = _corner(y, per_cell, cells)
-        column = column_x[i] + column_y[j]
+        column = _column_of(x, y, place)
         q = slot[column]
         slot[column] += 1
-        moved[q, 0] = x
-        moved[q, 1] = y
-        moved[q, 2] = z
-        same[q, 0] = velocity[p, 0]
-        same[q, 1] = velocity[p, 1]
-        same[q, 2] = velocity[p, 2]
+        new_position[q, 0] = x
+        new_position[q, 1] = y
+        new_position[q, 2] = z
+        for axis in range(3):
+            new_velocity[q, axis] = velocity[p, axis]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -236,53 +269,52 @@ def _deposit(position, grid, per_cell):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _solve_poisson(row, j, sharpen, scale):  # type: ignore[no-untyped-def]
-    """Multiply the modes of row j, of every x and z, by the sharpened inverse Laplacian."""
-    cells = row.shape[0]
-    ny = min(j, cells - j)
-    for i in range(cells):
-        nx = min(i, cells - i)
-        square = np.float32(nx * nx + ny * ny)
-        across = scale * sharpen[i] * sharpen[j]
+def _solve_poisson(row, j, window, square, scale):  # type: ignore[no-untyped-def]
+    """Multiply the modes of row j, of every x and z, by the inverse Laplacian as it is felt."""
+    for i in range(row.shape[0]):
+        across = scale * window[i] * window[j]
+        squares = square[i] + square[j]
+        if across == 0:
+            row[i] = 0
+            continue
         for k in range(row.shape[1]):
-            nz = np.float32(k)
-            row[i, k] *= across * sharpen[k] / max(square + nz * nz, np.float32(1))
-    if j == 0:
-        row[0, 0] = 0
+            below = squares + square[k]
+            # Images alone may have none, and the mean has none.
+            row[i, k] *= across * window[k] / below if below > 0 else np.float32(0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _kick_and_drift(
-    position, velocity, first, potential, block, edges_x, edges_y, keep, gain, time, box_size
-):  # type: ignore[no-untyped-def]  # noqa: PLR0913, E501  (a kernel that numba compiles, of plain numbers)
-    """Kick and drift the particles of a block of columns."""
+def _kick_and_drift(particles, potential, block, edges, step, box_size):  # type: ignore[no-untyped-def]
+    """Kick and drift the particles of a block of columns, all of those at the same x."""
+    position, velocity, first = particles
+    edges_x, edges_y = edges
+    keep, gain, time = step
     cells = potential.shape[0]
     per_cell = np.float32(cells) / box_size
     columns = len(edges_y) - 1
     x0, x1 = edges_x[block], edges_x[block + 1]
     widest = np.max(edges_y[1:] - edges_y[:-1])
-    pull = np.empty((x1 - x0 + 1, widest + 1, 3, cells + 1), dtype=np.float32)
+    slope = np.empty((x1 - x0 + 1, widest + 1, 3, cells + 1), dtype=np.float32)
     for column in range(columns):
         y0, y1 = edges_y[column], edges_y[column + 1]
         begin, end = first[block * columns + column], first[block * columns + column + 1]
-        if begin == end:
-            continue
         for i in range(x0, x1 + 1):
             for j in range(y0, y1 + 1):
-                _differentiate(potential, i, j, pull[i - x0, j - y0])
+                _differentiate(potential, i, j, slope[i - x0, j - y0])
         for p in range(begin, end):
             i, wx = _corner(position[p, 0], per_cell, cells)
             j, wy = _corner(position[p, 1], per_cell, cells)
             k, wz = _corner(position[p, 2], per_cell, cells)
             for axis in range(3):
-                mean = _interpolated(pull, i - x0, j - y0, axis, k, wx, wy, wz)
-                v = keep * velocity[p, axis] - gain * mean
+                left = _within_plane(slope[i - x0], j - y0, axis, k, wy, wz)
+                right = _within_plane(slope[i - x0 + 1], j - y0, axis, k, wy, wz)
+                v = keep * velocity[p, axis] - gain * (left + wx * (right - left))
                 velocity[p, axis] = v
                 position[p, axis] = _moved(position[p, axis], v, time, box_size)
 
 
 @numba.njit(cache=True, nogil=True)
-def _differentiate(potential, i, j, pull):  # type: ignore[no-untyped-def]
+def _differentiate(potential, i, j, slope):  # type: ignore[no-untyped-def]
     """Write the gradient of the potential at the corners (i, j, all k) and again the first.
 
     The derivative at a corner is 2/3 (f[1] - f[-1]) - 1/12 (f[2] - f[-2]).
@@ -292,17 +324,17 @@ def _differentiate(potential, i, j, pull):  # type: ignore[no-untyped-def]
     here = j % cells
     below, above = potential[(i - 1) % cells, here], potential[(i + 1) % cells, here]
     lowest, highest = potential[(i - 2) % cells, here], potential[(i + 2) % cells, here]
-    along = pull[0]
+    along = slope[0]
     for k in range(cells):
         along[k] = near * (above[k] - below[k]) - far * (highest[k] - lowest[k])
     here = i % cells
     below, above = potential[here, (j - 1) % cells], potential[here, (j + 1) % cells]
     lowest, highest = potential[here, (j - 2) % cells], potential[here, (j + 2) % cells]
-    along = pull[1]
+    along = slope[1]
     for k in range(cells):
         along[k] = near * (above[k] - below[k]) - far * (highest[k] - lowest[k])
-    line = potential[here, j % cells]
-    along = pull[2]
+    line = potential[here, j % cells, :cells]
+    along = slope[2]
     for k in range(2, cells - 2):
         along[k] = near * (line[k + 1] - line[k - 1]) - far * (line[k + 2] - line[k - 2])
     for k in (0, 1, cells - 2, cells - 1):
@@ -310,15 +342,12 @@ def _differentiate(potential, i, j, pull):  # type: ignore[no-untyped-def]
             line[(k + 2) % cells] - line[k - 2]
         )
     for axis in range(3):
-        pull[axis, cells] = pull[axis, 0]
+        slope[axis, cells] = slope[axis, 0]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _interpolated(field, i, j, axis, k, wx, wy, wz):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain numbers)
-    one = np.float32(1)
-    left = (one - wy) * ((one - wz) * field[i, j, axis, k] + wz * field[i, j, axis, k + 1])
-    left += wy * ((one - wz) * field[i, j + 1, axis, k] + wz * field[i, j + 1, axis, k + 1])
-    i += 1
-    right = (one - wy) * ((one - wz) * field[i, j, axis, k] + wz * field[i, j, axis, k + 1])
-    right += wy * ((one - wz) * field[i, j + 1, axis, k] + wz * field[i, j + 1, axis, k + 1])
-    return (one - wx) * left + wx * right
+def _within_plane(slope, j, axis, k, wy, wz):  # type: ignore[no-untyped-def]
+    """Interpolate between the four corners in a plane of equal x."""
+    near = slope[j, axis, k] + wz * (slope[j, axis, k + 1] - slope[j, axis, k])
+    far = slope[j + 1, axis, k] + wz * (slope[j + 1, axis, k + 1] - slope[j + 1, axis, k])
+    return near + wy * (far - near)

@@ -1,17 +1,19 @@
-"""A box of our own making: the 2LPT density and the N-body halos of the same initial modes."""
+"""Boxes of our own making: 2LPT densities and N-body halos of the same initial modes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from halokeras.boxes.box import SOFTWARE, Box
+from halokeras.boxes.box import SOFTWARE, Box, Provenance
+from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
-from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, evolve, step_edges
+from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, Snapshot, evolve, step_edges
 from halokeras.storage.memory import refuse_beyond_memory
 
 LINKING = 0.2
@@ -44,22 +46,14 @@ def estimate(particles: int) -> Estimate:
     )
 
 
-def simulate(  # noqa: PLR0913  (a box in the field's words)
-    box_id: str,
-    seed: int,
-    size: float = 256.0,
-    particles: int = 256,
-    voxel_size: float = 4.0,
-    redshift: float = 0.3,
-    workers: int = 1,
-    progress: Progress = lambda stage, fraction: None,
-) -> Box:
-    """Simulate a realisation of an AbacusCosmos cosmology.
+@dataclass(frozen=True)
+class Simulation:
+    """A run to make, and the redshifts at which it gives boxes.
 
-    Parameters
+    Attributes
     ----------
-    box_id
-        Cosmology, ``00`` to ``04``.
+    cosmology
+        Of the modes and of their growth.
     seed
         Realisation, not negative: equal seeds give equal phases in every cosmology.
     size
@@ -68,15 +62,78 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
         Particles a side.
     voxel_size
         Side of the density's voxels [Mpc/h].
-    redshift
-        Redshift of density and halos.
+    redshifts
+        Of the boxes, in any order.
+    box_id
+        Name of the cosmology, if it has one.
+
+    Raises
+    ------
+    BoxError
+        If the box is not a whole number of voxels, there are fewer particles than voxels, or a
+        redshift is asked twice, is negative or before the start.
+    """
+
+    cosmology: Cosmology
+    seed: int = 1
+    size: float = 256.0
+    particles: int = 256
+    voxel_size: float = 4.0
+    redshifts: tuple[float, ...] = (0.3,)
+    box_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
+        for redshift in self.redshifts:
+            if not 0 <= redshift < 1 / START - 1:
+                raise BoxError(
+                    f"redshift {redshift} must lie between 0 and the start, {1 / START - 1:.0f}"
+                )
+            if self.redshifts.count(redshift) > 1:
+                raise BoxError(f"redshift {redshift} is asked twice; name it once")
+        if not self.redshifts:
+            raise BoxError("a simulation needs a redshift to give a box at; name one or more")
+        if self.particles < self.voxels:
+            raise BoxError(
+                f"particles {self.particles} a side are fewer than the {self.voxels} voxels a "
+                f"side; choose particles of {self.voxels} or more"
+            )
+
+    @property
+    def voxels(self) -> int:
+        """Voxels a side."""
+        return _voxels(self.size, self.voxel_size)
+
+    @property
+    def particle_mass(self) -> float:
+        """Mass of a particle [Msun/h]."""
+        return CRITICAL_DENSITY * self.cosmology.omega_m * (self.size / self.particles) ** 3
+
+
+def simulate(
+    wanted: Simulation,
+    workers: int = 1,
+    keep: Path | None = None,
+    progress: Progress = lambda stage, fraction: None,
+) -> Iterator[Box]:
+    """Run a simulation and yield a box at each redshift, from the earliest to the last.
+
+    A box has the same bits whatever other redshifts are asked for.
+
+    Parameters
+    ----------
+    wanted
+        The run.
     workers
         Threads.
+    keep
+        Checkpoint file, by which a run that was killed goes on; removed at the end.
     progress
         Called with the stage's name and the fraction of it that is done.
 
-    Returns
-    -------
+    Yields
+    ------
     Box
         With the 2LPT density, the friends-of-friends halos, as `find_halos` tells, and their
         provenance, rounded as `halokeras.boxes.precision.rounded_box` rounds them.
@@ -84,63 +141,74 @@ def simulate(  # noqa: PLR0913  (a box in the field's words)
     Raises
     ------
     BoxError
-        If the box id is unknown, the box is not a whole number of voxels, there are fewer
-        particles than voxels, or there is too little memory.
+        If there is too little memory, or `keep` is of another run.
     """
-    cosmology = box_cosmology(box_id)
-    voxels = _voxels(size, voxel_size)
-    _check(seed, particles, voxels, redshift)
+    cosmology, size = wanted.cosmology, wanted.size
+    check_memory(wanted)
     progress("initial conditions", 0.0)
-    delta = linear_modes(seed, particles, size, linear_power(cosmology))
+    delta = linear_modes(wanted.seed, wanted.particles, size, linear_power(cosmology))
     moved = displacement(delta, size, workers)
     del delta
     progress("2LPT density", 0.0)
-    now = growth(1 / (1 + redshift), cosmology)
-    density = displaced_density(moved, size, voxels, now)
+    redshifts = sorted(wanted.redshifts, reverse=True)
+    outputs = growth(1 / (1 + np.array(redshifts)), cosmology)
+    densities = [
+        displaced_density(moved, size, wanted.voxels, growth(a, cosmology)) for a in outputs.a
+    ]
     progress("N-body", 0.0)
-    steps = growth(step_edges(now.a[0]), cosmology)
+    steps = growth(step_edges(outputs.a[-1]), cosmology)
     snapshots = evolve(
-        moved, size, steps, now, workers, progress=lambda done: progress("N-body", done)
+        moved, size, steps, outputs, workers, keep, lambda done: progress("N-body", done)
     )
     del moved
-    snapshot = next(snapshots)
-    progress("halos", 0.0)
-    separation = size / particles
-    particle_mass = CRITICAL_DENSITY * cosmology.omega_m * separation**3
-    halos = find_halos(
-        snapshot.position,
-        snapshot.velocity,
-        size,
-        particle_mass,
-        cosmology,
+    for redshift, density in zip(redshifts, densities, strict=True):
+        particles = next(snapshots)
+        progress("halos", 0.0)
+        halos = _halos(particles, wanted, redshift, workers)
+        del particles
+        progress("halos", 1.0)
+        box = Box(wanted.voxel_size, redshift, cosmology, density, halos)
+        yield rounded_box(replace(box, provenance=_provenance(wanted)))
+    next(snapshots, None)  # lets the engine put away its checkpoint
+
+
+def check_memory(wanted: Simulation) -> None:
+    """Refuse a simulation that needs more memory than there is."""
+    what = f"a simulation of {wanted.particles}^3 particles"
+    remedy = "choose fewer particles or a larger machine"
+    refuse_beyond_memory(estimate(wanted.particles).memory, what, remedy)
+
+
+def _halos(particles: Snapshot, wanted: Simulation, redshift: float, workers: int) -> Halos:
+    return find_halos(
+        particles.position,
+        particles.velocity,
+        wanted.size,
+        wanted.particle_mass,
+        wanted.cosmology,
         redshift,
-        LINKING * separation,
+        LINKING * wanted.size / wanted.particles,
         LEAST_MEMBERS,
         workers,
     )
-    progress("halos", 1.0)
-    box = Box(
-        voxel_size=voxel_size,
-        redshift=redshift,
-        cosmology=cosmology,
-        density=density,
-        halos=halos,
-        provenance={
-            "box_id": box_id,
-            "seed": seed,
-            "density_scheme": "2lpt",
-            "halo_finder": f"friends-of-friends b={LINKING} nmin={LEAST_MEMBERS}",
-            "mass_definition": "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)",
-            "particle_mass": particle_mass,
-            "particles": particles,
-            **SOFTWARE,
-            "engine": "particle mesh, 2LPT start, BullFrog steps",
-            "step": STEP,
-            "start_redshift": 1 / START - 1,
-            "force_mesh": MESH_FACTOR * particles,
-        },
-    )
-    return rounded_box(box)
+
+
+def _provenance(wanted: Simulation) -> Provenance:
+    named = {} if wanted.box_id is None else {"box_id": wanted.box_id}
+    return {
+        **named,
+        "seed": wanted.seed,
+        "density_scheme": "2lpt",
+        "halo_finder": f"friends-of-friends b={LINKING} nmin={LEAST_MEMBERS}",
+        "mass_definition": "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)",
+        "particle_mass": wanted.particle_mass,
+        "particles": wanted.particles,
+        **SOFTWARE,
+        "engine": "particle mesh, 2LPT start, BullFrog steps",
+        "step": STEP,
+        "start_redshift": 1 / START - 1,
+        "force_mesh": MESH_FACTOR * wanted.particles,
+    }
 
 
 def _voxels(size: float, voxel_size: float) -> int:
@@ -153,18 +221,3 @@ def _voxels(size: float, voxel_size: float) -> int:
             f"choose size {max(voxels, 1) * voxel_size}"
         )
     return voxels
-
-
-def _check(seed: int, particles: int, voxels: int, redshift: float) -> None:
-    if seed < 0:
-        raise BoxError(f"seed {seed} is negative; choose 0 or more")
-    if not 0 <= redshift < 1 / START - 1:
-        raise BoxError(f"redshift {redshift} must lie between 0 and the start, {1 / START - 1:.0f}")
-    if particles < voxels:
-        raise BoxError(
-            f"particles {particles} a side are fewer than the {voxels} voxels a side; "
-            f"choose particles of {voxels} or more"
-        )
-    what = f"a simulation of {particles}^3 particles"
-    remedy = "choose fewer particles or a larger machine"
-    refuse_beyond_memory(estimate(particles).memory, what, remedy)

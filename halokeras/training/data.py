@@ -12,6 +12,7 @@ from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.masses import own_definition
+from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.conditions import conditions_of
@@ -50,7 +51,12 @@ def load_data(params: Params) -> TrainingData:
         size and redshift, or are smaller than a crop with its margin.
     """
     paths = _find_all(params)
-    boxes = {path: read_box(path) for path in paths.values()}
+    trained = [path for name in params.box.train for path in paths[name]]
+    validated_on = [path for name in params.box.validate_on for path in paths[name]]
+    both = [path for path in validated_on if path in trained]
+    if both:
+        raise RunError(f"validate_on names {both[0]}, which train names too; hold it out")
+    boxes = {path: read_box(path) for path in (*trained, *validated_on)}
     selection = params.box.selection
     channels = params.painter.selections(selection)
     counts = {path: _checked_counts(box, channels, path) for path, box in boxes.items()}
@@ -59,8 +65,6 @@ def load_data(params: Params) -> TrainingData:
         path: conditions_of(names, box.redshift, box.cosmology, selection)
         for path, box in boxes.items()
     }
-    trained = [paths[name] for name in params.box.train]
-    validated_on = [paths[name] for name in params.box.validate_on]
     first = boxes[trained[0]]
     for path, box in boxes.items():
         _check_like(first, box, path)
@@ -89,11 +93,17 @@ def load_data(params: Params) -> TrainingData:
     )
 
 
-def _find_all(params: Params) -> dict[BoxName, Path]:
-    found, missing, differing = {}, [], []
+def _find_all(params: Params) -> dict[BoxName, list[Path]]:
+    found: dict[BoxName, list[Path]] = {}
+    missing, differing = [], []
     for name in (*params.box.train, *params.box.validate_on):
         if name.path is not None:
-            found[name] = Path(name.path)
+            found[name] = [Path(name.path)]
+            continue
+        if name.suite is not None:
+            suite = read_suite(Path(name.suite))
+            chosen = choose(suite, name.first_member, name.last_member, name.redshifts)
+            found[name] = [box.path for box in chosen]
             continue
         try:
             path = find_asked(asked_for(name, params.box))
@@ -103,7 +113,7 @@ def _find_all(params: Params) -> dict[BoxName, Path]:
         if path is None:
             missing.append(f"{name.id} seed {name.seed}")
         else:
-            found[name] = path
+            found[name] = [path]
     if differing:
         raise RunError(
             f"boxes are not what the params ask for: {'; '.join(differing)}; correct the params, "
@@ -144,7 +154,8 @@ def _check_like(first: Box, box: Box, path: Path) -> None:
     if abs(box.redshift - first.redshift) > 1e-3:
         raise RunError(
             f"{path} is at redshift {box.redshift:g}, the first training box at "
-            f"{first.redshift:g}; give boxes of one redshift"
+            f"{first.redshift:g}; this kind of painter knows one: give boxes of one redshift, as "
+            "redshifts beside a suite names it"
         )
 
 

@@ -160,8 +160,10 @@ def _alone(folder: Path, devices: Devices) -> Iterator[None]:
 
 
 def _load(params: Params, devices: Devices, callbacks: Sequence[Callback]) -> TrainingData:
-    boxes = len(params.box.train) + len(params.box.validate_on)
-    _prepare(f"reading {boxes} boxes", devices, callbacks)
+    named = (*params.box.train, *params.box.validate_on)
+    suites = sum(name.suite is not None for name in named)
+    boxes = f"boxes of {suites} suites" if suites else f"{len(named)} boxes"
+    _prepare(f"reading {boxes}", devices, callbacks)
     return load_data(params)
 
 

@@ -67,6 +67,15 @@ def test_another_beside_it_is_found_by_its_name(boxes):
     assert find_asked(replace(ASKED, redshift=0.3)).name == "box00_seed900.h5"
 
 
+def test_a_cosmology_of_ones_own_and_the_voxel_size_are_compared(boxes):
+    other = replace(box_cosmology("00"), w0=-0.9)
+    write_box(box_as(ASKED), boxes / "box00_seed900.h5")
+    with pytest.raises(OtherBoxError, match=r"cosmology w0 -1 instead of -0\.9"):
+        find_asked(replace(ASKED, own=other))
+    with pytest.raises(OtherBoxError, match="voxel_size 4 instead of 2"):
+        find_asked(replace(ASKED, voxel_size=2.0))
+
+
 def test_what_a_box_does_not_tell_is_not_held_against_it(boxes):
     box = box_as(ASKED)
     write_box(replace(box, cosmology=None, provenance={}), boxes / "box00_seed900.h5")
@@ -95,11 +104,13 @@ def test_params_of_another_redshift_size_and_load_do_not_train_on_a_shipped_box(
 
 
 def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkeypatch):
-    def simulate(box, target, told):
-        asked = AskedBox(box.box_id, box.seed, box.size, box.redshift, box.particles)
-        write_box(box_as(asked), target)
+    def simulate(run, targets, told):
+        for redshift, target in targets.items():
+            asked = AskedBox(run.box_id, run.seed, run.size, redshift, run.particles)
+            write_box(box_as(asked), target)
+        return list(targets.values())
 
-    monkeypatch.setattr("halokeras.simulation.files.simulate_file", simulate)
+    monkeypatch.setattr("halokeras.simulation.files.simulate_files", simulate)
     small = {"size": 32.0, "particles": 32, "redshift": 0.5}
     fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [], **small}}
     fields["box"]["validate_on"] = [{"id": "00", "seed": 900}]
@@ -107,7 +118,7 @@ def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkey
     result = run("simulate", "--params", "mine.json")
     assert result.exit_code == 0, result.stderr
     beside = "boxes/box00_seed1_32Mpc_32particles_z0.5.h5"
-    assert result.stdout == f"wrote {beside}\nwrote boxes/box00_seed900.h5\n"
+    assert result.stdout == f"wrote {beside}\nwrote boxes/box00_seed900_z0.5.h5\n"
     assert "redshift 0.3 instead of 0.5" in result.stderr
     assert read_box(tmp_path / beside).redshift == 0.5
     assert "wrote" not in run("simulate", "--params", "mine.json").stdout

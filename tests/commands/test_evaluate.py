@@ -172,3 +172,26 @@ def test_boxes_of_another_shape_are_left_out(run, tiny_box, unseen_box, tiny_mod
     assert "box03_seed103 is 64 x 64 x 64 voxels" in result.stderr
     assert json.loads(result.stdout)["boxes"] == ["box03_seed103"]
     assert saved.hash in result.stdout
+
+
+def test_each_box_of_a_suite_is_scored(run, tiny_suite, drawing_model, tmp_path):
+    words = ["evaluate", "--model", drawing_model, "--draws", 1, "--against", drawing_model]
+    result = run(*words, "--suite", tiny_suite, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)["boxes"]
+    assert [one["redshift"] for one in told] == [1.0, 0.3, 1.0, 0.3]
+    assert told[2]["cosmology"]["w0"] == -0.9
+    assert all(one["lines"] and one["verdict"] for one in told)
+    folder = tmp_path / "evaluation" / "drawing" / "tiny"
+    assert json.loads((folder / "suite.json").read_text())["boxes"] == told
+    card = json.loads((folder / "tiny_001_z0.3" / "scorecard.json").read_text())
+    assert card["lines"] == told[3]["lines"]
+    assert "tiny_000_z1.h5: " in result.stderr  # warned of the redshift
+    again = run(*words, "--box", tiny_suite)
+    assert again.exit_code == 0, again.output
+    assert "4 boxes of" in again.stdout and "tiny_001_z0.3" in again.stdout
+
+
+def test_a_box_that_a_suite_lacks_is_named(run, tiny_suite, drawing_model):
+    (tiny_suite / "tiny_001_z1.h5").unlink()
+    fails(run("evaluate", "--model", drawing_model, "--suite", tiny_suite), "tiny_001_z1.h5")

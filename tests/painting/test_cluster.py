@@ -9,10 +9,11 @@ from halokeras.boxes.box_file import read_box, write_box
 from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
-from halokeras.painting.cluster import Cluster, ClusterError, connected
+from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.paint import paint_file
+from halokeras.workers import ClusterError, connected
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own

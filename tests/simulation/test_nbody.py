@@ -3,15 +3,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from halokeras.cosmology.cosmology import Background, Growth, growth
-from halokeras.simulation import nbody, particle_mesh
+from halokeras.cosmology.cosmology import Background, growth
+from halokeras.errors import BoxError
+from halokeras.simulation import particle_mesh
 from halokeras.simulation.lpt import Displacement, displacement, lattice_positions, linear_modes
 from halokeras.simulation.nbody import evolve, step_edges
 from halokeras.simulation.particle_mesh import ParticleMesh
 
 WAVENUMBER = np.geomspace(1e-3, 10, 300)
 SMOOTH = (WAVENUMBER, 3e4 * np.exp(-((WAVENUMBER / 0.03) ** 2)) + 1e-30)
-OMEGA_M = 0.3
+BACKGROUND = Background(0.3)
 
 
 def pull(particles, mass_at, cells=32):
@@ -57,52 +58,191 @@ def test_a_particle_does_not_pull_itself_and_momentum_is_kept():
     assert np.abs(velocity.sum(axis=0)).max() < 1e-4 * np.abs(velocity).sum()
 
 
+def run(moved, box_size, outputs, steps=None, **options):
+    """Snapshots at the scale factors `outputs`."""
+    outputs = np.atleast_1d(outputs)
+    edges = step_edges(outputs[-1]) if steps is None else steps
+    return list(
+        evolve(moved, box_size, growth(edges, BACKGROUND), growth(outputs, BACKGROUND), **options)
+    )
+
+
+def by_place(position, box_size, lattice):
+    """Order of particles that moved by less than half a lattice spacing: that of their points."""
+    spacing = box_size / lattice
+    i, j, k = np.round(position / spacing).astype(int).T % lattice
+    return np.argsort((i * lattice + j) * lattice + k)
+
+
 def test_an_undisturbed_lattice_stays():
-    delta = np.zeros((8, 8, 5), dtype=np.complex64)
-    times = growth(np.linspace(0.05, 1, 4), Background(0.3))
-    position = nbody.evolve(delta, 32.0, times)
+    still = np.zeros((8, 8, 8, 3), dtype=np.float32)
+    (snapshot,) = run(Displacement(still, still), 32.0, 1.0)
+    position = snapshot.position[by_place(snapshot.position, 32.0, 8)]
     np.testing.assert_allclose(position, lattice_positions(8, 32.0).reshape(-1, 3), atol=1e-4)
+    np.testing.assert_allclose(snapshot.velocity, 0, atol=1e-2)
 
 
-def displacements(sign, steps, rms=0.1, lattice=32, box_size=400.0):
-    """First and second order at the last time, and what the engine makes of the same modes."""
-    times = growth(np.linspace(0.05, 0.5, steps + 1), Background(0.3))
+def small_displacement(sign=1, rms=0.08, lattice=32, box_size=400.0):
+    """Displacement whose overdensity has the given rms at a scale factor of a half."""
     delta = linear_modes(1, lattice, box_size, SMOOTH)
-    delta *= sign * rms / np.sqrt(2 * (np.abs(delta) ** 2).sum())
-    first = first_order(delta, box_size)
-    second = times.second[-1] / times.first[-1] ** 2 * second_order(delta, box_size)
-    start = lattice_positions(lattice, box_size)
-    position = nbody.evolve(delta, box_size, times).reshape(start.shape)
-    moved = (position - start + box_size / 2) % box_size - box_size / 2
-    return first, second, moved
+    at_half = growth(0.5, BACKGROUND).first[0]
+    delta *= sign * rms / (at_half * np.sqrt(2 * (np.abs(delta) ** 2).sum()))
+    return displacement(delta, box_size)
+
+
+def moved_by(moved, steps, box_size=400.0):
+    """Displacements and velocities at a = 0.5, in lattice order, after equal steps."""
+    edges = np.linspace(0.05, 0.5, steps + 1)
+    (snapshot,) = run(moved, box_size, 0.5, edges)
+    lattice = len(moved.first)
+    order = by_place(snapshot.position, box_size, lattice)
+    apart = snapshot.position[order] - lattice_positions(lattice, box_size).reshape(-1, 3)
+    apart = (apart + box_size / 2) % box_size - box_size / 2
+    return apart.reshape(moved.first.shape), snapshot.velocity[order].reshape(moved.first.shape)
+
+
+def part(measured, expected):
+    """How much of a field there is in another."""
+    return (measured * expected).sum() / (expected**2).sum()
 
 
 @pytest.mark.parametrize("steps", [1, 3, 10])
-def test_large_scales_follow_both_orders_of_lpt_whatever_the_steps(steps, monkeypatch):
+def test_positions_and_velocities_follow_both_orders_whatever_the_steps(steps, monkeypatch):
     # The sharpened force sees the lattice where displacements are much smaller than a cell.
-    monkeypatch.setattr(nbody, "_SHARPENING", 0)
-    first, second, moved = displacements(1, steps)
-    _, _, opposite = displacements(-1, steps)
-    odd, even = (moved - opposite) / 2, (moved + opposite) / 2
-    assert (odd * first).sum() / (first**2).sum() == pytest.approx(1, abs=0.005)
-    assert (even * second).sum() / (second**2).sum() == pytest.approx(1, abs=0.05)
+    monkeypatch.setattr(particle_mesh, "SHARPENING", 0)
+    plus, minus = small_displacement(1), small_displacement(-1)
+    (ahead, speed), (opposite, opposite_speed) = moved_by(plus, steps), moved_by(minus, steps)
+    at = growth(0.5, BACKGROUND)
+    first, second = at.first * plus.first, at.second * plus.second
+    assert part((ahead - opposite) / 2, first) == pytest.approx(1, abs=0.005)
+    assert part((ahead + opposite) / 2, second) == pytest.approx(1, abs=0.05)
+    # Peculiar velocity a dx/dt = a H f x, with H = 100 E km/s/(Mpc/h), order by order.
+    hubble = 100 * at.a * at.expansion
+    linear, quadratic = hubble * at.first_rate * first, hubble * at.second_rate * second
+    assert part((speed - opposite_speed) / 2, linear) == pytest.approx(1, abs=0.01)
+    assert part((speed + opposite_speed) / 2, quadratic) == pytest.approx(1, abs=0.1)
+
+
+def test_the_start_is_second_order_lpt_in_position_and_velocity():
+    moved = small_displacement(rms=0.5)
+    (snapshot,) = run(moved, 400.0, 0.05)
+    at = growth(0.05, BACKGROUND)
+    order = by_place(snapshot.position, 400.0, 32)
+    expected = at.first * moved.first + at.second * moved.second
+    apart = snapshot.position[order] - lattice_positions(32, 400.0).reshape(-1, 3)
+    apart = (apart + 200) % 400 - 200
+    np.testing.assert_allclose(apart, expected.reshape(-1, 3), atol=1e-4)
+    rate = 100 * at.a * at.expansion
+    speed = rate * at.first_rate * at.first * moved.first
+    speed += rate * at.second_rate * at.second * moved.second
+    np.testing.assert_allclose(snapshot.velocity[order], speed.reshape(-1, 3), atol=1e-3)
 
 
 def test_growth_of_large_scales_is_linear_within_a_percent():
-    first, _, moved = displacements(1, 10)
-    assert (moved * first).sum() / (first**2).sum() == pytest.approx(1, abs=0.015)
+    moved = small_displacement()
+    ahead, _ = moved_by(moved, 10)
+    assert part(ahead, growth(0.5, BACKGROUND).first * moved.first) == pytest.approx(1, abs=0.015)
 
 
 def test_mesh_cells_leave_no_trace_on_small_displacements():
-    first, _, moved = displacements(1, 10, rms=0.02)
-    assert np.std(moved - first) < 0.02 * np.std(first)
+    moved = small_displacement(rms=0.02)
+    first = growth(0.5, BACKGROUND).first * moved.first
+    ahead, _ = moved_by(moved, 10)
+    assert np.std(ahead - first) < 0.02 * np.std(first)
 
 
-def test_the_last_redshift_ends_inside_the_box_and_reports_each_step():
+@pytest.fixture(scope="module")
+def clustered():
+    """Displacement of a lattice of 1 Mpc/h with halos today."""
+    power = (WAVENUMBER, 1.5e4 * (WAVENUMBER / 0.02) / (1 + (WAVENUMBER / 0.02) ** 2.4))
+    return displacement(linear_modes(4, 32, 32.0, power), 32.0)
+
+
+def same(one, other):
+    return (
+        one.redshift == other.redshift
+        and np.array_equal(one.position, other.position)
+        and np.array_equal(one.velocity, other.velocity)
+    )
+
+
+def test_snapshots_on_the_way_change_nothing_of_those_that_follow(clustered):
+    alone = run(clustered, 32.0, 1 / 1.3)[0]
+    early, middle, late = run(clustered, 32.0, [0.3, 1 / 1.3, 0.9])
+    assert same(middle, alone)
+    assert early.redshift == pytest.approx(1 / 0.3 - 1)
+    assert late.redshift == pytest.approx(1 / 0.9 - 1)
+    for snapshot in (early, middle, late):
+        assert snapshot.position.min() >= 0
+        assert snapshot.position.max() < 32
+    assert np.std(late.velocity) > 100  # it is clustered: streams of hundreds of km/s
+
+
+def test_threads_change_no_bit(clustered):
+    assert same(run(clustered, 32.0, 0.6)[0], run(clustered, 32.0, 0.6, workers=2)[0])
+
+
+def test_progress_ends_with_everything_done(clustered):
     seen = []
-    delta = linear_modes(1, 16, 16.0, SMOOTH)
-    times = growth(np.linspace(0.05, 1, 5), Background(0.3))
-    position = nbody.evolve(delta, 16.0, times, progress=seen.append)
-    assert seen == [0.25, 0.5, 0.75, 1.0]
-    assert position.min() >= 0
-    assert position.max() <= 16
+    run(clustered, 32.0, [0.1, 0.15], progress=seen.append)
+    # Two steps to 0.098, a shorter one to 0.1, two to 0.146, a shorter one.
+    assert seen == pytest.approx(np.arange(1, 7) / 6)
+
+
+def stopped_at(fraction):
+    def stop(done):
+        if done >= fraction:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(clustered, tmp_path, monkeypatch):
+    monkeypatch.setattr("halokeras.simulation.checkpoint._SECONDS", 0)
+    keep = tmp_path / "state.h5"
+    with pytest.raises(KeyboardInterrupt):
+        run(clustered, 32.0, 0.4, keep=keep, progress=stopped_at(0.5))
+    assert keep.exists()
+    seen = []
+    (resumed,) = run(clustered, 32.0, 0.4, keep=keep, progress=seen.append)
+    assert seen[0] > 0.5
+    assert same(resumed, run(clustered, 32.0, 0.4)[0])
+    assert not keep.exists()
+
+
+def test_a_checkpoint_past_the_first_snapshot_asked_is_not_used(clustered, tmp_path, monkeypatch):
+    monkeypatch.setattr("halokeras.simulation.checkpoint._SECONDS", 0)
+    keep = tmp_path / "state.h5"
+    with pytest.raises(KeyboardInterrupt):
+        run(clustered, 32.0, 0.4, keep=keep, progress=stopped_at(0.9))
+    assert same(run(clustered, 32.0, 0.2, keep=keep)[0], run(clustered, 32.0, 0.2)[0])
+
+
+def test_another_runs_checkpoint_or_a_damaged_one_is_refused(clustered, tmp_path, monkeypatch):
+    monkeypatch.setattr("halokeras.simulation.checkpoint._SECONDS", 0)
+    keep = tmp_path / "state.h5"
+    with pytest.raises(KeyboardInterrupt):
+        run(clustered, 32.0, 0.4, keep=keep, progress=stopped_at(0.5))
+    other = Displacement(2 * clustered.first, clustered.second)
+    with pytest.raises(BoxError, match="no checkpoint of this run; remove it"):
+        run(other, 32.0, 0.4, keep=keep)
+    whole = keep.read_bytes()
+    middle = len(whole) // 2
+    keep.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
+    with pytest.raises(BoxError, match=r"state\.h5: position cannot be read"):
+        run(clustered, 32.0, 0.4, keep=keep)
+
+
+def test_a_pair_one_cell_apart_feels_the_force_sharpened_thrice():
+    # Over Newton's: one power of sharpening less leaves 0.67, one more 1.03.
+    rng = np.random.default_rng(3)
+    cells, distance = 32, 1.0
+    strengths = []
+    for _ in range(20):
+        source = (rng.random((1, 3)) * cells).astype(np.float32)
+        direction = rng.normal(size=(50, 3))
+        direction /= np.linalg.norm(direction, axis=1)[:, None]
+        around = ((source + distance * direction) % cells).astype(np.float32)
+        strengths.append(-(pull(around, source, cells) * direction).sum(axis=1))
+    newton = cells**3 / (4 * np.pi * distance**2)
+    assert np.mean(strengths) / newton == pytest.approx(0.82, abs=0.03)

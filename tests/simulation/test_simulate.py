@@ -3,17 +3,21 @@ import pytest
 
 from halokeras.boxes.box import box_hash, halo_counts
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
-from halokeras.simulation.simulate import estimate, simulate
+from halokeras.simulation.simulate import Simulation, check_memory, estimate, simulate
+
+
+def run_of(box_id="00", seed=1, **asked):
+    return Simulation(box_cosmology(box_id), seed, box_id=box_id, **asked)
 
 
 @pytest.fixture(scope="module")
 def small():
     stages = []
-    box = simulate(
-        "00", 5, size=48.0, particles=48, progress=lambda stage, done: stages.append((stage, done))
-    )
+    wanted = run_of("00", 5, size=48.0, particles=48)
+    (box,) = simulate(wanted, progress=lambda stage, done: stages.append((stage, done)))
     return box, stages
 
 
@@ -52,27 +56,61 @@ def test_a_box_can_be_written_and_says_what_made_it(small, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_box_and_another_seed_does_not():
-    one, again, other = (simulate("03", seed, size=16.0, particles=16) for seed in (1, 1, 2))
+    runs = (run_of("03", seed, size=16.0, particles=16) for seed in (1, 1, 2))
+    one, again, other = (next(simulate(wanted)) for wanted in runs)
     assert box_hash(one) == box_hash(again)
     assert box_hash(one) != box_hash(other)
+
+
+def test_a_box_has_the_same_bits_whatever_other_redshifts_are_asked_for():
+    small = {"size": 32.0, "particles": 32}
+    early, box, _late = simulate(run_of(redshifts=(0.0, 1.0, 0.3), **small))
+    (alone,) = simulate(run_of(**small))
+    assert (early.redshift, box.redshift) == (1.0, 0.3)
+    assert box_hash(box) == box_hash(alone)
+    assert box_hash(early) == box_hash(next(simulate(run_of(redshifts=(1.0,), **small))))
+    # linear growth from 1 to 0.3 is 1.41, and 2LPT densities grow less where flows have crossed
+    assert 1.1 < box.density.std() / early.density.std() < 1.41
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr("halokeras.simulation.checkpoint._SECONDS", 0.0)
+    wanted = run_of(size=16.0, particles=16, redshifts=(1.0, 0.3))
+    whole = [box_hash(box) for box in simulate(wanted)]
+    killed = simulate(wanted, keep=tmp_path / "state.h5")
+    first = next(killed)
+    killed.close()
+    assert (tmp_path / "state.h5").exists()
+    stages = []
+    left = run_of(size=16.0, particles=16)
+    (second,) = simulate(
+        left, keep=tmp_path / "state.h5", progress=lambda stage, done: stages.append(done)
+    )
+    assert [box_hash(first), box_hash(second)] == whole
+    assert not (tmp_path / "state.h5").exists()
 
 
 @pytest.mark.parametrize(
     "wrong, reason",
     [
-        ({"box_id": "99"}, "box id '99' is unknown"),
         ({"seed": -1}, "seed -1 is negative"),
         ({"size": 100.0, "voxel_size": 3.0}, "not a whole number of voxels.*choose size 99"),
         ({"size": -1.0}, "must both be positive"),
-        ({"redshift": 30.0}, "redshift 30.0 must lie between 0 and the start, 19"),
+        ({"redshifts": (30.0,)}, "redshift 30.0 must lie between 0 and the start, 19"),
+        ({"redshifts": (0.5, 0.5)}, "redshift 0.5 is asked twice"),
+        ({"redshifts": ()}, "needs a redshift"),
         ({"particles": 32}, "fewer than the 64 voxels"),
-        ({"particles": 4096}, "needs .* GiB of memory"),
     ],
 )
-def test_what_cannot_be_simulated_is_refused_at_once(wrong, reason, monkeypatch):
-    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**11)
+def test_what_cannot_be_simulated_is_refused_at_once(wrong, reason):
     with pytest.raises(BoxError, match=reason):
-        simulate(**{"box_id": "00", "seed": 1, **wrong})
+        run_of(**wrong)
+
+
+def test_what_memory_cannot_hold_is_refused_before_it_begins(monkeypatch):
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**11)
+    with pytest.raises(BoxError, match=r"needs .* GiB of memory"):
+        check_memory(run_of(particles=4096))
 
 
 def test_the_estimate_grows_with_the_particles():

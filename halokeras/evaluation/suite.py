@@ -1,0 +1,149 @@
+"""A painter on every box of a suite: a scorecard each, and one table of all."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import read_box
+from halokeras.boxes.suite import SuiteBox, choose, read_suite
+from halokeras.errors import ModelError, OutputError
+from halokeras.evaluation.boxes import seen_hashes
+from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
+from halokeras.evaluation.sheets import Cell, Sheet
+from halokeras.evaluation.verdict import Verdict
+from halokeras.painters.folders import painter_name
+from halokeras.storage.files import write_text
+
+_SUMMARY = "suite.json"
+_CONDITIONS = ("z", "omega_m", "sigma8", "H0", "n_s", "omega_b")
+
+
+@dataclass(frozen=True)
+class SuiteEvaluation:
+    """What was found on the boxes of a suite.
+
+    Attributes
+    ----------
+    suite
+        Folder of the suite.
+    scored
+        Each box and its evaluation.
+    files
+        All that was written.
+    """
+
+    suite: Path
+    scored: tuple[tuple[SuiteBox, Evaluation], ...]
+    files: tuple[Path, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Missed where one box misses a target, met where all meet all."""
+        found = {one.scorecard.verdict for _, one in self.scored}
+        for verdict in (Verdict.MISSED, Verdict.UNDECIDED):
+            if verdict in found:
+                return verdict
+        return Verdict.MET
+
+    def to_json(self) -> str:
+        """Return the conditions and the targets of each box as JSON text, as it is written."""
+        return _json(self.suite, self.scored)
+
+
+def evaluate_suite(
+    request: Request,
+    tell: Callable[[str], None] = lambda warning: None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> SuiteEvaluation:
+    """Score a painter on every box of the suite that a request names as its box.
+
+    The scorecard of a box goes into a folder of its name, in that of the request.
+
+    Raises
+    ------
+    OutputError
+        If a page is asked for, which is of one scorecard, or as `evaluate`.
+    BoxError
+        If the folder is no suite, a box of it is missing, or as `evaluate`.
+    ModelError
+        As `evaluate`.
+    """
+    if request.page is not None:
+        raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
+    folder = Path(request.box)
+    boxes = _unseen(choose(read_suite(folder)), request, tell)
+    named = folder.resolve().name
+    target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
+    scored = []
+    for number, box in enumerate(boxes):
+        one = replace(request, box=str(box.path), output=target / box.path.stem)
+
+        def share(fraction: float, done: int = number) -> None:
+            progress((done + fraction) / len(boxes))
+
+        def warn(warning: str, name: str = box.path.name) -> None:
+            tell(f"{name}: {warning}")
+
+        found = evaluate(one, warn, share)
+        scored.append((box, _bare(found)))
+    summary = target / _SUMMARY
+    write_text(summary, _json(folder, scored))
+    files = [file for _, one in scored for file in one.files]
+    return SuiteEvaluation(folder, tuple(scored), (summary, *files))
+
+
+def _unseen(boxes: list[SuiteBox], request: Request, tell: Callable[[str], None]) -> list[SuiteBox]:
+    """Leave out the boxes that the painter was trained or validated on, unless they are asked."""
+    if request.allow_training:
+        return boxes
+    seen = seen_hashes(request.saved)
+    unseen = [box for box in boxes if box_hash(read_box(box.path)) not in seen]
+    if not unseen:
+        raise ModelError(
+            f"{request.model} was trained or validated on every box of {request.box}, which proves "
+            "nothing; choose another suite, or --allow-training-box"
+        )
+    if len(unseen) < len(boxes):
+        tell(f"{len(boxes) - len(unseen)} boxes are left out: the painter was trained on them")
+    return unseen
+
+
+def suite_sheet(found: SuiteEvaluation) -> Sheet:
+    """Return a table of the boxes of a suite, with how many targets each meets."""
+    rows = []
+    for box, one in found.scored:
+        told, tally = box.member.cosmology, one.scorecard.tally()
+        numbers = (box.redshift, told.omega_m, told.sigma8, told.H0, told.n_s, told.omega_b)
+        counted = [Cell(str(tally[verdict])) for verdict in Verdict]
+        conditions = [Cell(f"{number:.4g}") for number in numbers]
+        rows.append((Cell(box.path.stem), *conditions, *counted))
+    return Sheet(
+        title=f"{len(rows)} boxes of {found.suite}: conditions, and targets met or not",
+        headings=("box", *_CONDITIONS, *(str(one) for one in Verdict)),
+        rows=tuple(rows),
+        words=1,
+    )
+
+
+def _bare(found: Evaluation) -> Evaluation:
+    """Leave out the slabs, so that memory does not grow with the suite."""
+    return replace(found, scorecard=replace(found.scorecard, slabs={}))
+
+
+def _json(folder: Path, scored: Any) -> str:
+    boxes = []
+    for box, one in scored:
+        lines = one.scorecard.to_json()["lines"]
+        boxes.append(
+            {
+                "box": box.path.name,
+                "redshift": box.redshift,
+                "cosmology": box.member.cosmology.parameters,
+                "verdict": one.scorecard.verdict,
+                "lines": lines,
+            }
+        )
+    return json.dumps({"suite": str(folder), "boxes": boxes}, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,332 @@
+"""Suites of simulations: made member by member, by any number of processes on one folder.
+
+A process claims a member before it makes it, and the system frees the claim of a process that
+dies, so that several commands, processes or Dask workers share the work without knowing each
+other, and none makes a member twice.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from halokeras.boxes.suite import INDEX, Member, Suite, is_suite, read_suite, write_index
+from halokeras.environment import allotted_cores
+from halokeras.errors import BoxError, HalopaintError, OutputError
+from halokeras.listener import Listener
+from halokeras.readable import duration
+from halokeras.simulation import simulate
+from halokeras.simulation.files import claimed, make_files, missing
+from halokeras.simulation.simulate import Simulation
+from halokeras.simulation.suite_params import Planned, SuiteParams
+from halokeras.storage.files import Locked, check_writable
+from halokeras.storage.memory import refuse_beyond_memory
+from halokeras.workers import RETRIES, connected, result_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_PAUSE = 1.0
+"""Seconds between two looks at what others have made."""
+
+Report = Callable[[int, float], None]
+"""Called with the number of a member and the fraction of it that is done."""
+
+
+def make_suite(
+    planned: SuiteParams,
+    folder: Path,
+    told: Listener,
+    processes: int = 1,
+    scheduler: str | None = None,
+) -> Suite:
+    """Make what is missing of a suite, and return when all of it is there.
+
+    Members that others are making are waited for, and taken over if their makers die.
+
+    Parameters
+    ----------
+    planned
+        What the suite is to hold.
+    folder
+        Of the suite; one that is there must be the same, or the beginning of it.
+    told
+        Who is told.
+    processes
+        Of this machine.
+    scheduler
+        Dask workers instead: ``local``, or the address of a scheduler.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory, a simulation fails or a process dies.
+    OutputError
+        If the folder holds another suite or other boxes, or cannot be written.
+    ClusterError
+        If the scheduler does not answer, or its workers vanish.
+    """
+    suite = begin(planned, folder)
+    simulations = [simulation_of(suite, member) for member in suite.members]
+    left = [
+        bool(missing(wanted, targets_of(suite, member)))
+        for wanted, member in zip(simulations, suite.members, strict=True)
+    ]
+    boxes = sum(len(member.files) for member in suite.members)
+    expected = simulate.estimate(suite.particles)
+    if scheduler is None:
+        need, what = processes * expected.memory, f"{processes} simulations at a time"
+        refuse_beyond_memory(need, what, "choose fewer --processes or a larger machine")
+    told.announce(
+        "Simulating",
+        f"{folder}: {sum(left)} of {len(left)} simulations are to be made, {boxes} boxes in all; "
+        f"about {duration(sum(left) * expected.seconds)} of processor time and "
+        f"{expected.memory / 2**30:.1f} GiB of memory for each at a time",
+    )
+    tally = _Tally(suite, told)
+    if scheduler is not None:
+        with connected(scheduler) as client:
+            _make_by_workers(suite, client, tally)
+    elif processes > 1:
+        _make_by_processes(suite, processes, tally)
+    else:
+        work(suite, allotted_cores(), tally.report, _PAUSE)
+    tally.show()
+    return suite
+
+
+def begin(planned: SuiteParams, folder: Path) -> Suite:
+    """Return the suite of a folder after its index is seen to be that of the plan, or written.
+
+    Raises
+    ------
+    OutputError
+        If the index is that of another suite; the message states both values of what differs.
+    """
+    simulations = planned.simulations()
+    before = read_suite(folder).members if is_suite(folder) else ()
+    if len(before) > len(simulations):
+        raise OutputError(
+            f"{folder} is a suite of {len(before)} members, not of {len(simulations)}; choose "
+            "another --output"
+        )
+    for member, wanted in zip(before, simulations, strict=False):
+        other = _differences(member, wanted)
+        if other:
+            raise OutputError(
+                f"{folder} is another suite: member {member.name} has {other}; choose another "
+                "--output"
+            )
+    if is_suite(folder):
+        old = read_suite(folder)
+        told = {"size": planned.size, "particles": planned.particles}
+        told["voxel_size"] = planned.voxel_size
+        for name, value in told.items():
+            if getattr(old, name) != value:
+                raise OutputError(
+                    f"{folder} is another suite, of {name} {getattr(old, name):g} instead of "
+                    f"{value:g}; choose another --output"
+                )
+    stem = folder.resolve().name
+    members = [*before, *(_member(wanted, stem) for wanted in simulations[len(before) :])]
+    suite = Suite(
+        folder,
+        planned.size,
+        planned.particles,
+        planned.voxel_size,
+        tuple(members),
+        planned.model_dump(mode="json"),
+    )
+    check_writable(folder / INDEX)
+    if len(members) > len(before):
+        write_index(suite)
+    return suite
+
+
+def work(suite: Suite, workers: int, report: Report, pause: float) -> None:
+    """Make every member that no other process has made or is making, until all are there.
+
+    Parameters
+    ----------
+    suite
+        The suite.
+    workers
+        Threads.
+    report
+        Told of each member.
+    pause
+        Seconds to wait for members that others are making.
+    """
+    left = list(range(len(suite.members)))
+    while left:
+        busy = [number for number in left if not make_member(suite, number, workers, report)]
+        if busy == left:
+            time.sleep(pause)
+            report(busy[0], 0.0)
+        left = busy
+
+
+def make_member(suite: Suite, number: int, workers: int, report: Report) -> bool:
+    """Make what is missing of a member; return False if another process is making it.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made.
+    OutputError
+        If a file is there and is of another simulation, or cannot be written.
+    """
+    member = suite.members[number]
+    wanted, targets = simulation_of(suite, member), targets_of(suite, member)
+
+    def progress(stage: str, fraction: float) -> None:
+        if stage == "N-body":
+            report(number, fraction)
+
+    if missing(wanted, targets):
+        try:
+            with claimed(next(iter(targets.values()))) as state:
+                left = missing(wanted, targets)  # others may have made it just before the claim
+                for _ in make_files(wanted, left, state, workers, progress) if left else ():
+                    pass
+        except Locked:
+            return False
+    report(number, 1.0)
+    return True
+
+
+def simulation_of(suite: Suite, member: Member) -> Simulation:
+    """Return the simulation of a member."""
+    return Simulation(
+        member.cosmology,
+        member.seed,
+        suite.size,
+        suite.particles,
+        suite.voxel_size,
+        member.redshifts,
+    )
+
+
+def targets_of(suite: Suite, member: Member) -> dict[float, Path]:
+    """Return the file of each redshift of a member."""
+    return {redshift: suite.folder / name for redshift, name in member.files.items()}
+
+
+def _member(planned: Planned, stem: str) -> Member:
+    name, wanted = planned
+    files = {redshift: f"{stem}_{name}_z{redshift:g}.h5" for redshift in wanted.redshifts}
+    return Member(name, wanted.cosmology, wanted.seed, files)
+
+
+def _differences(member: Member, planned: Planned) -> str:
+    """Say what a member of an index has that is not planned."""
+    wanted = planned.simulation
+    has = {"seed": member.seed, **vars(member.cosmology), "redshifts": list(member.redshifts)}
+    asked = {"seed": wanted.seed, **vars(wanted.cosmology), "redshifts": list(wanted.redshifts)}
+    return ", ".join(
+        f"{name} {value} instead of {asked[name]}"
+        for name, value in has.items()
+        if value != asked[name]
+    )
+
+
+class _Tally:
+    """Tells how much of a suite is made, by this command and by others, and what time is left."""
+
+    def __init__(self, suite: Suite, told: Listener) -> None:
+        self._files = [list(targets_of(suite, member).values()) for member in suite.members]
+        self._told = told
+        self._parts = [0.0] * len(self._files)
+        self._began = time.monotonic()
+        self._first = sum(self._made()) / len(self._files)
+
+    def report(self, number: int, fraction: float) -> None:
+        """Take note of the fraction of a member that is done."""
+        self._parts[number] = fraction
+        self.show()
+
+    def show(self, parts: Sequence[float] | None = None) -> None:
+        """Tell what is done, of the parts of members that are known here, and what files say."""
+        made = self._made()
+        known = self._parts if parts is None else parts
+        done = sum(map(max, known, made)) / len(made)
+        gained = done - self._first
+        told = f"{sum(made)} of {len(made)} simulations"
+        if gained > 0 and done < 1:
+            seconds = (time.monotonic() - self._began) * (1 - done) / gained
+            told += f", {duration(seconds)} left"
+        self._told.progress(told, done)
+
+    def _made(self) -> list[bool]:
+        return [all(path.exists() for path in paths) for paths in self._files]
+
+
+def _make_by_processes(suite: Suite, processes: int, tally: _Tally) -> None:
+    context = multiprocessing.get_context("spawn")
+    parts = context.Array("d", len(suite.members))
+    problems = context.SimpleQueue()
+    threads = max(1, allotted_cores() // processes)
+    crew = [
+        context.Process(target=_process, args=(suite, threads, parts, problems), daemon=True)
+        for _ in range(processes)
+    ]
+    try:
+        for one in crew:
+            one.start()
+        while any(one.is_alive() for one in crew):
+            tally.show(parts[:])
+            time.sleep(_PAUSE)
+            if any(one.exitcode for one in crew):
+                break
+        if not problems.empty():
+            raise problems.get()
+        for one in crew:
+            if one.exitcode:
+                raise BoxError(
+                    f"a process that made {suite.folder} ended with code {one.exitcode}, as when "
+                    "there is too little memory; choose fewer --processes: what is made is kept, "
+                    "and the same command goes on with it"
+                )
+    finally:
+        for one in crew:
+            if one.is_alive():
+                one.terminate()
+                one.join()
+
+
+def _process(suite: Suite, threads: int, parts: Any, problems: Any) -> None:
+    """Work as one of several processes, until all is made or the command is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its processes itself
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # of CAMB, which is not loaded yet
+    command = multiprocessing.parent_process()
+
+    def report(number: int, fraction: float) -> None:
+        if command is not None and not command.is_alive():
+            os._exit(1)
+        parts[number] = max(parts[number], fraction)
+
+    try:
+        work(suite, threads, report, _PAUSE)
+    except HalopaintError as error:
+        problems.put(error)
+        raise SystemExit(1) from None
+
+
+def _make_by_workers(suite: Suite, client: "Client", tally: _Tally) -> None:
+    seen = Suite(**{**vars(suite), "folder": suite.folder.resolve()})
+    left = list(range(len(suite.members)))
+    while left:
+        tasks = [client.submit(_task, seen, number, retries=RETRIES, pure=False) for number in left]
+        while not all(task.done() for task in tasks):
+            tally.show()
+            time.sleep(_PAUSE)
+        made = [result_of(task, "simulating", "what is made") for task in tasks]
+        left = [number for number, done in zip(left, made, strict=True) if not done]
+
+
+def _task(suite: Suite, number: int) -> bool:
+    """Make a member on a Dask worker, of one thread; return False if others are making it."""
+    return make_member(suite, number, 1, lambda number, fraction: None)

@@ -1,0 +1,83 @@
+"""The workers of a Dask cluster: those of this machine, or of a scheduler at an address."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from halokeras.errors import HalopaintError, install
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+"""Of a local worker: there is one for every core. The counts do not depend on it."""
+
+RETRIES = 2
+"""Times that a task is begun again when its worker vanishes."""
+
+
+class ClusterError(HalopaintError):
+    """A Dask scheduler that cannot be reached, or workers that vanish."""
+
+
+@contextmanager
+def connected(scheduler: str) -> "Iterator[Client]":
+    """Connect to the Dask scheduler at an address, or start ``local`` workers on every core.
+
+    Raises
+    ------
+    ClusterError
+        If Dask is not installed or the scheduler does not answer.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ClusterError(f"--scheduler needs Dask; {install('cluster')}") from error
+    if scheduler == "local":
+        with (
+            LocalCluster(threads_per_worker=1, dashboard_address=None, env=_ONE_THREAD) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler}; start one, or check the address"
+        ) from error
+    with client:
+        if not client.nthreads():
+            raise ClusterError(f"the Dask scheduler at {scheduler} has no workers; start some")
+        yield client
+
+
+def result_of(future: Any, doing: str, kept: str) -> Any:
+    """Return what a task gives.
+
+    Parameters
+    ----------
+    future
+        Of the task.
+    doing, kept
+        What the workers do, and what of it is kept, for the message.
+
+    Raises
+    ------
+    ClusterError
+        If the task's workers vanished once too often.
+    """
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        return future.result()
+    except (KilledWorker, CancelledError, OSError) as error:
+        raise ClusterError(
+            f"workers vanished while {doing} ({one_line(error)}); {kept} is kept, the "
+            "same command goes on with it"
+        ) from error
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says, in one line and without its full stop."""
+    return " ".join(str(error).split())[:200].rstrip(".")

@@ -1,0 +1,90 @@
+"""`halopaint simulate` of several redshifts, of a cosmology of one's own, and of suites."""
+
+import json
+
+import pytest
+
+from halokeras.boxes.box import box_hash
+from halokeras.boxes.box_file import read_box
+
+SMALL = ["--size", 16, "--particles", 16]
+COSMOLOGY = {"H0": 70, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.9, "n_s": 0.96}
+
+
+def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
+    words = ["simulate", "--box", "00", *SMALL, "--redshift", 1, "--redshift", 0.3]
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "wrote boxes/box00_seed1_z1.h5\nwrote boxes/box00_seed1.h5\n"
+    first = tmp_path / "boxes" / "box00_seed1_z1.h5"
+    before = box_hash(read_box(first))
+    first.unlink()
+    result = run(*words)
+    assert result.stdout == "wrote boxes/box00_seed1_z1.h5\n"
+    assert "Found: boxes/box00_seed1.h5" in result.stderr
+    assert box_hash(read_box(first)) == before
+    assert sorted(path.name for path in first.parent.iterdir()) == [
+        "box00_seed1.h5",
+        "box00_seed1_z1.h5",
+    ]
+    assert "exists; remove it" in run(*words).stderr
+    first.unlink()
+    result = run("simulate", "--box", "00", "--size", 32, "--particles", 16, *words[7:])
+    assert result.exit_code == 1
+    assert "box00_seed1.h5 is there and has size 16 instead of 32" in result.stderr
+
+
+def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):
+    (tmp_path / "mine.json").write_text(json.dumps({**COSMOLOGY, "w0": -0.8}))
+    words = ["simulate", "--cosmology", "mine.json", *SMALL, "--redshift", 0.5]
+    assert run(*words).stdout == "wrote boxes/mine_seed1_z0.5.h5\n"
+    box = read_box(tmp_path / "boxes" / "mine_seed1_z0.5.h5")
+    assert box.cosmology.w0 == -0.8
+    assert "box_id" not in box.provenance
+    other = run(*words[:-2], "--redshift", 0, "--redshift", 2, "--output", "out/b.h5")
+    assert other.stdout == "wrote out/b_z2.h5\nwrote out/b_z0.h5\n"
+    assert "w0" in run("inspect", "out/b_z0.h5").stdout
+
+
+def test_what_another_process_makes_is_not_made_too(run, tmp_path):
+    from halokeras.simulation.files import claimed
+
+    with claimed(tmp_path / "boxes" / "box00_seed1.h5"):
+        result = run("simulate", "--box", "00", *SMALL)
+    assert result.exit_code == 1
+    assert "box00_seed1.h5 is being made by another process" in result.stderr
+
+
+@pytest.fixture
+def suite_file(tmp_path):
+    design = {
+        "kind": "sobol",
+        "members": 2,
+        "scramble_seed": 1,
+        "ranges": {"omega_m": [0.2, 0.4]},
+        "fiducial": {name: value for name, value in COSMOLOGY.items() if name != "omega_m"},
+    }
+    planned = {"design": design, "first_seed": 3, "redshifts": [1, 0.3]}
+    (tmp_path / "tiny.json").write_text(json.dumps({**planned, "size": 16, "particles": 16}))
+    return tmp_path / "tiny.json"
+
+
+def test_a_suite_is_made_once(run, suite_file, tmp_path):
+    result = run("simulate", "--suite", suite_file, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout) == {"wrote": ["boxes/tiny"], "members": 2, "boxes": 4}
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "boxes" / "tiny").iterdir()}
+    assert sorted(path.name for path in times) == [
+        "suite.json",
+        *(f"tiny_00{member}_z{z}.h5" for member in (0, 1) for z in ("0.3", "1")),
+    ]
+    assert "0 of 2 simulations are to be made" in run("simulate", "--suite", suite_file).stderr
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_a_plan_that_is_none_is_one_line(run, suite_file):
+    suite_file.write_text(suite_file.read_text().replace("omega_m", "omega_k"))
+    result = run("simulate", "--suite", suite_file)
+    assert result.exit_code == 1
+    assert "ranges names 'omega_k'; choose among H0" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

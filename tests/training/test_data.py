@@ -1,0 +1,51 @@
+"""Boxes of a suite that params name."""
+
+import pytest
+
+from halokeras.errors import BoxError, RunError
+from halokeras.params import Params
+from halokeras.training.data import load_data
+
+
+def params_of(suite, train, validate_on):
+    named = [{"suite": str(suite), **chosen} for chosen in (train, validate_on)]
+    return Params.model_validate(
+        {
+            "box": {"train": named[:1], "validate_on": named[1:]},
+            "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
+            "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+        }
+    )
+
+
+def test_boxes_of_a_suite_train_and_validate(tiny_suite):
+    first = {"last_member": 0, "redshifts": [0.3]}
+    data = load_data(params_of(tiny_suite, first, {"first_member": 1, "redshifts": [0.3]}))
+    assert data.density.shape == (1, 16, 16, 16)
+    assert list(data.provenance["training_boxes"]) == ["tiny_000_z0.3.h5"]
+    assert list(data.provenance["validation_boxes"]) == ["tiny_001_z0.3.h5"]
+    assert data.provenance["redshift"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("train", "validate_on", "told"),
+    [
+        ({"last_member": 0}, {"first_member": 1}, r"redshift 0\.3.*at 1; .*painter knows one"),
+        ({"redshifts": [0.3]}, {"first_member": 1, "redshifts": [0.3]}, "which train names too"),
+    ],
+)
+def test_what_a_painter_cannot_learn_together_is_one_sentence(tiny_suite, train, validate_on, told):
+    with pytest.raises(RunError, match=told):
+        load_data(params_of(tiny_suite, train, validate_on))
+
+
+def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
+    (tiny_suite / "tiny_001_z0.3.h5").unlink()
+    with pytest.raises(BoxError, match=r"1 of 1 boxes .* tiny_001_z0\.3\.h5 the first"):
+        load_data(
+            params_of(
+                tiny_suite,
+                {"last_member": 0, "redshifts": [0.3]},
+                {"first_member": 1, "redshifts": [0.3]},
+            )
+        )
