@@ -14,6 +14,7 @@ def params_of(suite, train, validate_on):
             "box": {"train": named[:1], "validate_on": named[1:]},
             "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
             "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+            "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
         }
     )
 
