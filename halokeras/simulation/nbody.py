@@ -33,8 +33,12 @@ START = 0.05
 STEP = 0.024
 """Length of a step in scale factor: thirty to redshift 0.3."""
 
-_CROSSED = 0.3
-"""Spacings by which neighbours have moved (rms) when particles forget their lattice."""
+_CROSSED = 0.55
+"""Spacings by which neighbours on the lattice have moved, rms, when particles forget it.
+
+Until then the force leaves out the lattice's images. Were it always felt, waves of a few spacings
+would grow too fast; were it left out for longer, there would be too many small halos at redshift 1.
+"""
 
 _NO_STEP = 1e-9
 """Difference of scale factors that is rounding."""
@@ -107,7 +111,7 @@ def evolve(
     if state is None or state.step > ends[0]:
         state = State(0, *_start(displacement, box_size, _Time.of(steps, 0)))
     lattice = len(displacement.first)
-    crossed = _CROSSED * box_size / (lattice * _stretch(displacement))
+    stretch = _stretch(displacement) * lattice / box_size
     del displacement
     done, total = state.step, ends[-1] + len(ends)
     with ThreadPoolExecutor(workers) as pool:
@@ -115,14 +119,14 @@ def evolve(
             mesh = ParticleMesh(MESH_FACTOR * lattice, box_size, pool)
             while state.step < end:
                 times = _Time.of(steps, state.step), _Time.of(steps, state.step + 1)
-                near = lattice if times[0].first < crossed else 0
+                near = lattice if times[0].first * stretch < _CROSSED else 0
                 state = State(state.step + 1, *_advance(mesh, state, *times, near))
                 if checkpoint:
                     checkpoint.offer(state)
                 done += 1
                 progress(done / total)
             times = _Time.of(steps, end), _Time.of(outputs, output)
-            near = lattice if times[0].first < crossed else 0
+            near = lattice if times[0].first * stretch < _CROSSED else 0
             position, velocity = _advance(mesh, state, *times, near)
             del mesh  # whoever looks for halos needs the memory
             done += 1
