@@ -216,6 +216,12 @@ def test_snapshots_on_the_way_change_nothing_of_those_that_follow(clustered):
     assert np.std(late.velocity) > 100  # it is clustered: streams of hundreds of km/s
 
 
+@pytest.mark.parametrize("outputs", [[0.04, 0.1], [0.2, 0.1]])
+def test_times_before_the_start_or_out_of_order_are_refused(clustered, outputs):
+    with pytest.raises(ValueError, match="must ascend from"):
+        run(clustered, 32.0, outputs, step_edges(0.2))
+
+
 def test_threads_change_no_bit(clustered):
     assert same(run(clustered, 32.0, 0.6)[0], run(clustered, 32.0, 0.6, workers=2)[0])
 
