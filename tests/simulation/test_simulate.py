@@ -76,5 +76,5 @@ def test_what_cannot_be_simulated_is_refused_at_once(wrong, reason, monkeypatch)
 
 
 def test_the_estimate_grows_with_the_particles():
-    assert estimate(256).memory == pytest.approx(2.4e9, rel=0.1)
+    assert estimate(256).memory == pytest.approx(2.1e9, rel=0.1)
     assert estimate(512).seconds > 7 * estimate(256).seconds
