@@ -22,10 +22,10 @@ LINKING = 0.2
 LEAST_MEMBERS = 20
 
 _BYTES_AT_REST = 300_000_000
-_BYTES_PER_PARTICLE = 130
+_BYTES_PER_PARTICLE = 110
 _SECONDS_AT_REST = 5.0
-_SECONDS_PER_PARTICLE = 2e-6
-_SECONDS_PER_STEP = 3.6e-7
+_SECONDS_PER_PARTICLE = 1e-6
+_SECONDS_PER_STEP = 1.25e-7
 """For each particle; a snapshot takes a step and its halos another."""
 
 Progress = Callable[[str, float], None]
