@@ -1,5 +1,6 @@
 """Boxes of a suite that params name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def params_of(suite, train, validate_on):
             "box": {"train": named[:1], "validate_on": named[1:]},
             "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
             "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+            "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
         }
     )
 
@@ -57,8 +59,6 @@ def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
 def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choose(
     tmp_path, tiny_box
 ):
-    from dataclasses import replace
-
     paths = {name: str(tmp_path / f"{name}.h5") for name in ("fof", "virial")}
     for definition, path in paths.items():
         told = {**tiny_box.provenance, "mass_definition": definition}
@@ -74,6 +74,7 @@ def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choo
                 },
                 "training": {"steps": 0, "warm_start": {"steps": 1, "crop_size": 4}},
                 "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+                "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
             }
         )
 
