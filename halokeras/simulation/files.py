@@ -116,8 +116,9 @@ def simulate_files(
     try:
         with claimed(paths[0]) as state:
             left = dict(targets) if overwrite else missing(wanted, targets)
-            for redshift in targets.keys() - left.keys():
-                told.announce("Found", str(targets[redshift]))
+            for redshift, path in targets.items():
+                if redshift not in left:
+                    told.announce("Found", str(path))
             if not left:
                 check_absent(paths[0])
             _announce(wanted, left, state, told)
@@ -242,7 +243,7 @@ def _place(asked: AskedBox, told: Listener) -> Path | None:
 def _announce(
     wanted: Simulation, targets: Mapping[float, Path], state: Path, told: Listener
 ) -> None:
-    expected = simulate.estimate(wanted.particles)
+    expected = simulate.estimate(wanted.particles, tuple(targets))
     if state.exists():
         told.announce("Resuming", f"the run that {state} keeps")
     told.announce(

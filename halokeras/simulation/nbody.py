@@ -33,8 +33,12 @@ START = 0.05
 STEP = 0.024
 """Length of a step in scale factor: thirty to redshift 0.3."""
 
-_CROSSED = 0.3
-"""Spacings by which neighbours have moved (rms) when particles forget their lattice."""
+_CROSSED = 0.55
+"""Spacings by which neighbours on the lattice have moved, rms, when particles forget it.
+
+Until then the force leaves out the lattice's images. Were it always felt, waves of a few spacings
+would grow too fast; were it left out for longer, there would be too many small halos at redshift 1.
+"""
 
 _NO_STEP = 1e-9
 """Difference of scale factors that is rounding."""
@@ -100,30 +104,41 @@ def evolve(
     ------
     Snapshot
         One for each of the scale factors of `outputs`.
+
+    Raises
+    ------
+    ValueError
+        If the scale factors wanted do not ascend or begin before the first of the steps.
+    BoxError
+        If `keep` is damaged or of another run.
     """
+    if outputs.a[0] < steps.a[0] - _NO_STEP or np.any(np.diff(outputs.a) < 0):
+        raise ValueError(f"outputs {outputs.a} must ascend from {steps.a[0]} or later")
     checkpoint = Checkpoint(keep, _identity(displacement, box_size, steps)) if keep else None
     state = checkpoint.read() if checkpoint else None
     ends = [int(np.sum(steps.a < a + _NO_STEP)) - 1 for a in outputs.a]
     if state is None or state.step > ends[0]:
         state = State(0, *_start(displacement, box_size, _Time.of(steps, 0)))
     lattice = len(displacement.first)
-    crossed = _CROSSED * box_size / (lattice * _stretch(displacement))
+    stretch = _stretch(displacement) * lattice / box_size
     del displacement
+
+    def near(time: _Time) -> int:
+        return lattice if time.first * stretch < _CROSSED else 0
+
     done, total = state.step, ends[-1] + len(ends)
     with ThreadPoolExecutor(workers) as pool:
         for output, end in enumerate(ends):
             mesh = ParticleMesh(MESH_FACTOR * lattice, box_size, pool)
             while state.step < end:
                 times = _Time.of(steps, state.step), _Time.of(steps, state.step + 1)
-                near = lattice if times[0].first < crossed else 0
-                state = State(state.step + 1, *_advance(mesh, state, *times, near))
+                state = State(state.step + 1, *_advance(mesh, state, *times, near(times[0])))
                 if checkpoint:
                     checkpoint.offer(state)
                 done += 1
                 progress(done / total)
             times = _Time.of(steps, end), _Time.of(outputs, output)
-            near = lattice if times[0].first < crossed else 0
-            position, velocity = _advance(mesh, state, *times, near)
+            position, velocity = _advance(mesh, state, *times, near(times[0]))
             del mesh  # whoever looks for halos needs the memory
             done += 1
             progress(done / total)
@@ -190,7 +205,7 @@ def _velocity_unit(growth: Growth, index: int) -> float:
 def _identity(displacement: Displacement, box_size: float, steps: Growth) -> str:
     """Return what tells a run from others."""
     growth = np.array([steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]])
-    digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {box_size}".encode())
+    digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {_CROSSED} {box_size}".encode())
     for values in (*displacement, growth.astype(np.float32)):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

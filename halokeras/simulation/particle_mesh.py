@@ -17,12 +17,11 @@ from scipy import fft
 
 Floats = NDArray[np.float32]
 
-SHARPENING = 3
-"""Powers of the sinc window that the force undoes.
+SHARPENING = 4
+"""Powers of the sinc window that the force undoes: all that deposit and interpolation lose.
 
-Deposit and interpolation together lose four; undoing all of them makes the force of two close
-particles depend on where in a cell they are. Three brings the mass function of small halos to
-that of a mesh twice as fine, and pairs two cells apart to within 7 % of Newton's law.
+The pull of two particles one cell apart is then Newton's, though by a third more or less with where
+in a cell they are. With one power less small halos are softer, and fewer are found.
 """
 
 _CORNER = 0.5

@@ -1,6 +1,6 @@
 """Boxes of our own making: 2LPT densities and N-body halos of the same initial modes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,9 +22,11 @@ LINKING = 0.2
 LEAST_MEMBERS = 20
 
 _BYTES_AT_REST = 300_000_000
-_BYTES_PER_PARTICLE = 130
+_BYTES_PER_PARTICLE = 110
 _SECONDS_AT_REST = 5.0
-_SECONDS_PER_PARTICLE = 1.4e-5
+_SECONDS_PER_PARTICLE = 1e-6
+_SECONDS_PER_STEP = 1.25e-7
+"""For each particle; a snapshot takes a step and its halos another."""
 
 Progress = Callable[[str, float], None]
 
@@ -37,12 +39,13 @@ class Estimate:
     seconds: float
 
 
-def estimate(particles: int) -> Estimate:
+def estimate(particles: int, redshifts: Sequence[float] = (0.3,)) -> Estimate:
     """Say what a simulation of `particles` a side will take, from measured runs."""
     total = particles**3
+    steps = len(step_edges(1 / (1 + min(redshifts)))) - 1 + 2 * len(redshifts)
     return Estimate(
         memory=_BYTES_AT_REST + _BYTES_PER_PARTICLE * total,
-        seconds=_SECONDS_AT_REST + _SECONDS_PER_PARTICLE * total,
+        seconds=_SECONDS_AT_REST + (_SECONDS_PER_PARTICLE + _SECONDS_PER_STEP * steps) * total,
     )
 
 
@@ -176,7 +179,7 @@ def check_memory(wanted: Simulation) -> None:
     """Refuse a simulation that needs more memory than there is."""
     what = f"a simulation of {wanted.particles}^3 particles"
     remedy = "choose fewer particles or a larger machine"
-    refuse_beyond_memory(estimate(wanted.particles).memory, what, remedy)
+    refuse_beyond_memory(estimate(wanted.particles, wanted.redshifts).memory, what, remedy)
 
 
 def _halos(particles: Snapshot, wanted: Simulation, redshift: float, workers: int) -> Halos:

@@ -71,20 +71,24 @@ def make_suite(
     """
     suite = begin(planned, folder)
     simulations = [simulation_of(suite, member) for member in suite.members]
-    left = [
-        bool(missing(wanted, targets_of(suite, member)))
+    to_make = [
+        tuple(left)
         for wanted, member in zip(simulations, suite.members, strict=True)
+        if (left := missing(wanted, targets_of(suite, member)))
     ]
     boxes = sum(len(member.files) for member in suite.members)
-    expected = simulate.estimate(suite.particles)
-    if scheduler is None:
-        need, what = processes * expected.memory, f"{processes} simulations at a time"
-        refuse_beyond_memory(need, what, "choose fewer --processes or a larger machine")
+    seconds = sum(simulate.estimate(suite.particles, left).seconds for left in to_make)
+    memory = simulate.estimate(suite.particles).memory
+    if scheduler is None and to_make:
+        what = f"{processes} simulations at a time" if processes > 1 else "a simulation"
+        refuse_beyond_memory(
+            processes * memory, what, "choose fewer --processes or a larger machine"
+        )
     told.announce(
         "Simulating",
-        f"{folder}: {sum(left)} of {len(left)} simulations are to be made, {boxes} boxes in all; "
-        f"about {duration(sum(left) * expected.seconds)} of processor time and "
-        f"{expected.memory / 2**30:.1f} GiB of memory for each at a time",
+        f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
+        f"boxes in all; about {duration(seconds)} of processor time and "
+        f"{memory / 2**30:.1f} GiB of memory for each at a time",
     )
     tally = _Tally(suite, told)
     if scheduler is not None:

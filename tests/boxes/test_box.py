@@ -167,7 +167,7 @@ TAMPERED = {
     "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "update halopaint"),
     "no voxel": (lambda f: f.attrs.pop("voxel_size"), "voxel_size is missing"),
     "half a cosmology": (lambda f: f.attrs.pop("n_s"), "n_s is missing"),
-    "odd cosmology": (lambda f: f.attrs.__setitem__("H0", 0.7), "not a flat LCDM cosmology"),
+    "odd cosmology": (lambda f: f.attrs.__setitem__("H0", 0.7), "not a flat cosmology"),
     "other size": (lambda f: f.attrs.__setitem__("box_size", 20.0), "box_size 20.0 is not shape"),
     "odd attribute": (
         lambda f: f.attrs.__setitem__("note", h5py.Empty("f4")),

@@ -15,6 +15,7 @@ from halokeras.evaluation.boxes import (
     unseen_boxes,
 )
 from halokeras.painters.model_store import load_painter
+from halokeras.painters.provenance import read_provenance
 from halokeras.painting.paint import paint_box
 from halokeras.params import Selection
 from halokeras.resources import shipped
@@ -58,14 +59,25 @@ def test_of_two_boxes_that_differ_the_larger_is_scored(tiny_box):
         assert list(alike(boxes)[0]) == ["b"]
 
 
+@pytest.fixture
+def learned(tiny_provenance):
+    """What a painter says that learned some selection of halos."""
+
+    def learned(told=(), **selection):
+        fields = {**tiny_provenance, **dict(told), "selection": selection}
+        return read_provenance(fields, "a painter")
+
+    return learned
+
+
 @pytest.mark.parametrize("shift", [(1, 0, 0), (0, -2, 0), (8, 8, 8)])
-def test_refuses_halos_that_lie_off_the_density(tiny_box, shift):
+def test_refuses_halos_that_lie_off_the_density(tiny_box, learned, shift):
     counts = np.roll(halo_counts(tiny_box), shift, axis=(0, 1, 2))
     with pytest.raises(BoxError, match=r"box here: .* voxels from the density"):
-        check_reference(replace(tiny_box, halos=None, counts=counts), "here", Selection())
+        check_reference(replace(tiny_box, halos=None, counts=counts), "here", learned())
 
 
-def test_refuses_a_reference_without_density_or_halos(tiny_box):
+def test_refuses_a_reference_without_density_or_halos(tiny_box, learned):
     counts = halo_counts(tiny_box)
     for box, least, told in (
         (replace(tiny_box, density=None, counts=counts), 0, "no density"),
@@ -73,7 +85,21 @@ def test_refuses_a_reference_without_density_or_halos(tiny_box):
         (tiny_box, 1e16, "lower mass_min"),
     ):
         with pytest.raises(BoxError, match=told):
-            check_reference(box, "here", Selection(mass_min=least))
+            check_reference(box, "here", learned(mass_min=least))
+
+
+def test_refuses_masses_of_another_definition(tiny_box, learned):
+    virial = replace(tiny_box, provenance={"mass_definition": "virial"})
+    friends = replace(tiny_box, provenance={"mass_definition": "fof"})
+    trained = learned(told={"mass_definition": "fof"}, mass_min=2e12)
+    check_reference(friends, "here", trained)
+    with pytest.raises(BoxError, match=r"box here: its masses are defined as virial and .* fof"):
+        check_reference(virial, "here", trained)
+    check_reference(virial, "here", learned(told={"mass_definition": "fof"}))  # all are counted
+    asked = learned(mass_min=2e12, mass_definition="virial")
+    check_reference(virial, "here", asked)
+    with pytest.raises(BoxError, match=r"box here: the halos have no masses of .* virial"):
+        check_reference(friends, "here", asked)
 
 
 @pytest.fixture

@@ -21,7 +21,11 @@ def test_a_painter_is_told_as_it_is_loaded(request, name):
     assert told["network"]["sees"] == 2 * loaded.painter.margin + 1
     assert told["network"]["draws"] == (name == "drawing_model")
     assert told["network"]["architecture"]["filters"] == 3
-    assert told["trained_on"]["selection"] == {"mass_min": 2e12, "mass_max": None}
+    assert told["trained_on"]["selection"] == {
+        "mass_min": 2e12,
+        "mass_max": None,
+        "mass_definition": None,
+    }
     assert list(told["trained_on"]["boxes"]) == ["box00_seed1.h5"]
     assert told["cosmology"]["omega_m"] == 0.314153
     assert told["validation"] is None

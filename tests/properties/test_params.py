@@ -43,7 +43,11 @@ optimizers = st.builds(
 @st.composite
 def selections(draw):
     low = draw(st.floats(0, 1e300))
-    return Selection(mass_min=low, mass_max=draw(st.none() | st.just(low * 2 + 1)))
+    return Selection(
+        mass_min=low,
+        mass_max=draw(st.none() | st.just(low * 2 + 1)),
+        mass_definition=draw(st.sampled_from([None, "fof", "virial", "200b", "200c"])),
+    )
 
 
 @st.composite

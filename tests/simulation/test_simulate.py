@@ -114,5 +114,6 @@ def test_what_memory_cannot_hold_is_refused_before_it_begins(monkeypatch):
 
 
 def test_the_estimate_grows_with_the_particles():
-    assert estimate(256).memory == pytest.approx(2.4e9, rel=0.1)
+    assert estimate(256).memory == pytest.approx(2.1e9, rel=0.1)
     assert estimate(512).seconds > 7 * estimate(256).seconds
+    assert estimate(256, (1.0, 0.0)).seconds > 1.2 * estimate(256, (0.3,)).seconds

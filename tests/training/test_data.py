@@ -1,7 +1,11 @@
 """Boxes of a suite that params name."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from halokeras.boxes.box_file import write_box
 from halokeras.errors import BoxError, RunError
 from halokeras.params import Params
 from halokeras.training.data import load_data
@@ -14,6 +18,7 @@ def params_of(suite, train, validate_on):
             "box": {"train": named[:1], "validate_on": named[1:]},
             "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
             "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+            "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
         }
     )
 
@@ -49,3 +54,32 @@ def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
                 {"first_member": 1, "redshifts": [0.3]},
             )
         )
+
+
+def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choose(
+    tmp_path, tiny_box
+):
+    paths = {name: str(tmp_path / f"{name}.h5") for name in ("fof", "virial")}
+    for definition, path in paths.items():
+        told = {**tiny_box.provenance, "mass_definition": definition}
+        write_box(replace(tiny_box, provenance=told), Path(path))
+
+    def params(**selection):
+        return Params.model_validate(
+            {
+                "box": {
+                    "train": [{"path": paths["fof"]}],
+                    "validate_on": [{"path": paths["virial"]}],
+                    "selection": selection,
+                },
+                "training": {"steps": 0, "warm_start": {"steps": 1, "crop_size": 4}},
+                "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+                "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
+            }
+        )
+
+    assert load_data(params()).provenance["mass_definition"] == "fof"
+    with pytest.raises(RunError, match=r"virial\.h5 has masses defined as virial, .* as fof"):
+        load_data(params(mass_min=2e12))
+    with pytest.raises(BoxError, match=r"virial\.h5: the halos have no masses of .* fof"):
+        load_data(params(mass_min=2e12, mass_definition="fof"))

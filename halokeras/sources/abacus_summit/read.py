@@ -242,8 +242,10 @@ def _further(files: Sequence[AsdfFile], position: Position) -> dict[str, tuple[s
     """The further columns that all files have, under which name, and what makes km/s of it."""
     names: dict[str, tuple[str, float | None]] = {"id": ("id", None)}
     if "VelZSpace_to_kms" in files[0].header:
-        of_centre = position.replace("x_", "v_")
-        names["velocity"] = (of_centre, files[0].number("VelZSpace_to_kms"))
+        unit = files[0].number("VelZSpace_to_kms")
+        names["velocity"] = (position.replace("x_", "v_"), unit)
+        # of three axes together in the file
+        names["velocity_dispersion"] = (position.replace("x_", "sigmav3d_"), unit / np.sqrt(3))
     return {
         column: (name, factor)
         for column, (name, factor) in names.items()

@@ -69,12 +69,34 @@ _PARENTS = (
     *("hosthalo", "hosthaloid", "soap/hosthaloindex"),
 )
 _FURTHER: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "velocity": [("vx", "vy", "vz"), ("vel",), ("velocity",)],
-    "mass_virial": [("mvir",), ("mass_mvir",)],
-    "mass_200b": [("m200b",), ("mass_200b",), ("m_200b",), ("group_m_mean200",)],
-    "mass_200c": [("m200c",), ("mass_200cr",), ("m_200c",), ("group_m_crit200",)],
+    "velocity": [
+        *(("vx", "vy", "vz"), ("vxc", "vyc", "vzc"), ("vel",), ("velocity",), ("subhalovel",)),
+        ("boundsubhalo/centreofmassvelocity",),
+    ],
+    "velocity_dispersion": [("velocity_dispersion",), ("subhaloveldisp",)],
+    "mass_virial": [("mvir",), ("mass_mvir",), ("group_m_tophat200",), ("so/bn98/totalmass",)],
+    "mass_200b": [
+        *(("m200b",), ("mass_200b",), ("m_200b",), ("m200m",), ("mass_200mean",)),
+        *(("group_m_mean200",), ("so/200_mean/totalmass",)),
+    ],
+    "mass_200c": [
+        *(("m200c",), ("mass_200cr",), ("m_200c",), ("mass_200crit",)),
+        *(("group_m_crit200",), ("so/200_crit/totalmass",)),
+    ],
+    "radius_virial": [("rvir",), ("group_r_tophat200",), ("so/bn98/soradius",)],
+    "radius_200b": [
+        *(("r200b",), ("r_200b",), ("r200m",), ("r_200mean",)),
+        *(("group_r_mean200",), ("so/200_mean/soradius",)),
+    ],
+    "radius_200c": [
+        *(("r200c",), ("r_200c",), ("r_200crit",)),
+        *(("group_r_crit200",), ("so/200_crit/soradius",)),
+    ],
 }
-"""Names beside halotools' that tell what a column is, though not in which unit."""
+"""Names beside halotools' that tell what a column is, though not in which unit.
+
+Rockstar's vrms and AHF's and VELOCIraptor's sigV are of three axes together, and so none of ours.
+"""
 _MASSES_IN_ORDER = tuple(name for names in _MASSES for name in names)
 MEANINGS = tuple(COLUMNS)
 

@@ -255,12 +255,15 @@ def test_velocities_and_ids_are_kept_where_every_file_has_them(tmp_path):
     for number, ((position, particles), rows) in enumerate(slabs):
         columns = {"N": np.array(particles, "u4"), "x_L2com": np.array(position, "f4")}
         columns |= {"id": ids[rows], "v_L2com": velocity[rows], "v_com": velocity[rows] / 2}
+        columns["sigmav3d_L2com"] = velocity[rows, 2]
         path = folder / f"halo_info_{number:03d}.asdf"
         write(path, columns | {"x_com": columns["x_L2com"]}, VelZSpace_to_kms=2000.0)
     modes = grid_of(linear_modes(3, 8, BOX, POWER), 8)
     write(tmp_path / "moving/ic/ic_dens_N8.asdf", {"density": modes}, GrowthTable=TABLE)
     halos = read(tmp_path / "moving", cleaned=False).halos
     np.testing.assert_allclose(halos.velocity, 2000 * velocity, rtol=1e-6)
+    along_one = 2000 * velocity[:, 2] / np.sqrt(3)
+    np.testing.assert_allclose(halos.velocity_dispersion, along_one, rtol=1e-6)
     np.testing.assert_array_equal(halos.id, ids)
     np.testing.assert_array_equal(halos.particles, [100, 50, 70])
     heavy = read(tmp_path / "moving", cleaned=False, mass_min=6e11, position="x_com").halos
@@ -464,7 +467,10 @@ def test_mini_halos_are_those_of_abacusutils(cleaned, kept, position):
     theirs = CompaSOHaloCatalog(
         MINI / "halos" / "z0.000",
         cleaned=cleaned,
-        fields=["N", "id", "x_L2com", "x_com", "v_L2com", "v_com"],
+        fields=[
+            *("N", "id", "x_L2com", "x_com", "v_L2com", "v_com"),
+            *("sigmav3d_L2com", "sigmav3d_com"),
+        ],
     )
     assert len(theirs.halos) == 381
     some = theirs.halos[theirs.halos["N"] > 0]
@@ -475,6 +481,8 @@ def test_mini_halos_are_those_of_abacusutils(cleaned, kept, position):
     np.testing.assert_array_equal(ours.position, np.asarray(some[position]) + np.float32(16))
     velocity = np.asarray(some[position.replace("x_", "v_")])
     np.testing.assert_allclose(ours.velocity, velocity, rtol=1e-6)
+    of_three_axes = np.asarray(some[position.replace("x_", "sigmav3d_")])
+    np.testing.assert_allclose(ours.velocity_dispersion * np.sqrt(3), of_three_axes, rtol=1e-6)
     np.testing.assert_array_equal(ours.id, np.asarray(some["id"]).astype("i8"))
     np.testing.assert_array_equal(ours.particles, np.asarray(some["N"]))
     assert ((ours.mass >= 1e12) & (ours.mass < 1e14)).sum() == 164

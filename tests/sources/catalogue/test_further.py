@@ -67,6 +67,39 @@ def test_a_velocity_of_unknown_unit_is_left_out_and_told_with_the_remedy(tmp_pat
     assert read_halos(declared, columns={"velocity": ""}).halos.velocity is None
 
 
+@pytest.mark.parametrize(
+    "names, meaning, unit",
+    [
+        ("VXc VYc VZc", "velocity", "km/s"),
+        ("SubhaloVelDisp", "velocity_dispersion", "km/s"),
+        ("Group_M_TopHat200", "mass_virial", ""),
+        ("Mass_200mean", "mass_200b", ""),
+        ("Group_M_Mean200", "mass_200b", ""),
+        ("Mass_200crit", "mass_200c", ""),
+        ("Rvir", "radius_virial", "Mpc/h"),
+        ("Group_R_Mean200", "radius_200b", "Mpc/h"),
+        ("R_200crit", "radius_200c", "Mpc/h"),
+    ],
+)
+def test_names_of_other_codes_tell_columns(tmp_path, names, meaning, unit):
+    parts = names.split()
+    values = VELOCITY if len(parts) == 3 else MASS
+    path = write(
+        tmp_path / "a.h5",
+        {name: unit for name in parts if unit},
+        **{name: values[:, axis] if len(parts) == 3 else values for axis, name in enumerate(parts)},
+    )
+    np.testing.assert_array_equal(getattr(read_halos(path).halos, meaning), values)
+    if unit:
+        bare = write(tmp_path / "b.h5", **{name: values for name in parts if len(parts) == 1})
+        assert getattr(read_halos(bare).halos, meaning) is None
+
+
+def test_a_dispersion_of_three_axes_together_is_none_along_one(tmp_path):
+    path = write(tmp_path / "a.h5", {"vrms": "km/s", "sigV": "km/s"}, vrms=MASS, sigV=MASS)
+    assert read_halos(path).halos.velocity_dispersion is None
+
+
 def test_a_declared_unit_goes_before_names_and_stated_ones(tmp_path):
     other = write(tmp_path / "a.h5", {"vel": "Mpc/h"}, vel=VELOCITY)
     found = read_halos(other)
