@@ -38,7 +38,7 @@ _STYLES = {
     FIELD: ("#0072B2", "o", "-"),
     DRAWS: ("#D55E00", "s", "-"),
     WARM_START: ("#56B4E9", "P", "--"),
-    WARM_START_DRAWS: ("#56B4E9", "P", "--"),
+    WARM_START_DRAWS: ("#56B4E9", "o", "--"),
     LOCAL_BIAS: ("#E69F00", "^", "--"),
     LOCAL_BIAS_DRAWS: ("#E69F00", "^", "--"),
     DENSITY: ("#009E73", "D", "-."),
@@ -134,9 +134,12 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
     if first[0].halos is not None:
         mean, error = average(first, "halos")
         main.errorbar(x, _drawn(mean, drawing), np.nan_to_num(error), **_HALOS)
+    main.set(ylabel=drawing.label, ylim=drawing.limits)
     if drawing.logarithmic:
         main.set_yscale("log")
-    main.set(ylabel=drawing.label, ylim=drawing.limits)
+        # errors as large as their values reach down to nothing, which has no place here
+        drawn = np.concatenate([np.ravel(line.get_ydata()) for line in main.lines])
+        main.set_ylim(bottom=0.5 * drawn[drawn > 0].min())
     lowest.set_xlabel(axis.label)
     for axes in {main, lowest}:
         _along(axes, card, axis, drawing.logarithmic, name=axes is main)
@@ -188,7 +191,8 @@ def _numbers(axes: Axes, card: Scorecard) -> None:
             if name in shown(statistic, names):
                 some = card.measurements(name, statistic)
                 (off[number],), (error[number],) = deviations(statistic.against, some, some)
-        _curve(axes, {**_style(card, name), "ls": ""}, x, 100 * off, 100 * error)
+        if np.isfinite(off).any():
+            _curve(axes, {**_style(card, name), "ls": ""}, x, 100 * off, 100 * error)
     for place, statistic in enumerate(numbers):
         for line in card.lines:
             if line.name == statistic.name:

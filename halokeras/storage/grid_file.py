@@ -124,5 +124,5 @@ def _check_numbers(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> N
     """Refuse an array that is not a grid of numbers, before it is read."""
     if dtype.kind not in NUMBERS or len(shape) != 3 or 0 in shape:
         raise BoxError(
-            f"{name} is {dtype} of shape {shape}; a density is a grid of numbers (nx, ny, nz)"
+            f"{name} is {dtype} of shape {shape}; a density is a grid of real numbers (nx, ny, nz)"
         )

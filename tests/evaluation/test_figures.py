@@ -154,6 +154,14 @@ def test_the_lowest_panel_of_every_column_has_its_scale(number):
         assert bool(axes.get_ylabel()) == (place % across == 0)
 
 
+def test_errors_as_large_as_their_values_do_not_stretch_a_logarithmic_axis(card):
+    for name in ("power", "histogram"):
+        axes = statistic_figures(card)[name].axes[0]
+        axes.figure.canvas.draw()
+        drawn = np.concatenate([drawn.lines[0].get_ydata() for drawn in axes.containers])
+        assert axes.get_ylim()[0] == pytest.approx(0.5 * drawn[drawn > 0].min())
+
+
 def test_a_field_and_draws_of_one_colour_are_told_apart(card):
     (axes,) = statistic_figures(card)[NUMBERS].axes
     filled = {drawn.get_label(): drawn.lines[0].get_markerfacecolor() for drawn in axes.containers}

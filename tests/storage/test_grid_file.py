@@ -53,7 +53,7 @@ def test_an_archive_that_is_none_or_promises_more(tmp_path):
     huge = archive(tmp_path / "huge.npz", described % "(100000, 100000, 100000)", bytes(32))
     refused(huge, "GiB are free", "save it as .npy")
     objects = described.replace("<f4", "|O") % "(2, 2, 2)"
-    refused(archive(tmp_path / "objects.npz", objects, bytes(64)), "a grid of numbers")
+    refused(archive(tmp_path / "objects.npz", objects, bytes(64)), "a grid of real numbers")
 
 
 def test_a_flipped_bit_in_an_archive_is_noticed(tmp_path):
@@ -97,7 +97,7 @@ def test_a_pickled_array_is_never_opened(tmp_path):
     np.save(tmp_path / "d.npy", objects, allow_pickle=True)
     refused(tmp_path / "d.npy", "plain numeric")
     np.savez(tmp_path / "d.npz", rho=objects)
-    refused(tmp_path / "d.npz", "a grid of numbers")
+    refused(tmp_path / "d.npz", "a grid of real numbers")
     assert not Bomb.went_off
 
 
