@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import COLUMNS
-from halokeras.errors import BoxError, ModelError
+from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.randomness import uniform_at
@@ -107,47 +107,6 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         progress(done / len(pieces))
 
 
-def write_catalogue(
-    drawn: Path,
-    target: Path,
-    format: str = "hdf5",
-    selection: Selection | None = None,
-    sub_density: Grid | None = None,
-    velocity: Grid | None = None,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> None:
-    """Write the catalogue of a drawn box file, in bounded memory.
-
-    Parameters
-    ----------
-    drawn
-        What `draw_files` wrote.
-    target, format
-        As in `catalogue_file`.
-    selection
-        The halos that the painter paints, told in the file.
-    sub_density, velocity, progress
-        As in `halos`.
-
-    Raises
-    ------
-    BoxError
-        As `halos`.
-    ModelError
-        If the file holds painted means, not draws.
-    OutputError
-        If the file cannot be written, or the package for its format is not installed.
-    """
-    with open_box_file(drawn) as (header, fields):
-        counts = fields.get("counts")
-        if counts is None or counts.dtype != np.uint16 or "draw_seed" not in header.provenance:
-            raise ModelError(
-                f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
-            )
-        with listed(header, counts, target, format, selection, sub_density, velocity, progress):
-            pass
-
-
 @contextmanager
 def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     header: Header,
@@ -167,15 +126,19 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         What the file of the counts tells.
     counts
         Halos per voxel, (nx, ny, nz) uint16.
-    target, format, selection, sub_density, velocity, progress
-        As in `write_catalogue`.
+    target, format
+        As in `catalogue_file`.
+    selection
+        The halos that the painter paints, told in the file.
+    sub_density, velocity, progress
+        As in `halos`.
 
     Raises
     ------
     BoxError
         As `halos`, or if the counts have several channels.
     OutputError
-        As `write_catalogue`.
+        If the file cannot be written, or the package for its format is not installed.
     """
     if len(counts.shape) > 3:
         raise BoxError(
