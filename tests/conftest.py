@@ -1,6 +1,7 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
 import shutil
+import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.box_file import read_box
 from halokeras.boxes.halos import Halos
 from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
@@ -19,6 +21,20 @@ def run(tmp_path, monkeypatch):
     """Run the command in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def paint_box(tmp_path):
+    """Paint a box into a file, and read what it holds."""
+    from halokeras.painting.inputs import density_of
+    from halokeras.painting.paint import paint_file
+
+    def painted(box, saved, model):
+        path = Path(tempfile.mkdtemp(dir=tmp_path)) / "painted.h5"
+        paint_file(density_of(box), saved, model, path)
+        return read_box(path)
+
+    return painted
 
 
 @pytest.fixture

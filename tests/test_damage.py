@@ -1,6 +1,7 @@
 """A flipped bit in a box, a painted file, a checkpoint or a saved painter is noticed and named.
 
-Each bit is a pure function of a seed. What is read all the same must be what was written.
+Each bit is a pure function of a seed. What is read all the same must be what was written. A hundred
+of them strike a twentieth of a file with a chance of 99.4 %, so that no array goes unchecked.
 """
 
 import shutil
@@ -60,14 +61,14 @@ def test_of_a_box(tiny_box, tmp_path):
     path = tmp_path / "box.h5"
     write_box(tiny_box, path)
     noticed = 0
-    for _ in flips([path], 800):
+    for _ in flips([path], 300):
         try:
             found = read_box(path)
         except BoxError as error:
             noticed += one_sentence(error, path)
         else:
             same_box(found, tiny_box)
-    assert noticed > 600
+    assert noticed > 225
 
 
 @pytest.mark.parametrize("name", ["out.h5", "out.zarr"])
@@ -78,14 +79,14 @@ def test_of_a_painted_file(name, tiny_box, tiny_model, tmp_path, monkeypatch):
     whole, noticed = read_box(path), 0
     assert path.suffix == ".h5" or len(list(path.rglob("c/*/*/*"))) == 8
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    for _ in flips(files, 250):
+    for _ in flips(files, 100):
         try:
             found = read_box(path)
         except BoxError as error:
             noticed += one_sentence(error, path)
         else:
             same_box(found, whole)
-    assert noticed > 150
+    assert noticed > 60
 
 
 def test_of_a_density_that_is_read_in_parts(tmp_path):
@@ -96,19 +97,19 @@ def test_of_a_density_that_is_read_in_parts(tmp_path):
     with open_box_density(path) as given:
         whole, hashed = given.grid[:], given.hash
     noticed = 0
-    for _ in flips([path], 250):
+    for _ in flips([path], 100):
         try:
             with open_box_density(path) as given:
                 np.testing.assert_array_equal(given.grid[:], whole)
                 assert given.hash == hashed
         except BoxError as error:
             noticed += one_sentence(error, path)
-    assert noticed > 150
+    assert noticed > 60
 
 
 def test_of_a_saved_painter(drawing_model):
     hashed = read_files(drawing_model).hash
-    for path in flips(drawing_model.iterdir(), 400):
+    for path in flips(drawing_model.iterdir(), 200):
         with pytest.raises(ModelError) as caught:
             read_files(drawing_model)
         # the manifest itself may blame the file whose checksum it is

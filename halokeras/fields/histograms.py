@@ -20,11 +20,6 @@ def count_histogram(counts: Counts) -> NDArray[np.int64]:
     return np.bincount(np.rint(counts).astype(np.int64).ravel())
 
 
-def void_fraction(counts: Counts) -> float:
-    """Fraction of the voxels that are empty once rounded as in `count_histogram`."""
-    return float(np.mean(np.rint(counts) == 0))
-
-
 def cell_variance(counts: Counts, voxel_size: float, side: float) -> float | None:
     """Variance of the overdensity of counts in disjoint cubic cells, <N^2> / <N>^2 - 1.
 

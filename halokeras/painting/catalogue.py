@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box_file import Header, open_box_file
+from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import COLUMNS
 from halokeras.cosmology.cosmology import expansion_rate
-from halokeras.errors import BoxError, ModelError
+from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, wrap
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file, check_format
 from halokeras.painting.places import ROUNDS, Draw, Matter, Piece, places, velocities
@@ -97,49 +97,6 @@ def halos(
         progress(done / len(pieces))
 
 
-def write_catalogue(
-    drawn: Path,
-    target: Path,
-    format: str = "hdf5",
-    selection: Selection | None = None,
-    matter: Matter = NOTHING_KNOWN,
-    seen_along: str | None = None,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> None:
-    """Write the catalogue of a drawn box file, in bounded memory.
-
-    Parameters
-    ----------
-    drawn
-        What `draw_files` wrote.
-    target, format
-        As in `catalogue_file`.
-    selection
-        The halos that the painter paints, told in the file.
-    matter, progress
-        As in `halos`.
-    seen_along
-        ``x``, ``y`` or ``z``: the positions that are seen along it are listed too.
-
-    Raises
-    ------
-    BoxError
-        As `halos`, or if positions in redshift space need what is not known.
-    ModelError
-        If the file holds painted means, not draws.
-    OutputError
-        If the file cannot be written, or the package for its format is not installed.
-    """
-    with open_box_file(drawn) as (header, fields):
-        counts = fields.get("counts")
-        if counts is None or counts.dtype != np.uint16 or "draw_seed" not in header.provenance:
-            raise ModelError(
-                f"{drawn} holds no drawn halos; draw them with `halopaint paint --draw`"
-            )
-        with listed(header, counts, target, format, selection, matter, seen_along, progress):
-            pass
-
-
 @contextmanager
 def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     header: Header,
@@ -159,15 +116,22 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         What the file of the counts tells.
     counts
         Halos per voxel, (nx, ny, nz) uint16.
-    target, format, selection, matter, seen_along, progress
-        As in `write_catalogue`.
+    target, format
+        As in `catalogue_file`.
+    selection
+        The halos that the painter paints, told in the file.
+    matter, progress
+        As in `halos`.
+    seen_along
+        ``x``, ``y`` or ``z``: the positions that are seen along it are listed too.
 
     Raises
     ------
     BoxError
-        As `write_catalogue`, or if the counts have several channels.
+        As `halos`, if positions in redshift space need what is not known, or if the counts have
+        several channels.
     OutputError
-        As `write_catalogue`.
+        If the file cannot be written, or the package for its format is not installed.
     """
     if len(counts.shape) > 3:
         raise BoxError(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from halokeras.boxes.box_file import Header
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.inputs import Density, check_density, density_of
+from halokeras.painting.inputs import Density, check_density
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tile_painter import TilePainter, compiled
 from halokeras.painting.tiles import Shape, cover, joined, tile_shape
@@ -78,20 +78,10 @@ def paint(
         If the painter gives counts that are not finite, or is conditioned by other numbers.
     """
     check_density(density, "the density")
-    return _paint_checked(painter, density, tuple(conditions), largest_tile, progress)
-
-
-def _paint_checked(
-    painter: Painter,
-    density: Grid,
-    conditions: tuple[float, ...],
-    largest_tile: int,
-    progress: Progress,
-) -> NDArray[np.float32]:
     x, y, z = density.shape
     counts = np.empty(counts_shape(painter, (x, y, z)), dtype=np.float32)
     tile = tile_shape((x, y, z), largest_tile)
-    paint_into(counts, compiled(painter, tile, conditions), density, progress)
+    paint_into(counts, compiled(painter, tile, tuple(conditions)), density, progress)
     return counts
 
 
@@ -143,39 +133,6 @@ def painted_rows(
         progress(done / len(rows))
 
 
-def paint_box(
-    box: Box, saved: SavedPainter, model: str, progress: Progress = lambda fraction: None
-) -> Box:
-    """Paint a box's density and give a box of the counts that tells where they come from.
-
-    Parameters
-    ----------
-    box
-        With a density; its halos or counts, if it has any, are not looked at.
-    saved
-        The painter.
-    model
-        Name of the painter, for the provenance.
-    progress
-        As in `paint`.
-
-    Raises
-    ------
-    BoxError, ModelError
-        If the box has no density, or as `paint`.
-    """
-    given = density_of(box)
-    conditions = box_conditions(box, saved)
-    counts = _paint_checked(saved.painter, given.grid, conditions, LARGEST_TILE, progress)
-    return Box(
-        voxel_size=box.voxel_size,
-        redshift=box.redshift,
-        cosmology=box.cosmology,
-        counts=counts,
-        provenance=_provenance(given, saved, model),
-    )
-
-
 def paint_file(
     given: Density,
     saved: SavedPainter,
@@ -185,7 +142,7 @@ def paint_file(
     workers: Workers | None = None,
     whole: Whole = lambda counts: None,
 ) -> None:
-    """Paint as `paint_box`, from where the density lies into a box file, in bounded memory.
+    """Paint from where the density lies into a box file that tells it, in bounded memory.
 
     Killed half-way, the same call goes on where it stopped and ends with the same bits. With
     `workers` they paint, and this process only writes. `whole` is called with the counts once they
@@ -265,17 +222,15 @@ def painted_header(
 ) -> Header:
     """Return what a painted file tells of itself; `told` is added to its provenance."""
     header = given.header
-    provenance = dict(sorted({**_provenance(given, saved, model), **told}.items()))
-    return Header(header.voxel_size, header.redshift, header.cosmology, provenance)
-
-
-def _provenance(given: Density, saved: SavedPainter, model: str) -> dict[str, Any]:
     definition = saved.provenance.selection.mass_definition
-    return {
-        **given.header.provenance,
+    provenance = {
+        **header.provenance,
         **({} if definition is None else {"mass_definition": definition}),
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,
         **SOFTWARE,
+        **told,
     }
+    known = dict(sorted(provenance.items()))
+    return Header(header.voxel_size, header.redshift, header.cosmology, known)

@@ -16,7 +16,6 @@ from halokeras.evaluation.boxes import (
 )
 from halokeras.painters.model_store import load_painter
 from halokeras.painters.provenance import read_provenance
-from halokeras.painting.paint import paint_box
 from halokeras.params import Selection
 from halokeras.resources import shipped
 
@@ -103,7 +102,7 @@ def test_refuses_masses_of_another_definition(tiny_box, learned):
 
 
 @pytest.fixture
-def painted(tiny_box, tiny_model):
+def painted(tiny_box, tiny_model, paint_box):
     return paint_box(tiny_box, load_painter(tiny_model), "tiny")
 
 
@@ -115,7 +114,7 @@ def read(box, reference, model, tmp_path):
 
 
 def test_what_was_painted_on_the_box_or_on_its_density_alone_belongs(
-    tiny_box, tiny_model, painted, tmp_path
+    tiny_box, tiny_model, painted, paint_box, tmp_path
 ):
     saved = load_painter(tiny_model)
     np.testing.assert_array_equal(read(painted, tiny_box, tiny_model, tmp_path), painted.counts)

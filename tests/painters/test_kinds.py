@@ -26,7 +26,7 @@ from halokeras.painters.model_files import check_size, read_files
 from halokeras.painters.model_store import DrawModel, load_painter, save_painter
 from halokeras.painting.draws import draw, draw_files
 from halokeras.painting.inputs import density_of
-from halokeras.painting.paint import paint, paint_box, paint_file
+from halokeras.painting.paint import paint, paint_file
 from halokeras.params import Params, parse_params
 from halokeras.sections import Selection
 from halokeras.training.run import resume, train
@@ -153,7 +153,6 @@ def test_a_box_is_painted_and_drawn_under_its_own_conditions(saved, tiny_box, tm
     given = density_of(tiny_box)
     conditions = (tiny_box.redshift, 2e12)
     means = paint(saved.painter, tiny_box.density, conditions=conditions)
-    np.testing.assert_array_equal(paint_box(tiny_box, saved, "two").counts, means)
     by_hand = halokeras.paint(tiny_box.density, 4.0, tiny_box.redshift, saved)
     np.testing.assert_array_equal(by_hand, means)
     paint_file(given, saved, "two", tmp_path / f"p{suffix}")
@@ -177,7 +176,9 @@ def test_a_box_that_does_not_state_a_condition_is_refused(tiny_box):
         conditions_of(names, 0.3, None, Selection())
 
 
-def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box, tmp_path):
+def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(
+    tiny_box, paint_box, tmp_path
+):
     paths = []
     for seed, redshift in ((1, 0.3), (2, 0.3)):
         density = np.roll(tiny_box.density, seed, axis=0)

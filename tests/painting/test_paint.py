@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box import box_hash
-from halokeras.boxes.box_file import Header, read_box, write_box
+from halokeras.boxes.box_file import Header, read_box
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.draws import draw
 from halokeras.painting.inputs import Density, density_of
-from halokeras.painting.paint import paint, paint_box, paint_file
+from halokeras.painting.paint import paint, paint_file
 from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import cover, joined, read_row, tiles
 
@@ -63,10 +63,9 @@ def test_progress_ends_at_one(tiny_painter):
     assert told == pytest.approx(np.arange(1, 7) / 6)
 
 
-def test_a_painted_box_tells_where_it_comes_from(tiny_model, tiny_box, tmp_path):
+def test_a_painted_box_tells_where_it_comes_from(tiny_model, tiny_box, paint_box):
     saved = load_painter(tiny_model)
-    write_box(paint_box(tiny_box, saved, "tiny"), tmp_path / "painted.h5")
-    painted = read_box(tmp_path / "painted.h5")
+    painted = paint_box(tiny_box, saved, "tiny")
     np.testing.assert_array_equal(painted.counts, paint(saved.painter, tiny_box.density))
     assert painted.counts.dtype == np.float32
     assert painted.halos is None
@@ -115,15 +114,14 @@ def test_any_real_numbers_in_any_order_are_painted_alike(tiny_painter, tiny_box,
     np.testing.assert_array_equal(paint(tiny_painter, given), paint(tiny_painter, density))
 
 
-def test_counts_that_are_not_finite_are_refused(tiny_model, tiny_box):
-    saved = load_painter(tiny_model)
-    saved.painter.weights[0].assign(np.nan * np.asarray(saved.painter.weights[0]))
+def test_counts_that_are_not_finite_are_refused(tiny_painter, tiny_box):
+    tiny_painter.weights[0].assign(np.nan * np.asarray(tiny_painter.weights[0]))
     with pytest.raises(ModelError, match="not finite"):
-        paint_box(tiny_box, saved, "tiny")
+        paint(tiny_painter, tiny_box.density)
 
 
 @pytest.mark.parametrize("layout", [{}, {"chunks": (5, 3, 7), "compression": "gzip"}])
-def test_a_file_is_painted_as_a_box_in_memory_is(tiny_model, tiny_box, tmp_path, layout):
+def test_any_layout_of_a_file_is_painted_alike(tiny_model, tiny_box, paint_box, tmp_path, layout):
     saved = load_painter(tiny_model)
     with h5py.File(tmp_path / "d.h5", "w") as file:
         file.create_dataset("density", data=tiny_box.density, **layout)
@@ -131,10 +129,11 @@ def test_a_file_is_painted_as_a_box_in_memory_is(tiny_model, tiny_box, tmp_path,
         given = Density(file["density"], header, box_hash(tiny_box))
         paint_file(given, saved, "tiny", tmp_path / "painted.h5")
     in_file = read_box(tmp_path / "painted.h5")
-    in_memory = paint_box(tiny_box, saved, "tiny")
-    np.testing.assert_array_equal(in_file.counts, in_memory.counts)
-    assert in_file.provenance == in_memory.provenance
-    assert in_file.cosmology == in_memory.cosmology
+    of_an_array = paint_box(tiny_box, saved, "tiny")
+    np.testing.assert_array_equal(in_file.counts, of_an_array.counts)
+    np.testing.assert_array_equal(in_file.counts, paint(saved.painter, tiny_box.density))
+    assert in_file.provenance == of_an_array.provenance
+    assert in_file.cosmology == of_an_array.cosmology
 
 
 def test_a_failed_painting_leaves_no_file(tiny_model, tiny_box, tmp_path):

@@ -7,9 +7,14 @@ from halokeras.training.build import build_gan
 
 
 def gradients():
-    gan = build_gan(Params.model_validate({"training": {"crop_size": 24, "n_critic": 1}}))
-    density = tf.exp(tf.random.stateless_normal((1, 32, 32, 32, 1), (5, 6)))
-    counts = tf.cast(tf.random.stateless_poisson((1, 24, 24, 24, 1), (7, 8), 0.2), tf.float32)
+    fields = {
+        "painter": {"filters": 3},
+        "critic": {"filters": [4, 4], "kernel_sizes": [5, 3], "strides": [2, 2]},
+        "training": {"crop_size": 12, "n_critic": 1},
+    }
+    gan = build_gan(Params.model_validate(fields))
+    density = tf.exp(tf.random.stateless_normal((1, 20, 20, 20, 1), (5, 6)))
+    counts = tf.cast(tf.random.stateless_poisson((1, 12, 12, 12, 1), (7, 8), 0.2), tf.float32)
     weight = tf.fill((1, 1, 1, 1, 1), 0.3)
     critic = gan._critic_gradients(density, counts, weight)["gradients"]
     return [*critic, *gan._painter_gradients(density, counts)["gradients"]]

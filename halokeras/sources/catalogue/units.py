@@ -36,12 +36,6 @@ def mass_factor(unit: str, hubble: float | None) -> float:
     return _factor(unit, "mass", MASSES, hubble)
 
 
-def declared_unit(text: str) -> str | None:
-    """Return how a user states the unit that a file means by `text`, or None for others."""
-    meant = parse_unit(text)
-    return None if meant is None else meant.name
-
-
 def check_unit(
     name: str, column: str, declared: object, unit: str, option: str, redshift: float | None = None
 ) -> str | None:

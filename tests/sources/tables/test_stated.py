@@ -7,7 +7,6 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.painting.catalogue_formats import FORMATS, catalogue_file
 from halokeras.sources.catalogue.columns import choose_columns
-from halokeras.sources.catalogue.units import declared_unit
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
     check_cosmology,
@@ -17,6 +16,7 @@ from halokeras.sources.tables.stated import (
     stated_particle_mass,
     stated_redshift,
 )
+from halokeras.sources.tables.unit_text import parse_unit
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_our_painted_catalogues_tell_their_box_and_units(tmp_path, format):
         assert stated_redshift(table.about) == 0.3
         assert stated_particle_mass(table.about, 1) == 4e10
         if format != "bigfile":
-            units = {declared_unit(table.columns[name].unit) for name in chosen.position}
+            units = {parse_unit(table.columns[name].unit).name for name in chosen.position}
             assert units == {"Mpc/h"}
     parts = [chunk[name] for name in chosen.position]
     np.testing.assert_array_equal(parts[0] if len(parts) == 1 else np.stack(parts, 1), position)
