@@ -107,7 +107,8 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     if as_json:
         typer.echo(found.to_json(), nl=False)
     else:
-        print_tables(scorecard_table(found.scorecard))
+        cards = [found.scorecard, *([found.catalogues] if found.catalogues else [])]
+        print_tables(*map(scorecard_table, cards))
     for file in found.files:
         typer.echo(f"wrote {file}", err=as_json)
     if strict and found.scorecard.verdict is Verdict.MISSED:

@@ -1,7 +1,7 @@
 """Catalogues of draws beside the simulated halos: places, velocities and masses, box by box."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from halokeras.painting.catalogue import hubble_distance
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.places import Matter
 from halokeras.sections import Selection
+from halokeras.simulation.density import make_fields
 from halokeras.simulation.fine_fields import make_fine_fields
 from halokeras.statistics.catalogue import Catalogue
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS
@@ -63,7 +64,11 @@ class CatalogueScores:
         halos = _simulated(select(box.halos, *vars(self.selection).values()), box, distance)
         draw = fields[DRAWS][0]
         matter = matter_of(fine, box.shape, box.voxel_size)
-        coarse = Matter(velocity=_on_voxels(np.asarray(fine.velocity), box))
+        coarse = Matter()
+        if halos.velocity is not None:
+            coarse = Matter(
+                velocity=make_fields(replace(known, velocity=True), allotted_cores())[1]
+            )
         placed = {
             DRAWS: _placed(draw, box, matter, distance),
             TRUE_COUNTS: _placed(halos.values, box, matter, distance),
@@ -123,16 +128,8 @@ def _placed(counts: NDArray[np.generic], box: Box, matter: Matter, distance: flo
     columns: Mapping[str, NDArray[np.generic]] = {
         name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]
     }
-    position, velocity = (
-        np.stack([columns[f"halo_{letter}{axis}"] for axis in "xyz"], axis=1)
-        for letter in ("", "v")
-    )
+    position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
+    velocity = None
+    if matter.velocity is not None:
+        velocity = np.stack([columns[f"halo_v{axis}"] for axis in "xyz"], axis=1)
     return Catalogue(position, box.shape, box.voxel_size, None, velocity, distance)
-
-
-def _on_voxels(velocity: NDArray[np.float32], box: Box) -> NDArray[np.float32]:
-    """Average a finer velocity, (3, nx, ny, nz), in voxels."""
-    x, y, z = box.shape
-    finer = velocity.shape[1] // x
-    blocks = velocity.reshape(3, x, finer, y, finer, z, finer)
-    return blocks.mean(axis=(2, 4, 6))

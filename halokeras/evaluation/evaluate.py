@@ -12,6 +12,7 @@ from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
+from halokeras.evaluation.catalogues import CatalogueScores
 from halokeras.evaluation.contenders import HALOS, Contenders
 from halokeras.evaluation.curves import NUMBERS, scorecard_figure, statistic_figures
 from halokeras.evaluation.page import page
@@ -20,10 +21,11 @@ from halokeras.evaluation.scorecard import Scorecard, score
 from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
 from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.check import check_input, misfits
+from halokeras.painting.check import check_input, cosmology_differences, misfits
 from halokeras.painting.inputs import density_of
 from halokeras.resources import shipped
 from halokeras.statistics import STATISTICS
+from halokeras.statistics.catalogues import CATALOGUE_STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import FigureFormat, save_figure
 from halokeras.storage.files import check_writable, write_text
@@ -81,15 +83,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A scorecard, where its numbers come from, and the files that tell both."""
+    """Scorecards of fields and of catalogues, where their numbers come from, and their files."""
 
     scorecard: Scorecard
     provenance: dict[str, Any]
     files: list[Path] = field(default_factory=list)
+    catalogues: Scorecard | None = None
 
     def to_json(self) -> str:
         """Return all of it as JSON text, as it is written."""
         told = {**self.scorecard.to_json(), "provenance": self.provenance}
+        if self.catalogues is not None:
+            told["catalogues"] = self.catalogues.to_json()
         return json.dumps(told, indent=1, allow_nan=False) + "\n"
 
 
@@ -140,7 +145,13 @@ def evaluate(
     _check_replaceable(request, about["identity"], list(boxes))
     for note in about["notes"]:
         tell(note)
-    scored = Evaluation(score(boxes, contenders, painted, progress), about)
+    listed = CatalogueScores(saved.provenance.selection)
+    card = score(boxes, contenders, painted, progress, listed.add)
+    for note in listed.notes:
+        tell(note)
+    about["notes"] += listed.notes
+    same = not cosmology_differences(saved.provenance, next(iter(boxes.values())).cosmology)
+    scored = Evaluation(card, about, catalogues=listed.card(same))
     return replace(scored, files=_write(scored, request))
 
 
@@ -184,6 +195,7 @@ def _check_replaceable(request: Request, identity: str, boxes: list[str]) -> Non
     card = request.folder / "scorecard.json"
     drawn = ["scorecard", NUMBERS, *(one.name for one in STATISTICS if one.drawing is not None)]
     drawn += _slices(boxes)
+    drawn += [f"catalogue_{one.name}" for one in CATALOGUE_STATISTICS if one.drawing is not None]
     figures = [request.folder / f"{name}.{request.figures}" for name in drawn]
     told = [path for path in (card, request.page) if path is not None and path.exists()]
     others = [path for path in told if identity not in path.read_text("utf-8", errors="replace")]
@@ -205,6 +217,9 @@ def _write(found: Evaluation, request: Request) -> list[Path]:
     """Write the scorecard, its figures and, if asked for, its page."""
     card = found.scorecard
     figures = {"scorecard": scorecard_figure(card), **statistic_figures(card)}
+    if found.catalogues is not None:
+        listed = statistic_figures(found.catalogues)
+        figures |= {f"catalogue_{name}": figure for name, figure in listed.items()}
     for drawn, (name, slab) in zip(_slices(list(card.slabs)), card.slabs.items(), strict=True):
         panels = slab_panels(slab)
         ours = next(name for name in (FIELD, DRAWS) if name in slab.columns)
@@ -217,6 +232,6 @@ def _write(found: Evaluation, request: Request) -> list[Path]:
         files.append(request.folder / f"{name}.{request.figures}")
         save_figure(figure, files[-1])
     if request.page is not None:
-        write_text(request.page, page(card, found.provenance))
+        write_text(request.page, page(card, found.provenance, found.catalogues))
         files.append(request.page)
     return files

@@ -17,7 +17,6 @@ from halokeras.evaluation.sheets import errors_in_words, statistic_sheets, targe
 from halokeras.evaluation.slices import draw_panel, slab_panels
 from halokeras.evaluation.words import masses, scientific
 from halokeras.fields.slab import Slab
-from halokeras.statistics import STATISTICS
 from halokeras.storage.figure_file import new_figure, svg_text
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -34,7 +33,9 @@ class _Drawing:
     svg: Markup
 
 
-def page(card: Scorecard, provenance: Mapping[str, Any]) -> str:
+def page(
+    card: Scorecard, provenance: Mapping[str, Any], catalogues: Scorecard | None = None
+) -> str:
     """Return the page of a scorecard; every string that comes from a file is escaped.
 
     Parameters
@@ -43,12 +44,17 @@ def page(card: Scorecard, provenance: Mapping[str, Any]) -> str:
         What to show.
     provenance
         As `halokeras.evaluation.provenance.provenance` returns it.
+    catalogues
+        Scorecard of the catalogues of draws, if there is one.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["scientific"] = scientific
-    titles = {one.name: (one.title, one.meaning) for one in STATISTICS} | {NUMBERS: _NUMBERS}
+    cards = [card] if catalogues is None else [card, catalogues]
+    statistics = [one for shown in cards for one in shown.statistics]
+    titles = {one.name: (one.title, one.meaning) for one in statistics} | {NUMBERS: _NUMBERS}
+    names = [name for shown in cards for name in shown.comparisons]
     painter = dict(provenance["painter"])
     name, slab = next(iter(card.slabs.items()))
     text = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
@@ -56,13 +62,14 @@ def page(card: Scorecard, provenance: Mapping[str, Any]) -> str:
         halos=masses(card.selection),
         tally={verdict.value: count for verdict, count in card.tally().items()},
         errors=errors_in_words(card),
-        targets=target_sheets(card),
-        sheets=statistic_sheets(card),
-        statistics=STATISTICS,
-        contenders={known: told for known, told in MEANINGS.items() if known in card.comparisons},
+        targets=[sheet for shown in cards for sheet in target_sheets(shown)],
+        sheets=[sheet for shown in cards for sheet in statistic_sheets(shown)],
+        statistics=statistics,
+        contenders={known: told for known, told in MEANINGS.items() if known in names},
         drawings=[
-            _Drawing(*titles[name], svg(figure, name))
-            for name, figure in statistic_figures(card).items()
+            _Drawing(*titles[name], svg(figure, f"{name}{number or ''}"))
+            for number, shown in enumerate(cards)
+            for name, figure in statistic_figures(shown).items()
         ],
         sliced=f"{name}, {slab.extent}",
         slices=[

@@ -76,7 +76,7 @@ def multipoles(
     bins = np.searchsorted(edges * (1 + 1e-9), wavenumber.ravel(), side="left") - 1
     use = np.flatnonzero((bins >= 0) & (bins < len(edges) - 1) & (wavenumber.ravel() > 0))
     k, bins, share = wavenumber.ravel()[use], bins[use], counted.ravel()[use]
-    modes = np.bincount(bins, share, minlength=len(edges) - 1)
+    modes: Array = np.bincount(bins, share, minlength=len(edges) - 1).astype(np.float64)
     filled = modes > 0
 
     def average(values: Array) -> Array:

@@ -91,7 +91,7 @@ def halos(
         position = _placed(voxel, inside, voxel_size)
         columns = dict(zip(_POSITION, position, strict=True))
         if matter.velocity is not None:
-            moving = velocities(piece, voxel, inside, matter.velocity)
+            moving = velocities(piece, voxel, ids, inside, draw, matter)
             columns |= zip(_VELOCITY, moving, strict=True)
         yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))

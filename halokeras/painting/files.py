@@ -66,8 +66,8 @@ def paint_files(
         given = files.enter_context(_opened(request))
         if request.listing is not None:
             check_listed(request.listing.format, request.listing.seen_along, given.header)
-        matter = files.enter_context(known_matter(request, given, told))
         _check_outputs(request, given)
+        matter = files.enter_context(known_matter(request, given, told))
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)
         start = time.perf_counter()

@@ -51,6 +51,7 @@ def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
         sharpness=SHARPNESS * float(np.sqrt(side)),
         exclusion=min(EXCLUSION / voxel_size, 1.0),
         velocity=fine.velocity,
+        scatter=fine.scatter,
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.special import ndtri
 
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
@@ -45,12 +46,15 @@ class Matter:
         Least distance between two halos, in sides of a voxel, at most 1.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
+    scatter
+        Standard deviation of halos about it along one axis [km/s], on the same points.
     """
 
     density: Grid | None = None
     sharpness: float = 1.0
     exclusion: float = 0.0
     velocity: Grid | None = None
+    scatter: Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -160,30 +164,51 @@ def places(
 
 
 def velocities(
-    piece: Piece, voxel: NDArray[np.int64], inside: Fractions, velocity: Grid
+    piece: Piece,
+    voxel: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    inside: Fractions,
+    draw: Draw,
+    matter: Matter,
 ) -> NDArray[np.float32]:
-    """Interpolate a velocity, (3, N) [km/s], at places in voxels of a piece.
+    """Return how fast halos move, (3, N) [km/s], at their places in voxels of a piece.
+
+    Parameters are those of `places`, and what it returned.
 
     Raises
     ------
     BoxError
-        If it is not finite.
+        If a velocity is not finite.
     """
-    finer = velocity.shape[1] // piece.shape[0]
-    around = np.asarray(piece.read(velocity, finer, beyond=1), dtype=np.float32)
-    if not np.isfinite(around).all():
+    assert matter.velocity is not None  # or nobody asks
+    velocity = interpolated(piece, voxel, inside, matter.velocity)
+    if matter.scatter is not None:
+        scatter = interpolated(piece, voxel, inside, matter.scatter)
+        # between the numbers that are drawn, so that none is 0 or 1
+        chance = np.stack([draw.uniform(f"v{axis}", ids) + 2.0**-54 for axis in _AXES])
+        velocity += (scatter * ndtri(chance)).astype(np.float32)
+    if not np.isfinite(velocity).all():
         raise BoxError("velocity holds NaN or infinite values; make the box again")
+    return velocity
+
+
+def interpolated(
+    piece: Piece, voxel: NDArray[np.int64], inside: Fractions, grid: Grid
+) -> NDArray[np.float32]:
+    """Interpolate a grid, (..., nx, ny, nz) or finer, linearly at places in voxels of a piece."""
+    finer = grid.shape[-3] // piece.shape[0]
+    around = np.asarray(piece.read(grid, finer, beyond=1), dtype=np.float32)
     place = inside * finer - 0.5
     below = np.floor(place).astype(np.int64)
     share = (place - below).astype(np.float32)
     corner = piece.local(voxel) * finer + below
     corner[:2] += 1  # what is read begins one point before
-    found = np.zeros((3, inside.shape[1]), dtype=np.float32)
+    found = np.zeros((*around.shape[:-3], inside.shape[1]), dtype=np.float32)
     for step in np.ndindex(2, 2, 2):
         towards = np.array(step)[:, np.newaxis]
         x, y, z = corner + towards
         part = np.where(towards == 1, share, 1 - share).prod(axis=0, dtype=np.float32)
-        found += part * around[:, x, y, z % around.shape[3]]
+        found += part * around[..., x, y, z % around.shape[-1]]
     return found
 
 

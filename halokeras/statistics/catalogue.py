@@ -32,7 +32,7 @@ class Catalogue(Sample):
         1 / (a H) [Mpc/h per km/s]; None where the cosmology is not known.
     """
 
-    def __init__(  # noqa: PLR0913  (the columns of a catalogue)
+    def __init__(
         self,
         position: NDArray[np.floating],
         shape: tuple[int, int, int],
@@ -112,7 +112,8 @@ LEAST_MASS, MOST_MASS, MASS_STEP = 12.0, 15.2, 0.2
 def mass_edges() -> Array:
     """Edges of the bins of the mass function [Msun/h]."""
     bins = round((MOST_MASS - LEAST_MASS) / MASS_STEP)
-    return 10 ** (LEAST_MASS + MASS_STEP * np.arange(bins + 1))
+    edges: Array = np.power(10.0, LEAST_MASS + MASS_STEP * np.arange(bins + 1))
+    return edges
 
 
 def mass_words(mass: float) -> str:

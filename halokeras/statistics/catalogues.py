@@ -43,7 +43,7 @@ def _catalogue(sample: Sample) -> Catalogue:
 
 
 def _separations(sample: Sample) -> Array:
-    edges: Array = SEPARATIONS[SEPARATIONS < min(_catalogue(sample).box_size) / 3]
+    edges: Array = SEPARATIONS[min(_catalogue(sample).box_size) / 3 > SEPARATIONS]
     return edges
 
 
@@ -245,7 +245,7 @@ def _statistics_of_bins() -> tuple[Statistic, ...]:
 
 
 def _multipole(order: int, threshold: float | None) -> Statistic:
-    targets = ()
+    targets: tuple[Target, ...] = ()
     if threshold is not None:
         targets = (Target(f"P{order} in redshift space, k <= 0.3", threshold, 0, 0.3, _DRAWN),)
     return Statistic(

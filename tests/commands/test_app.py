@@ -186,6 +186,8 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     fails(run(*words, "--sub-density", box_file), "--sub-dataset", "density")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
+    fails(run(*words), "modes of this density are not known", "--places uniform")
+    fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "velocities")
     assert files(tmp_path) == before
 
 
@@ -195,6 +197,7 @@ def test_a_catalogue_never_replaces_an_input(run, drawing_model, tiny_box, tmp_p
     before = (tmp_path / "d_halos.hdf5").read_bytes()
     words = ["--density", "d_halos.hdf5", "--dataset", "density", "--voxel-size", 4]
     words += ["--redshift", 0.3, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--places", "uniform"]
     assert run("paint", *words, "--output", "d.h5").exit_code == 2
     assert (tmp_path / "d_halos.hdf5").read_bytes() == before
 
@@ -499,9 +502,18 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
     assert run(*other, "--overwrite").exit_code == 0
     assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8
     # with velocities for a catalogue it is the same density made again
-    assert run(*other, "--draw", "--catalogue", "--overwrite").exit_code == 0
+    words = [*other, "--draw", "--catalogue", "--redshift-space", "y"]
+    assert run(*words, "--overwrite").exit_code == 0
     with h5py.File(tmp_path / "mock_halos.hdf5") as file:
-        assert "halo_vx" in file
+        # 1 / (a H) = 1.3 / (100 sqrt(0.314153 x 1.3^3 + 0.685847)) at z = 0.3 in box 00
+        shift = 0.011082242 * file["halo_vy"][:].astype(np.float64)
+        moved = file["halo_y_rsd"][:] - file["halo_y"][:] - shift
+        np.testing.assert_allclose(moved - 64 * np.rint(moved / 64), 0, atol=2e-4)
+        assert "density of the same modes" in file.attrs["placed"]
+    assert run(*words).exit_code == 0  # what is placed by is found again
+    assert run(*other, "--draw", "--catalogue", "--places", "uniform").exit_code == 0
+    with h5py.File(tmp_path / "mock_halos.hdf5") as file:
+        assert "halo_vx" in file and file.attrs["placed"] == "uniformly in the voxel"
 
 
 @pytest.mark.usefixtures("undrawn")

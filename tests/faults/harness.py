@@ -85,7 +85,8 @@ COMMANDS = {
     "paint": Command(f"{PAINT} --output out/painted.h5", replaces=True),
     "paint to Zarr": Command(f"{PAINT} --output out/painted.zarr", replaces=True),
     "paint --draw --catalogue": Command(
-        f"{PAINT} --draw --realizations 2 --catalogue --output out/drawn.h5", replaces=True
+        f"{PAINT} --draw --realizations 2 --catalogue --places uniform --output out/drawn.h5",
+        replaces=True,
     ),
     "train": Command(TRAIN, after=go_on),
     "resume": Command(RESUME, after=go_on, begin="half"),
