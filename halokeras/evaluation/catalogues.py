@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import Header
-from halokeras.boxes.halos import Halos, select
+from halokeras.boxes.halos import Halos
+from halokeras.boxes.masses import select
 from halokeras.environment import allotted_cores
 from halokeras.evaluation.contenders import SEED, TRUE_COUNTS, UNIFORM, Fields
 from halokeras.evaluation.scorecard import Scorecard, lines_of
@@ -60,8 +61,10 @@ class CatalogueScores:
             return
         fine = make_fine_fields(known, allotted_cores())
         check_same(box.density, fine.density)
-        distance = hubble_distance(box.redshift, box.cosmology.omega_m)
-        halos = _simulated(select(box.halos, *vars(self.selection).values()), box, distance)
+        distance = hubble_distance(box.redshift, box.cosmology)
+        halos = _simulated(
+            select(box.halos, **vars(self.selection), provenance=box.provenance), box, distance
+        )
         draw = fields[DRAWS][0]
         matter = matter_of(fine, box.shape, box.voxel_size)
         coarse = Matter()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import COLUMNS
-from halokeras.cosmology.cosmology import expansion_rate
+from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, wrap
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file, check_format
@@ -180,10 +180,10 @@ def check_listed(format: str, seen_along: str | None, header: Header) -> None:
         )
 
 
-def hubble_distance(redshift: float, omega_m: float) -> float:
+def hubble_distance(redshift: float, cosmology: Cosmology) -> float:
     """Return the distance 1 / (a H) that a velocity of 1 km/s shifts a halo by [Mpc/h]."""
     a = 1 / (1 + redshift)
-    return float(1 / (100 * a * expansion_rate(np.asarray(a), omega_m)))
+    return float(1 / (100 * a * expansion_rate(np.asarray(a), cosmology)))
 
 
 def finer_by(sub_density: Grid, shape: Shape) -> int:
@@ -207,7 +207,7 @@ def _seen(piece: Columns, header: Header, axis: str, voxels: int) -> Columns:
     """Return where halos seem to lie along an axis that they are seen along from afar."""
     assert header.cosmology is not None  # or it was refused
     side = voxels * header.voxel_size
-    shift = hubble_distance(header.redshift, header.cosmology.omega_m) * piece[f"halo_v{axis}"]
+    shift = hubble_distance(header.redshift, header.cosmology) * piece[f"halo_v{axis}"]
     return {f"halo_{axis}_rsd": wrap(piece[f"halo_{axis}"].astype(np.float64) + shift, side)}
 
 

@@ -207,7 +207,7 @@ def _add_infall(
     """Turn the 2LPT velocity into that of halos, in place, and return their scatter about it."""
     points = velocity.shape[1] // box.voxels[0]
     shape, side = density.shape, box.voxel_size / points
-    now = growth(1 / (1 + box.redshift), box.cosmology.omega_m)
+    now = growth(1 / (1 + box.redshift), box.cosmology)
     rate = 100 * float(now.a[0] * now.expansion[0] * now.first_rate[0])
     waves = []
     for axis, length in enumerate(shape):
