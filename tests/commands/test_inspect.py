@@ -121,9 +121,9 @@ def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_
 
 def test_a_suite_tells_its_ranges_and_how_much_is_made(run, tiny_suite):
     (tiny_suite / "tiny_001_z1.h5").unlink()
-    told = json.loads(run("inspect", tiny_suite, "--json").stdout)
+    told = json.loads(run(tiny_suite, "--json").stdout)
     assert told["kind"] == "suite"
     assert told["boxes"]["made"] == 3
     assert told["conditions"]["w0"] == [-1.0, -0.9]
     assert told["conditions"]["redshift"] == [0.3, 1.0]
-    assert "3 of 4" in run("inspect", tiny_suite).stdout
+    assert "3 of 4" in run(tiny_suite).stdout
