@@ -6,6 +6,7 @@ import numpy as np
 
 from halokeras.benchmark.crew import Build, Crew
 from halokeras.benchmark.problem import Contender, Fields, Problem
+from halokeras.environment import load_tensorflow
 
 OURS = "halopaint"
 STOCK = "stock Keras Conv3D"
@@ -78,12 +79,14 @@ def _difference(found: Fields, expected: Fields) -> float:
 
 
 def _ours(problem: Problem) -> Contender:
+    load_tensorflow()
     from halokeras.benchmark.ours import OurContender
 
     return OurContender(problem)
 
 
 def _stock(problem: Problem) -> Contender:
+    load_tensorflow()
     from halokeras.benchmark.stock import StockContender
 
     return StockContender(problem)
