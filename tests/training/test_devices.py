@@ -140,7 +140,7 @@ def ending(*processes):
 
 def finish(folder, *processes):
     with ending(*processes):
-        codes = [process.wait(timeout=120) for process in processes]
+        codes = [process.wait(timeout=400) for process in processes]
     assert not any(codes), [log.read_text() for log in folder.glob("*.log")]
 
 
