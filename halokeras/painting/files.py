@@ -59,6 +59,8 @@ def paint_files(
     painter, drawing = request.painter, request.drawing
     if drawing is not None:
         law_of(painter.saved, painter.name)  # its lack is told before a density is made
+    if request.listing is not None:
+        check_format(request.listing.format)  # so is that of a package
     _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
@@ -151,8 +153,6 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
 @contextmanager
 def _finer(listing: Listing | None, shape: Shape) -> Iterator[Grid | None]:
     """Open what tells where in a voxel halos lie, refused now rather than after the painting."""
-    if listing is not None:
-        check_format(listing.format)
     if listing is None or listing.sub_density is None:
         yield None
         return
