@@ -14,7 +14,9 @@ from halokeras.resources import or_shipped
 def inspect(
     path: Annotated[
         Path,
-        typer.Argument(metavar="FILE|DIR", help="A box, a painted box, a suite, a run or a saved painter."),
+        typer.Argument(
+            metavar="FILE|DIR", help="A box, a painted box, a suite, a run or a saved painter."
+        ),
     ],
     figure: Annotated[
         Path | None,

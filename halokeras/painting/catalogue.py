@@ -18,7 +18,7 @@ from halokeras.boxes.halos import COLUMNS
 from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, wrap
-from halokeras.painting.catalogue_formats import About, Columns, catalogue_file, check_format
+from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.painting.places import ROUNDS, Draw, Matter, Piece, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
@@ -137,7 +137,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         raise BoxError(
             f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
         )
-    check_listed(format, seen_along, header)
+    check_listed(seen_along, header)
     if seen_along is not None and matter.velocity is None:
         raise BoxError(
             f"{target}: nothing is known of the halos' velocities, which redshift space needs; "
@@ -163,17 +163,14 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         yield
 
 
-def check_listed(format: str, seen_along: str | None, header: Header) -> None:
-    """Refuse what no catalogue can be written of, before anything is painted.
+def check_listed(seen_along: str | None, header: Header) -> None:
+    """Refuse positions in redshift space where they cannot be had, before anything is painted.
 
     Raises
     ------
-    OutputError
-        If the package for a format is not installed.
     BoxError
         If positions in redshift space are asked for and the cosmology is not known.
     """
-    check_format(format)
     if seen_along is not None and header.cosmology is None:
         raise BoxError(
             "the density tells no cosmology, which --redshift-space needs; paint on a box file"

@@ -11,6 +11,7 @@ from halokeras.errors import HalopaintError
 from halokeras.fields.gridding import Shape
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import check_listed, listed
+from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
@@ -61,11 +62,13 @@ def paint_files(
     painter, drawing = request.painter, request.drawing
     if drawing is not None:
         law_of(painter.saved, painter.name)  # its lack is told before a density is made
+    if request.listing is not None:
+        check_format(request.listing.format)  # so is that of a package
     _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
         if request.listing is not None:
-            check_listed(request.listing.format, request.listing.seen_along, given.header)
+            check_listed(request.listing.seen_along, given.header)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told))
         for warning in check_input(painter.saved.provenance, given, request.force):

@@ -605,6 +605,15 @@ def test_a_painter_that_cannot_draw_is_told_before_a_density_is_made(run, tiny_m
     assert not (tmp_path / "mock_density.h5").exists()
 
 
+def test_a_format_that_cannot_be_written_is_told_before_a_density_is_made(
+    run, drawing_model, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "bigfile", None)  # as where it is not installed
+    words = ["paint", "--voxels", 16, "--draw", "--catalogue", "--catalogue-format", "bigfile"]
+    fails(run(*words, "--model", drawing_model, "--output", "mock.h5"), "needs the package bigfile")
+    assert not (tmp_path / "mock_density.h5").exists()
+
+
 @pytest.mark.parametrize("example", [line for lines in COMMANDS.values() for line in lines])
 def test_every_example_of_the_help_is_a_command_with_options_that_exist(example):
     _, name, *words = example.split()
