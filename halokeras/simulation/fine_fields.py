@@ -28,12 +28,12 @@ from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import new_store, open_store
 
-_LPT_SHARE, _INFALL_SHARE, _NEAR_INFALL = 0.6, 0.4, 2.3
+_LPT_SHARE, _INFALL_SHARE, _NEAR_INFALL = 0.6, 0.4, 2.15
 """How halos move: a part of the 2LPT velocity, the linear velocity that their density has beyond
 2 Mpc/h, and more of what it has between 1 and 2."""
 _SMOOTHED, _NEAR = 2.0, 1.0
 """Gaussian radii of that density [Mpc/h]."""
-_SCATTER = 55.0
+_SCATTER = 60.0
 """Scatter about it [km/s] at the mean density; it grows as the root of the smoothed density.
 
 All fitted on the N-body halos of seed 1 of box 00, z = 0.3, put again into their voxels: infall,

@@ -139,9 +139,10 @@ class _Power:
 def _density_power(halos: Catalogue, density: Sample, bin: int) -> Array:
     """Cross-power of the halos in one bin of mass with the density, on the voxels."""
     inside = _in_bin(halos, bin)
+    if not inside.any():
+        return np.full(len(default_edges(halos.voxel_size)) - 1, np.nan)
     counts = count(halos.position[inside], halos.shape, halos.voxel_size)
-    found = measure(counts, density.values, halos.voxel_size)
-    return found.cross if inside.any() else np.full_like(found.k, np.nan)
+    return measure(counts, density.values, halos.voxel_size).cross
 
 
 class _CrossPower:

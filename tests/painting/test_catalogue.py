@@ -197,7 +197,7 @@ def test_a_halo_moves_as_the_matter_around_it_does(finer):
         expected = slope.ravel()[row] * position[inner, row]
         np.testing.assert_allclose(columns[f"halo_v{axis}"][inner], expected, rtol=1e-5)
     velocity = np.ones((3, *shape))
-    velocity[1, 2, 3, 4] = np.nan
+    velocity[1, 2] = np.nan
     with pytest.raises(BoxError, match="velocity"):
         whole(halos(np.ones((3, 4, 5), np.uint16), 4.0, 3, matter=Matter(velocity=velocity)))
 
@@ -221,7 +221,7 @@ def test_density_to_a_power_sharpens_the_places():
 
 
 def test_halos_keep_their_distance_across_voxels_and_faces():
-    counts = counts_of((12, 12, 12), mean=0.5)
+    counts = counts_of((12, 12, 12), mean=3)
 
     def close(exclusion):
         matter = Matter(exclusion=exclusion)

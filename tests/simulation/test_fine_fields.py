@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.errors import BoxError
+from halokeras.simulation import fine_fields
+from halokeras.simulation.density import LptBox, make_density
+from halokeras.simulation.fine_fields import (
+    FineFields,
+    check_fine_memory,
+    finer,
+    make_fine_fields,
+    open_fine_fields,
+    write_fine_fields,
+)
+
+BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(16, 16, 16))
+
+
+@pytest.fixture(scope="module")
+def made():
+    return make_fine_fields(BOX)
+
+
+def test_the_finer_density_is_that_of_the_voxels_below_them(made):
+    assert made.density.shape == (64, 64, 64)
+    assert made.density.mean(dtype=float) == pytest.approx(1, abs=1e-5)
+    coarse = made.density.reshape(16, 4, 16, 4, 16, 4).mean(axis=(1, 3, 5))
+    density = make_density(BOX)
+    # clouds of a voxel's side against those of a sub-voxel's, averaged in the voxel
+    assert np.corrcoef(coarse.ravel(), density.ravel())[0, 1] > 0.95
+
+
+def test_halos_move_by_linear_theory_on_large_scales(made):
+    # continuity: div v = -a H f delta for the longest waves, in which 2LPT is linear
+    assert made.velocity.shape == (3, 32, 32, 32)
+    wave = 2 * np.pi / 64
+    modes = np.fft.rfftn(made.density)[:, 0, 0] / made.density.size
+    velocity = np.fft.rfftn(made.velocity[0])[:, 0, 0] / 32**3
+    rate = 100 / 1.3 * np.sqrt(0.314153 * 1.3**3 + 0.685847) * 0.663  # f at z = 0.3 in box 00
+    # sub-voxels and points of the velocity have their centres a quarter of one apart
+    ratio = velocity[1] / (1j * rate * modes[1] / wave)
+    assert abs(ratio) == pytest.approx(1, abs=0.1)
+    assert abs(np.angle(ratio)) < 0.1
+
+
+def test_scatter_grows_with_density(made):
+    assert made.scatter.shape == (32, 32, 32)
+    assert (made.scatter >= 0).all()
+    coarse = made.density.reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
+    assert np.corrcoef(made.scatter.ravel(), coarse.ravel())[0, 1] > 0.5
+    assert np.mean(made.scatter**2) == pytest.approx(60**2, rel=0.02)  # of a density of mean 1
+
+
+def test_what_is_written_is_read_and_only_for_its_own_box(made, tmp_path):
+    path = tmp_path / "fine.h5"
+    write_fine_fields(BOX, path)
+    with open_fine_fields(path, BOX) as found:
+        for name in ("density", "velocity", "scatter"):
+            np.testing.assert_array_equal(getattr(found, name)[:], getattr(made, name))
+    other = LptBox(ABACUS_COSMOS["00"], seed=4, voxels=(16, 16, 16))
+    with pytest.raises(BoxError, match=r"seed.*remove it"), open_fine_fields(path, other):
+        pass
+
+
+def test_large_boxes_have_sub_voxels_half_as_fine(monkeypatch):
+    assert (finer((256, 256, 256)), finer((256, 256, 512))) == (4, 2)
+    monkeypatch.setattr(fine_fields, "_LARGE", 16**3 - 1)
+    coarse = make_fine_fields(BOX)
+    assert coarse.density.shape == (32, 32, 32) and coarse.velocity.shape == (3, 16, 16, 16)
+    assert isinstance(coarse, FineFields)
+
+
+def test_too_little_memory_names_what_does_without():
+    with pytest.raises(BoxError, match="--places uniform"):
+        check_fine_memory(LptBox(ABACUS_COSMOS["00"], 1, (4096, 4096, 4096)))
