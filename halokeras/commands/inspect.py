@@ -14,7 +14,9 @@ from halokeras.resources import or_shipped
 def inspect(
     path: Annotated[
         Path,
-        typer.Argument(metavar="FILE|DIR", help="A box, a painted box, a suite, a run or a saved painter."),
+        typer.Argument(
+            metavar="FILE|DIR", help="A box, a painted box, a suite, a run or a saved painter."
+        ),
     ],
     figure: Annotated[
         Path | None,
@@ -26,7 +28,7 @@ def inspect(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a box, a painted box, a suite, a run or a saved painter is, and what is wrong with it."""
+    """Tell what a box, painted or not, suite, run or painter is, and what is wrong with it."""
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
     from halokeras.inspection.inspect import inspect
