@@ -72,7 +72,7 @@ def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choo
                     "validate_on": [{"path": paths["virial"]}],
                     "selection": selection,
                 },
-                "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
+                "training": {"steps": 0, "warm_start": {"steps": 1, "crop_size": 4}},
                 "painter": {"kernel_sizes": [3, 1], "blocks": 1},
                 "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
             }
