@@ -4,7 +4,7 @@ import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner
 
-from halokeras.boxes.box_file import read_box, write_box
+from halokeras.boxes.box_file import open_box_file, read_box, write_box
 from halokeras.commands.app import app
 
 
@@ -100,13 +100,17 @@ def test_a_figure_of_another_kind_is_wrong_usage(run, box_file):
 @pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
 def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_path, format):
     from halokeras.painters.model_store import load_painter
-    from halokeras.painting.catalogue import write_catalogue
+    from halokeras.painting.catalogue import listed
     from halokeras.painting.draws import draw_files
     from halokeras.painting.inputs import density_of
 
     drawn, target = tmp_path / "drawn.h5", tmp_path / f"halos.{format}"
     draw_files(density_of(tiny_box), load_painter(drawing_model), "drawing", [drawn], seed=5)
-    write_catalogue(drawn, target, format)
+    with (
+        open_box_file(drawn) as (header, fields),
+        listed(header, fields["counts"], target, format),
+    ):
+        pass
     halos = int(read_box(drawn).counts.sum())
     result = run(target)
     assert result.exit_code == 0, result.output
