@@ -169,5 +169,7 @@ def test_the_names_of_datasets_are_those_of_the_columns():
 def test_the_documentation_tells_every_column_with_its_unit():
     page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text()
     rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `")]
-    told = {name.strip("` "): unit.strip() for names, unit in rows for name in names.split(",")}
+    told = {
+        name.strip("` "): unit.strip() for names, unit in rows[::-1] for name in names.split(",")
+    }
     assert {name: column.unit for name, column in COLUMNS.items()}.items() <= told.items()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.cosmology.cosmology import Cosmology, growth
+from halokeras.cosmology.cosmology import Background, Cosmology, growth
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
 from halokeras.simulation.initial_modes import InitialModes
@@ -24,7 +24,7 @@ _BLOCK = 2**26
 
 
 def initial_modes(
-    conditions: InitialConditions, cosmology: Cosmology, redshift: float
+    conditions: InitialConditions, cosmology: Cosmology | Background, redshift: float
 ) -> InitialModes:
     """Return the linear overdensity of initial conditions, grown to `redshift`.
 

@@ -128,7 +128,7 @@ def _assumed(parameters: Parameters, points: int) -> tuple[str, ...]:
     nyquist = np.pi * points / parameters.number("BoxSize")
     assumed = [
         f"displacements in Mpc/h at z = {redshift:g}, as zeldovich-PLT writes them; their "
-        "linear overdensity is scaled by the growth of flat LCDM and moved by half a box"
+        "linear overdensity is scaled by the growth of its flat cosmology and moved by half a box"
     ]
     if parameters.number("ZD_qPLT", 0) > 0:
         assumed.append("the lattice's eigenmodes (ZD_qPLT) leave the overdensity as it is")

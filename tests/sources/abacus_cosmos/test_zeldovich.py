@@ -50,7 +50,7 @@ def write(folder, displacement, name="RVZel", order="<", more="", lattice=None):
 
 def read(folder, lattice=PPD, redshift=49.0, workers=1):
     conditions = find_initial_conditions(folder, read_parameters(folder / "abacus.par"))
-    return initial_modes(conditions, OMEGA_M, redshift)((lattice,) * 3, workers)
+    return initial_modes(conditions, Background(OMEGA_M), redshift)((lattice,) * 3, workers)
 
 
 @pytest.fixture(scope="module")
