@@ -138,7 +138,7 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
     if drawing.logarithmic:
         main.set_yscale("log")
         # errors as large as their values reach down to nothing, which has no place here
-        drawn = np.concatenate([np.ravel(line.get_ydata()) for line in main.lines])
+        drawn = np.concatenate([curve[0].get_ydata() for curve in main.containers])
         main.set_ylim(bottom=0.5 * drawn[drawn > 0].min())
     lowest.set_xlabel(axis.label)
     for axes in {main, lowest}:
