@@ -17,13 +17,14 @@ from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
-from halokeras.painting.known_matter import known_matter
+from halokeras.painting.known_matter import box_to_make, known_matter
 from halokeras.painting.paint import Workers, paint_file, painted_header
 from halokeras.painting.partial import partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
+from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
 from halokeras.workers import connected
@@ -64,6 +65,9 @@ def paint_files(
         law_of(painter.saved, painter.name)  # its lack is told before a density is made
     if request.listing is not None:
         check_format(request.listing.format)  # so is that of a package
+    below = box_to_make(request, None)
+    if below is not None:
+        check_fine_memory(below)
     _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
@@ -94,19 +98,23 @@ def paint_files(
 
 
 def cost(request: Request) -> tuple[Shape, Estimate]:
-    """Return the voxels, and what painting them will take, with the density where it is made."""
+    """Return the voxels, and what painting them will take, with the matter that is made for it."""
     painter = request.painter.saved.painter
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
     if request.lpt is None:
         with _opened(request) as given:
-            shape = given.shape
-        return shape, estimate(shape, painter, request.target, files, size)
-    made = density.estimate(request.lpt)
-    painted = estimate(request.lpt.voxels, painter, request.target, files, size)
-    return request.lpt.voxels, Estimate(
-        seconds=made.seconds + painted.seconds,
-        memory=max(made.memory, painted.memory),
-        disk=made.disk + painted.disk,
+            shape, below = given.shape, box_to_make(request, given)
+        made = []
+    else:
+        shape, below = request.lpt.voxels, box_to_make(request, None)
+        made = [density.estimate(request.lpt)]
+    if below is not None:
+        made.append(fine_estimate(below))
+    painted = estimate(shape, painter, request.target, files, size)
+    return shape, Estimate(
+        seconds=painted.seconds + sum(one.seconds for one in made),
+        memory=max(painted.memory, *(one.memory for one in made), 0),
+        disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
     )
 

@@ -98,6 +98,24 @@ def check_same(density: Grid, fine: Grid) -> None:
         )
 
 
+def box_to_make(request: Request, given: Density | None) -> LptBox | None:
+    """Return the box whose 2LPT matter below the voxels is to be made, or None if none is.
+
+    Parameters
+    ----------
+    request
+        What to paint.
+    given
+        The density, or None while it is to be made itself.
+    """
+    listing = request.listing
+    if listing is None or listing.uniform or listing.sub_density is not None:
+        return None
+    if request.fine_fields.exists() and not request.overwrite:
+        return None
+    return request.lpt if given is None else known_box(given.header, given.shape)
+
+
 @contextmanager
 def known_matter(request: Request, given: Density, told: Listener) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.

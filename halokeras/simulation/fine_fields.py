@@ -21,7 +21,15 @@ from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.cosmology.cosmology import growth
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
-from halokeras.simulation.density import PARTICLES, Flow, LptBox, Progress, estimate, flow
+from halokeras.simulation.density import (
+    PARTICLES,
+    Flow,
+    LptBox,
+    LptEstimate,
+    Progress,
+    estimate,
+    flow,
+)
 from halokeras.simulation.streamed_lpt import deposit_displaced, deposit_momentum
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
@@ -70,12 +78,22 @@ def finer(voxels: Shape) -> int:
     return PARTICLES if prod(voxels) <= _LARGE else PARTICLES // 2
 
 
+def fine_estimate(box: LptBox) -> LptEstimate:
+    """Say what making and keeping the fields of a box will take."""
+    points = finer(box.voxels)
+    density, coarser = points**3 * prod(box.voxels), (points // 2) ** 3 * prod(box.voxels)
+    made = estimate(replace(box, velocity=True))
+    return LptEstimate(
+        memory=made.memory + 8 * (density + 6 * coarser),
+        disk=4 * (density + 4 * coarser),
+        seconds=made.seconds,
+    )
+
+
 def check_fine_memory(box: LptBox) -> None:
     """Raise `BoxError` if the machine has too little memory for the fields of a box."""
-    points = finer(box.voxels)
-    grids = 8 * (points**3 + 6 * (points // 2) ** 3) * prod(box.voxels)
     refuse_beyond_memory(
-        estimate(replace(box, velocity=True)).memory + grids,
+        fine_estimate(box).memory,
         "the 2LPT density below the voxels",
         "place halos by a --sub-density of your own or choose --places uniform",
     )
