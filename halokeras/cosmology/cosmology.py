@@ -236,6 +236,29 @@ def linear_power(
     return k, power[0] * rescale * growth_squared
 
 
+def nonlinear_power(
+    cosmology: Cosmology, redshift: float, k_max: float = 2.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tabulate the matter power spectrum at `redshift` of HMcode 2020 (Mead et al. 2021).
+
+    Returns
+    -------
+    k, power
+        Wavenumbers [h/Mpc] up to `k_max`, logarithmic, and power [(Mpc/h)^3].
+    """
+    import camb
+
+    reach, amplitude = max(10.0, 1.2 * k_max) * cosmology.H0 / 100, 2e-9
+    found = camb_results(cosmology, reach, primordial_amplitude=amplitude).get_sigma8_0()
+    amplitude *= (cosmology.sigma8 / found) ** 2
+    settings = camb_results(cosmology, reach, (redshift,), amplitude).Params
+    settings.NonLinear = camb.model.NonLinear_pk
+    settings.NonLinearModel.set_params(halofit_version="mead2020")
+    results = camb.get_results(settings)
+    k, _, power = results.get_matter_power_spectrum(minkh=1e-3, maxkh=k_max, npoints=400)
+    return k, power[0]
+
+
 def camb_results(
     cosmology: Cosmology,
     k_max: float,

@@ -1,7 +1,7 @@
 """How many halos a cosmology should have, and what that says about a catalogue's masses.
 
-Expected counts are colossus's (Diemer 2018): Watson et al. (2013) for friends-of-friends halos and
-Tinker et al. (2008) for spherical overdensities.
+Expected counts and biases are colossus's (Diemer 2018): Watson et al. (2013) for friends-of-friends
+halos, Tinker et al. (2008) for spherical overdensities and Tinker et al. (2010) for bias.
 """
 
 import re
@@ -80,6 +80,15 @@ def expected_above(
     cumulative = volume * _cumulative(cosmology, redshift, definition)
     log = np.interp(np.log(mass), np.log(_MASSES), np.log(np.maximum(cumulative, 1e-300)))
     return np.exp(log)
+
+
+def expected_bias(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
+    """Return the linear bias of halos of each mass, within 200 times the mean density [Msun/h]."""
+    from colossus.lss.bias import haloBias
+
+    with _colossus(cosmology):
+        bias: Array = haloBias(mass, redshift, mdef="200m", model="tinker10")
+    return bias
 
 
 @dataclass(frozen=True)

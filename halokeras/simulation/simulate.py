@@ -29,6 +29,7 @@ _SECONDS_PER_STEP = 1.25e-7
 """For each particle; a snapshot takes a step and its halos another."""
 
 Progress = Callable[[str, float], None]
+Look = Callable[[Snapshot, Box], None]
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def simulate(
     workers: int = 1,
     keep: Path | None = None,
     progress: Progress = lambda stage, fraction: None,
+    look: Look | None = None,
 ) -> Iterator[Box]:
     """Run a simulation and yield a box at each redshift, from the earliest to the last.
 
@@ -134,6 +136,8 @@ def simulate(
         Checkpoint file, by which a run that was killed goes on; removed at the end.
     progress
         Called with the stage's name and the fraction of it that is done.
+    look
+        Called with the particles of each box, which are then let go, and the box.
 
     Yields
     ------
@@ -168,10 +172,13 @@ def simulate(
         particles = next(snapshots)
         progress("halos", 0.0)
         halos = _halos(particles, wanted, redshift, workers)
-        del particles
         progress("halos", 1.0)
         box = Box(wanted.voxel_size, redshift, cosmology, density, halos)
-        yield rounded_box(replace(box, provenance=_provenance(wanted)))
+        box = rounded_box(replace(box, provenance=_provenance(wanted)))
+        if look is not None:
+            look(particles, box)
+        del particles
+        yield box
     next(snapshots, None)  # lets the engine put away its checkpoint
 
 

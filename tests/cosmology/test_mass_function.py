@@ -9,6 +9,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS, Background
 from halokeras.cosmology.mass_function import (
     abundance,
     expected_above,
+    expected_bias,
     mass_definition,
     mass_scale,
 )
@@ -112,3 +113,13 @@ def test_colossus_keeps_nothing_on_disk_and_its_state(tmp_path, monkeypatch):
     expected_above(np.array([1e13]), PLANCK, 0.417, 1e6, "200m")
     assert state.current_cosmo is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bias_of_the_halos_of_a_box_is_what_was_found_from_outside():
+    # Tinker et al. (2010) averaged over halos of at least 20 particles, at redshift 0.3
+    edges = np.geomspace(1.45e12, 1e16, 200)
+    above = expected_above(edges, PLANCK, 0.3, 256.0**3, "fof")
+    middle = np.sqrt(edges[1:] * edges[:-1])
+    bias = expected_bias(middle, PLANCK, 0.3)
+    assert 1.13 < np.average(bias, weights=above[:-1] - above[1:]) < 1.17
+    assert (np.diff(bias) > 0).all()
