@@ -407,7 +407,7 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run")
     assert result.exit_code == 0
     assert "16 x 16 x 16 voxels: about" in result.stdout
-    assert "0.00 GiB of disk" in result.stdout
+    assert "16.0 KiB of disk" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 

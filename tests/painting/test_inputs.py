@@ -77,7 +77,7 @@ def test_an_overdensity_is_recognised(tmp_path, unit):
         (lambda d: d[0], "shape"),
         (lambda d: d[:0], "shape"),
         (lambda d: d + 1j, "complex"),
-        (lambda d: d.astype("U8"), "grid of numbers"),
+        (lambda d: d.astype("U8"), "grid of real numbers"),
         (lambda d: np.where(d == d.max(), np.nan, d), "NaN"),
         (lambda d: np.where(d == d.max(), np.inf, d), "infinite"),
         (lambda d: np.where(d == d.max(), -0.5, d), "negative"),

@@ -37,7 +37,7 @@ def test_counts_become_a_density_and_halos_per_voxel(tmp_path, dtype):
         (PARTICLES[:2, :2, :2], HALOS, "same voxels"),
         (PARTICLES[:2], HALOS, "must be a cube"),
         (0 * PARTICLES, HALOS, "no particles"),
-        (PARTICLES.astype(complex), HALOS, "grid of numbers"),
+        (PARTICLES.astype(complex), HALOS, "grid of real numbers"),
     ],
 )
 def test_what_are_no_counts_is_refused(tmp_path, particles, halos, words):

@@ -55,7 +55,7 @@ def test_not_finite_or_no_cube(tmp_path):
         spoiled[3, 2, 1] = value
         refused(save(tmp_path / "d.npy", spoiled), "NaN or infinite")
     refused(save(tmp_path / "d.npy", UNIT[:3]), "must be a cube")
-    refused(save(tmp_path / "d.npy", UNIT[0]), "grid of numbers")
+    refused(save(tmp_path / "d.npy", UNIT[0]), "grid of real numbers")
     refused(tmp_path / "none.npy", "check the path")
 
 
