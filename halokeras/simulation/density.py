@@ -322,9 +322,10 @@ def _make(
     box: LptBox, workers: int, progress: Progress
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     made = flow(box, workers, progress)
-    density = deposit_displaced(
+    density = np.zeros(box.voxels)
+    deposit_displaced(
         made.potential,
-        box.voxels,
+        density,
         PARTICLES,
         made.small,
         workers,
@@ -332,10 +333,11 @@ def _make(
     )
     velocity = None
     if made.rate is not None:
-        velocity = deposit_momentum(
+        velocity = np.zeros((3, *box.voxels))
+        deposit_momentum(
             made.potential,
             made.rate,
-            box.voxels,
+            velocity,
             PARTICLES,
             made.small,
             workers,

@@ -84,7 +84,7 @@ def fine_estimate(box: LptBox) -> LptEstimate:
     density, coarser = points**3 * prod(box.voxels), (points // 2) ** 3 * prod(box.voxels)
     made = estimate(replace(box, velocity=True))
     return LptEstimate(
-        memory=made.memory + 8 * (density + 6 * coarser),
+        memory=made.memory + 4 * (density + 8 * coarser),
         disk=4 * (density + 4 * coarser),
         seconds=made.seconds,
     )
@@ -203,9 +203,10 @@ def _deposited(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[
     """Density over its mean on `points` sub-voxels along the side of a voxel."""
     small = made.small * np.float32(points)
     particles = PARTICLES // points
-    density = deposit_displaced(made.potential, _times(voxels, points), particles, small, workers)
-    density /= particles**3
-    return density.astype(np.float32)
+    density = np.zeros(_times(voxels, points), dtype=np.float32)
+    deposit_displaced(made.potential, density, particles, small, workers)
+    density /= np.float32(particles**3)
+    return density
 
 
 def _velocity(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[np.float32]:
@@ -213,10 +214,13 @@ def _velocity(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[n
     assert made.rate is not None  # it was asked for
     small = made.small * np.float32(points)
     particles, shape = PARTICLES // points, _times(voxels, points)
-    density = deposit_displaced(made.potential, shape, particles, small, workers)
-    momentum = deposit_momentum(made.potential, made.rate, shape, particles, small, workers)
-    np.divide(momentum, density, out=momentum, where=density > 0)
-    return (momentum * (made.speed / points)).astype(np.float32)
+    density = np.zeros(shape, dtype=np.float32)
+    velocity = np.zeros((3, *shape), dtype=np.float32)
+    deposit_displaced(made.potential, density, particles, small, workers)
+    deposit_momentum(made.potential, made.rate, velocity, particles, small, workers)
+    np.divide(velocity, density, out=velocity, where=density > 0)
+    velocity *= np.float32(made.speed / points)
+    return velocity
 
 
 def _add_infall(

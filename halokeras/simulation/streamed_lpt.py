@@ -59,73 +59,64 @@ def second_order_source(
 
 def deposit_displaced(
     potential: Modes,
-    voxels: Shape,
+    grid: NDArray[np.floating],
     per_voxel: int,
     small_scales: NDArray[np.float32],
     workers: int = 1,
     progress: Progress = lambda fraction: None,
-) -> NDArray[np.float64]:
-    """Move particles by -grad lap^-1 of a field, and count them cloud-in-cell in voxels.
+) -> None:
+    """Move particles by -grad lap^-1 of a field, and add them cloud-in-cell to voxels.
+
+    The sums run in the order of the planes, so they do not depend on the number of threads.
 
     Parameters
     ----------
     potential
         Modes of the field whose inverse Laplacian is the displacement potential.
-    voxels
-        Voxels along x, y, z.
+    grid
+        (nx, ny, nz) to which particles are added; of some thousand a voxel float32 loses 1e-6.
     per_voxel
         Particles along the side of a voxel.
     small_scales
         (n, n, n, 3) displacement [voxels] of the particles, periodic, that is added.
     workers, progress
         As in `second_order_source`.
-
-    Returns
-    -------
-    NDArray
-        Particles per voxel, summed in float64 and in the order of the planes, so that the result
-        does not depend on the number of threads.
     """
-    grid = np.zeros(voxels)
-    ones = np.ones((voxels[1] * per_voxel, voxels[2] * per_voxel), dtype=np.float32)
+    x, y, z = grid.shape
+    ones = np.ones((y * per_voxel, z * per_voxel), dtype=np.float32)
 
     def deposit(x: int, moved: list[NDArray[np.float32]]) -> None:
         _deposit_plane(x, *moved, ones, small_scales, per_voxel, grid)
 
-    _each_plane([potential], voxels, per_voxel, deposit, workers, progress)
-    return grid
+    _each_plane([potential], (x, y, z), per_voxel, deposit, workers, progress)
 
 
 def deposit_momentum(
     potential: Modes,
     rate: Modes,
-    voxels: Shape,
+    momentum: NDArray[np.floating],
     per_voxel: int,
     small_scales: NDArray[np.float32],
     workers: int = 1,
     progress: Progress = lambda fraction: None,
-) -> NDArray[np.float64]:
-    """Move particles as `deposit_displaced` and sum their velocities in voxels.
+) -> None:
+    """Move particles as `deposit_displaced` and add their velocities to voxels.
 
     Parameters
     ----------
     rate
         Modes of the field whose inverse Laplacian is the potential of the velocity.
-
-    Returns
-    -------
-    NDArray
+    momentum
         (3, nx, ny, nz): over the particles per voxel it is their mean -grad lap^-1 rate.
     """
-    momentum = np.zeros((3, *voxels))
+    _, nx, ny, nz = momentum.shape
 
     def deposit(x: int, planes: list[NDArray[np.float32]]) -> None:
         moved, velocity = planes[:3], planes[3:]
         for component, into in zip(velocity, momentum, strict=True):
             _deposit_plane(x, *moved, component, small_scales, per_voxel, into)
 
-    _each_plane([potential, rate], voxels, per_voxel, deposit, workers, progress)
-    return momentum
+    _each_plane([potential, rate], (nx, ny, nz), per_voxel, deposit, workers, progress)
 
 
 def _each_plane(

@@ -37,6 +37,12 @@ def test_passes_divide_the_planes_and_keep_to_the_memory(monkeypatch):
     assert pass_count(12, 10**6) == 12
 
 
+def deposited(potential, voxels, per_voxel, small=NONE):
+    grid = np.zeros(voxels)
+    deposit_displaced(potential, grid, per_voxel, small)
+    return grid
+
+
 def test_the_source_is_that_of_the_second_order_in_memory(work):
     delta = linear_modes(9, 24, 50.0, STEEP)
     exact = second_order(delta, 50.0)
@@ -48,7 +54,7 @@ def test_the_deposit_is_that_of_particles_in_memory(work):
     delta = linear_modes(9, 24, 48.0, STEEP)
     at = growth(1.0, Background(0.3))
     potential = delta - np.float32(at.second[0] / at.first[0] ** 2) * second_order_source(delta)
-    grid = deposit_displaced(potential, (12, 12, 12), 2, NONE)
+    grid = deposited(potential, (12, 12, 12), 2)
     np.testing.assert_allclose(grid / 8, lpt_density(delta, 48.0, 12, at), atol=1e-4)
 
 
@@ -57,7 +63,7 @@ def test_more_particles_than_modes_follow_the_same_field():
     voxels, amplitude = 8, 0.3
     delta = np.zeros((8, 8, 5), dtype=np.complex64)
     delta[0, 0, 1] = amplitude / 2
-    grid = deposit_displaced(delta, (voxels,) * 3, 64, NONE) / 64**3
+    grid = deposited(delta, (voxels,) * 3, 64) / 64**3
     q = (np.arange(512) + 0.0) / 64
     k = 2 * np.pi / voxels
     x = q - amplitude / k * np.sin(k * q)
@@ -70,7 +76,7 @@ def test_more_particles_than_modes_follow_the_same_field():
 def test_a_repeated_displacement_is_added(work):
     small = np.zeros((4, 4, 4, 3), dtype=np.float32)
     small[1, 2, 3, 2] = 1.25  # the particles at (1, 2, 3) + 4 n move along z
-    grid = deposit_displaced(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, small)
+    grid = deposited(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, small)
     # On a corner along x and y, half of a particle is in either voxel; along z, a quarter in one.
     expected = np.ones((8, 8, 8))
     for x, y, z in np.ndindex(2, 2, 2):
@@ -86,7 +92,7 @@ def test_a_long_box_holds_a_short_wave_as_a_cube_does():
         modes[n, 2, 1] = 0.1 + 0.05j
         modes[n, 0, 0] = modes[-n, 0, 0] = 0.08
     grids = [
-        deposit_displaced(modes + 0.4 * second_order_source(modes), (nx, 8, 8), 2, NONE)
+        deposited(modes + 0.4 * second_order_source(modes), (nx, 8, 8), 2)
         for modes, nx in ((cube, 8), (long, 16))
     ]
     np.testing.assert_allclose(grids[1], np.concatenate([grids[0]] * 2), atol=1e-4)
