@@ -191,9 +191,12 @@ def abundance_of_members(
 def abundance_of_spheres(
     halos: Halos, wanted: Simulation, redshift: float
 ) -> dict[str, list[float]]:
-    """Count halos between `MEMBERS` particles in M200b, beside those of Tinker et al. (2008)."""
+    """Count halos between `MEMBERS` particles in M200b, beside those of Tinker et al. (2008).
+
+    Edges lie half a particle below, where no halo is.
+    """
     assert halos.mass_200b is not None
-    edges = wanted.particle_mass * MEMBERS
+    edges = wanted.particle_mass * (MEMBERS - 0.5)
     found = np.histogram(halos.mass_200b, edges)[0]
     return _abundance(edges, found, wanted, redshift, "200m")
 

@@ -12,6 +12,7 @@ from halokeras.cosmology.cosmology import (
     camb_results,
     growth,
     linear_power,
+    nonlinear_power,
     whole_parameters,
 )
 from halokeras.errors import BoxError
@@ -39,6 +40,17 @@ def test_power_has_the_sigma8_it_states_and_grows_linearly():
     _, earlier = linear_power(PLANCK, 0.3)
     ratio = growth(1 / 1.3, PLANCK).first[0] ** 2
     np.testing.assert_allclose(earlier / today, ratio, rtol=1e-6)
+
+
+def test_nonlinear_power_is_linear_on_large_scales_and_above_it_on_small_ones():
+    cosmology = ABACUS_COSMOS["02"]
+    k, power = nonlinear_power(cosmology, 0.3)
+    linear = np.exp(np.interp(np.log(k), *map(np.log, linear_power(cosmology, 0.3))))
+    over = power / linear
+    assert over[(k > 0.005) & (k < 0.03)] == pytest.approx(1, abs=0.03)
+    assert over[k < 0.1].min() > 0.95
+    # Smith et al. (2003) and all since: several times the linear power at k = 1 h/Mpc
+    assert 2 < np.interp(1.0, k, over) < 5
 
 
 def test_growth_in_einstein_de_sitter_is_the_scale_factor():
