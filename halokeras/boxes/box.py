@@ -130,7 +130,10 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     if not np.isfinite([seen.minimum, seen.mean]).all():
         raise BoxError(f"{source}: {name} holds NaN or infinite values; make it again")
     if seen.minimum < 0:
-        remedy = f"add 1 to an overdensity (this one has mean {seen.mean:.3g})"
+        remedy = (
+            f"add 1 to an overdensity (this one has mean {seen.mean:.3g}), as --contrast delta "
+            "does for a density file"
+        )
         if name == "density" and abs(seen.mean - 1) <= _MEAN_TOLERANCE:
             remedy = (
                 f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
@@ -142,7 +145,8 @@ def check_values(seen: Survey, name: str, source: str) -> None:
         )
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(
-            f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean"
+            f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean, "
+            "as --contrast rho does for a density file"
         )
 
 

@@ -15,7 +15,7 @@ from halokeras.boxes.halos import DATASETS, check_placed, halos_of
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, box_cosmology, whole_parameters
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
-from halokeras.resources import shipped
+from halokeras.resources import can_be_seen, shipped
 from halokeras.storage.checksums import SEALED_VERSION
 from halokeras.storage.store import Layout, Store, StoredArray
 from halokeras.storage.stores import new_store, open_store
@@ -221,7 +221,7 @@ def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
     shipped_ones, own = (
         {
             int(name[1]): path
-            for path in folder.glob(f"box{id}_seed*.h5")
+            for path in (folder.glob(f"box{id}_seed*.h5") if can_be_seen(folder) else ())
             if (name := wanted.fullmatch(path.name))
         }
         for folder in (shipped("boxes"), Path("boxes"))

@@ -17,6 +17,7 @@ from halokeras.evaluation.words import masses
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painters.provenance import Provenance
+from halokeras.resources import or_shipped
 
 
 def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[str, Box]:
@@ -25,7 +26,7 @@ def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool
     Parameters
     ----------
     box
-        A file, or an id.
+        A file, which may be one of those that ship, or an id.
     saved, model
         The painter and its name.
     allow_training
@@ -44,9 +45,10 @@ def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool
         If all that there are were trained or validated on.
     """
     path = Path(box)
-    sources = [path] if path.suffix or path.is_file() else find_boxes(box)
+    named = path.suffix or path.is_file()
+    sources = [or_shipped(path, "boxes")] if named else find_boxes(box)
     seen = seen_hashes(saved)
-    boxes = {path.stem: read_box(path) for path in sources}
+    boxes = {source.stem: read_box(source) for source in sources}
     if allow_training:
         return boxes
     unseen = {name: found for name, found in boxes.items() if box_hash(found) not in seen}

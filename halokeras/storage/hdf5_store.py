@@ -4,7 +4,9 @@ They tell no time, so that the same data are the same bytes.
 """
 
 import os
+import shlex
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
@@ -23,6 +25,7 @@ from halokeras.storage.unreadable import reading
 
 MOST_STORED = 1100
 """Bytes that a byte of a compressed HDF5 file can hold at most."""
+_HEAD = 4096  # bytes
 _STRUCTURE = 2**15
 """Bytes that attributes and the structure of a file take at most."""
 _V18: tuple[int, int] = (h5py.h5f.LIBVER_V18, h5py.h5f.LIBVER_V18)
@@ -99,10 +102,28 @@ def problem(stored: h5py.Dataset) -> str | None:
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[Hdf5Store]:
     """Open an HDF5 file to read, or raise `BoxError`."""
-    with reading(name):
-        file = h5py.File(path, "r")
+    try:
+        with reading(name):
+            file = h5py.File(path, "r")
+    except BoxError as error:
+        if _is_text(path):
+            raise BoxError(
+                f"{name} cannot be read: it is text, whatever its name ends in; if it is a table "
+                f"of halos: halopaint prepare catalogue {shlex.quote(str(path))}"
+            ) from error
+        raise
     with file:
         yield Hdf5Store(file, name)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        text = getincrementaldecoder("utf-8")().decode(head)  # its last letter may be cut
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(text) and all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 @contextmanager

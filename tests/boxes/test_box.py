@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -250,6 +251,21 @@ def test_a_box_that_is_not_there_names_the_command_that_makes_it(tmp_path, monke
         find_box("00", 987654)
     with pytest.raises(BoxError, match=r"'\.\./00' is unknown"):
         find_box("../00")
+
+
+def test_what_ships_is_found_from_a_folder_that_is_closed_to_the_user(monkeypatch):
+    stat = Path.stat
+
+    def closed(path, **options):
+        if not path.is_absolute():
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    found = find_box("00")
+    assert found.is_absolute()
+    assert "boxes" in found.parts
+    assert found in find_boxes("00")
 
 
 def test_every_realisation_of_a_cosmology_is_found_by_seed(tmp_path, monkeypatch):

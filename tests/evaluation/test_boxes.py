@@ -38,6 +38,15 @@ def test_a_file_that_trained_is_refused_whatever_its_name(tiny_box, tiny_model, 
         unseen_boxes(str(tmp_path / "renamed.h5"), saved, "tiny", allow_training=False)
 
 
+def test_a_box_that_ships_is_found_by_the_name_of_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved = load_painter(shipped("saved_models") / "gen")
+    found = unseen_boxes("box00_seed100.h5", saved, "gen", allow_training=False)
+    assert list(found) == ["box00_seed100"]
+    with pytest.raises(BoxError, match="does not exist"):
+        unseen_boxes("other/box00_seed100.h5", saved, "gen", allow_training=False)
+
+
 def test_boxes_of_another_kind_are_left_out_and_told(two_boxes):
     one = two_boxes["one"]
     corner = np.s_[:8, :8, :8]

@@ -106,7 +106,7 @@ def test_files_that_are_no_arrays(tmp_path):
     (tmp_path / "empty.npy").write_bytes(b"")
     refused(tmp_path / "empty.npy", "plain numeric")
     (tmp_path / "text.h5").write_text("hello")
-    refused(tmp_path / "text.h5", "truncated", dataset="density")
+    refused(tmp_path / "text.h5", "it is text", dataset="density")
     np.save(tmp_path / "d.npy", GRID)
     (tmp_path / "cut.npy").write_bytes((tmp_path / "d.npy").read_bytes()[:-100])
     refused(tmp_path / "cut.npy", "plain numeric")

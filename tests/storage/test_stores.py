@@ -257,7 +257,13 @@ def test_a_folder_or_a_file_that_may_not_be_read_is_not_called_truncated(tmp_pat
     refused(tmp_path / "d.zarr", "no Zarr group or array; check the path")
 
 
-@pytest.mark.parametrize("content", [b"", b"x,y,z\n1,2,3\n", b"\x89HDF\r\n\x1a\n"])
+@pytest.mark.parametrize("content", [b"x,y,z\n1,2,3\n", "# größe\n".encode() * 500])
+def test_text_is_called_text_whatever_its_name(tmp_path, content):
+    (tmp_path / "a.h5").write_bytes(content)
+    refused(tmp_path / "a.h5", "it is text", "halopaint prepare catalogue")
+
+
+@pytest.mark.parametrize("content", [b"", b"\1\2\3", b"\x89HDF\r\n\x1a\n"])
 def test_what_is_no_hdf5_may_be_truncated(tmp_path, content):
     (tmp_path / "a.h5").write_bytes(content)
     refused(tmp_path / "a.h5", "cannot be read", "may be truncated or of another kind")
