@@ -149,11 +149,12 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
 
 def _along(axes: Axes, card: Scorecard, axis: Axis, logarithmic: bool, name: bool) -> None:
     """Set the scale and the ends of the axis of x."""
-    axes.set_xlim(*axis.limits)
     if axis.logarithmic and logarithmic:
         axes.set_xscale("log")
         plain_ticks(axes.xaxis)
-        axes.set_xlim(left=0.8 * card.places[axis.name][0])
+        axes.set_xlim(0.8 * card.places[axis.name][0], axis.limits[1])
+    else:
+        axes.set_xlim(*axis.limits)
     if axis is WAVENUMBER:
         shade_beyond_nyquist(axes, card.voxel_size, name and not logarithmic)
 
