@@ -4,6 +4,7 @@ Colours after Okabe and Ito; curves of one quantity at many steps go from dark t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -102,7 +103,7 @@ def _of_one_run(rows: Sequence[Row]) -> list[Draw]:
     if validated:
         draws += [
             lambda axes: _score(axes, {"": rows}),
-            lambda axes: _mean(axes, validated),
+            lambda axes: _mean(axes, rows),
             lambda axes: _evolution(axes, validated, "transfer_function", "$T(k)$"),
             lambda axes: _evolution(axes, validated, "cross_correlation", "$r(k)$"),
         ]
@@ -135,7 +136,15 @@ def _losses(axes: Axes, rows: Sequence[Row], label: str) -> None:
     axes.set_ylabel(label)
     # above the axes: four curves leave no room among them
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8, frameon=False)
+    _stage_ends(axes, rows)
     _steps(axes)
+
+
+def _stage_ends(axes: Axes, rows: Sequence[Row]) -> None:
+    """Mark where one stage of a run ends and the next begins."""
+    for before, after in pairwise(rows):
+        if before.stage != after.stage:
+            axes.axvline(before.step, color="0.6", lw=0.8, ls=":", zorder=0)
 
 
 def _score(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
@@ -151,6 +160,8 @@ def _score(axes: Axes, histories: Mapping[str, Sequence[Row]]) -> None:
     axes.set_yscale("log")
     _label_in_full(axes)
     axes.set_ylabel("held-out score, 0 is perfect")
+    if len(histories) == 1:
+        _stage_ends(axes, *histories.values())
     _legend(axes)
     _steps(axes)
 
@@ -161,6 +172,7 @@ def _mean(axes: Axes, rows: Sequence[Row]) -> None:
     axes.plot(list(means), list(means.values()), ".-", color=_COLOURS[0])
     axes.set_ylabel("painted halos / reference halos")
     axes.ticklabel_format(axis="y", useOffset=False)
+    _stage_ends(axes, rows)
     _steps(axes)
 
 

@@ -42,3 +42,11 @@ def test_the_comparison_names_every_run(tmp_path):
     figure = curves._panels(curves._of_many_runs({"first": rows(), "second": rows(0.1)}))
     told = {text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()}
     assert {"first", "second", "first, step 30", "second, step 30"} <= told
+
+
+def test_the_end_of_a_stage_is_marked():
+    from halokeras.training import curves
+
+    _, _, score, mean, *_ = curves._panels(curves._of_one_run(rows())).axes
+    for axes in (score, mean):
+        assert [20, 20] in [list(line.get_xdata()) for line in axes.lines]
