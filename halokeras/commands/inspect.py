@@ -8,7 +8,6 @@ import typer
 
 from halokeras.commands.options import JsonOption, OverwriteOption
 from halokeras.commands.terminal import print_tables, progress, tell
-from halokeras.environment import load_tensorflow
 from halokeras.resources import or_shipped
 
 
@@ -35,8 +34,6 @@ def inspect(
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
     if overwrite and figure is None:
         raise typer.BadParameter("--overwrite goes with --figure")
-    if figure is not None:
-        load_tensorflow()  # which figures import, and which would speak on stderr
     from halokeras.inspection.inspect import inspect
 
     for kind in ("saved_models", "boxes"):

@@ -11,7 +11,8 @@ from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.masses import select
 from halokeras.environment import allotted_cores
-from halokeras.evaluation.contenders import SEED, TRUE_COUNTS, UNIFORM, Fields
+from halokeras.evaluation.contenders import SEED, Fields
+from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, lines_of
 from halokeras.fields.spectra import measure
 from halokeras.painting.catalogue import halos as place_halos

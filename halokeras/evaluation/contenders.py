@@ -1,6 +1,6 @@
 """The fields that are compared with halos: a painter's, and those of its alternatives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,37 +10,18 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, total_counts
 from halokeras.evaluation.baselines import fit_local_bias
+from halokeras.evaluation.names import (
+    DENSITY,
+    LOCAL_BIAS,
+    LOCAL_BIAS_DRAWS,
+    WARM_START,
+    WARM_START_DRAWS,
+)
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
 from halokeras.painting.paint import box_conditions, paint
 from halokeras.randomness import fold_in
-from halokeras.statistics.statistic import DRAWS, FIELD, Statistic
-
-HALOS = "halos"
-"""Name of what all are compared with."""
-
-WARM_START, LOCAL_BIAS, DENSITY = "warm start", "local bias", "2LPT density"
-WARM_START_DRAWS, LOCAL_BIAS_DRAWS = "warm start, Poisson", "local bias, Poisson"
-TRUE_COUNTS, UNIFORM = "true counts", "uniform places"
-"""What stands beside a catalogue."""
-
-ALTERNATIVES = {
-    FIELD: (WARM_START, LOCAL_BIAS, DENSITY),
-    DRAWS: (WARM_START_DRAWS, LOCAL_BIAS_DRAWS, TRUE_COUNTS, UNIFORM),
-}
-"""What stands fairly beside a field, and beside a draw; other painters stand beside fields."""
-
-MEANINGS = {
-    FIELD: "What the painter paints: a smooth field with the halos' amplitude.",
-    DRAWS: "Whole numbers of halos drawn from the counts that the painter expects.",
-    WARM_START: "The painter before its adversarial training: the counts it expects.",
-    WARM_START_DRAWS: "Poisson draws from the warm start.",
-    LOCAL_BIAS: "The mean count at each density, fitted on the tested box itself.",
-    LOCAL_BIAS_DRAWS: "Poisson draws from the local bias.",
-    DENSITY: "The density that was painted on.",
-    TRUE_COUNTS: "The halos' own counts in voxels, placed and moved as those of draws.",
-    UNIFORM: "A draw placed anywhere in its voxels, with the velocity of the 2LPT matter there.",
-}
+from halokeras.statistics.statistic import DRAWS, FIELD
 
 SEED = 0
 """Seed of all that is drawn; realisations count from 0."""
@@ -110,21 +91,6 @@ class Contenders:
 
     def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
         return [fold_in(SEED, purpose, number).poisson(expected) for number in range(self.draws)]
-
-
-def beside(leader: str, names: Sequence[str]) -> list[str]:
-    """Return which of the contenders `names` stand fairly beside `FIELD` or `DRAWS`, it first."""
-    ours = (leader, *ALTERNATIVES[leader])
-    others = [name for name in names if name not in MEANINGS] if leader == FIELD else []
-    return [name for name in (*ours, *others) if name in names]
-
-
-def shown(statistic: Statistic, names: Sequence[str]) -> list[str]:
-    """Return which of the contenders `names` figures and tables of one statistic show."""
-    fields = [] if statistic.of_whole_numbers else beside(FIELD, names)
-    draws = beside(DRAWS, names) if statistic.of_whole_numbers else [DRAWS]
-    found = [name for name in (*fields[:1], *draws, *fields[1:]) if name in names]
-    return [name for name in found if not (statistic.of_counts and name == DENSITY)]
 
 
 def _painted(saved: SavedPainter, box: Box, expected: bool = False) -> NDArray[np.float32]:

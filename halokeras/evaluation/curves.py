@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import findfont, get_font
 
-from halokeras.evaluation.contenders import (
+from halokeras.evaluation.names import (
     ALTERNATIVES,
     DENSITY,
     HALOS,

@@ -13,8 +13,9 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
 from halokeras.evaluation.catalogues import CatalogueScores
-from halokeras.evaluation.contenders import HALOS, Contenders
+from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.curves import NUMBERS, scorecard_figure, statistic_figures
+from halokeras.evaluation.names import HALOS
 from halokeras.evaluation.page import page
 from halokeras.evaluation.provenance import provenance
 from halokeras.evaluation.scorecard import Scorecard, score

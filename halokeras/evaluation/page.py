@@ -10,8 +10,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from halokeras.evaluation.contenders import MEANINGS
 from halokeras.evaluation.curves import NUMBERS, statistic_figures
+from halokeras.evaluation.names import MEANINGS
 from halokeras.evaluation.scorecard import Scorecard
 from halokeras.evaluation.sheets import errors_in_words, statistic_sheets, target_sheets
 from halokeras.evaluation.slices import draw_panel, slab_panels

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.evaluation.boxes import check_counts
-from halokeras.evaluation.contenders import DENSITY, HALOS, Contenders, Fields
+from halokeras.evaluation.contenders import Contenders, Fields
+from halokeras.evaluation.names import DENSITY, HALOS
 from halokeras.evaluation.verdict import Found, Line, Verdict, judge, overall
 from halokeras.fields.slab import Slab, project
 from halokeras.fields.spectra import measure

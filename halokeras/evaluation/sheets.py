@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from halokeras.evaluation.contenders import DENSITY, HALOS, beside, shown
+from halokeras.evaluation.names import DENSITY, HALOS, beside, shown
 from halokeras.evaluation.scorecard import Scorecard
 from halokeras.evaluation.verdict import SIGMAS, Line, Verdict, average
 from halokeras.evaluation.words import measured

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from halokeras.evaluation.contenders import DENSITY, HALOS
+from halokeras.evaluation.names import DENSITY, HALOS
 from halokeras.fields.slab import Slab
 from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import new_figure

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.boxes.box_file import read_box
-from halokeras.evaluation.contenders import DENSITY, HALOS
 from halokeras.evaluation.curves import drawable
+from halokeras.evaluation.names import DENSITY, HALOS
 from halokeras.evaluation.slices import slab_panels, slices_figure
 from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.evaluation.contenders import DENSITY
+from halokeras.evaluation.names import DENSITY
 from halokeras.statistics.statistic import Against, Array, Measurement, Statistic, Target
 
 SIGMAS = 2.0

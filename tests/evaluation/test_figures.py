@@ -7,20 +7,20 @@ from matplotlib.image import imread
 
 from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
-from halokeras.evaluation.contenders import (
-    DENSITY,
-    HALOS,
-    LOCAL_BIAS_DRAWS,
-    WARM_START,
-    WARM_START_DRAWS,
-    Contenders,
-)
+from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.curves import (
     NUMBERS,
     drawable,
     scorecard_figure,
     shade_beyond_nyquist,
     statistic_figures,
+)
+from halokeras.evaluation.names import (
+    DENSITY,
+    HALOS,
+    LOCAL_BIAS_DRAWS,
+    WARM_START,
+    WARM_START_DRAWS,
 )
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.slices import (

@@ -8,13 +8,13 @@ from rich.console import Console
 from halokeras.boxes.box import halo_counts
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
-from halokeras.evaluation.contenders import (
+from halokeras.evaluation.contenders import Contenders
+from halokeras.evaluation.names import (
     DENSITY,
     LOCAL_BIAS,
     LOCAL_BIAS_DRAWS,
     WARM_START,
     WARM_START_DRAWS,
-    Contenders,
 )
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.sheets import errors_in_words, statistic_sheets, target_sheets

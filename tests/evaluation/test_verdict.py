@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.evaluation.contenders import DENSITY
+from halokeras.evaluation.names import DENSITY
 from halokeras.evaluation.verdict import Verdict, average, deviations, judge, overall
 from halokeras.statistics.statistic import DRAWS, FIELD, Against, Measurement, Statistic, Target
 
