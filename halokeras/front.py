@@ -159,7 +159,7 @@ def catalogue(
     BoxError
         If the counts are not drawn ones, or the grids do not fit them.
     """
-    from halokeras.painting.catalogue import halos
+    from halokeras.painting.catalogue import whole_catalogue
     from halokeras.painting.places import Matter
 
     counts = np.asarray(counts)
@@ -172,8 +172,7 @@ def catalogue(
         raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
     whole = counts.astype(np.uint16)
     matter = Matter(sub_density, velocity=velocity)
-    pieces = list(halos(whole, voxel_size, seed, realization, matter))
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    return whole_catalogue(whole, voxel_size, seed, realization, matter)
 
 
 def lpt(

@@ -20,7 +20,7 @@ from halokeras.fields.modes import Modes, integers
 from halokeras.fields.multipoles import point_modes
 from halokeras.fields.pairs import count_pairs
 from halokeras.simulation.halo_finder import corrected_members
-from halokeras.simulation.lpt import Table, linear_modes
+from halokeras.simulation.lpt import linear_modes, tabulated
 from halokeras.simulation.nbody import Snapshot
 from halokeras.simulation.simulate import Simulation
 
@@ -94,14 +94,10 @@ def shells(wanted: Simulation, k_max: float = POWER_EDGES[-1]) -> Shells:
     )
 
 
-def tabulated(table: Table, k: Array) -> Array:
-    """Return the power of a table at wavenumbers within it, interpolated in logarithms."""
-    power: Array = np.exp(np.interp(np.log(k), np.log(table[0]), np.log(table[1])))
-    return power
-
-
-def measure_snapshot(particles: Snapshot, box: Box, wanted: Simulation) -> dict[str, Any]:
-    """Measure the particles and the halos of one redshift of a simulation.
+def measure_snapshot(
+    particles: Snapshot, box: Box, wanted: Simulation, box_modes: Shells
+) -> dict[str, Any]:
+    """Measure the particles and the halos of one redshift of a simulation, by its `shells`.
 
     Returns
     -------
@@ -111,7 +107,6 @@ def measure_snapshot(particles: Snapshot, box: Box, wanted: Simulation) -> dict[
     """
     assert box.halos is not None
     assert box.halos.particles is not None
-    box_modes = shells(wanted)
     matter = box_modes.of(_modes(particles.position, wanted))
     halos, members = box.halos, box.halos.particles
     samples = {"all": halos} | {

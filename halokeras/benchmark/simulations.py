@@ -25,6 +25,7 @@ from halokeras.benchmark.simulation_measures import (
     MEMBERS,
     POWER_EDGES,
     measure_snapshot,
+    shells,
 )
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
@@ -57,12 +58,13 @@ def measure_run(wanted: Simulation, folder: Path, threads: int) -> Path | None:
                 "particles": wanted.particles,
                 "snapshots": [],
             }
+            modes = shells(wanted)
             spent, began = 0.0, time.process_time()
 
             def look(particles: Snapshot, box: Box) -> None:
                 nonlocal spent
                 start = time.process_time()
-                found["snapshots"].append(measure_snapshot(particles, box, wanted))
+                found["snapshots"].append(measure_snapshot(particles, box, wanted, modes))
                 spent += time.process_time() - start
 
             for box in simulate(wanted, threads, look=look):

@@ -7,7 +7,7 @@ from typing import Any
 from halokeras.boxes.columns import Array
 from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
-from halokeras.sections import MassDefinition
+from halokeras.sections import MassDefinition, Selection
 
 _BY_DENSITY: Mapping[MassDefinition, str] = {
     "virial": "mass_virial",
@@ -37,6 +37,24 @@ def own_definition(provenance: Mapping[str, Any]) -> MassDefinition | None:
             return definition
     finder = str(provenance.get("halo_finder", "")).lower()
     return "fof" if not words and re.search(_GROUPS, finder) else None
+
+
+def at_odds(
+    selection: Selection, one: Mapping[str, Any], other: Mapping[str, Any]
+) -> tuple[MassDefinition, MassDefinition] | None:
+    """Return how two boxes state that `mass` is defined, where a cut by it means two things.
+
+    Parameters
+    ----------
+    selection
+        The halos that are counted.
+    one, other
+        Provenance of the boxes.
+    """
+    if selection.mass_definition is not None or not selection.cuts:
+        return None
+    ours, theirs = own_definition(one), own_definition(other)
+    return None if ours is None or theirs is None or ours == theirs else (ours, theirs)
 
 
 def masses_of(

@@ -159,6 +159,12 @@ def expansion_rate(
     return np.sqrt(matter + dark - dark * cosmology.omega_m)
 
 
+def matter_fraction(redshift: float, cosmology: Cosmology | Background) -> float:
+    """Omega_m(z), the density of matter over critical at a redshift."""
+    a = np.array(1 / (1 + redshift))
+    return float(cosmology.omega_m / a**3 / expansion_rate(a, cosmology) ** 2)
+
+
 def _dark_energy(
     a: NDArray[np.float64] | np.float64, cosmology: Cosmology | Background
 ) -> NDArray[np.float64]:
@@ -251,7 +257,7 @@ def nonlinear_power(
     reach, amplitude = max(10.0, 1.2 * k_max) * cosmology.H0 / 100, 2e-9
     found = camb_results(cosmology, reach, primordial_amplitude=amplitude).get_sigma8_0()
     amplitude *= (cosmology.sigma8 / found) ** 2
-    settings = camb_results(cosmology, reach, (redshift,), amplitude).Params
+    settings = _camb_settings(cosmology, reach, (redshift,), amplitude)
     settings.NonLinear = camb.model.NonLinear_pk
     settings.NonLinearModel.set_params(halofit_version="mead2020")
     results = camb.get_results(settings)
@@ -280,6 +286,14 @@ def camb_results(
     """
     import camb
 
+    return camb.get_results(_camb_settings(cosmology, k_max, redshifts, primordial_amplitude))
+
+
+def _camb_settings(
+    cosmology: Cosmology, k_max: float, redshifts: Sequence[float], primordial_amplitude: float
+) -> Any:
+    import camb
+
     h = cosmology.H0 / 100
     settings = camb.set_params(
         H0=cosmology.H0,
@@ -294,4 +308,4 @@ def camb_results(
     if "w0" in cosmology.parameters:
         settings.set_dark_energy(w=cosmology.w0, wa=cosmology.wa, dark_energy_model="ppf")
     settings.set_matter_power(redshifts=list(redshifts), kmax=k_max)
-    return camb.get_results(settings)
+    return settings

@@ -2,16 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from halokeras.cosmology.cosmology import Cosmology, camb_results
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
-from halokeras.sections import Positive, Section
-
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
+from halokeras.sections import Finite, Positive, Section
 
 
 class _Fields(Section):
@@ -23,8 +21,8 @@ class _Fields(Section):
     sigma8: Positive | None = None
     A_s: Positive | None = None
     n_s: Positive
-    w0: _Finite = -1.0
-    wa: _Finite = 0.0
+    w0: Finite = Cosmology.w0
+    wa: Finite = Cosmology.wa
 
     @model_validator(mode="after")
     def _one_amplitude(self) -> Self:

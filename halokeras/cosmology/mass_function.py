@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.cosmology.cosmology import Background, Cosmology, expansion_rate
+from halokeras.cosmology.cosmology import Background, Cosmology, matter_fraction
 
 Array = NDArray[np.float64]
 
@@ -49,9 +49,7 @@ def mass_definition(
         overdensity = re.search(r"(?<![\d.])(\d{2,4})\s*_?([bmc])(?![a-z])", words)
         if overdensity:
             times, over = int(overdensity[1]), overdensity[2].replace("b", "m")
-            a = np.array(1 / (1 + redshift))
-            matter = cosmology.omega_m / a**3 / expansion_rate(a, cosmology) ** 2
-            mean = times / float(matter) if over == "c" else times
+            mean = times / matter_fraction(redshift, cosmology) if over == "c" else times
             return f"{times}{over}" if _TINKER[0] <= mean <= _TINKER[1] else None
         if "vir" in words:
             return "vir"

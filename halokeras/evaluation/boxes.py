@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
 from halokeras.boxes.box_file import find_boxes, read_box
-from halokeras.boxes.masses import own_definition
+from halokeras.boxes.masses import at_odds
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.words import masses
 from halokeras.fields.alignment import check_alignment
@@ -110,10 +110,9 @@ def check_reference(box: Box, name: str, learned: Provenance) -> None:
 
 
 def _check_definition(box: Box, name: str, learned: Provenance) -> None:
-    if learned.selection.mass_definition is not None or not learned.selection.cuts:
-        return
-    trained, own = own_definition(learned.model_extra or {}), own_definition(box.provenance)
-    if box.halos is not None and trained is not None and own is not None and own != trained:
+    found = at_odds(learned.selection, learned.model_extra or {}, box.provenance)
+    if box.halos is not None and found is not None:
+        trained, own = found
         raise BoxError(
             f"box {name}: its masses are defined as {own} and the painter's halos were chosen by "
             f"masses defined as {trained}; choose a box of such masses, or train a painter with "

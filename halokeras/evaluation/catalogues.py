@@ -1,6 +1,5 @@
 """Catalogues of draws beside the simulated halos: places, velocities and masses, box by box."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,15 +12,14 @@ from halokeras.boxes.masses import select
 from halokeras.environment import allotted_cores
 from halokeras.evaluation.contenders import SEED, Fields
 from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
-from halokeras.evaluation.scorecard import Scorecard, lines_of
-from halokeras.fields.spectra import measure
-from halokeras.painting.catalogue import halos as place_halos
-from halokeras.painting.catalogue import hubble_distance
+from halokeras.evaluation.scorecard import Scorecard, judged
+from halokeras.painters.provenance import Provenance
+from halokeras.painting.catalogue import hubble_distance, whole_catalogue
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.places import Matter
-from halokeras.sections import Selection
-from halokeras.simulation.density import make_fields
-from halokeras.simulation.fine_fields import make_fine_fields
+from halokeras.simulation.density import LptBox, fields_of, flow
+from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
+from halokeras.simulation.threads import numba_threads
 from halokeras.statistics.catalogue import Catalogue
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS
 from halokeras.statistics.statistic import DRAWS, Measurement, Sample, Statistic
@@ -33,8 +31,8 @@ class CatalogueScores:
 
     Parameters
     ----------
-    selection
-        Masses of the halos that are compared.
+    learned
+        Provenance of the painter, whose halos are compared.
 
     Attributes
     ----------
@@ -44,12 +42,12 @@ class CatalogueScores:
         What is left out and why, one sentence each.
     """
 
-    selection: Selection
+    learned: Provenance
     comparisons: dict[str, list[dict[str, Measurement]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    _boxes: dict[str, Box] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
     _statistics: tuple[Statistic, ...] = CATALOGUE_STATISTICS
-    _halos: Catalogue | None = None
+    _last: tuple[Box, Catalogue] | None = None
 
     def add(self, name: str, box: Box, fields: Fields) -> None:
         """Place the halos of the first draw of a box, and of its own counts, and measure them."""
@@ -60,19 +58,14 @@ class CatalogueScores:
         if known is None or box.cosmology is None:
             self._note(f"catalogues on {name} are not scored: the modes of its density are unknown")
             return
-        fine = make_fine_fields(known, allotted_cores())
-        check_same(box.density, fine.density)
         distance = hubble_distance(box.redshift, box.cosmology)
         halos = _simulated(
-            select(box.halos, **vars(self.selection), provenance=box.provenance), box, distance
+            select(box.halos, **vars(self.learned.selection), provenance=box.provenance),
+            box,
+            distance,
         )
+        matter, coarse = _matter(known, box.density, halos.velocity is not None)
         draw = fields[DRAWS][0]
-        matter = matter_of(fine, box.shape, box.voxel_size)
-        coarse = Matter()
-        if halos.velocity is not None:
-            coarse = Matter(
-                velocity=make_fields(replace(known, velocity=True), allotted_cores())[1]
-            )
         placed = {
             DRAWS: _placed(draw, box, matter, distance),
             TRUE_COUNTS: _placed(halos.values, box, matter, distance),
@@ -87,37 +80,31 @@ class CatalogueScores:
         for contender, catalogue in placed.items():
             found = {one.name: one.measure(catalogue, halos, density) for one in self._statistics}
             self.comparisons.setdefault(contender, []).append(found)
-        self._boxes[name], self._halos = box, halos
+        self._names.append(name)
+        self._last = box, halos
 
-    def card(self, known_cosmology: bool) -> Scorecard | None:
+    def card(self) -> Scorecard | None:
         """Return the scorecard of what was added, or None where nothing was."""
-        if self._halos is None:
+        if self._last is None:
             return None
-        halos, box = self._halos, next(iter(self._boxes.values()))
-        statistics = self._statistics
-        axes = {one.axis.name: one.axis for one in statistics if one.axis is not None}
-        places = {name: axis.places(halos) for name, axis in axes.items()}
-        edges = {name: axis.edges(halos) for name, axis in axes.items() if axis.edges is not None}
-        x, y, z = box.box_size
-        return Scorecard(
-            boxes=tuple(self._boxes),
-            comparisons=self.comparisons,
-            places=places,
-            edges=edges,
-            lines=tuple(lines_of(statistics, self.comparisons, places, edges, known_cosmology)),
-            modes=halos.of(measure, halos).modes,
-            shot_noise=x * y * z / len(halos.position),
-            voxel_size=float(box.voxel_size),
-            box_size=box.box_size,
-            redshift=float(box.redshift),
-            selection=self.selection,
-            slabs={},
-            statistics=statistics,
-        )
+        names = tuple(self._names)
+        return judged(self._statistics, names, self.comparisons, *self._last, self.learned)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[Matter, Matter]:
+    """Return what halos are placed by below the voxels, and, if they are `moving`, on them."""
+    check_fine_memory(known)
+    workers = allotted_cores()
+    with numba_threads(workers):
+        made = flow(replace(known, velocity=True), workers)
+        velocity = fields_of(made, known.voxels, workers)[1] if moving else None
+        fine = fine_fields_of(made, known, workers)
+    check_same(density, fine.density)
+    return matter_of(fine, known.voxels, known.voxel_size), Matter(velocity=velocity)
 
 
 def _simulated(halos: Halos, box: Box, distance: float) -> Catalogue:
@@ -128,10 +115,7 @@ def _simulated(halos: Halos, box: Box, distance: float) -> Catalogue:
 
 def _placed(counts: NDArray[np.generic], box: Box, matter: Matter, distance: float) -> Catalogue:
     """Place halos and return them as statistics see them."""
-    pieces = list(place_halos(counts.astype(np.uint16), box.voxel_size, SEED, matter=matter))
-    columns: Mapping[str, NDArray[np.generic]] = {
-        name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]
-    }
+    columns = whole_catalogue(counts.astype(np.uint16), box.voxel_size, SEED, matter=matter)
     position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
     velocity = None
     if matter.velocity is not None:

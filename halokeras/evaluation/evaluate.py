@@ -22,7 +22,7 @@ from halokeras.evaluation.scorecard import Scorecard, score
 from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
 from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.check import check_input, cosmology_differences, misfits
+from halokeras.painting.check import check_input, misfits
 from halokeras.painting.inputs import density_of
 from halokeras.resources import shipped
 from halokeras.statistics import STATISTICS
@@ -146,13 +146,12 @@ def evaluate(
     _check_replaceable(request, about["identity"], list(boxes))
     for note in about["notes"]:
         tell(note)
-    listed = CatalogueScores(saved.provenance.selection)
+    listed = CatalogueScores(saved.provenance)
     card = score(boxes, contenders, painted, progress, listed.add)
     for note in listed.notes:
         tell(note)
     about["notes"] += listed.notes
-    same = not cosmology_differences(saved.provenance, next(iter(boxes.values())).cosmology)
-    scored = Evaluation(card, about, catalogues=listed.card(same))
+    scored = Evaluation(card, about, catalogues=listed.card())
     return replace(scored, files=_write(scored, request))
 
 

@@ -1,7 +1,7 @@
 """A painter on boxes with halos, beside its cheap alternatives: every statistic, every target."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from halokeras.evaluation.names import DENSITY, HALOS
 from halokeras.evaluation.verdict import Found, Line, Verdict, judge, overall
 from halokeras.fields.slab import Slab, project
 from halokeras.fields.spectra import measure
+from halokeras.painters.provenance import Provenance
 from halokeras.painting.check import cosmology_differences
 from halokeras.sections import Selection
 from halokeras.statistics import STATISTICS
@@ -174,23 +175,49 @@ def score(
         shot_noise.append(box.voxel_size**3 / counts.mean(dtype=np.float64))
         progress((done + 1) / len(boxes))
     # boxes are of one shape and cosmology: the last tells of all
+    card = judged(STATISTICS, tuple(boxes), comparisons, box, halos, learned)
+    return replace(card, shot_noise=float(np.mean(shot_noise)), slabs=slabs)
+
+
+def judged(
+    statistics: tuple[Statistic, ...],
+    names: tuple[str, ...],
+    comparisons: dict[str, list[dict[str, Measurement]]],
+    box: Box,
+    halos: Sample,
+    learned: Provenance,
+) -> Scorecard:
+    """Judge what was measured of boxes of one shape, redshift and cosmology.
+
+    Parameters
+    ----------
+    statistics, names
+        What was measured, and of which boxes.
+    comparisons
+        As `Scorecard` has them.
+    box, halos
+        One of the boxes, and its halos, whose shot noise is told.
+    learned
+        Provenance of the painter, which another cosmology than its own is measured by.
+    """
     known_cosmology = not cosmology_differences(learned, box.cosmology)
-    axes = {one.axis.name: one.axis for one in STATISTICS if one.axis is not None}
+    axes = {one.axis.name: one.axis for one in statistics if one.axis is not None}
     places = {name: axis.places(halos) for name, axis in axes.items()}
     edges = {name: axis.edges(halos) for name, axis in axes.items() if axis.edges is not None}
     return Scorecard(
-        boxes=tuple(boxes),
+        boxes=names,
         comparisons=comparisons,
         places=places,
         edges=edges,
-        lines=tuple(lines_of(STATISTICS, comparisons, places, edges, known_cosmology)),
+        lines=tuple(_lines(statistics, comparisons, places, edges, known_cosmology)),
         modes=halos.of(measure, halos).modes,
-        shot_noise=float(np.mean(shot_noise)),
+        shot_noise=box.voxel_size**3 / float(halos.values.mean(dtype=np.float64)),
         voxel_size=float(box.voxel_size),
         box_size=box.box_size,
         redshift=float(box.redshift),
-        selection=selection,
-        slabs=slabs,
+        selection=learned.selection,
+        slabs={},
+        statistics=statistics,
     )
 
 
@@ -229,14 +256,13 @@ def _mean(several: list[Measurement]) -> Measurement:
     return Measurement(**means)
 
 
-def lines_of(
+def _lines(
     statistics: Iterable[Statistic],
     comparisons: dict[str, list[dict[str, Measurement]]],
     places: dict[str, Array],
     edges: dict[str, Array],
     known_cosmology: bool,
 ) -> Iterable[Line]:
-    """Judge every target of some statistics, at a cosmology that the painter knows or not."""
     for statistic in statistics:
         found: Found = {
             contender: [one[statistic.name] for one in some]

@@ -13,7 +13,7 @@ from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
 from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
 from halokeras.evaluation.sheets import Cell, Sheet
-from halokeras.evaluation.verdict import Verdict
+from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
 from halokeras.storage.files import write_text
 
@@ -42,11 +42,7 @@ class SuiteEvaluation:
     @property
     def verdict(self) -> Verdict:
         """Missed where one box misses a target, met where all meet all."""
-        found = {one.scorecard.verdict for _, one in self.scored}
-        for verdict in (Verdict.MISSED, Verdict.UNDECIDED):
-            if verdict in found:
-                return verdict
-        return Verdict.MET
+        return overall([line for _, one in self.scored for line in one.scorecard.lines])
 
     def to_json(self) -> str:
         """Return the conditions and the targets of each box as JSON text, as it is written."""
@@ -79,7 +75,10 @@ def evaluate_suite(
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     scored = []
     for number, box in enumerate(boxes):
-        one = replace(request, box=str(box.path), output=target / box.path.stem)
+        # that it is none of the training's was seen
+        one = replace(
+            request, box=str(box.path), output=target / box.path.stem, allow_training=True
+        )
 
         def share(fraction: float, done: int = number) -> None:
             progress((done + fraction) / len(boxes))
@@ -116,7 +115,7 @@ def suite_sheet(found: SuiteEvaluation) -> Sheet:
     rows = []
     for box, one in found.scored:
         told, tally = box.member.cosmology, one.scorecard.tally()
-        numbers = (box.redshift, told.omega_m, told.sigma8, told.H0, told.n_s, told.omega_b)
+        numbers = (box.redshift, *(getattr(told, name) for name in _CONDITIONS[1:]))
         counted = [Cell(str(tally[verdict])) for verdict in Verdict]
         conditions = [Cell(f"{number:.4g}") for number in numbers]
         rows.append((Cell(box.path.stem), *conditions, *counted))

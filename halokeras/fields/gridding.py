@@ -78,13 +78,13 @@ def wrap(position: NDArray[np.floating], box_size: float) -> NDArray[np.float32]
 
 
 @numba.njit(cache=True, nogil=True)
-def deposit(position, grid, per_voxel, offset):  # type: ignore[no-untyped-def]
-    """Add each particle to the eight corners around position * per_voxel - offset."""
+def deposit(position, grid, per_voxel, offset, weight=None):  # type: ignore[no-untyped-def]
+    """Add each particle, or its weight, to the corners around position * per_voxel - offset."""
     for p in range(position.shape[0]):
         x = position[p, 0] * per_voxel - offset
         y = position[p, 1] * per_voxel - offset
         z = position[p, 2] * per_voxel - offset
-        spread(1.0, x, y, z, grid)
+        spread(1.0 if weight is None else weight[p], x, y, z, grid)
 
 
 @numba.njit(cache=True, nogil=True)

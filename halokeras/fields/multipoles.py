@@ -9,12 +9,11 @@ V sum w^2 / (sum w)^2 of the weights w is subtracted.
 from dataclasses import dataclass
 from math import prod
 
-import numba
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from halokeras.fields.gridding import Shape, spread
+from halokeras.fields.gridding import Shape, deposit
 from halokeras.fields.spectra import Array, wavenumbers
 
 ORDERS = (0, 2, 4)
@@ -121,7 +120,7 @@ def point_modes(
     modes = None
     for shift in (0.0, 0.5):
         grid = np.zeros(shape)
-        _deposit(np.ascontiguousarray(position, dtype=np.float64), weight, grid, 1 / cell, shift)
+        deposit(np.ascontiguousarray(position, dtype=np.float64), grid, 1 / cell, shift, weight)
         turned = scipy.fft.rfftn(grid, overwrite_x=True)
         if shift:
             turned *= np.exp(-phase)
@@ -142,12 +141,3 @@ _LEGENDRE = {
     2: lambda mu: (3 * mu**2 - 1) / 2,
     4: lambda mu: (35 * mu**4 - 30 * mu**2 + 3) / 8,
 }
-
-
-@numba.njit(cache=True, nogil=True)
-def _deposit(position, weight, grid, per_cell, shift):  # type: ignore[no-untyped-def]
-    for p in range(position.shape[0]):
-        x = position[p, 0] * per_cell - shift
-        y = position[p, 1] * per_cell - shift
-        z = position[p, 2] * per_cell - shift
-        spread(weight[p], x, y, z, grid)

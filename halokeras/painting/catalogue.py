@@ -97,6 +97,18 @@ def halos(
         progress(done / len(pieces))
 
 
+def whole_catalogue(
+    counts: Grid,
+    voxel_size: float,
+    seed: int,
+    realization: int = 0,
+    matter: Matter = NOTHING_KNOWN,
+) -> Columns:
+    """Place the halos as `halos`, and return all of them at once."""
+    pieces = list(halos(counts, voxel_size, seed, realization, matter))
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
 @contextmanager
 def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     header: Header,

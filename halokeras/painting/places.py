@@ -18,6 +18,7 @@ from scipy.special import ndtri
 
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
+from halokeras.painting.tiles import wrapped_runs
 from halokeras.randomness import uniform_at
 from halokeras.storage.grid import Grid
 
@@ -85,7 +86,12 @@ class Piece:
         """Return a part of a grid, `finer` along each side, and `beyond` of its points around."""
         lead = (slice(None),) * (len(grid.shape) - 3)
         along_x, along_y = (
-            _runs(start * finer - beyond, stop * finer + beyond, length * finer)
+            [
+                run
+                for _, run in wrapped_runs(
+                    start * finer - beyond, (stop - start) * finer + 2 * beyond, length * finer
+                )
+            ]
             for (start, stop), length in ((self.x, self.shape[0]), (self.y, self.shape[1]))
         )
         return np.concatenate(
@@ -210,17 +216,6 @@ def interpolated(
         part = np.where(towards == 1, share, 1 - share).prod(axis=0, dtype=np.float32)
         found += part * around[..., x, y, z % around.shape[-1]]
     return found
-
-
-def _runs(start: int, stop: int, length: int) -> list[slice]:
-    """Cut [start, stop), wrapped at `length`, into runs that do not wrap."""
-    runs: list[slice] = []
-    while start < stop:
-        origin = start % length
-        run = min(stop - start, length - origin)
-        runs.append(slice(origin, origin + run))
-        start += run
-    return runs
 
 
 def _weights(piece: Piece, density: Grid, sharpness: float) -> NDArray[np.float32]:

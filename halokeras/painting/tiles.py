@@ -50,8 +50,8 @@ def read_row(density: Grid, row: Row, tile: Shape, margin: int) -> NDArray[np.fl
     wide_x, wide_y = (side + 2 * margin for side in tile[:2])
     length = density.shape[2]
     read = np.empty((wide_x, wide_y, length), dtype=np.float32)
-    for to_x, from_x in _runs(row.x - margin, wide_x, density.shape[0]):
-        for to_y, from_y in _runs(row.y - margin, wide_y, density.shape[1]):
+    for to_x, from_x in wrapped_runs(row.x - margin, wide_x, density.shape[0]):
+        for to_y, from_y in wrapped_runs(row.y - margin, wide_y, density.shape[1]):
             read[to_x, to_y] = density[from_x, from_y, :]
     along_z = np.arange(-margin, -(-length // tile[2]) * tile[2] + margin) % length
     return read[:, :, along_z]
@@ -74,7 +74,7 @@ def joined(
     return (x, y, slice(0, shape[2])), kept
 
 
-def _runs(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:
+def wrapped_runs(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:
     """Cut `count` voxels from `start` on, wrapped at `length`, into runs that do not wrap."""
     done = 0
     while done < count:

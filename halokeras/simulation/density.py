@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from math import gcd, lcm, prod
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ from halokeras.simulation.streamed_lpt import (
     pass_count,
     second_order_source,
 )
+from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import new_store
@@ -231,12 +231,8 @@ def make_fields(
         counted in each voxel, 0 where there is none, or None.
     """
     check_memory(box)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(min(workers, threads))
-    try:
-        return _make(box, workers, progress)
-    finally:
-        numba.set_num_threads(threads)
+    with numba_threads(workers):
+        return fields_of(flow(box, workers, progress), box.voxels, workers, progress)
 
 
 def write_density(
@@ -318,11 +314,14 @@ def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fract
     return Flow(delta, rate, small, speed)
 
 
-def _make(
-    box: LptBox, workers: int, progress: Progress
+def fields_of(
+    made: Flow,
+    voxels: Shape,
+    workers: int = 1,
+    progress: Progress = lambda stage, fraction: None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    made = flow(box, workers, progress)
-    density = np.zeros(box.voxels)
+    """Return density and velocity as `make_fields`, of particles whose flow is made."""
+    density = np.zeros(voxels)
     deposit_displaced(
         made.potential,
         density,
@@ -333,7 +332,7 @@ def _make(
     )
     velocity = None
     if made.rate is not None:
-        velocity = np.zeros((3, *box.voxels))
+        velocity = np.zeros((3, *voxels))
         deposit_momentum(
             made.potential,
             made.rate,

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -31,6 +30,7 @@ from halokeras.simulation.density import (
     flow,
 )
 from halokeras.simulation.streamed_lpt import deposit_displaced, deposit_momentum
+from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.store import Layout
@@ -124,16 +124,16 @@ def make_fine_fields(
         If there is too little memory.
     """
     check_fine_memory(box)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(min(workers, threads))
-    try:
+    with numba_threads(workers):
         made = flow(replace(box, velocity=True), workers, progress)
-        of_density = finer(box.voxels)
-        density = _deposited(made, box.voxels, of_density, workers)
-        velocity = _velocity(made, box.voxels, of_density // 2, workers)
-    finally:
-        numba.set_num_threads(threads)
-    del made
+        return fine_fields_of(made, box, workers)
+
+
+def fine_fields_of(made: Flow, box: LptBox, workers: int = 1) -> FineFields:
+    """Return the fields as `make_fine_fields`, of particles whose flow and rate are made."""
+    points = finer(box.voxels)
+    density = _deposited(made, box.voxels, points, workers)
+    velocity = _velocity(made, box.voxels, points // 2, workers)
     scatter = _add_infall(velocity, _paired(density), box, workers)
     return FineFields(density, velocity, scatter)
 

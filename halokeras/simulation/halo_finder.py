@@ -9,6 +9,7 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.fields.gridding import wrap
 from halokeras.simulation.friends_of_friends import find_groups
 from halokeras.simulation.spherical_overdensity import overdensities, particles_within
+from halokeras.simulation.threads import numba_threads
 
 
 def find_halos(  # noqa: PLR0913  (a catalogue in the field's words)
@@ -61,9 +62,7 @@ def find_halos(  # noqa: PLR0913  (a catalogue in the field's words)
     BoxError
         If the linking length is not below half the box.
     """
-    threads = numba.get_num_threads()
-    numba.set_num_threads(min(workers, threads))
-    try:
+    with numba_threads(workers):
         groups = find_groups(position, box_size, linking_length, least)
         mean, dispersion = _motion(groups.rows.order, groups.group, groups.members, velocity)
         spheres = particles_within(
@@ -73,8 +72,6 @@ def find_halos(  # noqa: PLR0913  (a catalogue in the field's words)
             linking_length,
             overdensities(cosmology, redshift),
         )
-    finally:
-        numba.set_num_threads(threads)
     further = {f"radius_{name}": _single(radius) for name, (_, radius) in spheres.items()} | {
         f"mass_{name}": _single(number * particle_mass) for name, (number, _) in spheres.items()
     }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, Moments, lattice_of, up_to
-from halokeras.simulation.lpt import Table
+from halokeras.simulation.lpt import Table, tabulated
 from halokeras.simulation.streamed_lpt import modes_of_planes
 from halokeras.storage.grid_file import mapped
 
@@ -144,6 +144,6 @@ def _large_scales(modes: Modes, voxels: Shape, voxel_size: float, power: Table) 
     sides = np.array(voxels) * voxel_size
     k = [2 * np.pi * n / side for n, side in zip(along, sides, strict=True)]
     magnitude = np.sqrt(k[0][:, None, None] ** 2 + k[1][:, None] ** 2 + k[2] ** 2)
-    expected = np.exp(np.interp(np.log(magnitude), np.log(power[0]), np.log(power[1])))
+    expected = tabulated(power, magnitude)
     with np.errstate(over="ignore"):  # which is no power of a cosmology
         return float((np.abs(corner) ** 2 / expected).mean() * np.prod(sides))

@@ -23,6 +23,12 @@ from halokeras.randomness import mix
 Table = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
+def tabulated(table: Table, k: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power of a table at wavenumbers within it, interpolated in logarithms."""
+    power: NDArray[np.float64] = np.exp(np.interp(np.log(k), np.log(table[0]), np.log(table[1])))
+    return power
+
+
 def linear_modes(seed: int, lattice: int, box_size: float, power: Table) -> Modes:
     """Draw the modes of a Gaussian overdensity.
 
@@ -161,36 +167,6 @@ def lattice_positions(lattice: int, box_size: float) -> NDArray[np.float32]:
     """Unperturbed positions i L / N [Mpc/h], (N, N, N, 3) float32."""
     line = (np.arange(lattice) * (box_size / lattice)).astype(np.float32)
     return np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1)
-
-
-def lpt_density(
-    delta: Modes, box_size: float, voxels: int, growth: Growth, workers: int = 1
-) -> NDArray[np.float32]:
-    """Density of the second-order displacement of a linear overdensity.
-
-    Parameters
-    ----------
-    delta
-        Modes of the linear overdensity at the redshift wanted.
-    box_size
-        Side of the box [Mpc/h].
-    voxels
-        Voxels a side.
-    growth
-        Growth at that redshift, of length 1.
-    workers
-        Threads.
-
-    Returns
-    -------
-    NDArray
-        Density over its mean, (voxels, voxels, voxels) float32.
-    """
-    position = lattice_positions(delta.shape[0], box_size)
-    position += first_order(delta, box_size, workers)
-    ratio = growth.second[0] / growth.first[0] ** 2
-    position += np.float32(ratio) * second_order(delta, box_size, workers)
-    return cloud_in_cell(position.reshape(-1, 3), (voxels,) * 3, box_size / voxels)
 
 
 def _gradient(source: Modes, box_size: float, sign: float, workers: int) -> NDArray[np.float32]:

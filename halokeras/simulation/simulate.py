@@ -1,7 +1,7 @@
 """Boxes of our own making: 2LPT densities and N-body halos of the same initial modes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -173,8 +173,16 @@ def simulate(
         progress("halos", 0.0)
         halos = _halos(particles, wanted, redshift, workers)
         progress("halos", 1.0)
-        box = Box(wanted.voxel_size, redshift, cosmology, density, halos)
-        box = rounded_box(replace(box, provenance=_provenance(wanted)))
+        box = rounded_box(
+            Box(
+                wanted.voxel_size,
+                redshift,
+                cosmology,
+                density,
+                halos,
+                provenance=_provenance(wanted),
+            )
+        )
         if look is not None:
             look(particles, box)
         del particles

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.cosmology.cosmology import Cosmology, expansion_rate
+from halokeras.cosmology.cosmology import Cosmology, matter_fraction
 from halokeras.simulation.rows import Rows, offsets_within
 
 _PARTS = 256
@@ -23,8 +23,7 @@ def overdensities(cosmology: Cosmology, redshift: float) -> dict[str, float]:
     ``200b`` and ``200c`` are 200 times the mean and the critical density; ``virial`` is that of
     Bryan & Norman (1998), 18 pi^2 + 82 x - 39 x^2 times the critical with x = Omega_m(z) - 1.
     """
-    a = np.array(1 / (1 + redshift))
-    omega = float(cosmology.omega_m / a**3 / expansion_rate(a, cosmology) ** 2)
+    omega = matter_fraction(redshift, cosmology)
     x = omega - 1
     return {
         "virial": (18 * np.pi**2 + 82 * x - 39 * x**2) / omega,

@@ -11,14 +11,13 @@ from pydantic import Field, model_validator
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, whole_parameters
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
-from halokeras.sections import Count, NotNegative, Positive, Section, Seed
+from halokeras.sections import Count, Finite, NotNegative, Positive, Section, Seed
 from halokeras.simulation.simulate import Simulation
 
 _DIGITS = 4
 """Decimals of what a sequence draws, so that files tell it whole."""
 
 _Range = Annotated[tuple[float, float], Field(strict=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Planned(NamedTuple):
@@ -39,7 +38,7 @@ class SobolDesign(Section):
     members: Count
     scramble_seed: Seed
     ranges: Annotated[dict[str, _Range], Field(min_length=1)]
-    fiducial: Annotated[dict[str, _Finite], Field(default_factory=dict)]
+    fiducial: Annotated[dict[str, Finite], Field(default_factory=dict)]
 
     @model_validator(mode="after")
     def _ranges_of_parameters(self) -> Self:
@@ -71,7 +70,7 @@ class PairedDesign(Section):
 
     kind: Literal["paired"]
     realizations: Count
-    fiducial: dict[str, _Finite]
+    fiducial: dict[str, Finite]
     steps: Annotated[dict[str, Positive], Field(min_length=1)]
 
     @model_validator(mode="after")

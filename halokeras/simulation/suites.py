@@ -111,7 +111,8 @@ def begin(planned: SuiteParams, folder: Path) -> Suite:
         If the index is that of another suite; the message states both values of what differs.
     """
     simulations = planned.simulations()
-    before = read_suite(folder).members if is_suite(folder) else ()
+    old = read_suite(folder) if is_suite(folder) else None
+    before = () if old is None else old.members
     if len(before) > len(simulations):
         raise OutputError(
             f"{folder} is a suite of {len(before)} members, not of {len(simulations)}; choose "
@@ -124,8 +125,7 @@ def begin(planned: SuiteParams, folder: Path) -> Suite:
                 f"{folder} is another suite: member {member.name} has {other}; choose another "
                 "--output"
             )
-    if is_suite(folder):
-        old = read_suite(folder)
+    if old is not None:
         told = {"size": planned.size, "particles": planned.particles}
         told["voxel_size"] = planned.voxel_size
         for name, value in told.items():

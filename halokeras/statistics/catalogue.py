@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log10
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
 from halokeras.fields.gridding import count
-from halokeras.statistics.statistic import Array, Sample
-
-Result = TypeVar("Result")
+from halokeras.statistics.statistic import Array, Result, Sample
 
 
 class Catalogue(Sample):
@@ -60,10 +58,7 @@ class Catalogue(Sample):
 
     def listed(self, measure: Callable[..., Result], *others: Any) -> Result:
         """Return `measure` of this catalogue and of what else it is told."""
-        key = (measure, *others)
-        if key not in self._measured:
-            self._measured[key] = measure(self, *others)
-        return cast(Result, self._measured[key])
+        return self._once((measure, *others), lambda: measure(self, *others))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Statistics of halo catalogues, in real and in redshift space."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ from halokeras.statistics.catalogue import (
     mass_edges,
     mass_words,
 )
+from halokeras.statistics.counts import CELL_SIDE
 from halokeras.statistics.spectra import WAVENUMBER
 from halokeras.statistics.statistic import (
     DRAWS,
@@ -67,13 +70,7 @@ MASS = Axis(
     logarithmic=True,
 )
 
-CELL = Axis(
-    name="catalogue_cells",
-    label="side of the cells [Mpc/h]",
-    heading="Mpc/h",
-    places=lambda halos: np.array(CELLS),
-    words=lambda side: f"{side:g}",
-)
+CELL = replace(CELL_SIDE, name="catalogue_cells", places=lambda halos: np.array(CELLS))
 
 
 def _pairs(halos: Catalogue) -> Pairs:
@@ -168,16 +165,15 @@ def _mass_function(painted: Sample, halos: Sample, density: Sample) -> Measureme
         return ratio(ours, theirs, np.sqrt(1 / ours + 1 / theirs))
 
 
-def _correlation(painted: Sample, halos: Sample, density: Sample) -> Measurement:
-    return ratio(*(_catalogue(one).listed(_pairs).correlation for one in (painted, halos)))
+class _OfPairs:
+    """The ratio of what pairs are measured for, over the same of the halos."""
 
+    def __init__(self, column: str) -> None:
+        self._column = column
 
-def _approach(painted: Sample, halos: Sample, density: Sample) -> Measurement:
-    return ratio(*(_catalogue(one).listed(_pairs).approach for one in (painted, halos)))
-
-
-def _dispersion(painted: Sample, halos: Sample, density: Sample) -> Measurement:
-    return ratio(*(_catalogue(one).listed(_pairs).dispersion for one in (painted, halos)))
+    def __call__(self, painted: Sample, halos: Sample, density: Sample) -> Measurement:
+        pairs = (_catalogue(one).listed(_pairs) for one in (painted, halos))
+        return ratio(*(getattr(one, self._column) for one in pairs))
 
 
 def _speed(painted: Sample, halos: Sample, density: Sample) -> Measurement:
@@ -326,7 +322,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         symbol="xi",
         meaning="How many more pairs of halos there are at a separation than of points thrown "
         "anywhere.",
-        measure=_correlation,
+        measure=_OfPairs("correlation"),
         axis=SEPARATION,
         targets=(Target("xi, 2 to 30 Mpc/h", 0.05, 2, 30, _DRAWN),),
         drawing=Drawing("xi", logarithmic=True, residual=_OVER_HALOS),
@@ -349,7 +345,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         symbol="v12",
         unit="km/s",
         meaning="How fast two halos approach each other (negative), by their separation.",
-        measure=_approach,
+        measure=_OfPairs("approach"),
         axis=SEPARATION,
         targets=(Target("mean infall, 5 to 30 Mpc/h", 0.10, 5, 30, _DRAWN),),
         drawing=Drawing("v12 [km/s]", residual=_OVER_HALOS),
@@ -362,7 +358,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         symbol="sigma12",
         unit="km/s",
         meaning="Scatter of the velocity at which two halos approach each other.",
-        measure=_dispersion,
+        measure=_OfPairs("dispersion"),
         axis=SEPARATION,
         targets=(Target("pairwise dispersion, 2 to 30 Mpc/h", 0.05, 2, 30, _DRAWN),),
         drawing=Drawing("sigma12 [km/s]", residual=_OVER_HALOS),

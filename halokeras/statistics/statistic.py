@@ -38,10 +38,14 @@ class Sample:
 
     def of(self, measure: Callable[..., Result], *others: "Sample") -> Result:
         """Return `measure` of these values, those of `others` and the voxel size."""
-        key = (measure, *others)
+        values = (other.values for other in others)
+        return self._once(
+            (measure, *others), lambda: measure(self.values, *values, self.voxel_size)
+        )
+
+    def _once(self, key: Any, measured: Callable[[], Result]) -> Result:
         if key not in self._measured:
-            values = (other.values for other in others)
-            self._measured[key] = measure(self.values, *values, self.voxel_size)
+            self._measured[key] = measured()
         return cast(Result, self._measured[key])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
-from halokeras.boxes.masses import own_definition
+from halokeras.boxes.masses import at_odds
 from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
@@ -160,10 +160,9 @@ def _check_like(first: Box, box: Box, path: Path) -> None:
 
 
 def _check_masses(first: Box, box: Box, selection: Selection, path: Path) -> None:
-    if selection.mass_definition is not None or not selection.cuts:
-        return
-    ours, theirs = own_definition(first.provenance), own_definition(box.provenance)
-    if ours is not None and theirs is not None and ours != theirs:
+    found = at_odds(selection, first.provenance, box.provenance)
+    if found is not None:
+        ours, theirs = found
         raise RunError(
             f"{path} has masses defined as {theirs}, the first training box as {ours}; choose one "
             "that all boxes have with box.selection.mass_definition"
