@@ -182,6 +182,7 @@ class Params(Section):
             raise ValueError(
                 f"training.crop_size {training.crop_size} is too small for the critic's layers"
             )
+        self.painter.selections(self.box.selection)  # refuses what does not fit
         return self
 
 

@@ -10,7 +10,7 @@ from halokeras.painter_params import InceptionParams
 
 
 class InceptionPainter(Painter):
-    """Residual inception blocks, 1^3 convolutions, and one non-negative output per voxel.
+    """Residual inception blocks, 1^3 convolutions, and non-negative counts in each voxel.
 
     The published painter is the default but for its density transform: two blocks of branches
     5^3, 3^3 and 1^3 with ten filters each, four 1^3 convolutions of ten filters, and a 1^3
@@ -22,7 +22,8 @@ class InceptionPainter(Painter):
         ``density_transform``: ``"log"`` feeds log(density + 0.1), ``"none"`` the density itself;
         the number of blocks, filters of each branch and sides of the branches; number and
         filters of the 1^3 convolutions after the blocks; the slope of every leaky ReLU; and
-        ``output``, ``"relu"`` or ``"softplus"``: what keeps counts from being negative.
+        ``output``, ``"relu"`` or ``"softplus"``: what keeps counts from being negative. Of the
+        kind ``halos`` also the bins of mass, a channel each.
     """
 
     def __init__(self, params: InceptionParams) -> None:
@@ -34,7 +35,7 @@ class InceptionPainter(Painter):
             for _ in range(params.blocks)
         ]
         self.head = [Conv3D(params.head_filters, 1) for _ in range(params.head_layers)]
-        self.last = Conv3D(1, 1)
+        self.last = Conv3D(params.channels, 1)
         self.activation = tf.nn.relu if params.output == "relu" else tf.nn.softplus
         # a ReLU that starts below zero everywhere has no gradient to come back by
         self.first_bias = 0.1 if params.output == "relu" else 0.0

@@ -1,6 +1,7 @@
 """The networks and optimizers of a training, as its params and its seed make them."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -12,9 +13,21 @@ from halokeras.params import InitialWeightsParams, OptimizerParams, Params
 from halokeras.randomness import fold_in
 from halokeras.training.wgan import HaloPaintingGAN
 
+_RAREST = 1e-6
+"""Halos per voxel of a channel that has none."""
 
-def build_gan(params: Params) -> HaloPaintingGAN:
-    """Build the networks with the weights that the seed gives them, and compile."""
+
+def build_gan(params: Params, mean_counts: Sequence[float] = ()) -> HaloPaintingGAN:
+    """Build the networks with the weights that the seed gives them, and compile.
+
+    Parameters
+    ----------
+    params
+        Of the run.
+    mean_counts
+        Halos per voxel of each channel in the training boxes, which a kind that starts at the
+        mean takes the first bias of its last layer from.
+    """
     training = params.training
     painter = built_painter(params.painter)
     critic = Critic(**params.critic.model_dump())
@@ -26,6 +39,9 @@ def build_gan(params: Params) -> HaloPaintingGAN:
     if painter.first_bias:
         first_bias = max(initial.bias, painter.first_bias)
         painter.last.bias.assign(np.full(params.painter.channels, first_bias))
+    if params.painter.starts_at_mean and mean_counts:
+        # of softplus, which is exp where halos are rare
+        painter.last.bias.assign(np.log(np.expm1(np.maximum(mean_counts, _RAREST))))
     gan = HaloPaintingGAN(
         painter,
         critic,

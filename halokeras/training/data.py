@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
-from halokeras.boxes.masses import at_odds
+from halokeras.boxes.masses import at_odds, masses_of, select
 from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
+from halokeras.networks.patch import channels_of
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
@@ -28,7 +29,8 @@ _SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 class TrainingData:
     """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them.
 
-    Counts of several channels have them last; conditions are (boxes, conditions), or None.
+    Counts of several channels have them last; conditions are (boxes, conditions), or None. `masses`
+    are those of the halos of the training boxes [Msun/h], where channels are parted by them.
     """
 
     density: NDArray[np.float32]
@@ -36,6 +38,13 @@ class TrainingData:
     held_out: tuple[HeldOut, ...]
     provenance: dict[str, Any]
     conditions: NDArray[np.float32] | None = None
+    masses: NDArray[np.float32] | None = None
+
+    @property
+    def mean_counts(self) -> list[float]:
+        """Halos per voxel in the training boxes, of each channel."""
+        channels = self.counts.shape[4] if self.counts.ndim == 5 else 1
+        return [float(field.mean(dtype=np.float64)) for field in channels_of(self.counts, channels)]
 
 
 def load_data(params: Params) -> TrainingData:
@@ -77,6 +86,7 @@ def load_data(params: Params) -> TrainingData:
             HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
             for path in validated_on
         ),
+        masses=_masses([boxes[path] for path in trained], channels),
         conditions=np.array([conditions[path] for path in trained], np.float32) if names else None,
         provenance={
             "voxel_size": first.voxel_size,
@@ -135,7 +145,7 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
         grids = [halo_counts(box, **channel.model_dump()) for channel in channels]
     except BoxError as error:
         raise BoxError(f"{path}: {error}") from error
-    if not all(grid.any() for grid in grids):
+    if not any(grid.any() for grid in grids):
         raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
     counts = grids[0] if len(grids) == 1 else np.stack(grids, axis=-1)
     try:
@@ -143,6 +153,21 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
     except BoxError as error:
         raise BoxError(f"{path}: {error}") from error
     return counts
+
+
+def _masses(boxes: Sequence[Box], channels: Sequence[Selection]) -> NDArray[np.float32] | None:
+    """Return the masses of the halos that several channels count, or None of one channel."""
+    if len(channels) == 1 or any(box.halos is None for box in boxes):
+        return None
+    found = []
+    for box in boxes:
+        assert box.halos is not None
+        for channel in channels:
+            halos = select(box.halos, **channel.model_dump(), provenance=box.provenance)
+            mass = masses_of(halos, channel.mass_definition, box.provenance)
+            assert mass is not None  # or they could not have been selected by it
+            found.append(mass)
+    return np.concatenate(found).astype(np.float32)
 
 
 def _check_like(first: Box, box: Box, path: Path) -> None:

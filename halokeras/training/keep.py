@@ -94,4 +94,7 @@ class KeptPainter(Callback):
             whole_box(painter, box, painter.margin, row)
             for box, row in zip(density, told, strict=True)
         ]
-        return DrawModel(painter, fit_count_law(np.stack(expected), self._data.counts))
+        total, counts = np.stack(expected), self._data.counts
+        if painter.params.channels > 1:
+            total, counts = total.sum(axis=-1), counts.sum(axis=-1)
+        return DrawModel(painter, fit_count_law(total, counts))

@@ -49,21 +49,16 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
 
     The mean over shells of wavenumber of (ln T)^2 + (1 - r), plus the squared log of the ratio
     of means, where T^2 is the ratio of powers and r the cross-correlation, both summed over
-    the batch; of several channels the mean. Both fields see the same crop window, so it cancels
-    from T and r to the leading order. The two parts do not compete: r is blind to an isotropic
-    filter, T is not.
+    the batch. Both fields see the same crop window, so it cancels from T and r to the leading
+    order. The two parts do not compete: r is blind to an isotropic filter, T is not.
+
+    Of several channels their sums are compared: the power of a rare channel is mostly shot noise,
+    and channels that are each given that power add up to too much.
 
     Replicas of a `tf.distribute` strategy each give their share of the batch and get the distance
     of all of it.
     """
-    channels = counts.shape[-1]
-    if channels == 1:
-        return _distance_of_one(painted, counts)
-    each = (slice(i, i + 1) for i in range(channels))
-    return tf.add_n([_distance_of_one(painted[..., i], counts[..., i]) for i in each]) / channels
-
-
-def _distance_of_one(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    painted, counts = (tf.reduce_sum(field, axis=-1, keepdims=True) for field in (painted, counts))
     side = counts.shape[1]
     weights = tf.constant(_shell_weights(side))
     mean_painted, mean_counts = _over_replicas(

@@ -183,7 +183,7 @@ def _go_on(
     """Train from the newest whole checkpoint, or from the start, to the end."""
     _prepare("building the networks", devices, callbacks)
     with devices.scope():
-        gan = build_gan(params)
+        gan = build_gan(params, data.mean_counts)
     checkpoints = Checkpoints(gan, folder / CHECKPOINTS)
     checkpoints.restore()
     planned = stages(params, gan, data)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter, whole_box
-from halokeras.networks.patch import channels_of
 from halokeras.statistics.spectra import CROSS_CORRELATION, TRANSFER_FUNCTION, WAVENUMBER
 from halokeras.statistics.statistic import Sample
 
@@ -25,8 +25,6 @@ class HeldOut:
 @dataclass(frozen=True)
 class Validation:
     """Means over the held-out boxes, and the score that picks the best painter.
-
-    Each channel of the painter counts as a box.
 
     Attributes
     ----------
@@ -46,16 +44,12 @@ class Validation:
 
 
 def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
-    """Paint each held-out box in one pass and compare it with its reference."""
-    channels = painter.params.channels
+    """Paint each held-out box in one pass and compare all its halos with its reference."""
     painted = [
-        field
+        total_counts(whole_box(painter, box.density, painter.margin, box.conditions))
         for box in boxes
-        for field in channels_of(
-            whole_box(painter, box.density, painter.margin, box.conditions), channels
-        )
     ]
-    reference = [(counts, box) for box in boxes for counts in channels_of(box.counts, channels)]
+    reference = [(total_counts(box.counts), box) for box in boxes]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
     samples = [

@@ -5,6 +5,7 @@ the redshift and the least mass that are counted.
 """
 
 import dataclasses
+import json
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,12 +15,12 @@ import tensorflow as tf
 import halokeras
 from halokeras.boxes.box import halo_counts
 from halokeras.boxes.box_file import read_box, write_box
-from halokeras.errors import ModelError
+from halokeras.errors import ModelError, ParamsError
 from halokeras.inspection.inspect import inspect
 from halokeras.networks.conv import Conv3D
 from halokeras.networks.painter import LOG_OFFSET, Painter, built_painter, whole_box
 from halokeras.networks.patch import Patch, patch_of
-from halokeras.painter_params import PAINTER_KINDS, PainterParams
+from halokeras.painter_params import PAINTER_KINDS, HalosParams, PainterParams
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.model_files import check_size, read_files
@@ -29,6 +30,7 @@ from halokeras.painting.inputs import density_of
 from halokeras.painting.paint import paint, paint_file
 from halokeras.params import Params, parse_params
 from halokeras.sections import Selection
+from halokeras.training.build import build_gan
 from halokeras.training.run import resume, train
 
 
@@ -215,3 +217,34 @@ def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(
     assert inspect(tmp_path / "run").to_json()
     with pytest.raises(Exception, match="finished"):
         resume(tmp_path / "run")
+
+
+def test_bins_of_mass_part_the_halos_that_are_counted():
+    counted = Selection(mass_min=2e12, mass_max=9e13, mass_definition="200b")
+    bins = HalosParams(mass_edges=(4e12, 1e13)).selections(counted)
+    edges = [(one.mass_min, one.mass_max) for one in bins]
+    assert edges == [(2e12, 4e12), (4e12, 1e13), (1e13, 9e13)]
+    assert {one.mass_definition for one in bins} == {"200b"}
+
+
+@pytest.mark.parametrize("edges", [[2e12], [1e13, 9e13], [1e13, 4e12]])
+def test_edges_that_part_nothing_are_refused_by_name(edges):
+    fields = {
+        "box": {"selection": {"mass_min": 2e12, "mass_max": 9e13}},
+        "painter": {"kind": "halos", "mass_edges": edges},
+    }
+    with pytest.raises(ParamsError, match="mass_edges"):
+        parse_params(json.dumps(fields), "p.json")
+
+
+def test_a_painter_of_bins_begins_with_the_mean_counts_of_training():
+    fields = {
+        "painter": {"kind": "halos", "filters": 2, "mass_edges": [4e12, 1e13]},
+        "training": {"crop_size": 32, "initial_weights": {"deviation": 1e-4}},
+    }
+    fields["training"]["initial_weights"]["distribution"] = "normal"
+    means = [0.2, 0.05, 1e-5]
+    gan = build_gan(Params.model_validate(fields), means)
+    side = 2 * gan.painter.margin + 1
+    painted = gan.painter(tf.ones((1, side, side, side, 1)))
+    np.testing.assert_allclose(painted[0, 0, 0, 0], means, rtol=1e-3)

@@ -40,7 +40,7 @@ from halokeras.params import load_params
 from halokeras.training import run as run_module
 made = []
 build_gan = run_module.build_gan
-run_module.build_gan = lambda params: made.append(build_gan(params)) or made[-1]
+run_module.build_gan = lambda *given: made.append(build_gan(*given)) or made[-1]
 try:
     if command == "resume":
         run_module.resume(Path(run))

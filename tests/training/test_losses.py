@@ -64,3 +64,13 @@ def test_spectral_distance_has_a_gradient():
     gradient = tape.gradient(loss, painted)
     moved = spectral_distance(painted - 1e-2 * gradient / tf.norm(gradient), field(2))
     assert float(moved) < float(loss)
+
+
+def test_spectral_distance_of_several_channels_is_that_of_all_halos():
+    low, high = field(1), field(2)
+    both = tf.concat([low, high], axis=-1)
+    swapped = tf.concat([high, low], axis=-1)
+    assert float(spectral_distance(both, swapped)) == pytest.approx(0, abs=1e-5)
+    expected = float(spectral_distance(low, low + high))
+    one = tf.concat([low, 0 * high], axis=-1)
+    assert float(spectral_distance(one, both)) == pytest.approx(expected, rel=1e-5)
