@@ -234,9 +234,9 @@ def _read_masses(path: Path, content: bytes, channels: int) -> MassLaw:
         fields = _MassLawFields.model_validate(parse(path, content))
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
-    if len(fields.masses) != channels:
+    if channels == 1 or len(fields.masses) != channels:
         raise ModelError(
-            f"{path}: {len(fields.masses)} rows of masses, and the painter has {channels} channels"
+            f"{path}: {len(fields.masses)} bins of mass do not fit a painter of {channels} channels"
         )
     return MassLaw(np.array(fields.masses), np.array(fields.tails))
 

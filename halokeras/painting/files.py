@@ -18,7 +18,7 @@ from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.known_matter import box_to_make, known_matter
-from halokeras.painting.masses import Masses
+from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import Workers, paint_file, painted_header
 from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
 from halokeras.painting.places import Matter
@@ -74,6 +74,8 @@ def paint_files(
         given = files.enter_context(_opened(request))
         if request.listing is not None:
             check_listed(request.listing.seen_along, given.header)
+            law, learned = law_of(painter.saved, painter.name).masses, painter.saved.provenance
+            check_spheres(request.listing.spheres, law, learned, given.header)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told))
         for warning in check_input(painter.saved.provenance, given, request.force):
@@ -193,7 +195,7 @@ def _listed(
     learned, law = painter.saved.provenance, law_of(painter.saved, painter.name).masses
     masses = None
     if law is not None and drawn.by_mass is not None:
-        masses = Masses(drawn.by_mass, law, learned, header)
+        masses = Masses(drawn.by_mass, law, learned, header, listing.spheres)
     return listed(
         header,
         drawn.counts,

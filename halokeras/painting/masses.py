@@ -9,7 +9,7 @@ from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import COLUMNS
 from halokeras.boxes.masses import column_of, own_definition
 from halokeras.cosmology.halo_structure import CONCENTRATIONS, concentrations, radii
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, ModelError
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.provenance import Provenance
 from halokeras.painting.catalogue_formats import HOST, About, Columns
@@ -19,6 +19,37 @@ from halokeras.sections import MassDefinition
 from halokeras.storage.grid import Grid
 
 FRIENDS: MassDefinition = "fof"
+
+
+def check_spheres(
+    spheres: MassDefinition | None, law: MassLaw | None, learned: Provenance, header: Header
+) -> None:
+    """Refuse radii of friends-of-friends masses where there are none, before anything is painted.
+
+    Raises
+    ------
+    ModelError
+        If the painter draws no masses, or those of spheres.
+    BoxError
+        If the cosmology is not known.
+    """
+    if spheres is None:
+        return
+    if law is None:
+        raise ModelError("--radii: the painter draws no masses; leave it out")
+    definition = _definition(learned)
+    if definition != FRIENDS:
+        raise ModelError(
+            f"--radii: the painter's masses are {definition or 'of no known definition'} and not "
+            "those of friends-of-friends; leave it out"
+        )
+    if header.cosmology is None:
+        raise BoxError("the density tells no cosmology, which --radii needs; paint on a box file")
+
+
+def _definition(learned: Provenance) -> MassDefinition | None:
+    """Return the definition of the masses that a painter learned, or None where none is known."""
+    return learned.selection.mass_definition or own_definition(learned.model_extra or {})
 
 
 @dataclass(frozen=True)
@@ -48,8 +79,7 @@ class Masses:
     @property
     def definition(self) -> MassDefinition | None:
         """The definition of the masses, or None where none is known."""
-        stated = self.learned.selection.mass_definition
-        return stated or own_definition(self.learned.model_extra or {})
+        return _definition(self.learned)
 
     @property
     def bins(self) -> int:
