@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from halokeras.errors import RunError
 from halokeras.sections import Selection
 
-_QUANTILES = 129
-"""Of each bin: what lies between the masses of N and N + 1 particles is then 0.4 % of a bin."""
+_QUANTILES = 257
+"""Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
 _TAIL = 50
 """Halos at least, that tell how an open bin ends."""
 

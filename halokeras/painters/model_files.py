@@ -174,6 +174,11 @@ def read_files(folder: Path) -> PainterFiles:
     fields = parse(folder / PROVENANCE, read(PROVENANCE, _LARGEST_JSON))
     provenance = read_provenance(fields, str(folder / PROVENANCE))
     params = _read_architecture(folder / ARCHITECTURE, header)
+    try:
+        params.selections(provenance.selection)
+    except ValueError as error:
+        told = str(error).splitlines()[0]
+        raise ModelError(f"{folder} is of halos that it cannot part by mass: {told}") from error
     weights = read_weights(WEIGHTS)
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)

@@ -148,6 +148,15 @@ def test_a_malformed_law_of_masses_is_refused(folder, change, word):
     assert "mass_law.json" in str(caught.value)
 
 
+def test_bins_that_do_not_part_the_halos_it_learned_are_refused(
+    painter, draws, tiny_provenance, tmp_path
+):
+    told = {**tiny_provenance, "selection": {"mass_min": 5e12, "mass_max": None}}
+    save_painter(painter, told, tmp_path / "m", draws)
+    with pytest.raises(ModelError, match=r"cannot part by mass: painter\.mass_edges"):
+        load_painter(tmp_path / "m")
+
+
 def test_an_edited_law_of_masses_is_named(folder):
     path = folder / "mass_law.json"
     path.write_text(path.read_text().replace("0.0", "1.0", 1))
