@@ -17,12 +17,10 @@ from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.catalogues import _counted, _placed, _simulated
 from halokeras.fields.gridding import count, voxel_index
 from halokeras.inspection.inspect import inspect
-from halokeras.networks.painter import built_painter, whole_box
-from halokeras.painter_params import HalosParams
-from halokeras.painters.count_law import CountLaw, fit_count_law
-from halokeras.painters.mass_law import fit_mass_law
+from halokeras.networks.painter import whole_box
+from halokeras.painters.count_law import CountLaw
 from halokeras.painters.model_files import read_files, sha256
-from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
+from halokeras.painters.model_store import load_painter, painter_hash, save_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
@@ -37,26 +35,14 @@ EDGES = (4e12, 1e13, 4e13)
 SHIPPED_DEFINITION = "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)"
 
 
-@pytest.fixture(scope="module")
-def painter():
-    import keras
-
-    keras.utils.set_random_seed(5)
-    sizes = {"filters": 2, "blocks": 1, "kernel_sizes": (3, 1), "head_layers": 1}
-    made = built_painter(HalosParams(**sizes, head_filters=3, mass_edges=EDGES))
-    for variable in made.weights:  # more density, more halos
-        variable.assign(0.4 * np.abs(variable))
-    made.last.bias.assign([-2.0, -2.5, -3.0, -4.0])
-    return made
+@pytest.fixture
+def painter(binned_draws):
+    return binned_draws.painter
 
 
-@pytest.fixture(scope="module")
-def draws(painter, shared_box):
-    bins = painter.params.selections(Selection(mass_min=2e12))
-    expected = whole_box(painter, shared_box.density, painter.margin).sum(axis=-1)
-    counts = np.random.default_rng(1).poisson(expected)
-    law = fit_count_law(expected, counts)
-    return DrawModel(painter.twin(), law, fit_mass_law(shared_box.halos.mass, bins))
+@pytest.fixture
+def draws(binned_draws):
+    return binned_draws
 
 
 @pytest.fixture
