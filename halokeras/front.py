@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halokeras.boxes import box_file
-from halokeras.boxes.box import Box, check_scale
+from halokeras.boxes.box import Box, check_scale, total_counts
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores, load_tensorflow
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.fields.gridding import Shape
 from halokeras.resources import can_be_seen, or_shipped
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painters.model_store import SavedPainter
     from halokeras.painting.inputs import Density
+    from halokeras.painting.masses import Masses
     from halokeras.params import Params
 
 SHIPPED = "gen"
@@ -78,7 +79,8 @@ def paint(
     from halokeras.painting.paint import paint as painted
 
     given = _checked(density, voxel_size, redshift, saved, contrast, force)
-    return painted(saved.painter, given.grid, conditions=box_conditions(given.header, saved))
+    conditions = box_conditions(given.header, saved)
+    return total_counts(painted(saved.painter, given.grid, conditions=conditions))
 
 
 def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
@@ -89,6 +91,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     *,
     seed: int = 1,
     realization: int = 0,
+    by_mass: bool = False,
     contrast: Contrast = "1+delta",
     force: bool = False,
 ) -> NDArray[np.uint16]:
@@ -100,31 +103,37 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
         As for `paint`.
     seed, realization
         With the index of a voxel they fix its draw.
+    by_mass
+        Whether to tell the halos in each of the painter's bins of mass, for `catalogue`.
 
     Returns
     -------
     ndarray
-        Halos per voxel, (nx, ny, nz) uint16.
+        Halos per voxel, (nx, ny, nz) uint16, or by mass (nx, ny, nz, bins).
 
     Raises
     ------
     BoxError
         As `paint`.
     ModelError
-        As `paint`, or if the painter has no law of counts to draw from.
+        As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
     saved = load_painter(model)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import law_of
     from halokeras.painting.paint import box_conditions
 
-    law = law_of(saved, str(model) if isinstance(model, str | Path) else "the painter")
+    name = _named(model)
+    law = law_of(saved, name)
+    if by_mass and law.masses is None:
+        raise _without_masses(name)
     given = _checked(density, voxel_size, redshift, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
-    return drawn(law, given.grid, seed, realization, conditions=conditions)
+    found = drawn(law, given.grid, seed, realization, conditions=conditions)
+    return (found if by_mass else total_counts(found)).astype(np.uint16)
 
 
-def catalogue(
+def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is known)
     counts: NDArray[np.integer[Any]],
     voxel_size: float = 4.0,
     *,
@@ -132,47 +141,88 @@ def catalogue(
     realization: int = 0,
     sub_density: Grid | None = None,
     velocity: Grid | None = None,
+    redshift: float = 0.3,
+    cosmology: str | Cosmology = "00",
+    model: "str | Path | SavedPainter" = SHIPPED,
 ) -> dict[str, NDArray[Any]]:
-    """Place the halos of drawn counts in their voxels.
+    """Place the halos of drawn counts in their voxels, and draw their masses if bins are told.
 
     Parameters
     ----------
     counts
-        Halos per voxel, (nx, ny, nz) whole numbers.
+        Halos per voxel, (nx, ny, nz) whole numbers, or by mass (nx, ny, nz, bins).
     voxel_size
         Side of a voxel [Mpc/h].
     seed, realization
-        With the id of a halo they fix its place.
+        With the id of a halo they fix its place and its mass.
     sub_density
         rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie.
     velocity
         Of the matter in each voxel [km/s], (3, nx, ny, nz), interpolated to each halo.
+    redshift, cosmology, model
+        Of counts by mass: what radii and concentrations follow from, and the painter that drew
+        them.
 
     Returns
     -------
     dict
         Columns by name: ``halo_id``; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] in [0, box_size);
-        and with a velocity ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s].
+        with a velocity ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s]; and of counts by mass
+        ``halo_mass``, ``halo_mvir``, ``halo_m200b`` or ``halo_m200c`` [Msun/h], in each voxel the
+        heaviest first, ``halo_upid``, ``halo_hostid`` and, unless masses are those of
+        friends-of-friends, ``halo_rvir`` or the like [Mpc/h] and ``halo_nfw_conc``.
 
     Raises
     ------
     BoxError
         If the counts are not drawn ones, or the grids do not fit them.
+    ModelError
+        If the painter draws no masses, or those of other bins.
     """
     from halokeras.painting.catalogue import whole_catalogue
     from halokeras.painting.places import Matter
 
     counts = np.asarray(counts)
-    if counts.ndim != 3 or counts.dtype.kind not in "iu":
+    if counts.ndim not in (3, 4) or counts.dtype.kind not in "iu":
         raise BoxError(
             f"counts are {counts.dtype} of shape {counts.shape}; a catalogue is of whole numbers "
-            "(nx, ny, nz), as `draw` gives them"
+            "(nx, ny, nz) or, by mass, (nx, ny, nz, bins), as `draw` gives them"
         )
     if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
         raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
-    whole = counts.astype(np.uint16)
+    whole = total_counts(counts).astype(np.uint16)
     matter = Matter(sub_density, velocity=velocity)
-    return whole_catalogue(whole, voxel_size, seed, realization, matter)
+    masses = None
+    if counts.ndim == 4:
+        chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+        masses = _masses(counts, box_file.Header(voxel_size, redshift, chosen), model)
+    return whole_catalogue(whole, voxel_size, seed, realization, matter, masses)
+
+
+def _masses(
+    counts: NDArray[np.integer[Any]], header: box_file.Header, model: "str | Path | SavedPainter"
+) -> "Masses":
+    """Return what the masses of halos in bins are drawn from."""
+    from halokeras.painting.masses import Masses
+
+    saved, name = load_painter(model), _named(model)
+    law = None if saved.draws is None else saved.draws.masses
+    if law is None:
+        raise _without_masses(name)
+    if len(law.masses) != counts.shape[3]:
+        raise ModelError(
+            f"{name} has {len(law.masses)} bins of mass and the counts {counts.shape[3]}; name the "
+            "painter that drew them as model"
+        )
+    return Masses(counts, law, saved.provenance, header)
+
+
+def _named(model: "str | Path | SavedPainter") -> str:
+    return str(model) if isinstance(model, str | Path) else "the painter"
+
+
+def _without_masses(name: str) -> ModelError:
+    return ModelError(f"{name} draws no masses; choose a painter of the kind halos")
 
 
 def lpt(

@@ -111,6 +111,30 @@ def make_draws(painter, box):
     return DrawModel(painter.twin(), fit_count_law(expected, halo_counts(box)))
 
 
+@pytest.fixture(scope="session")
+def binned_draws(shared_box):
+    """What a painter of four bins of mass draws from; never to be changed."""
+    import keras
+
+    from halokeras.networks.painter import built_painter, whole_box
+    from halokeras.painter_params import HalosParams
+    from halokeras.painters.count_law import fit_count_law
+    from halokeras.painters.mass_law import fit_mass_law
+    from halokeras.painters.model_store import DrawModel
+    from halokeras.sections import Selection
+
+    keras.utils.set_random_seed(5)
+    sizes = {"filters": 2, "blocks": 1, "kernel_sizes": (3, 1), "head_layers": 1, "head_filters": 3}
+    painter = built_painter(HalosParams(**sizes, mass_edges=(4e12, 1e13, 4e13)))
+    for variable in painter.weights:  # more density, more halos
+        variable.assign(0.4 * np.abs(variable))
+    painter.last.bias.assign([-2.0, -2.5, -3.0, -4.0])
+    expected = whole_box(painter, shared_box.density, painter.margin).sum(axis=-1)
+    law = fit_count_law(expected, np.random.default_rng(1).poisson(expected))
+    bins = painter.params.selections(Selection(mass_min=2e12))
+    return DrawModel(painter, law, fit_mass_law(shared_box.halos.mass, bins))
+
+
 @pytest.fixture
 def tiny_painter():
     return make_painter()

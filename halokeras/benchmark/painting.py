@@ -47,8 +47,9 @@ def start_up() -> float:
 def main() -> None:
     """Paint one box from file to file and print seconds, memory [bytes] and rates, as JSON."""
     from halokeras.benchmark.timing import multiply_rate
+    from halokeras.boxes.box import total_counts
     from halokeras.networks.painter import built_painter
-    from halokeras.painting.paint import LARGEST_TILE, counts_shape, paint_into
+    from halokeras.painting.paint import LARGEST_TILE, painted_rows
     from halokeras.painting.tile_painter import TilePainter
     from halokeras.painting.tiles import tile_shape
 
@@ -63,16 +64,17 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         h5py.File(Path(folder) / "box.h5", "w") as file,
     ):
-        shape = counts_shape(painter, (side,) * 3)
-        chunks = (32, 32, 32)
-        density = file.create_dataset("density", (side,) * 3, np.float32, chunks=chunks)
-        counts = file.create_dataset("counts", shape, np.float32, chunks=(*chunks, *shape[3:]))
+        density, counts = (
+            file.create_dataset(name, (side,) * 3, np.float32, chunks=(32, 32, 32))
+            for name in ("density", "counts")
+        )
         for layer in range(0, side, 32):
             draw = fold_in(0, f"benchmark layer {layer}")
             depth = min(32, side - layer)
             density[layer : layer + depth] = draw.lognormal(-0.3, 0.8, (depth, side, side))
         start = time.perf_counter()
-        paint_into(counts, tile_painter, density)
+        for place, painted in painted_rows(tile_painter, density):
+            counts[place] = total_counts(painted)
         seconds = time.perf_counter() - start
     peak = _peak_memory()
     found = {

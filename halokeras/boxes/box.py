@@ -51,7 +51,10 @@ class Box:
         The catalogue from which counts are cut.
     counts
         (nx, ny, nz) halos per voxel, where only a grid exists: painted means or draws; of a
-        painter of several channels (nx, ny, nz, channels).
+        painter of several channels by an older halopaint (nx, ny, nz, channels).
+    counts_by_mass
+        (nx, ny, nz, bins) drawn halos in each bin of mass, whose edges ``mass_edges`` of the
+        provenance tells; their sum is the counts.
     provenance
         What made it: ``box_id``, ``seed``, ``density_scheme`` (``2lpt``, ``zeldovich``,
         ``nbody``, ``unknown``), ``halo_finder``, ``mass_definition``, ``particle_mass``
@@ -64,6 +67,7 @@ class Box:
     density: NDArray[np.float32] | None = None
     halos: Halos | None = None
     counts: NDArray[Any] | None = None
+    counts_by_mass: NDArray[Any] | None = None
     provenance: Provenance = field(default_factory=dict)
 
     @property
@@ -103,10 +107,22 @@ def check_box(box: Box, source: str) -> None:
                 "both must cover the same voxels"
             )
         check_grid(grid, name, source)
+    if box.counts_by_mass is not None:
+        _check_by_mass(box.counts_by_mass, box.counts, source)
     if box.halos is not None:
         columns = box.halos.columns()
         check_lengths({f"halos/{name}": array.shape for name, array in columns.items()}, source)
         check_halos(box.halos, box.box_size, source)
+
+
+def _check_by_mass(by_mass: NDArray[Any], counts: NDArray[Any] | None, source: str) -> None:
+    if counts is None or by_mass.shape[:-1] != counts.shape:
+        raise BoxError(
+            f"{source}: counts_by_mass have shape {by_mass.shape}; they must be of the same voxels "
+            "as counts, with the bins last"
+        )
+    if not np.array_equal(total_counts(by_mass), counts):
+        raise BoxError(f"{source}: counts_by_mass do not add up to the counts; draw again")
 
 
 def check_scale(voxel_size: float, redshift: float, source: str) -> None:
@@ -217,7 +233,7 @@ def hash_fields(
     attributes += [provenance.get(name) for name in _HASHED_PROVENANCE]
     digest.update(repr(attributes).encode())
     for name, array in arrays.items():
-        kept = array[:0].dtype if name == "counts" else _DTYPES[name]
+        kept = _DTYPES.get(name, array[:0].dtype)  # counts are hashed in their own
         stored = np.dtype(kept).newbyteorder("<")
         digest.update(f"{name} {tuple(array.shape)} {stored.str}".encode())
         for slab in slabs(array):
@@ -235,4 +251,6 @@ def box_arrays(box: Box) -> dict[str, NDArray[Any]]:
         arrays |= stored_columns(box.halos)
     if box.counts is not None:
         arrays["counts"] = box.counts
+    if box.counts_by_mass is not None:
+        arrays["counts_by_mass"] = box.counts_by_mass
     return arrays

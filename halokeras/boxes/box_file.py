@@ -17,7 +17,7 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import can_be_seen, shipped
 from halokeras.storage.checksums import SEALED_VERSION
-from halokeras.storage.store import Layout, Store, StoredArray
+from halokeras.storage.store import Layout, Store, StoredArray, packed
 from halokeras.storage.stores import new_store, open_store
 from halokeras.storage.unreadable import reading
 from halokeras.suggestions import beside
@@ -31,9 +31,7 @@ FORMAT_VERSION = 1
 
 _GRID = ("format", "format_version", "box_size", "voxel_size", "redshift", "checksums")
 _HALOS = {name: column.kinds for name, column in DATASETS.items()}
-_PIECE = 2**20
-"""Bytes of the pieces that arrays are packed in: as many as HDF5 keeps in memory."""
-_FIELDS = {"density": "f", **_HALOS, "counts": "fiu"}
+_FIELDS = {"density": "f", **_HALOS, "counts": "fiu", "counts_by_mass": "u"}
 """Arrays of a box by name, and the kinds of numpy types that each may have."""
 
 
@@ -67,6 +65,7 @@ def read_box(path: Path) -> Box:
             density=_single(arrays.get("density")),
             halos=halos_of(arrays),
             counts=arrays.get("counts"),
+            counts_by_mass=arrays.get("counts_by_mass"),
             provenance=header.provenance,
         )
         check_box(box, store.name)
@@ -125,21 +124,10 @@ def write_box(box: Box, path: Path) -> None:
     check_box(box, f"box for {path}")
     header = Header(box.voxel_size, box.redshift, box.cosmology, box.provenance)
     arrays = box_arrays(box)
-    layouts = {
-        name: Layout(one.shape, one.dtype, _chunks(one), packed=True)
-        for name, one in arrays.items()
-    }
+    layouts = {name: packed(Layout(one.shape, one.dtype)) for name, one in arrays.items()}
     with new_store(path, header_attributes(header, box.shape), layouts) as create:
         for name, array in arrays.items():
             create(name)[...] = array
-
-
-def _chunks(array: NDArray[Any]) -> tuple[int, ...]:
-    """Return pieces of whole planes or rows: the library's own take an eighth more when packed."""
-    plane = array[:1].nbytes
-    if plane > _PIECE:
-        return (1, max(1, _PIECE * array.shape[1] // plane), *array.shape[2:])
-    return (max(1, min(len(array), _PIECE // max(1, plane))), *array.shape[1:])
 
 
 def header_attributes(header: Header, shape: Shape) -> dict[str, Any]:

@@ -25,6 +25,11 @@ _WORDS: Mapping[MassDefinition, str] = {
 _GROUPS = "fof|friends"
 
 
+def column_of(definition: MassDefinition | None) -> str:
+    """Return the name of the column of masses of a definition: `mass` where it has none."""
+    return "mass" if definition is None else _BY_DENSITY.get(definition, "mass")
+
+
 def own_definition(provenance: Mapping[str, Any]) -> MassDefinition | None:
     """Return the definition of `mass` that a box states, or None for another or none.
 

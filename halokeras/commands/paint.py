@@ -56,6 +56,14 @@ class AlongAxis(StrEnum):
     Z = "z"
 
 
+class SphereOf(StrEnum):
+    """What friends-of-friends masses can be taken for."""
+
+    VIRIAL = "virial"
+    MEAN = "200b"
+    CRITICAL = "200c"
+
+
 class ContrastOf(StrEnum):
     """What the values of a density are."""
 
@@ -169,6 +177,14 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             rich_help_panel=_DRAWS,
         ),
     ] = None,
+    radii: Annotated[
+        SphereOf | None,
+        typer.Option(
+            help="List radii and concentrations as if friends-of-friends masses were those within "
+            "this density; of b = 0.2, 200b is near.",
+            rich_help_panel=_DRAWS,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -200,9 +216,11 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw
             and (realizations > 1 or (seed is not None and not voxels)),
             "--catalogue goes with --draw: painted means are no halos": catalogue and not draw,
-            "--catalogue-format, --sub-density, --places and --redshift-space go with "
+            "--catalogue-format, --sub-density, --places, --redshift-space and --radii go with "
             "--catalogue": not catalogue
-            and (catalogue_format or sub_density or sub_dataset or places or redshift_space),
+            and (
+                catalogue_format or sub_density or sub_dataset or places or redshift_space or radii
+            ),
             "give --sub-density or --places, not both": sub_density and places,
             "--sub-dataset goes with --sub-density": sub_dataset and not sub_density,
             "--scheduler's workers read rho/mean; leave --contrast out": scheduler
@@ -239,6 +257,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             finer,
             uniform=places is PlacesBy.UNIFORM,
             seen_along=None if redshift_space is None else redshift_space.value,
+            spheres=None if radii is None else radii.value,
         )
     request = Request(
         density=given,

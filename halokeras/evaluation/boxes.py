@@ -138,7 +138,7 @@ def check_counts(counts: NDArray[Any], box: Box) -> None:
 def painted_counts(
     found: Box, path: str, boxes: Mapping[str, Box], saved: SavedPainter
 ) -> tuple[str, NDArray[Any]]:
-    """Return on which of some boxes this painter painted before, and what.
+    """Return on which of some boxes this painter painted before, and what, by mass if it is told.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def painted_counts(
             f"{path} was painted on the box of hash {source[:12]}... and {name} has "
             f"{known[0][:12]}...; {remedy}"
         )
-    counts = total_counts(found.counts)
-    check_counts(counts, reference)
-    return name, counts
+    check_counts(total_counts(found.counts), reference)
+    by_mass = found.counts_by_mass
+    return name, total_counts(found.counts) if by_mass is None else by_mass
 
 
 def misfit(saved: SavedPainter, other: SavedPainter) -> str:
@@ -233,7 +233,7 @@ def _other_cosmology(painted: Box, reference: Box) -> str:
 
 def _hashes(box: Box) -> list[str]:
     """Return what a box is known by to what was painted on it: whole, or its density alone."""
-    alone = replace(box, halos=None, counts=None)
+    alone = replace(box, halos=None, counts=None, counts_by_mass=None)
     scheme = {"density_scheme": box.provenance.get("density_scheme", "unknown")}
     bare = replace(alone, cosmology=None, provenance={"density_scheme": "unknown"})
     return [box_hash(one) for one in (box, alone, replace(alone, provenance=scheme), bare)]

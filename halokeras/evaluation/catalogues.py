@@ -1,22 +1,26 @@
 """Catalogues of draws beside the simulated halos: places, velocities and masses, box by box."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, total_counts
 from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import Halos
-from halokeras.boxes.masses import select
+from halokeras.boxes.masses import masses_of, select
 from halokeras.environment import allotted_cores
 from halokeras.evaluation.contenders import SEED, Fields
 from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
-from halokeras.painters.provenance import Provenance
+from halokeras.fields.gridding import voxel_index
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue import hubble_distance, whole_catalogue
 from halokeras.painting.known_matter import check_same, known_box, matter_of
+from halokeras.painting.masses import Masses
 from halokeras.painting.places import Matter
+from halokeras.sections import Selection
 from halokeras.simulation.density import LptBox, fields_of, flow
 from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
 from halokeras.simulation.threads import numba_threads
@@ -31,8 +35,8 @@ class CatalogueScores:
 
     Parameters
     ----------
-    learned
-        Provenance of the painter, whose halos are compared.
+    saved
+        The painter, whose halos are compared.
 
     Attributes
     ----------
@@ -42,7 +46,7 @@ class CatalogueScores:
         What is left out and why, one sentence each.
     """
 
-    learned: Provenance
+    saved: SavedPainter
     comparisons: dict[str, list[dict[str, Measurement]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
@@ -59,17 +63,13 @@ class CatalogueScores:
             self._note(f"catalogues on {name} are not scored: the modes of its density are unknown")
             return
         distance = hubble_distance(box.redshift, box.cosmology)
-        halos = _simulated(
-            select(box.halos, **vars(self.learned.selection), provenance=box.provenance),
-            box,
-            distance,
-        )
+        halos = _simulated(box.halos, self.saved.provenance.selection, box, distance)
         matter, coarse = _matter(known, box.density, halos.velocity is not None)
-        draw = fields[DRAWS][0]
+        drawn, true = self._drawn(fields[DRAWS][0], header), _counted(halos)
         placed = {
-            DRAWS: _placed(draw, box, matter, distance),
-            TRUE_COUNTS: _placed(halos.values, box, matter, distance),
-            UNIFORM: _placed(draw, box, coarse, distance),
+            DRAWS: _placed(drawn, box, matter, distance),
+            TRUE_COUNTS: _placed(true, box, matter, distance),
+            UNIFORM: _placed(drawn, box, coarse, distance),
         }
         columns = halos.columns & placed[DRAWS].columns
         self._statistics = tuple(one for one in self._statistics if set(one.needs) <= columns)
@@ -88,11 +88,38 @@ class CatalogueScores:
         if self._last is None:
             return None
         names = tuple(self._names)
-        return judged(self._statistics, names, self.comparisons, *self._last, self.learned)
+        return judged(self._statistics, names, self.comparisons, *self._last, self.saved.provenance)
+
+    def _drawn(self, draw: NDArray[Any], header: Header) -> "_Counts":
+        """Return a draw and the masses of its halos, if the painter tells any."""
+        law = None if self.saved.draws is None else self.saved.draws.masses
+        counts = total_counts(draw).astype(np.uint16)
+        if law is None or draw.ndim == 3:
+            return _Counts(counts)
+        masses = Masses(draw, law, self.saved.provenance, header)
+        columns = whole_catalogue(counts, header.voxel_size, SEED, masses=masses)
+        return _Counts(counts, columns[masses.names[0]])
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Halos per voxel, uint16, and their masses in the order of voxels, the heaviest first."""
+
+    counts: NDArray[np.uint16]
+    mass: NDArray[np.floating] | None = None
+
+
+def _counted(halos: Catalogue) -> _Counts:
+    """Return the counts and masses of simulated halos."""
+    counts = halos.values.astype(np.uint16)
+    if halos.mass is None:
+        return _Counts(counts)
+    order = np.lexsort((-halos.mass, voxel_index(halos.position, halos.shape, halos.voxel_size)))
+    return _Counts(counts, halos.mass[order])
 
 
 def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[Matter, Matter]:
@@ -107,17 +134,17 @@ def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[
     return matter_of(fine, known.voxels, known.voxel_size), Matter(velocity=velocity)
 
 
-def _simulated(halos: Halos, box: Box, distance: float) -> Catalogue:
-    return Catalogue(
-        halos.position, box.shape, box.voxel_size, halos.mass, halos.velocity, distance
-    )
+def _simulated(halos: Halos, selection: Selection, box: Box, distance: float) -> Catalogue:
+    chosen = select(halos, **vars(selection), provenance=box.provenance)
+    mass = masses_of(chosen, selection.mass_definition, box.provenance)
+    return Catalogue(chosen.position, box.shape, box.voxel_size, mass, chosen.velocity, distance)
 
 
-def _placed(counts: NDArray[np.generic], box: Box, matter: Matter, distance: float) -> Catalogue:
+def _placed(drawn: _Counts, box: Box, matter: Matter, distance: float) -> Catalogue:
     """Place halos and return them as statistics see them."""
-    columns = whole_catalogue(counts.astype(np.uint16), box.voxel_size, SEED, matter=matter)
+    columns = whole_catalogue(drawn.counts, box.voxel_size, SEED, matter=matter)
     position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
     velocity = None
     if matter.velocity is not None:
         velocity = np.stack([columns[f"halo_v{axis}"] for axis in "xyz"], axis=1)
-    return Catalogue(position, box.shape, box.voxel_size, None, velocity, distance)
+    return Catalogue(position, box.shape, box.voxel_size, drawn.mass, velocity, distance)

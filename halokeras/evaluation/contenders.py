@@ -27,6 +27,7 @@ SEED = 0
 """Seed of all that is drawn; realisations count from 0."""
 
 Fields = dict[str, list[NDArray[Any]]]
+"""Grids (nx, ny, nz) by name; draws of halos with masses have the bins of mass last."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ class Contenders:
         saved = self.saved
         found: Fields = {FIELD: [total_counts(_painted(saved, box))]}
         if saved.draws is not None:
-            law, expected = saved.draws.law, _painted(saved, box, expected=True)
-            drawn = (draw_from(law, expected, SEED, number) for number in range(self.draws))
-            found[DRAWS] = [total_counts(one) for one in drawn]
+            expected = _painted(saved, box, expected=True)
+            numbers = range(self.draws)
+            found[DRAWS] = [draw_from(saved.draws, expected, SEED, number) for number in numbers]
             total = total_counts(expected)
             found[WARM_START] = [total]
             found[WARM_START_DRAWS] = self._poisson("warm start draw", total.astype(np.float64))

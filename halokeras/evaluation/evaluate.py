@@ -146,7 +146,7 @@ def evaluate(
     _check_replaceable(request, about["identity"], list(boxes))
     for note in about["notes"]:
         tell(note)
-    listed = CatalogueScores(saved.provenance)
+    listed = CatalogueScores(saved)
     card = score(boxes, contenders, painted, progress, listed.add)
     for note in listed.notes:
         tell(note)

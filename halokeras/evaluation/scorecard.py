@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, halo_counts
+from halokeras.boxes.box import Box, halo_counts, total_counts
 from halokeras.evaluation.boxes import check_counts
 from halokeras.evaluation.contenders import Contenders, Fields
 from halokeras.evaluation.names import DENSITY, HALOS
@@ -165,12 +165,12 @@ def score(
     for done, (name, box) in enumerate(boxes.items()):
         counts = halo_counts(box, **selection.model_dump())
         fields = contenders.fields(box, counts, painted.get(name, {}))
-        check_counts(next(iter(fields.values()))[0], box)
+        check_counts(total_counts(next(iter(fields.values()))[0]), box)
         beside(name, box, fields)
         halos = Sample(counts, box.voxel_size)
         for contender, found in compare(fields, halos).items():
             comparisons.setdefault(contender, []).append(found)
-        first = {contender: some[0] for contender, some in fields.items()}
+        first = {contender: total_counts(some[0]) for contender, some in fields.items()}
         slabs[name] = project({HALOS: counts, **first}, box.voxel_size)
         shot_noise.append(box.voxel_size**3 / counts.mean(dtype=np.float64))
         progress((done + 1) / len(boxes))
@@ -239,7 +239,7 @@ def compare(fields: Fields, halos: Sample) -> dict[str, dict[str, Measurement]]:
     density = Sample(fields[DENSITY][0], halos.voxel_size)
     found = {}
     for name, some in fields.items():
-        samples = [Sample(field, halos.voxel_size) for field in some]
+        samples = [Sample(total_counts(field), halos.voxel_size) for field in some]
         found[name] = {
             one.name: _mean([one.measure(sample, halos, density) for sample in samples])
             for one in STATISTICS

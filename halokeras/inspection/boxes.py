@@ -15,7 +15,7 @@ from halokeras.fields.slab import Slab, middle
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_at_halos
 from halokeras.readable import amount_of_bytes
-from halokeras.storage.grid import Survey
+from halokeras.storage.grid import Survey, slabs
 from halokeras.storage.store import Store
 
 _OF_THE_FIELDS = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
@@ -159,8 +159,15 @@ class _Look:
             kept = "whole halos" if whole else "means" if means else "real numbers"
             counted = _counts(seen) if whole else _counts(seen, "of at most 0.5")
             facts = [Fact("holds", kept), *counted, *about]
+            if "counts_by_mass" in self.fields:
+                facts.append(Fact("by_mass", self._halos_by_mass()))
             sections.append(Section("counts", facts))
         return sections, Slab(self.header.voxel_size, start, depth, shown)
+
+    def _halos_by_mass(self) -> list[int]:
+        """Return how many halos are in each bin of mass, whose edges the provenance tells."""
+        held = sum(slab.sum(axis=(0, 1, 2)) for slab in slabs(self.fields["counts_by_mass"]))
+        return [int(number) for number in held]
 
     def _look(self, name: str, layers: slice) -> tuple[Statistics, Columns]:
         seen, columns = look_at_grid(self.fields[name], layers, self.progress)

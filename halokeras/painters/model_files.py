@@ -13,6 +13,10 @@ and, where the training had a warm start, what integer counts are drawn from::
     expected.safetensors  weights of the painter that paints expected counts
     count_law.json        probabilities of 0, 1, 2, ... halos at expected counts
 
+and, where its channels are bins of mass, what masses are drawn from::
+
+    mass_law.json         masses at evenly spaced cumulative probabilities of each bin
+
 Older painters have their weights in ``.npz`` files and, being all of one kind, do not name it.
 """
 
@@ -31,6 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from halokeras.errors import ModelError, first_problem
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
 from halokeras.painters.count_law import MOST_HALOS, CountLaw
+from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import OLDER_SUFFIX, SUFFIX, Weights, unpack
@@ -39,8 +44,8 @@ from halokeras.suggestions import beside
 
 FORMAT = "halopaint painter"
 FORMAT_VERSION = 1
-ARCHITECTURE, PROVENANCE, LAW = "architecture.json", "provenance.json", "count_law.json"
-MANIFEST = "manifest.json"
+ARCHITECTURE, PROVENANCE, MANIFEST = "architecture.json", "provenance.json", "manifest.json"
+LAW, MASSES = "count_law.json", "mass_law.json"
 WEIGHTS, EXPECTED = "weights", "expected"
 """Names of the files of weights, without their suffix."""
 _LARGEST_HEADER = 2**16  # bytes
@@ -55,6 +60,8 @@ _UNITY = 1e-6  # by which a sum of probabilities may miss 1
 
 Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Mass = Annotated[float, Field(gt=0, le=1e20)]
+Excess = Annotated[float, Field(ge=0, le=1e20)]
 
 
 class _LawFields(BaseModel):
@@ -78,6 +85,25 @@ class _LawFields(BaseModel):
         return self
 
 
+class _MassLawFields(BaseModel):
+    """What mass_law.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    masses: list[Annotated[list[Mass], Field(min_length=2, max_length=4096)]]
+    tails: list[Excess]
+
+    @model_validator(mode="after")
+    def _is_a_law(self) -> "_MassLawFields":
+        if any(below > above for row in self.masses for below, above in pairwise(row)):
+            raise ValueError("masses do not ascend")
+        if len({len(row) for row in self.masses}) != 1:
+            raise ValueError("rows of masses are not equally long")
+        if len(self.tails) != len(self.masses):
+            raise ValueError("tails and rows of masses are not equally many")
+        return self
+
+
 class _Architecture(BaseModel):
     """What architecture.json holds beside its format."""
 
@@ -98,6 +124,8 @@ class PainterFiles:
         Arrays by name, in the order of the network.
     expected, law
         Weights of the painter of expected counts and the law of the counts, or None without.
+    masses
+        The law of the masses in each channel, or None without.
     """
 
     params: PainterParams
@@ -105,12 +133,13 @@ class PainterFiles:
     weights: Weights
     expected: Weights | None = None
     law: CountLaw | None = None
+    masses: MassLaw | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 that names the painter, see `hash_painter`."""
         parts = [self.weights] if self.expected is None else [self.weights, self.expected]
-        return hash_painter(self.params, parts, self.law)
+        return hash_painter(self.params, parts, self.law, self.masses)
 
 
 def read_files(folder: Path) -> PainterFiles:
@@ -145,14 +174,27 @@ def read_files(folder: Path) -> PainterFiles:
     fields = parse(folder / PROVENANCE, read(PROVENANCE, _LARGEST_JSON))
     provenance = read_provenance(fields, str(folder / PROVENANCE))
     params = _read_architecture(folder / ARCHITECTURE, header)
+    try:
+        params.selections(provenance.selection)
+    except ValueError as error:
+        told = str(error).splitlines()[0]
+        raise ModelError(f"{folder} is of halos that it cannot part by mass: {told}") from error
     weights = read_weights(WEIGHTS)
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
     law = _read_law(folder / LAW, read(LAW, _LARGEST_JSON))
-    return PainterFiles(params, provenance, weights, read_weights(EXPECTED), law)
+    masses = None
+    if MASSES in checksums:
+        masses = _read_masses(folder / MASSES, read(MASSES, _LARGEST_JSON), params.channels)
+    return PainterFiles(params, provenance, weights, read_weights(EXPECTED), law, masses)
 
 
-def hash_painter(params: PainterParams, weights: Sequence[Weights], law: CountLaw | None) -> str:
+def hash_painter(
+    params: PainterParams,
+    weights: Sequence[Weights],
+    law: CountLaw | None,
+    masses: MassLaw | None = None,
+) -> str:
     """Return the SHA-256 of a painter's params, weights and draws, in whatever file."""
     fields = params.model_dump(mode="json")
     if params.kind == FIRST_KIND:
@@ -164,12 +206,19 @@ def hash_painter(params: PainterParams, weights: Sequence[Weights], law: CountLa
             digest.update(values.astype("<f4").tobytes())
     if law is not None:
         digest.update(to_json(law_fields(law), LAW))
+    if masses is not None:
+        digest.update(to_json(mass_fields(masses), MASSES))
     return digest.hexdigest()
 
 
 def law_fields(law: CountLaw) -> dict[str, Any]:
     """Return what count_law.json holds."""
     return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
+
+
+def mass_fields(law: MassLaw) -> dict[str, Any]:
+    """Return what mass_law.json holds."""
+    return {"masses": law.masses.tolist(), "tails": law.tails.tolist()}
 
 
 def sha256(content: bytes) -> str:
@@ -183,6 +232,18 @@ def _read_law(path: Path, content: bytes) -> CountLaw:
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
     return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
+
+
+def _read_masses(path: Path, content: bytes, channels: int) -> MassLaw:
+    try:
+        fields = _MassLawFields.model_validate(parse(path, content))
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
+    if channels == 1 or len(fields.masses) != channels:
+        raise ModelError(
+            f"{path}: {len(fields.masses)} bins of mass do not fit a painter of {channels} channels"
+        )
+    return MassLaw(np.array(fields.masses), np.array(fields.tails))
 
 
 def _read(path: Path, largest: int) -> bytes:
@@ -217,10 +278,9 @@ def _checksums(folder: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], 
     checksums = manifest.get("sha256")
     for suffix in (SUFFIX, OLDER_SUFFIX):
         always = {ARCHITECTURE, f"{WEIGHTS}{suffix}", PROVENANCE}
-        if isinstance(checksums, dict) and set(checksums) in (
-            always,
-            always | {f"{EXPECTED}{suffix}", LAW},
-        ):
+        drawing = always | {f"{EXPECTED}{suffix}", LAW}
+        known = (always, drawing, drawing | {MASSES})
+        if isinstance(checksums, dict) and set(checksums) in known:
             return checksums, suffix
     raise ModelError(
         f"{folder / MANIFEST} does not list the checksums of a painter's files; copy the folder "

@@ -11,6 +11,7 @@ import numpy as np
 
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
+from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.model_files import (
     ARCHITECTURE,
     EXPECTED,
@@ -18,11 +19,13 @@ from halokeras.painters.model_files import (
     FORMAT_VERSION,
     LAW,
     MANIFEST,
+    MASSES,
     PROVENANCE,
     WEIGHTS,
     check_size,
     hash_painter,
     law_fields,
+    mass_fields,
     read_files,
     sha256,
 )
@@ -41,11 +44,14 @@ class DrawModel:
     painter
         Paints the expected counts.
     law
-        Of the counts at each expectation.
+        Of the counts of all channels together, at what is expected of them together.
+    masses
+        Of the halos of each channel, where the channels are bins of mass.
     """
 
     painter: Painter
     law: CountLaw
+    masses: MassLaw | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ def save_painter(
     if draws is not None:
         files[f"{EXPECTED}{SUFFIX}"] = pack(_weights(draws.painter))
         files[LAW] = to_json(law_fields(draws.law), LAW)
+        if draws.masses is not None:
+            files[MASSES] = to_json(mass_fields(draws.masses), MASSES)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
     with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
@@ -128,15 +136,15 @@ def load_painter(folder: Path) -> SavedPainter:
     if files.expected is not None and files.law is not None:
         expected = painter.twin()
         _fill(expected, folder / EXPECTED, files.expected)
-        draws = DrawModel(expected, files.law)
+        draws = DrawModel(expected, files.law, files.masses)
     return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
-    law = None if draws is None else draws.law
-    return hash_painter(painter.params, [_weights(part) for part in parts], law)
+    laws = (None, None) if draws is None else (draws.law, draws.masses)
+    return hash_painter(painter.params, [_weights(part) for part in parts], *laws)
 
 
 def _fill(painter: Painter, path: Path, weights: Weights) -> None:

@@ -1,4 +1,4 @@
-"""Halos placed in the voxels that drawn counts put them in: ids, positions, velocities.
+"""Halos placed in the voxels that drawn counts put them in: ids, positions, velocities, masses.
 
 Halo n of the voxel of global index v has the id v x 65536 + n, and its position is a function of
 (seed, realisation, id). The rows of a catalogue are in the order of their ids, so neither the tiles
@@ -19,12 +19,12 @@ from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, wrap
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
-from halokeras.painting.places import ROUNDS, Draw, Matter, Piece, places, velocities
+from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
+from halokeras.painting.masses import Masses
+from halokeras.painting.places import ROUNDS, Matter, Piece, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
-IDS_PER_VOXEL = 2**16
-"""More than a count, uint16, can be."""
 LARGEST_PIECE = 2**23
 """Voxels, or sub-voxels, that are in memory at a time."""
 
@@ -37,12 +37,13 @@ _ID, _POSITION, _VELOCITY = (
 """Their names in a catalogue."""
 
 
-def halos(
+def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     counts: Grid,
     voxel_size: float,
     seed: int,
     realization: int = 0,
     matter: Matter = NOTHING_KNOWN,
+    masses: Masses | None = None,
     largest_piece: int = LARGEST_PIECE,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Iterator[Columns]:
@@ -58,6 +59,8 @@ def halos(
         With the id of a halo they fix its place.
     matter
         What halos are placed by, and move with.
+    masses
+        What their masses are drawn from; None draws none.
     largest_piece
         Voxels, or sub-voxels, in memory at a time, but for what is read around them; the catalogue
         does not depend on it.
@@ -69,18 +72,19 @@ def halos(
     dict
         ``halo_id`` int64; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] float32 in [0, box_size),
         in the voxel they are counted in by `halokeras.fields.gridding.count`; and if the matter
-        moves ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s] float32.
+        moves ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s] float32; and the columns of `masses`.
 
     Raises
     ------
     BoxError
         If a grid does not fit the counts or a velocity is not finite.
     """
-    x, y, z = counts.shape
+    x, y, z = _shape(counts)
     finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
     draw = Draw(seed, realization)
     margin = ROUNDS if matter.exclusion else 0
-    pieces = _pieces((x, y, z), largest_piece // finer**3)
+    values = max(finer**3, 1 if masses is None else masses.bins)
+    pieces = _pieces((x, y, z), largest_piece // values)
     for done, piece in enumerate(pieces, start=1):
         wide = piece.widened(margin)
         ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
@@ -93,6 +97,8 @@ def halos(
         if matter.velocity is not None:
             moving = velocities(piece, voxel, ids, inside, draw, matter)
             columns |= zip(_VELOCITY, moving, strict=True)
+        if masses is not None:
+            columns |= masses.columns(piece, ids, draw)
         yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
 
@@ -103,9 +109,10 @@ def whole_catalogue(
     seed: int,
     realization: int = 0,
     matter: Matter = NOTHING_KNOWN,
+    masses: Masses | None = None,
 ) -> Columns:
     """Place the halos as `halos`, and return all of them at once."""
-    pieces = list(halos(counts, voxel_size, seed, realization, matter))
+    pieces = list(halos(counts, voxel_size, seed, realization, matter, masses))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
@@ -117,6 +124,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     format: str = "hdf5",
     selection: Selection | None = None,
     matter: Matter = NOTHING_KNOWN,
+    masses: Masses | None = None,
     seen_along: str | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Iterator[None]:
@@ -132,7 +140,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         As in `catalogue_file`.
     selection
         The halos that the painter paints, told in the file.
-    matter, progress
+    matter, masses, progress
         As in `halos`.
     seen_along
         ``x``, ``y`` or ``z``: the positions that are seen along it are listed too.
@@ -140,26 +148,22 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     Raises
     ------
     BoxError
-        As `halos`, if positions in redshift space need what is not known, or if the counts have
-        several channels.
+        As `halos`, or if positions in redshift space need what is not known.
     OutputError
         If the file cannot be written, or the package for its format is not installed.
     """
-    if len(counts.shape) > 3:
-        raise BoxError(
-            f"{target}: draws of several channels have no catalogue yet; draw with a painter of one"
-        )
     check_listed(seen_along, header)
     if seen_along is not None and matter.velocity is None:
         raise BoxError(
             f"{target}: nothing is known of the halos' velocities, which redshift space needs; "
             "leave --places and --sub-density out, or give a density with velocity"
         )
-    x, y, z = counts.shape
     names = [*_ID, *_POSITION, *(() if matter.velocity is None else _VELOCITY)]
     names += [] if seen_along is None else [f"halo_{seen_along}_rsd"]
+    names += [] if masses is None else masses.names
     size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-    about = _about(header, (x, y, z), selection, matter)
+    about = _about(header, _shape(counts), selection, matter)
+    about |= {} if masses is None else masses.about
     with catalogue_file(target, format, names, size, about) as append:
         for piece in halos(
             counts,
@@ -167,6 +171,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
             int(header.provenance["draw_seed"]),
             int(header.provenance["draw_realization"]),
             matter,
+            masses,
             progress=progress,
         ):
             if seen_along is not None:
@@ -210,6 +215,11 @@ def finer_by(sub_density: Grid, shape: Shape) -> int:
             f"the {shape} voxels of the density, the same along every axis"
         )
     return finer
+
+
+def _shape(counts: Grid) -> Shape:
+    x, y, z = counts.shape
+    return x, y, z
 
 
 def _seen(piece: Columns, header: Header, axis: str, voxels: int) -> Columns:
@@ -259,13 +269,9 @@ def _pieces(shape: Shape, largest: int) -> list[Piece]:
 
 
 def _ids(counts: NDArray[np.uint16], index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the ids of the halos of the voxels of global `index`."""
+    """Return the ids of the halos of the voxels of global `index`, of which most hold none."""
     occupied = np.flatnonzero(counts)
-    several = counts[occupied].astype(np.int64)
-    before = np.cumsum(several) - several
-    number = np.arange(several.sum()) - np.repeat(before, several)
-    ids: NDArray[np.int64] = np.repeat(index[occupied] * IDS_PER_VOXEL, several) + number
-    return ids
+    return halo_ids(counts[occupied], index[occupied])
 
 
 def _placed(

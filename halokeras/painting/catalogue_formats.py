@@ -25,7 +25,9 @@ Append = Callable[[Columns], None]
 
 _PAINTED_ID = replace(DECLARED["id"], meaning="voxel index x 65536 + number in the voxel")
 """What an id is in a catalogue that was painted."""
-_DECLARED = {**DECLARED, "id": _PAINTED_ID}
+_PAINTED_MASS = replace(DECLARED["mass"], meaning="mass, by the mass_definition of the catalogue")
+_DECLARED = {**DECLARED, "id": _PAINTED_ID, "mass": _PAINTED_MASS}
+HOST = "halo_hostid"
 _SEEN = {
     f"halo_{axis}_rsd": Column(
         "f4",
@@ -37,14 +39,14 @@ _SEEN = {
 }
 COLUMNS: Mapping[str, Column] = {
     name: part for column in _DECLARED.values() for name, part in column.parts().items()
-} | _SEEN
+} | {HOST: Column("i8", "", "id of the halo itself, or of the one around it", name=HOST), **_SEEN}
 """The columns of halos by their halotools names."""
 # To astropy "Mpc/h" is megaparsec per hour, so FITS and ECSV tell units in descriptions only.
 
 _BIGFILE = {
     "ID" if name == "id" else name.title().replace("_", ""): tuple(column.parts())
     for name, column in _DECLARED.items()
-} | {f"RedshiftSpace{name[5].upper()}": (name,) for name in _SEEN}
+} | {"HostID": (HOST,), **{f"RedshiftSpace{name[5].upper()}": (name,) for name in _SEEN}}
 """The columns by the names that nbodykit looks for."""
 _BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
 _HDF5_ROWS = 2**16

@@ -1,4 +1,9 @@
-"""Integer counts drawn from a painter's expected counts, many realisations of one density."""
+"""Integer counts drawn from a painter's expected counts, many realisations of one density.
+
+The halos of a voxel are drawn together, as the law of the counts has them exclude each other
+whatever their masses. Where the painter's channels are bins of mass, each halo is then of one of
+them with the share that the bin has in what is expected there.
+"""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -7,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
-from halokeras.painters.count_law import CountLaw
 from halokeras.painters.model_store import DrawModel, SavedPainter
+from halokeras.painting.ids import Draw, halo_ids
 from halokeras.painting.inputs import Density
 from halokeras.painting.paint import (
     LARGEST_TILE,
@@ -23,7 +29,10 @@ from halokeras.painting.paint import (
 )
 from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
+from halokeras.sections import Selection
 from halokeras.storage.grid import Grid
+
+Drawn = NDArray[np.uint16] | NDArray[np.uint8]
 
 
 def draw(
@@ -33,7 +42,7 @@ def draw(
     realization: int = 0,
     largest_tile: int = LARGEST_TILE,
     conditions: Sequence[float] = (),
-) -> NDArray[np.uint16]:
+) -> Drawn:
     """Draw the halo counts of a periodic density, in memory.
 
     Parameters
@@ -51,36 +60,57 @@ def draw(
     Returns
     -------
     ndarray
-        Halos per voxel, (nx, ny, nz) uint16, or of several channels with them last.
+        Halos per voxel, (nx, ny, nz) uint16, or of a painter with a law of masses those in each
+        of its bins, (nx, ny, nz, bins) uint8.
     """
     expected = paint(draws.painter, density, largest_tile, conditions=conditions)
-    return draw_from(draws.law, expected, seed, realization)
+    return draw_from(draws, expected, seed, realization)
 
 
 def draw_from(
-    law: CountLaw, expected: NDArray[np.float32], seed: int, realization: int
-) -> NDArray[np.uint16]:
+    draws: DrawModel, expected: NDArray[np.float32], seed: int, realization: int
+) -> Drawn:
     """Draw as `draw` from the expected counts of a whole box."""
     x, y, z = expected.shape[:3]
     whole = (slice(0, x), slice(0, y), slice(0, z))
-    return draw_row(law, expected, whole, (x, y, z), seed, realization)
+    return draw_row(draws, expected, whole, (x, y, z), seed, realization)
 
 
 def draw_row(
-    law: CountLaw,
+    draws: DrawModel,
     expected: NDArray[np.float32],
     place: Place,
     shape: Shape,
     seed: int,
     realization: int,
-) -> NDArray[np.uint16]:
+) -> Drawn:
     """Draw the counts of the voxels at `place` in a box of `shape` from their expected counts."""
     index = _global_index(place, shape)
-    if expected.ndim > index.ndim:
-        channels = expected.shape[-1]
-        of_channel = np.arange(channels, dtype=np.uint64)
-        index = np.multiply(index[..., None], channels, dtype=np.uint64) + of_channel
-    return law.draw(expected, uniform_at(seed, f"draw {realization}", index))
+    uniform = uniform_at(seed, f"draw {realization}", index)
+    counts = draws.law.draw(total_counts(expected), uniform)
+    if draws.masses is None:
+        return counts
+    return _shared_out(counts, expected, index, seed, realization)
+
+
+def _shared_out(
+    counts: NDArray[np.uint16],
+    expected: NDArray[np.float32],
+    index: NDArray[np.uint64],
+    seed: int,
+    realization: int,
+) -> NDArray[np.uint8]:
+    """Return how many of the halos of each voxel, of global `index`, are of each channel."""
+    channels = expected.shape[-1]
+    occupied = np.flatnonzero(counts)
+    ids = halo_ids(counts.ravel()[occupied], index.ravel()[occupied])
+    halo = np.repeat(np.arange(occupied.size), counts.ravel()[occupied])
+    upper = expected.reshape(-1, channels)[occupied].cumsum(axis=1, dtype=np.float64)
+    chance = Draw(seed, realization).uniform("channel", ids) * upper[halo, -1]
+    channel = (upper[halo, :-1] <= chance[:, np.newaxis]).sum(axis=1)
+    shared = np.zeros((counts.size, channels), dtype=np.uint8)
+    np.add.at(shared, (occupied[halo], channel), 1)
+    return shared.reshape(expected.shape)
 
 
 def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
@@ -91,12 +121,12 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     seed: int,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
-    whole: Whole = lambda counts: None,
+    whole: Whole = lambda partials: None,
 ) -> None:
     """Draw realisations 0, 1, ... into as many box files, in bounded memory.
 
-    `whole` is called with the counts of all of them once they are there, before a file takes its
-    name.
+    By a painter with a law of masses each tells the counts in its bins too. `whole` is called with
+    the counts of all of them once they are there, before a file takes its name.
 
     Raises
     ------
@@ -106,11 +136,24 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
         If a file cannot be written.
     """
     draws = law_of(saved, model)
+    bins: tuple[Selection, ...] = ()
+    edges = {}
+    if draws.masses is not None:
+        bins = saved.painter.params.selections(saved.provenance.selection)
+        edges["mass_edges"] = _edges(bins)
     with ExitStack() as files:
         partials = [
             files.enter_context(
                 painted_file(
-                    given, saved, model, output, np.uint16, draw_seed=seed, draw_realization=number
+                    given,
+                    saved,
+                    model,
+                    output,
+                    np.uint16,
+                    len(bins),
+                    draw_seed=seed,
+                    draw_realization=number,
+                    **edges,
                 )
             )
             for number, output in enumerate(outputs)
@@ -119,11 +162,12 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
         rows = rows_of(given, saved, True, progress, first, workers)
         for done, (place, expected) in enumerate(rows, start=first + 1):
             for number, partial in enumerate(partials):
-                partial.counts[place] = draw_row(
-                    draws.law, expected, place, given.shape, seed, number
-                )
+                drawn = draw_row(draws, expected, place, given.shape, seed, number)
+                partial.counts[place] = total_counts(drawn)
+                if partial.by_mass is not None:
+                    partial.by_mass[place] = drawn
                 partial.commit(done)
-        whole([partial.counts for partial in partials])
+        whole(partials)
 
 
 def law_of(saved: SavedPainter, model: str) -> DrawModel:
@@ -134,6 +178,13 @@ def law_of(saved: SavedPainter, model: str) -> DrawModel:
             "or by an older halopaint; leave --draw out or train again"
         )
     return saved.draws
+
+
+def _edges(bins: Sequence[Selection]) -> str:
+    """Return the edges of bins of mass [Msun/h] as a file tells them."""
+    last = bins[-1].mass_max
+    edges = [*(bin.mass_min for bin in bins), np.inf if last is None else last]
+    return ", ".join(f"{edge:g}" for edge in edges)
 
 
 def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:

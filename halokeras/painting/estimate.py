@@ -70,6 +70,6 @@ def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int
     return Estimate(
         seconds=float(tiles * seconds),
         memory=float(_LIBRARIES + _BYTES_PER_VOXEL * np.prod(wide) + rows),
-        disk=files * size * channels * int(np.prod(shape, dtype=np.int64)),
+        disk=files * size * int(np.prod(shape, dtype=np.int64)),
         disk_free=shutil.disk_usage(folder).free,
     )

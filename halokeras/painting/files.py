@@ -18,8 +18,9 @@ from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.known_matter import box_to_make, known_matter
+from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import Workers, paint_file, painted_header
-from halokeras.painting.partial import partial_paths
+from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
@@ -73,16 +74,18 @@ def paint_files(
         given = files.enter_context(_opened(request))
         if request.listing is not None:
             check_listed(request.listing.seen_along, given.header)
+            law, learned = law_of(painter.saved, painter.name).masses, painter.saved.provenance
+            check_spheres(request.listing.spheres, law, learned, given.header)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told))
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)
         start = time.perf_counter()
 
-        def whole(counts: Sequence[Grid]) -> None:
-            look(given, counts[0], time.perf_counter() - start)
+        def whole(drawn: Sequence[PartialCounts]) -> None:
+            look(given, drawn[0].counts, time.perf_counter() - start)
             for number in range(len(request.catalogues)):
-                files.enter_context(_listed(request, number, counts[number], given, matter, told))
+                files.enter_context(_listed(request, number, drawn[number], given, matter, told))
 
         paint: dict[str, Any] = {
             "progress": lambda fraction: told.progress("painting", fraction),
@@ -101,6 +104,8 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     """Return the voxels, and what painting them will take, with the matter that is made for it."""
     painter = request.painter.saved.painter
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
+    if request.drawing is not None and law_of(request.painter.saved, request.painter.name).masses:
+        size += painter.params.channels  # a byte of each, before they are packed
     if request.lpt is None:
         with _opened(request) as given:
             shape, below = given.shape, box_to_make(request, given)
@@ -176,18 +181,29 @@ def _workers(request: Request) -> Iterator[Workers | None]:
 
 
 def _listed(
-    request: Request, number: int, counts: Grid, given: Density, matter: Matter, told: Listener
+    request: Request,
+    number: int,
+    drawn: PartialCounts,
+    given: Density,
+    matter: Matter,
+    told: Listener,
 ) -> AbstractContextManager[None]:
     """Write the catalogue of a draw, which takes its name once the draw has its own."""
     painter, listing = request.painter, request.listing
     assert listing is not None
+    header = painted_header(given, painter.saved, painter.name, **request.told(number))
+    learned, law = painter.saved.provenance, law_of(painter.saved, painter.name).masses
+    masses = None
+    if law is not None and drawn.by_mass is not None:
+        masses = Masses(drawn.by_mass, law, learned, header, listing.spheres)
     return listed(
-        painted_header(given, painter.saved, painter.name, **request.told(number)),
-        counts,
+        header,
+        drawn.counts,
         request.catalogues[number],
         listing.format,
-        painter.saved.provenance.selection,
+        learned.selection,
         matter,
+        masses,
         listing.seen_along,
         lambda fraction: told.progress("placing halos", fraction),
     )
@@ -218,6 +234,7 @@ def _is_painting(path: Path, told: dict[str, Any]) -> bool:
     try:
         with open_box_file(path) as (header, fields):
             held = [header.provenance.get(key) for key in _SAME]
-            return set(fields) == {"counts"} and held == [told.get(key) for key in _SAME]
+            painted = set(fields) <= {COUNTS, COUNTS_BY_MASS}
+            return painted and held == [told.get(key) for key in _SAME]
     except HalopaintError:
         return False

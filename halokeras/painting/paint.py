@@ -9,22 +9,23 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import SOFTWARE, Box
+from halokeras.boxes.box import SOFTWARE, Box, total_counts
 from halokeras.boxes.box_file import Header
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density, check_density
-from halokeras.painting.partial import PartialCounts, partial_counts
+from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_counts
 from halokeras.painting.tile_painter import TilePainter, compiled
 from halokeras.painting.tiles import Shape, cover, joined, tile_shape
 from halokeras.storage.grid import Grid, WritableGrid
+from halokeras.storage.store import Layout
 
 LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
 
 Progress = Callable[[float], None]
-Whole = Callable[[Sequence[Grid]], None]
+Whole = Callable[[Sequence[PartialCounts]], None]
 Place = tuple[slice, slice, slice]
 
 
@@ -79,16 +80,12 @@ def paint(
     """
     check_density(density, "the density")
     x, y, z = density.shape
-    counts = np.empty(counts_shape(painter, (x, y, z)), dtype=np.float32)
+    channels = painter.params.channels
+    shape = (x, y, z) if channels == 1 else (x, y, z, channels)
+    counts = np.empty(shape, dtype=np.float32)
     tile = tile_shape((x, y, z), largest_tile)
     paint_into(counts, compiled(painter, tile, tuple(conditions)), density, progress)
     return counts
-
-
-def counts_shape(painter: Painter, shape: Shape) -> tuple[int, ...]:
-    """Return the shape of the counts of a box: its own, with the channels last if several."""
-    channels = painter.params.channels
-    return shape if channels == 1 else (*shape, channels)
 
 
 def paint_into(
@@ -102,7 +99,7 @@ def paint_into(
     Parameters
     ----------
     counts
-        Of `counts_shape`, an array or a dataset that can be written.
+        Of the shape that `paint` returns, an array or a dataset that can be written.
 
     Raises
     ------
@@ -140,13 +137,13 @@ def paint_file(
     output: Path,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
-    whole: Whole = lambda counts: None,
+    whole: Whole = lambda partials: None,
 ) -> None:
     """Paint from where the density lies into a box file that tells it, in bounded memory.
 
-    Killed half-way, the same call goes on where it stopped and ends with the same bits. With
-    `workers` they paint, and this process only writes. `whole` is called with the counts once they
-    are all there, before the file takes its name.
+    The file holds the sum of several channels. Killed half-way, the same call goes on where it
+    stopped and ends with the same bits. With `workers` they paint, and this process only writes.
+    `whole` is called with the counts once they are all there, before the file takes its name.
 
     Raises
     ------
@@ -158,9 +155,9 @@ def paint_file(
     with painted_file(given, saved, model, output, np.float32) as partial:
         rows = rows_of(given, saved, False, progress, partial.done, workers)
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
-            partial.counts[place] = painted
+            partial.counts[place] = total_counts(painted)
             partial.commit(done)
-        whole([partial.counts])
+        whole([partial])
 
 
 def rows_of(
@@ -198,11 +195,13 @@ def painted_file(
     model: str,
     output: Path,
     dtype: type[np.generic],
+    bins: int = 0,
     **told: str | int | float,
 ) -> AbstractContextManager[PartialCounts]:
     """Return the counts of a box file that appears, whole, once the block has filled them.
 
-    `told` is added to its provenance.
+    With so many `bins` of mass it holds the halos in each of them beside all. `told` is added to
+    its provenance.
 
     Raises
     ------
@@ -213,8 +212,10 @@ def painted_file(
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
-    shape = counts_shape(saved.painter, given.shape)
-    return partial_counts(output, written, shape, dtype, identity, tile)
+    layouts = {COUNTS: Layout(given.shape, dtype, tile)}
+    if bins:
+        layouts[COUNTS_BY_MASS] = Layout((*given.shape, bins), np.uint8, (*tile, bins), packed=True)
+    return partial_counts(output, written, layouts, identity, tile)
 
 
 def painted_header(

@@ -3,13 +3,14 @@
 Until it is whole the file lies beside its target in a hidden folder, with a journal that says
 how many rows of tiles are safely on the disk. All space is taken and the structure of the file
 is on the disk before the first row; rows only overwrite values, so no moment leaves it unreadable.
-The folder is held by the process that paints, so that two of them never write the same file.
+The folder is held by the process that paints, so that two of them never write the same file. An
+array that is packed in HDF5 is plain until the end and then written anew, in a whole file.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,22 @@ from halokeras.storage.files import (
     unwritable,
     write_text,
 )
-from halokeras.storage.store import Layout
+from halokeras.storage.grid import slabs
+from halokeras.storage.store import Layout, packed
 from halokeras.storage.stores import (
     UnfinishedStore,
     begin_store,
     check_replaceable_store,
+    new_store,
+    packs_later,
     resumed_store,
 )
 
 _SECONDS_BETWEEN_COMMITS = 2.0
+
+
+COUNTS, COUNTS_BY_MASS = "counts", "counts_by_mass"
+"""The arrays of a painted file."""
 
 
 class PartialCounts:
@@ -47,12 +55,15 @@ class PartialCounts:
     ----------
     counts
         The array, to be filled row by row.
+    by_mass
+        That of the halos in each bin of mass, or None where there is none.
     done
         Rows that an earlier process has filled.
     """
 
     def __init__(self, store: UnfinishedStore, journal: Path, done: int, identity: str):
-        self.counts = store.array
+        self.counts = store.arrays[COUNTS]
+        self.by_mass = store.arrays.get(COUNTS_BY_MASS)
         self.done = done
         self._store, self._journal, self._identity = store, journal, identity
         self._committed = time.monotonic()
@@ -70,8 +81,7 @@ class PartialCounts:
 def partial_counts(
     target: Path,
     header: Header,
-    shape: tuple[int, ...],
-    dtype: type[np.generic],
+    layouts: Mapping[str, Layout],
     identity: str,
     tile: Shape,
 ) -> Iterator[PartialCounts]:
@@ -81,12 +91,14 @@ def partial_counts(
     ----------
     target
         The box file to write; missing parent folders are made.
-    header, shape, dtype
-        Of the counts.
+    header
+        Of the box.
+    layouts
+        Of `COUNTS`, and of `COUNTS_BY_MASS` where it holds them.
     identity
         Of what is painted, by what: an earlier part of another identity is refused.
     tile
-        Of the painting; the chunks of a Zarr group.
+        Of the painting.
 
     Raises
     ------
@@ -101,15 +113,19 @@ def partial_counts(
             target.parent.mkdir(parents=True, exist_ok=True)
             remove_abandoned(target.parent)
             holding.enter_context(locked(part.parent))
-            box = _box(shape)
-            done = _rows_done(part, journal, identity, len(cover(box, tile)))
-            layout = Layout(shape, dtype, (*tile, *shape[3:]))
+            x, y, z = layouts[COUNTS].shape
+            done = _rows_done(part, journal, identity, len(cover((x, y, z), tile)))
+            told = header_attributes(header, (x, y, z))
             if not done:
-                begin_store(part, header_attributes(header, box), "counts", layout)
-            with _opened(part, layout) as store:
+                begin_store(part, told, layouts)
+            with _opened(part, layouts) as store:
                 yield PartialCounts(store, journal, done, identity)
-                store.seal()
-            take(part, target)
+                if packs_later(target, layouts):
+                    _pack(store, target, told, layouts)
+                else:
+                    store.seal()
+            if not packs_later(target, layouts):
+                take(part, target)
             shutil.rmtree(part.parent)
             sync(target.parent)
         except Locked:
@@ -160,19 +176,28 @@ def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int:
 
 
 @contextmanager
-def _opened(part: Path, layout: Layout) -> Iterator[UnfinishedStore]:
+def _opened(part: Path, layouts: Mapping[str, Layout]) -> Iterator[UnfinishedStore]:
     """Open what an earlier process has begun, or refuse it if it was damaged since."""
     damaged = OutputError(f"{part} is damaged; remove {part.parent} to start over")
     with ExitStack() as opened:
         try:
-            store = opened.enter_context(resumed_store(part, "counts"))
+            store = opened.enter_context(resumed_store(part, layouts))
         except BoxError as error:
             raise damaged from error
-        if store.layout != Layout(layout.shape, np.dtype(layout.dtype)):
+        wanted = {name: Layout(one.shape, np.dtype(one.dtype)) for name, one in layouts.items()}
+        if store.layouts != wanted:
             raise damaged
         yield store
 
 
-def _box(shape: tuple[int, ...]) -> Shape:
-    """Return the voxels of counts, whose channels, if several, are the last axis."""
-    return shape[0], shape[1], shape[2]
+def _pack(
+    store: UnfinishedStore, target: Path, told: Mapping[str, Any], layouts: Mapping[str, Layout]
+) -> None:
+    """Write what is filled anew, whole and sealed, with what is to be packed."""
+    kept = {name: packed(one) if one.packed else one for name, one in layouts.items()}
+    with new_store(target, told, kept) as create:
+        for name, array in store.arrays.items():
+            made, start = create(name), 0
+            for slab in slabs(array):
+                made[start : start + len(slab)] = slab
+                start += len(slab)

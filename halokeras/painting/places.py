@@ -18,8 +18,8 @@ from scipy.special import ndtri
 
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
+from halokeras.painting.ids import Draw
 from halokeras.painting.tiles import wrapped_runs
-from halokeras.randomness import uniform_at
 from halokeras.storage.grid import Grid
 
 ROUNDS = 2
@@ -126,20 +126,6 @@ class Piece:
         return [
             side if side == length else 0 for side, length in zip(sides, self.shape, strict=True)
         ]
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Which draw halos are of, which with their ids fixes their random numbers."""
-
-    seed: int
-    realization: int
-
-    def uniform(self, purpose: str, ids: NDArray[np.int64], trial: int = 0) -> Fractions:
-        """Return the number in [0, 1) of each halo for a purpose, another at each trial."""
-        again = f" {trial}" if trial else ""
-        name = f"halo {purpose} {self.realization}{again}"
-        return uniform_at(self.seed, name, ids.view(np.uint64))
 
 
 def places(

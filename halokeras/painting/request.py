@@ -11,6 +11,7 @@ from halokeras.painters.model_files import MANIFEST
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.resources import shipped
+from halokeras.sections import MassDefinition
 from halokeras.simulation.density import LptBox
 
 PAINTED = Path("painted")
@@ -63,12 +64,15 @@ class Listing:
         Whether they lie anywhere in their voxel instead.
     seen_along
         ``x``, ``y`` or ``z``: positions in redshift space along it are listed too.
+    spheres
+        What friends-of-friends masses are taken for, so that halos have radii and concentrations.
     """
 
     format: str = "hdf5"
     sub_density: GridFile | None = None
     uniform: bool = False
     seen_along: str | None = None
+    spheres: MassDefinition | None = None
 
 
 @dataclass(frozen=True)

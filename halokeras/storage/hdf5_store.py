@@ -186,16 +186,18 @@ def create_array(root: h5py.File, name: str, layout: Layout) -> Any:
     return root.create_dataset(name, layout.shape, layout.dtype, chunks=chunks, **options)
 
 
-def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) -> None:
-    """Make a file of one dataset in one piece, all of its space taken, and sync it to the disk."""
-    with new_file(path, stored_bytes(Layout(layout.shape, layout.dtype)), _V18) as file:
+def begin(path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]) -> None:
+    """Make a file of some datasets, each in one piece, all space taken, and sync it to the disk."""
+    room = sum(stored_bytes(Layout(one.shape, one.dtype)) for one in layouts.values())
+    with new_file(path, room, _V18) as file:
         file.attrs.update(attributes)
-        promise(file, [name])
-        space = h5py.h5s.create_simple(layout.shape)
-        kind = h5py.h5t.py_create(np.dtype(layout.dtype), logical=True)
-        properties = _timeless(h5py.h5p.DATASET_CREATE)
-        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        h5py.h5d.create(file.id, name.encode(), kind, space, properties)
+        promise(file, layouts)
+        for name, layout in layouts.items():
+            space = h5py.h5s.create_simple(layout.shape)
+            kind = h5py.h5t.py_create(np.dtype(layout.dtype), logical=True)
+            properties = _timeless(h5py.h5p.DATASET_CREATE)
+            properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            h5py.h5d.create(file.id, name.encode(), kind, space, properties)
     sync(path)
     sync(path.parent)
 

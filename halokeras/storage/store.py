@@ -5,8 +5,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ NUMBERS = "fiu"
 """Kinds of numpy types that are real numbers."""
 MOST_ARRAYS = 10_000
 """That are listed of a store."""
+_PIECE = 2**20
+"""Bytes of the pieces that arrays are packed in: as many as HDF5 keeps in memory."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,20 @@ class Layout:
     dtype: DTypeLike
     chunks: tuple[int, ...] | None = None
     packed: bool = False
+
+
+def packed(layout: Layout) -> Layout:
+    """Return the layout of an array that is packed in pieces of whole planes or rows.
+
+    The libraries' own pieces take an eighth more.
+    """
+    rows, *others = layout.shape
+    plane = prod(others) * np.dtype(layout.dtype).itemsize
+    if plane > _PIECE:
+        chunks = (1, max(1, _PIECE * others[0] // plane), *others[1:])
+    else:
+        chunks = (max(1, min(rows, _PIECE // max(1, plane))), *others)
+    return replace(layout, chunks=chunks, packed=True)
 
 
 class StoredArray:

@@ -4,7 +4,7 @@ A Zarr group is a folder, whose name ends in ``.zarr`` where we write it; all el
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,7 +32,7 @@ class _Library(Protocol):
     def create_array(self, root: Any, name: str, layout: Layout) -> WritableGrid: ...
 
     def begin(
-        self, path: Path, attributes: Mapping[str, Any], name: str, layout: Layout
+        self, path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]
     ) -> None: ...
 
     def resumed(self, path: Path) -> AbstractContextManager[Store]: ...
@@ -41,19 +41,19 @@ class _Library(Protocol):
 
 
 class UnfinishedStore:
-    """A store of one array that is filled over minutes or days, by one process after another.
+    """A store whose arrays are filled over minutes or days, by one process after another.
 
     Attributes
     ----------
-    array
-        To be filled.
-    layout
-        Of the array.
+    arrays
+        To be filled, by name.
+    layouts
+        Of the arrays, without chunks.
     """
 
-    def __init__(self, array: Any, root: Any, library: _Library, path: Path) -> None:
-        self.array: WritableGrid = array
-        self.layout = Layout(array.shape, array.dtype)
+    def __init__(self, arrays: Mapping[str, Any], root: Any, library: _Library, path: Path) -> None:
+        self.arrays: Mapping[str, WritableGrid] = arrays
+        self.layouts = {name: Layout(array.shape, array.dtype) for name, array in arrays.items()}
         self._root, self._library, self._path = root, library, path
         self._synced = 0
 
@@ -63,7 +63,7 @@ class UnfinishedStore:
         self._synced = time.time_ns()
 
     def seal(self) -> None:
-        """Write the checksum of the array, all of which is there."""
+        """Write the checksums of the arrays, all of which are there."""
         seal(self._root)
         self.flush()
 
@@ -126,28 +126,37 @@ def check_replaceable_store(path: Path) -> None:
         check_replaceable(path, zarr_store.MARK, _ZARR)
 
 
-def begin_store(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) -> None:
-    """Make a store of one array, whose space is taken and whose structure is on the disk."""
-    _library(path).begin(path, attributes, name, layout)
+def begin_store(path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]) -> None:
+    """Make a store of some arrays, whose space is taken and whose structure is on the disk.
+
+    In HDF5 no array is packed yet: what is can only be written once without a risk to the file.
+    """
+    _library(path).begin(path, attributes, layouts)
+
+
+def packs_later(path: Path, layouts: Mapping[str, Layout]) -> bool:
+    """Whether a store that was begun is to be written anew once it is filled, to be packed."""
+    return _library(path) is hdf5_store and any(layout.packed for layout in layouts.values())
 
 
 @contextmanager
-def resumed_store(path: Path, name: str) -> Iterator[UnfinishedStore]:
+def resumed_store(path: Path, names: Iterable[str]) -> Iterator[UnfinishedStore]:
     """Go on with what `begin_store` made.
 
     Raises
     ------
     BoxError
-        If it is damaged, or has no such array.
+        If it is damaged, or lacks one of the arrays.
     """
     library = _library(path)
     with library.resumed(path) as store:
         with reading(store.name):
-            found = store.find(name)
+            arrays = {name: store.find(name) for name in names}
             attributes_sum(store.attributes)  # or it could not be sealed at the end
-        if found is None:
-            raise BoxError(f"{store.name} has no {name}; remove it")
-        yield UnfinishedStore(found, store.root, library, path)
+        for name, found in arrays.items():
+            if found is None:
+                raise BoxError(f"{store.name} has no {name}; remove it")
+        yield UnfinishedStore(arrays, store.root, library, path)
 
 
 def _library(path: Path) -> _Library:

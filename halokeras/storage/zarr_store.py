@@ -96,14 +96,15 @@ def create_array(root: Any, name: str, layout: Layout) -> Any:
     return root.create_array(name, shape=layout.shape, chunks=chunks, dtype=np.dtype(layout.dtype))
 
 
-def begin(path: Path, attributes: Mapping[str, Any], name: str, layout: Layout) -> None:
-    """Make a group of one array in place of what is there."""
+def begin(path: Path, attributes: Mapping[str, Any], layouts: Mapping[str, Layout]) -> None:
+    """Make a group of some arrays in place of what is there."""
     if path.exists():
         shutil.rmtree(path)
     root = new_group(path)
     root.attrs.update(attributes)
-    create_array(root, name, layout)
-    promise(root, [name])
+    for name, layout in layouts.items():
+        create_array(root, name, layout)
+    promise(root, layouts)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import tensorflow as tf
 from halokeras import __version__
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.painters.count_law import fit_count_law
+from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.params import Params
 from halokeras.training.calibration import calibrate_mean
@@ -84,7 +85,7 @@ class KeptPainter(Callback):
         save_painter(painter, provenance, self._folder, self._draw_model())
 
     def _draw_model(self) -> DrawModel | None:
-        """Measure the law of counts on the training boxes, if a warm start tells what to expect."""
+        """Measure the laws of draws on the training boxes, if a warm start tells what to expect."""
         if not self._params.training.warm_start.steps:
             return None
         painter = self._gan.expected_painter.twin()
@@ -94,7 +95,10 @@ class KeptPainter(Callback):
             whole_box(painter, box, painter.margin, row)
             for box, row in zip(density, told, strict=True)
         ]
-        total, counts = np.stack(expected), self._data.counts
+        total, counts, masses = np.stack(expected), self._data.counts, None
         if painter.params.channels > 1:
             total, counts = total.sum(axis=-1), counts.sum(axis=-1)
-        return DrawModel(painter, fit_count_law(total, counts))
+        if self._data.masses is not None:
+            bins = painter.params.selections(self._params.box.selection)
+            masses = fit_mass_law(self._data.masses, bins)
+        return DrawModel(painter, fit_count_law(total, counts), masses)

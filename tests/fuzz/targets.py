@@ -489,8 +489,9 @@ def _networks() -> Any:
 
 def _painters(folder: Path) -> None:
     build = _networks()
-    from halokeras.painter_params import InceptionParams
+    from halokeras.painter_params import HalosParams, InceptionParams
     from halokeras.painters.count_law import CountLaw
+    from halokeras.painters.mass_law import MassLaw
     from halokeras.painters.model_store import DrawModel, save_painter
     from halokeras.painters.provenance import fingerprint
 
@@ -521,6 +522,11 @@ def _painters(folder: Path) -> None:
     save_painter(painter, provenance, folder / "plain" / "model")
     draws = DrawModel(painter.twin(), law)
     save_painter(painter, provenance, folder / "drawing" / "model", draws)
+    sizes = {"blocks": 1, "filters": 2, "kernel_sizes": (3, 1), "head_layers": 1, "head_filters": 2}
+    binned = build(HalosParams(**sizes, mass_edges=(1e13,)))
+    masses = MassLaw(np.array([[2e12, 9e12], [1e13, 1e14]]), np.array([0.0, 1e13]))
+    draws = DrawModel(binned.twin(), law, masses)
+    save_painter(binned, provenance, folder / "halos" / "model", draws)
 
 
 def _read_painter(folder: Path) -> None:
@@ -533,6 +539,8 @@ def _read_painter(folder: Path) -> None:
     check_input(saved.provenance, density_of(_box()), force=True)
     if saved.draws is not None:
         saved.draws.law.probabilities.sum()
+        if saved.draws.masses is not None:
+            saved.draws.masses.draw(np.arange(2), np.array([0.0, 0.999]))
 
 
 def seal(folder: Path) -> None:

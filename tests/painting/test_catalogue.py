@@ -81,7 +81,7 @@ def test_rounding_at_the_faces_moves_no_halo_to_another_voxel(
     monkeypatch, inside, shape, voxel_size
 ):
     monkeypatch.setattr(
-        "halokeras.painting.places.uniform_at", lambda seed, purpose, index: inside + 0 * index
+        "halokeras.painting.ids.uniform_at", lambda seed, purpose, index: inside + 0 * index
     )
     position = positions(whole(halos(np.ones(shape, np.uint16), voxel_size, seed=0)))
     voxel = np.indices(shape).reshape(3, -1).T

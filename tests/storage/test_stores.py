@@ -115,11 +115,11 @@ def test_an_edited_store_can_be_sealed_again(tmp_path, suffix):
 @BOTH
 def test_a_store_is_gone_on_with(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    begin_store(path, TOLD, "counts", Layout((4, 2, 2), np.uint16, (2, 2, 2)))
+    begin_store(path, TOLD, {"counts": Layout((4, 2, 2), np.uint16, (2, 2, 2))})
     for start in (0, 2):
-        with resumed_store(path, "counts") as store:
-            assert store.layout == Layout((4, 2, 2), np.dtype(np.uint16))
-            store.array[start : start + 2] = start + 1
+        with resumed_store(path, ["counts"]) as store:
+            assert store.layouts == {"counts": Layout((4, 2, 2), np.dtype(np.uint16))}
+            store.arrays["counts"][start : start + 2] = start + 1
             store.flush()
             if start:
                 store.seal()
@@ -215,9 +215,9 @@ from halokeras.storage.stores import begin_store, new_store, open_store, resumed
 whole, part = Path(sys.argv[1]), Path(sys.argv[2])
 with new_store(whole, {}, {"x": Layout((2,), "f4", (2,))}) as create:
     create("x")[:] = 3
-begin_store(part, {}, "x", Layout((2,), np.float32))
-with resumed_store(part, "x") as store:
-    store.array[:] = 3
+begin_store(part, {}, {"x": Layout((2,), np.float32)})
+with resumed_store(part, ["x"]) as store:
+    store.arrays["x"][:] = 3
 try:
     with open_store(whole, "the file") as store:
         print(store.array("x")[:])

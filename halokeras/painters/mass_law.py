@@ -1,0 +1,102 @@
+"""The law of halo masses within each of a painter's bins of mass, measured on training boxes.
+
+Bins are so narrow that within one masses hardly know their surroundings, so each halo's mass is
+drawn alone. In the lightest bins masses are those of whole numbers of particles, and drawn ones
+are too, but for what is interpolated between two of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.errors import RunError
+from halokeras.sections import Selection
+
+_QUANTILES = 257
+"""Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
+_TAIL = 50
+"""Halos at least, that tell how an open bin ends."""
+
+
+@dataclass(frozen=True)
+class MassLaw:
+    """Masses at evenly spaced cumulative probabilities of each channel, log-linear in between.
+
+    Attributes
+    ----------
+    masses
+        (channels, quantiles) [Msun/h], ascending, at probabilities 0 to 1.
+    tails
+        (channels,) [Msun/h]: where positive, the halos beyond the last quantile but one exceed it
+        by an exponential law of this mean, so that a large volume has halos heavier than the
+        heaviest of the training boxes.
+    """
+
+    masses: NDArray[np.float64]
+    tails: NDArray[np.float64]
+
+    def draw(
+        self, channel: NDArray[np.integer], uniform: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Draw the mass of each halo [Msun/h] by inverting the cumulative law of its channel.
+
+        Parameters
+        ----------
+        channel
+            (N,) of each halo.
+        uniform
+            (N,) numbers in [0, 1).
+        """
+        last = self.masses.shape[1] - 2
+        place = uniform * (last + 1)
+        below = np.minimum(place.astype(np.int64), last)
+        share = place - below
+        low, high = self.masses[channel, below], self.masses[channel, below + 1]
+        tail = self.tails[channel]
+        mass = np.where(
+            (below == last) & (tail > 0),
+            low - tail * np.log1p(-share),
+            low * np.power(high / low, share),
+        )
+        drawn: NDArray[np.float32] = mass.astype(np.float32)
+        return drawn
+
+
+def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) -> MassLaw:
+    """Measure the law of masses in each bin.
+
+    Parameters
+    ----------
+    mass
+        (N,) of the halos of the training boxes [Msun/h], by the definition they are selected by.
+    selections
+        The bins of the channels.
+
+    Raises
+    ------
+    RunError
+        If a bin has too few halos.
+    """
+    laws = [_law_of(mass, selection) for selection in selections]
+    return MassLaw(np.stack([masses for masses, _ in laws]), np.array([tail for _, tail in laws]))
+
+
+def _law_of(mass: NDArray[np.floating], bin: Selection) -> tuple[NDArray[np.float64], float]:
+    """Return the quantiles of one bin and, where it is open, the mean excess of its tail."""
+    held = mass[mass >= bin.mass_min].astype(np.float64)
+    if bin.mass_max is not None:
+        held = held[held < bin.mass_max]
+    held.sort()
+    if held.size < 2:
+        end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
+        raise RunError(
+            f"the training boxes have {held.size} halos of {bin.mass_min:g} Msun/h {end}, too few "
+            "to know their masses; choose wider bins of mass"
+        )
+    masses = np.quantile(held, np.linspace(0, 1, _QUANTILES), method="inverted_cdf")
+    if bin.mass_max is not None:
+        return masses, 0.0
+    heaviest = held[-max(_TAIL, held.size // (_QUANTILES - 1)) :]
+    return masses, float((heaviest[1:] - heaviest[0]).mean())

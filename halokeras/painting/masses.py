@@ -1,0 +1,165 @@
+"""Masses of a draw's halos, and what follows from a mass: radius and concentration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes.box_file import Header
+from halokeras.boxes.halos import COLUMNS
+from halokeras.boxes.masses import column_of, own_definition
+from halokeras.cosmology.halo_structure import CONCENTRATIONS, concentrations, radii
+from halokeras.errors import BoxError, ModelError
+from halokeras.painters.mass_law import MassLaw
+from halokeras.painters.provenance import Provenance
+from halokeras.painting.catalogue_formats import HOST, About, Columns
+from halokeras.painting.ids import IDS_PER_VOXEL, Draw
+from halokeras.painting.places import Piece
+from halokeras.sections import MassDefinition
+from halokeras.storage.grid import Grid
+
+FRIENDS: MassDefinition = "fof"
+
+
+def check_spheres(
+    spheres: MassDefinition | None, law: MassLaw | None, learned: Provenance, header: Header
+) -> None:
+    """Refuse radii of friends-of-friends masses where there are none, before anything is painted.
+
+    Raises
+    ------
+    ModelError
+        If the painter draws no masses, or those of spheres.
+    BoxError
+        If the cosmology is not known.
+    """
+    if spheres is None:
+        return
+    if law is None:
+        raise ModelError("--radii: the painter draws no masses; leave it out")
+    definition = _definition(learned)
+    if definition != FRIENDS:
+        raise ModelError(
+            f"--radii: the painter's masses are {definition or 'of no known definition'} and not "
+            "those of friends-of-friends; leave it out"
+        )
+    if header.cosmology is None:
+        raise BoxError("the density tells no cosmology, which --radii needs; paint on a box file")
+
+
+def _definition(learned: Provenance) -> MassDefinition | None:
+    """Return the definition of the masses that a painter learned, or None where none is known."""
+    return learned.selection.mass_definition or own_definition(learned.model_extra or {})
+
+
+@dataclass(frozen=True)
+class Masses:
+    """What the masses of a draw's halos are drawn from.
+
+    Attributes
+    ----------
+    by_mass
+        Halos per voxel in each bin of mass, (nx, ny, nz, bins).
+    law
+        Of the masses in each bin.
+    learned
+        What the painter that drew them learned.
+    header
+        Of the box.
+    spheres
+        What friends-of-friends masses are taken for, so that they have a radius; None for nothing.
+    """
+
+    by_mass: Grid
+    law: MassLaw
+    learned: Provenance
+    header: Header
+    spheres: MassDefinition | None = None
+
+    @property
+    def definition(self) -> MassDefinition | None:
+        """The definition of the masses, or None where none is known."""
+        return _definition(self.learned)
+
+    @property
+    def bins(self) -> int:
+        """Number of bins of mass."""
+        return self.by_mass.shape[3]
+
+    @property
+    def about(self) -> About:
+        """What a catalogue tells of its masses."""
+        words = (self.learned.model_extra or {}).get("mass_definition")
+        told: About = {"mass_definition": self.definition or str(words or "unknown")}
+        if self._sphere is None:
+            return told
+        if self.spheres is not None and self.definition == FRIENDS:
+            told["radius_definition"] = f"friends-of-friends masses taken as {self.spheres}"
+        return told | {"concentration_relation": CONCENTRATIONS}
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that `columns` returns."""
+        if self._sphere is None:
+            return [self._mass, *_HIERARCHY]
+        return [self._mass, self._radius, *_CONCENTRATION, *_HIERARCHY]
+
+    def columns(self, piece: Piece, ids: NDArray[np.int64], draw: Draw) -> Columns:
+        """Draw the masses of the halos of a piece, in every voxel the heaviest first.
+
+        Parameters
+        ----------
+        piece
+            Of the box.
+        ids
+            (N,) of all its halos, ascending.
+        draw
+            Which with the ids fixes the masses.
+
+        Raises
+        ------
+        BoxError
+            If the bins do not hold as many halos.
+        """
+        mass = self._drawn(piece, ids, draw)
+        found = {self._mass: mass}
+        sphere, cosmology, redshift = self._sphere, self.header.cosmology, self.header.redshift
+        if sphere is not None and cosmology is not None:
+            found[self._radius] = radii(mass, sphere, cosmology, redshift).astype(np.float32)
+            relation = concentrations(mass, sphere, cosmology, redshift)
+            found[_CONCENTRATION[0]] = relation.astype(np.float32)
+        parent, host = _HIERARCHY
+        return found | {parent: np.full(ids.shape, -1, np.int64), host: ids}
+
+    def _drawn(self, piece: Piece, ids: NDArray[np.int64], draw: Draw) -> NDArray[np.float32]:
+        held = np.asarray(self.by_mass[slice(*piece.x), slice(*piece.y)])[..., ::-1].ravel()
+        occupied = np.flatnonzero(held)
+        channel = np.repeat(self.bins - 1 - occupied % self.bins, held[occupied])
+        if channel.size != ids.size:
+            raise BoxError("counts_by_mass do not add up to the counts; draw again")
+        mass = self.law.draw(channel, draw.uniform("mass", ids))
+        return mass[np.lexsort((-mass, ids // IDS_PER_VOXEL))]
+
+    @property
+    def _sphere(self) -> MassDefinition | None:
+        """Within which density the masses lie, or None for those of no sphere or cosmology."""
+        definition = self.spheres if self.definition == FRIENDS else self.definition
+        return None if self.header.cosmology is None else definition
+
+    @property
+    def _mass(self) -> str:
+        return _name(column_of(self.definition))
+
+    @property
+    def _radius(self) -> str:
+        return _name(column_of(self._sphere).replace("mass", "radius"))
+
+
+def _name(column: str) -> str:
+    """Return the name that halotools has for a column."""
+    (name,) = COLUMNS[column].parts()
+    return name
+
+
+_CONCENTRATION = (_name("concentration"),)
+_HIERARCHY = (_name("parent"), HOST)

@@ -1,0 +1,378 @@
+"""Draws of a painter of bins of mass: exclusion over bins, files, catalogues, evaluation."""
+
+import json
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+import halokeras
+from halokeras.boxes.box import Box, halo_counts
+from halokeras.boxes.box_file import Header, read_box, write_box
+from halokeras.boxes.masses import own_definition
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.halo_structure import concentrations, radii
+from halokeras.errors import BoxError, ModelError
+from halokeras.evaluation.catalogues import _counted, _placed, _simulated
+from halokeras.fields.gridding import count, voxel_index
+from halokeras.inspection.inspect import inspect
+from halokeras.networks.painter import whole_box
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.model_files import read_files, sha256
+from halokeras.painters.model_store import load_painter, painter_hash, save_painter
+from halokeras.painting import paint as painting
+from halokeras.painting import partial
+from halokeras.painting.catalogue import halos
+from halokeras.painting.draws import draw, draw_files, draw_from
+from halokeras.painting.inputs import density_of
+from halokeras.painting.masses import Masses, check_spheres
+from halokeras.painting.paint import paint, paint_file
+from halokeras.painting.places import Matter
+from halokeras.sections import Selection
+
+EDGES = (4e12, 1e13, 4e13)
+SHIPPED_DEFINITION = "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)"
+
+
+@pytest.fixture
+def painter(binned_draws):
+    return binned_draws.painter
+
+
+@pytest.fixture
+def draws(binned_draws):
+    return binned_draws
+
+
+@pytest.fixture
+def folder(painter, draws, tiny_provenance, tmp_path):
+    told = {
+        **tiny_provenance,
+        "mass_definition": SHIPPED_DEFINITION,
+        "halo_finder": "friends b=0.2",
+    }
+    save_painter(painter, told, tmp_path / "models" / "halos", draws)
+    return tmp_path / "models" / "halos"
+
+
+@pytest.fixture
+def saved(folder):
+    return load_painter(folder)
+
+
+def one_voxel_law(most=4):
+    """Return a law under which voxels of whatever expectation hold exactly `most` halos."""
+    return CountLaw(np.array([0.0, 1e-9]), np.eye(most + 1)[[0, most]])
+
+
+def test_halos_are_shared_out_as_they_are_expected(draws):
+    shares = np.array([0.5, 0.0, 0.3, 0.2], np.float32)
+    expected = np.tile(0.7 * shares, (20, 20, 20, 1))
+    by_mass = draw_from(replace(draws, law=one_voxel_law()), expected, 1, 0)
+    assert by_mass.dtype == np.uint8
+    assert (by_mass.sum(axis=-1) == 4).all()  # halos exclude each other, whatever their masses
+    np.testing.assert_allclose(by_mass.mean(axis=(0, 1, 2)), 4 * shares, atol=0.05)
+    # within a voxel each halo chooses for itself: the bins of one voxel are multinomial
+    for bin in (0, 2, 3):
+        variance = 4 * shares[bin] * (1 - shares[bin])
+        assert by_mass[..., bin].var() == pytest.approx(variance, rel=0.06)
+
+
+def test_the_total_is_a_draw_of_the_law_of_all_and_bins_keep_their_means(draws, shared_box):
+    expected = whole_box(draws.painter, shared_box.density, draws.painter.margin)
+    several = [draw_from(draws, expected, 2, number) for number in range(30)]
+    alone = replace(draws, masses=None)
+    for number, by_mass in enumerate(several[:3]):
+        total = draw_from(alone, expected, 2, number)
+        np.testing.assert_array_equal(by_mass.sum(axis=-1), total)
+    drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
+    lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
+    shares = expected / expected.sum(axis=-1, keepdims=True)
+    means = (lawful * shares).mean(axis=(0, 1, 2))
+    np.testing.assert_allclose(drawn, means, rtol=0.05)
+
+
+def test_the_tiles_leave_no_trace_and_seed_and_realization_do(draws, shared_box):
+    whole = draw(draws, shared_box.density, 3)
+    tiled = draw(draws, shared_box.density, 3, largest_tile=5)
+    assert (whole != tiled).mean() < 1e-3  # a mean that rounds otherwise may cross a draw
+    for seed, realization in ((4, 0), (3, 1)):
+        assert (draw(draws, shared_box.density, seed, realization) != whole).any()
+
+
+def test_a_law_of_masses_comes_back_and_names_the_painter(saved, folder, painter, draws):
+    for name in ("masses", "tails"):
+        ours, theirs = (getattr(one.masses, name) for one in (saved.draws, draws))
+        np.testing.assert_array_equal(ours, theirs)
+    without = painter_hash(painter, replace(draws, masses=None))
+    assert saved.hash == read_files(folder).hash == painter_hash(painter, draws) != without
+
+
+BROKEN = {
+    "negative": (lambda law: law["masses"][0].__setitem__(0, -1.0), "masses.0.0"),
+    "infinite": (lambda law: law["masses"][3].__setitem__(-1, 1e300), "masses.3"),
+    "descending": (lambda law: law["masses"][1].reverse(), "ascend"),
+    "ragged": (lambda law: law["masses"][0].pop(), "equally long"),
+    "a tail less": (lambda law: law["tails"].pop(), "equally many"),
+    "a bin less": (lambda law: (law["masses"].pop(), law["tails"].pop()), "4 channels"),
+    "foreign": (lambda law: law.update(code="import os"), "code"),
+}
+
+
+@pytest.mark.parametrize(("change", "word"), BROKEN.values(), ids=BROKEN)
+def test_a_malformed_law_of_masses_is_refused(folder, change, word):
+    path, manifest = folder / "mass_law.json", folder / "manifest.json"
+    law = json.loads(path.read_text())
+    change(law)
+    path.write_text(json.dumps(law))
+    sums = json.loads(manifest.read_text())
+    sums["sha256"]["mass_law.json"] = sha256(path.read_bytes())
+    manifest.write_text(json.dumps(sums))
+    with pytest.raises(ModelError, match=word) as caught:
+        load_painter(folder)
+    assert "mass_law.json" in str(caught.value)
+
+
+def test_bins_that_do_not_part_the_halos_it_learned_are_refused(
+    painter, draws, tiny_provenance, tmp_path
+):
+    told = {**tiny_provenance, "selection": {"mass_min": 5e12, "mass_max": None}}
+    save_painter(painter, told, tmp_path / "m", draws)
+    with pytest.raises(ModelError, match=r"cannot part by mass: painter\.mass_edges"):
+        load_painter(tmp_path / "m")
+
+
+def test_an_edited_law_of_masses_is_named(folder):
+    path = folder / "mass_law.json"
+    path.write_text(path.read_text().replace("0.0", "1.0", 1))
+    with pytest.raises(ModelError, match=r"mass_law\.json is damaged or edited"):
+        load_painter(folder)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".zarr"])
+def test_files_hold_totals_and_draws_the_bins_too(saved, tiny_box, tmp_path, suffix):
+    given = density_of(tiny_box)
+    outputs = [tmp_path / f"{number}{suffix}" for number in range(2)]
+    draw_files(given, saved, "halos", outputs, seed=5)
+    for number, output in enumerate(outputs):
+        box = read_box(output)
+        by_mass = draw(saved.draws, tiny_box.density, 5, number)
+        np.testing.assert_array_equal(box.counts_by_mass, by_mass)
+        np.testing.assert_array_equal(box.counts, by_mass.sum(axis=-1))
+        assert (box.counts.dtype, box.counts_by_mass.dtype) == (np.uint16, np.uint8)
+        assert box.provenance["mass_edges"] == "2e+12, 4e+12, 1e+13, 4e+13, inf"
+    assert list(tmp_path.glob(f".*{suffix}*")) == []
+    paint_file(given, saved, "halos", tmp_path / f"field{suffix}")
+    field = read_box(tmp_path / f"field{suffix}")
+    means = paint(saved.painter, tiny_box.density).sum(axis=-1)
+    np.testing.assert_array_equal(field.counts, means)
+    assert (field.counts.dtype, field.counts_by_mass) == (np.float32, None)
+    told = inspect(outputs[1]).to_json()["counts"]
+    assert told["by_mass"] == by_mass.sum(axis=(0, 1, 2)).tolist()
+
+
+def test_counts_by_mass_are_packed_and_sealed(saved, tiny_box, tmp_path):
+    path = tmp_path / "d.h5"
+    draw_files(density_of(tiny_box), saved, "halos", [path], seed=5)
+    with h5py.File(path, "r+") as file:
+        stored = file["counts_by_mass"]
+        assert stored.id.get_storage_size() < stored.nbytes / 3
+        stored[3, 3, 3] = stored[3, 3, 3][::-1] + np.array([1, 0, 0, 0], np.uint8)
+    with pytest.raises(BoxError, match="counts_by_mass"):
+        read_box(path)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".zarr"])
+def test_a_draw_that_was_stopped_goes_on_to_the_same_bits(
+    saved, tiny_box, tmp_path, monkeypatch, suffix
+):
+    monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
+    monkeypatch.setattr(painting, "LARGEST_TILE", 8)
+    given, whole, cut = density_of(tiny_box), tmp_path / f"w{suffix}", tmp_path / f"c{suffix}"
+
+    def stop(fraction):
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    draw_files(given, saved, "halos", [whole], seed=5)
+    with pytest.raises(KeyboardInterrupt):
+        draw_files(given, saved, "halos", [cut], seed=5, progress=stop)
+    fractions = []
+    draw_files(given, saved, "halos", [cut], seed=5, progress=fractions.append)
+    assert 0 < len(fractions) < 4  # the box has four rows of tiles, and some were done
+    for name in ("counts", "counts_by_mass"):
+        ours, theirs = (getattr(read_box(path), name) for path in (cut, whole))
+        np.testing.assert_array_equal(ours, theirs)
+    if suffix == ".h5":
+        assert cut.read_bytes() == whole.read_bytes()
+
+
+def test_counts_by_mass_that_do_not_fit_are_refused(tmp_path):
+    counts = np.ones((4, 4, 4), np.uint16)
+    box = Box(4.0, 0.3, None, counts=counts, counts_by_mass=np.ones((4, 4, 4, 2), np.uint8))
+    with pytest.raises(BoxError, match="do not add up"):
+        write_box(box, tmp_path / "b.h5")
+    with pytest.raises(BoxError, match="same voxels"):
+        write_box(replace(box, counts_by_mass=np.ones((4, 4), np.uint8)), tmp_path / "b.h5")
+
+
+def listed(saved, by_mass, definition=None, spheres=None, **options):
+    learned = saved.provenance
+    if definition is not None:
+        selection = learned.selection.model_copy(update={"mass_definition": definition})
+        learned = learned.model_copy(update={"selection": selection})
+    header = Header(4.0, 0.3, ABACUS_COSMOS["00"])
+    masses = Masses(by_mass, saved.draws.masses, learned, header, spheres)
+    counts = by_mass.sum(axis=-1).astype(np.uint16)
+    pieces = list(halos(counts, 4.0, 7, 0, masses=masses, **options))
+    assert masses.names == [name for name in pieces[0] if name in masses.names]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}, masses
+
+
+def test_masses_lie_in_the_bins_they_were_drawn_in_the_heaviest_first(saved, shared_box):
+    by_mass = draw(saved.draws, shared_box.density, 7)
+    columns, _ = listed(saved, by_mass)
+    position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
+    edges = (2e12, *EDGES, np.inf)
+    for bin in range(4):
+        inside = (columns["halo_mass"] >= edges[bin]) & (columns["halo_mass"] < edges[bin + 1])
+        np.testing.assert_array_equal(count(position[inside], (16,) * 3, 4.0), by_mass[..., bin])
+    voxel = voxel_index(position, (16,) * 3, 4.0)
+    falling = np.diff(columns["halo_mass"]) <= 0
+    assert falling[np.diff(voxel) == 0].all()
+    assert (np.diff(voxel) == 0).sum() > 50
+    assert (columns["halo_upid"] == -1).all()
+    np.testing.assert_array_equal(columns["halo_hostid"], columns["halo_id"])
+
+
+@pytest.mark.parametrize("largest_piece", [1, 16 * 40, 10**9])
+def test_the_pieces_leave_no_trace_in_the_masses(saved, shared_box, largest_piece):
+    by_mass = draw(saved.draws, shared_box.density, 7)
+    whole, parts = (
+        listed(saved, by_mass, largest_piece=largest)[0] for largest in (10**9, largest_piece)
+    )
+    for name, column in whole.items():
+        np.testing.assert_array_equal(parts[name], column)
+
+
+HALOTOOLS = {
+    "virial": ("halo_mvir", "halo_rvir"),
+    "200b": ("halo_m200b", "halo_r200b"),
+    "200c": ("halo_m200c", "halo_r200c"),
+}
+
+
+@pytest.mark.parametrize("definition", HALOTOOLS)
+def test_masses_within_spheres_have_radii_and_concentrations(saved, shared_box, definition):
+    columns, masses = listed(saved, draw(saved.draws, shared_box.density, 7), definition)
+    mass, radius = HALOTOOLS[definition]
+    assert "halo_mass" not in columns
+    known = columns[mass], definition, ABACUS_COSMOS["00"], 0.3
+    np.testing.assert_allclose(columns[radius], radii(*known), rtol=1e-6)
+    np.testing.assert_allclose(columns["halo_nfw_conc"], concentrations(*known), rtol=1e-6)
+    assert masses.about["mass_definition"] == definition
+    assert "diemer19" in masses.about["concentration_relation"]
+
+
+def test_masses_of_friends_have_no_radius_unless_they_are_taken_for_others(saved, shared_box):
+    by_mass = draw(saved.draws, shared_box.density, 7)
+    columns, masses = listed(saved, by_mass)
+    assert own_definition(saved.provenance.model_extra) == "fof" == masses.about["mass_definition"]
+    assert set(columns) == {"halo_id", "halo_mass", "halo_upid", "halo_hostid"} | {
+        f"halo_{axis}" for axis in "xyz"
+    }
+    taken, masses = listed(saved, by_mass, spheres="200b")
+    np.testing.assert_array_equal(taken["halo_mass"], columns["halo_mass"])
+    expected = radii(columns["halo_mass"], "200b", ABACUS_COSMOS["00"], 0.3)
+    np.testing.assert_allclose(taken["halo_r200b"], expected, rtol=1e-6)
+    assert "taken as 200b" in masses.about["radius_definition"]
+
+
+def test_radii_that_cannot_be_had_are_refused(saved):
+    header = Header(4.0, 0.3, ABACUS_COSMOS["00"])
+    check_spheres("200c", saved.draws.masses, saved.provenance, header)
+    with pytest.raises(ModelError, match="no masses"):
+        check_spheres("200c", None, saved.provenance, header)
+    with pytest.raises(BoxError, match="cosmology"):
+        check_spheres("200c", saved.draws.masses, saved.provenance, replace(header, cosmology=None))
+    virial = Selection(mass_min=2e12, mass_definition="virial")
+    learned = saved.provenance.model_copy(update={"selection": virial})
+    with pytest.raises(ModelError, match="masses are virial"):
+        check_spheres("200c", saved.draws.masses, learned, header)
+
+
+def test_counts_that_are_not_those_of_the_bins_are_refused(saved, shared_box):
+    by_mass = draw(saved.draws, shared_box.density, 7)
+    masses = Masses(by_mass, saved.draws.masses, saved.provenance, Header(4.0, 0.3, None))
+    with pytest.raises(BoxError, match="add up"):
+        list(halos(np.ones((16,) * 3, np.uint16), 4.0, 7, masses=masses))
+
+
+def test_the_front_door_gives_totals_and_catalogues_with_masses(saved, tiny_box):
+    density = tiny_box.density
+    total = halokeras.draw(density, model=saved, seed=7)
+    by_mass = halokeras.draw(density, model=saved, seed=7, by_mass=True)
+    assert total.shape == (16,) * 3
+    np.testing.assert_array_equal(by_mass.sum(axis=-1), total)
+    assert halokeras.paint(density, model=saved).shape == (16,) * 3
+    columns = halokeras.catalogue(by_mass, seed=7, model=saved)
+    expected, _ = listed(saved, by_mass)
+    np.testing.assert_array_equal(columns["halo_mass"], expected["halo_mass"])
+    assert "halo_mass" not in halokeras.catalogue(total, seed=7)
+    with pytest.raises(ModelError, match="4 bins of mass and the counts 3"):
+        halokeras.catalogue(by_mass[..., :3], model=saved)
+
+
+def test_a_painter_without_masses_is_refused_by_name(drawing_model, tiny_box):
+    with pytest.raises(ModelError, match="draws no masses"):
+        halokeras.draw(tiny_box.density, model=drawing_model, by_mass=True)
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
+def test_the_command_lists_masses_in_every_format(run, folder, tiny_box, tmp_path, format):
+    write_box(tiny_box, tmp_path / "box.h5")
+    made = run(
+        "paint", "--box", tmp_path / "box.h5", "--model", folder, "--draw", "--catalogue",
+        "--catalogue-format", format, "--places", "uniform", "--no-figure", "--output",
+        tmp_path / "d.h5",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    path = tmp_path / f"d_halos.{format}"
+    by_mass = read_box(tmp_path / "d.h5").counts_by_mass
+    mass = read_mass(path, format)
+    edges = (2e12, *EDGES, 1e20)
+    np.testing.assert_array_equal(np.histogram(mass, edges)[0], by_mass.sum(axis=(0, 1, 2)))
+    assert inspect(path).to_json()["halos"]["mass_definition"] == "fof"
+    again = run(
+        "paint", "--box", tmp_path / "box.h5", "--model", folder, "--draw", "--no-figure",
+        "--output", tmp_path / "d.h5",
+    )  # fmt: skip
+    assert again.exit_code == 0, again.output  # the same painting replaces itself
+
+
+def read_mass(path, format):
+    if format == "hdf5":
+        with h5py.File(path) as file:
+            assert file["halo_mass"].attrs["unit"] == "Msun/h"
+            return file["halo_mass"][:]
+    if format == "parquet":
+        from pyarrow import parquet
+
+        return parquet.read_table(path)["halo_mass"].to_numpy()
+    from astropy.table import Table
+
+    return Table.read(path, format="ascii.ecsv" if format == "ecsv" else format)["halo_mass"]
+
+
+def test_the_true_counts_of_an_evaluation_keep_the_true_masses(saved, tiny_box):
+    selection = saved.provenance.selection
+    chosen = _simulated(tiny_box.halos, selection, tiny_box, 0.01)
+    placed = _placed(_counted(chosen), tiny_box, Matter(), 0.01)
+    for low, high in ((2e12, 1e13), (1e13, 1e15)):
+        grids = [
+            count(one.position[(one.mass >= low) & (one.mass < high)], (16,) * 3, 4.0)
+            for one in (placed, chosen)
+        ]
+        np.testing.assert_array_equal(*grids)
+    assert halo_counts(tiny_box, **selection.model_dump()).sum() == len(placed.position)
