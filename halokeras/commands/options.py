@@ -87,6 +87,22 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
     return x, y, z
 
 
+_MOST_SEEDS = 100_000
+
+
+def parse_seeds(text: str) -> range:
+    """Read 7, or 1000-1099, which ends with the last of them."""
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise typer.BadParameter(f"{text!r} is neither a seed such as 7 nor 1000-1099")
+    seeds = range(int(first), int(last if dash else first) + 1)
+    if not 0 < len(seeds) <= _MOST_SEEDS:
+        raise typer.BadParameter(
+            f"{text!r} is no range of 1 to {_MOST_SEEDS:,} seeds, the lower first"
+        )
+    return seeds
+
+
 def refuse(contradictions: dict[str, object]) -> None:
     """Refuse options that do not go together: every message whose condition holds, at once."""
     told = [message for message, holds in contradictions.items() if holds]

@@ -15,17 +15,14 @@ from halokeras.commands.options import (
     OverwriteOption,
     box_path,
     load_saved,
+    parse_seeds,
     parse_voxels,
     refuse,
 )
-from halokeras.commands.terminal import listening, print_tables, tell, wrote
-from halokeras.readable import amount_of_bytes
+from halokeras.commands.painted import paint_many, paint_one, tell_cost
 
 if TYPE_CHECKING:
     from halokeras.fields.contrast import Contrast
-    from halokeras.painting.inputs import Density
-    from halokeras.painting.request import Request
-    from halokeras.storage.grid import Grid
 
 _GRID = "A density grid of your own"
 _DRAWS = "Draws and catalogues"
@@ -89,10 +86,12 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         typer.Option(metavar="FILE", help="Box file to write.", show_default="painted/<name>.h5"),
     ] = None,
     seed: Annotated[
-        int | None,
+        Any,
         typer.Option(
-            min=0,
-            help="Realisation: of the draws, and with --voxels of the density.",
+            parser=lambda text: parse_seeds(text),
+            metavar="N|N-M",
+            help="Realisation: of the draws, and with --voxels of the density. A range of them is "
+            "painted one after another, but for those that are there.",
             show_default="1",
         ),
     ] = None,
@@ -195,7 +194,9 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what time, memory and disk it will take.")
     ] = False,
-    figure: Annotated[bool, typer.Option(help="Draw a figure beside the output.")] = True,
+    figure: Annotated[
+        bool, typer.Option(help="Draw a figure beside the output of one seed.")
+    ] = True,
     force: ForceOption = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -215,6 +216,9 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and output.suffix not in (".h5", ".zarr"),
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw
             and (realizations > 1 or (seed is not None and not voxels)),
+            "--output names one file; leave it out with a range of seeds": output is not None
+            and seed is not None
+            and len(seed) > 1,
             "--catalogue goes with --draw: painted means are no halos": catalogue and not draw,
             "--catalogue-format, --sub-density, --places, --redshift-space and --radii go with "
             "--catalogue": not catalogue
@@ -240,15 +244,16 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         SeededDensity,
     )
 
-    realisation = 1 if seed is None else seed
-    given: Path | OwnDensity | SeededDensity
-    if source is not None:
-        given = source
-    elif density is not None:
-        held: Contrast = (contrast or ContrastOf.DENSITY).value
-        given = OwnDensity(GridFile(density, dataset), voxel_size, redshift, held)
-    else:
-        given = SeededDensity(box or "00", realisation, voxels, redshift)
+    seeds = range(1, 2) if seed is None else seed
+
+    def given(realisation: int) -> Path | OwnDensity | SeededDensity:
+        if source is not None:
+            return source
+        if density is not None:
+            held: Contrast = (contrast or ContrastOf.DENSITY).value
+            return OwnDensity(GridFile(density, dataset), voxel_size, redshift, held)
+        return SeededDensity(box or "00", realisation, voxels, redshift)
+
     listing = None
     if catalogue:
         finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
@@ -259,67 +264,27 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             seen_along=None if redshift_space is None else redshift_space.value,
             spheres=None if radii is None else radii.value,
         )
-    request = Request(
-        density=given,
-        painter=NamedPainter(saved, painter_folder(model)),
-        output=output,
-        drawing=Drawing(realisation, realizations, listing) if draw else None,
-        figure=figure,
-        scheduler=scheduler,
-        force=force,
-        overwrite=overwrite,
-    )
-    for path in (*request.outputs, *request.catalogues):
-        for read in request.inputs:
+    painter = NamedPainter(saved, painter_folder(model))
+    requests = [
+        Request(
+            density=given(number),
+            painter=painter,
+            output=output,
+            drawing=Drawing(number, realizations, listing) if draw else None,
+            figure=figure and len(seeds) == 1,
+            scheduler=scheduler,
+            force=force,
+            overwrite=overwrite,
+        )
+        for number in seeds
+    ]
+    for path in (*requests[0].outputs, *requests[0].catalogues):
+        for read in requests[0].inputs:
             if read.exists() and path.exists() and path.samefile(read):
                 raise typer.BadParameter(f"--output: {path} is the input itself")
     if dry_run:
-        _tell_cost(request)
+        tell_cost(requests)
+    elif len(requests) == 1:
+        paint_one(requests[0], as_json)
     else:
-        _paint(request, as_json)
-
-
-def _paint(request: "Request", as_json: bool) -> None:
-    """Paint, and show what was painted."""
-    from halokeras.evaluation.summary import painted_figure, summarize
-    from halokeras.painting.files import paint_files, unfinished
-    from halokeras.storage.figure_file import save_figure
-
-    shown: dict[str, Any] = {}
-    source = request.density if isinstance(request.density, Path) else None
-
-    def look(given: "Density", counts: "Grid", seconds: float) -> None:
-        shown["seconds"] = seconds
-        if not as_json:
-            shown["tables"] = summarize(given, counts, source, request.painter, seconds)
-        if request.picture is not None:
-            drawn = request.drawing is not None
-            shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
-
-    try:
-        with listening("painting") as told:
-            written = paint_files(request, look, told)
-    except KeyboardInterrupt:
-        part = unfinished(request)
-        kept = f"what is painted is kept in {part}; the same command goes on with it"
-        tell("Interrupted", kept if part else "nothing was painted yet", "yellow")
-        raise typer.Exit(130) from None
-    if request.picture is not None:
-        save_figure(shown["figure"], request.picture)
-        written.append(request.picture)
-    if not as_json:
-        print_tables(*shown["tables"])
-    wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
-
-
-def _tell_cost(request: "Request") -> None:
-    """Say what painting, or drawing some realisations, will take."""
-    from halokeras.painting.files import cost
-
-    shape, expected = cost(request)
-    voxels = " x ".join(str(side) for side in shape)
-    typer.echo(
-        f"{voxels} voxels: about {expected.seconds:,.0f} s on this machine, "
-        f"{amount_of_bytes(expected.memory)} of memory, {amount_of_bytes(expected.disk)} of disk "
-        f"({amount_of_bytes(expected.disk_free)} are free)"
-    )
+        paint_many(requests, as_json)

@@ -100,6 +100,22 @@ def paint_files(
     return [*request.outputs, *request.catalogues]
 
 
+def is_painted(request: Request) -> bool:
+    """Whether all that is asked is there already, whole and of this very painting."""
+    files = [request.source.path, *request.outputs, *request.catalogues]
+    files += [] if request.picture is None else [request.picture]
+    if request.overwrite or not all(path.exists() for path in files):
+        return False
+    wanted = request.lpt
+    if wanted is not None and _kept(request.source.path, wanted) != "whole":
+        return False
+    with _opened(request) as given:
+        return all(
+            _is_painting(output, _told(request, given, number))
+            for number, output in enumerate(request.outputs)
+        )
+
+
 def cost(request: Request) -> tuple[Shape, Estimate]:
     """Return the voxels, and what painting them will take, with the matter that is made for it."""
     painter = request.painter.saved.painter
@@ -214,17 +230,22 @@ def _check_outputs(request: Request, given: Density) -> None:
     if request.overwrite:
         return
     for number, output in enumerate(request.outputs):
-        told = {
-            "model_hash": request.painter.saved.hash,
-            "source_box_hash": given.hash,
-            **request.told(number),
-        }
+        told = _told(request, given, number)
         beside = request.catalogues[number : number + 1]
         if request.picture is not None and number == 0:
             beside.append(request.picture)
         for path in (output, *beside):  # what lies beside a painting belongs to it
             if path.exists() and not _is_painting(output, told):
                 raise refusal(path)
+
+
+def _told(request: Request, given: Density, number: int) -> dict[str, Any]:
+    """Return what the provenance of the file of that number tells of its painting."""
+    return {
+        "model_hash": request.painter.saved.hash,
+        "source_box_hash": given.hash,
+        **request.told(number),
+    }
 
 
 def _is_painting(path: Path, told: dict[str, Any]) -> bool:

@@ -488,6 +488,37 @@ def test_draws_of_two_seeds_and_painters_have_names_of_their_own(
     assert names == [f"tiny_box_drawing_draw{seed}.h5" for seed in ("", "_seed5", "_seed6")]
 
 
+def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
+    run, drawing_model, tmp_path
+):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--output"]
+    assert run(*words, "alone.h5", "--seed", 12, "--no-figure").exit_code == 0
+    words = words[:-1]
+    first = run(*words, "--seed", "11-12", "--json")
+    assert first.exit_code == 0 and "2 of 2" in first.stderr
+    told = json.loads(first.stdout)
+    assert told["found"] == 0 and len(told["wrote"]) == 2
+    second = tmp_path / told["wrote"][1]
+    same = read_box(tmp_path / "alone.h5").counts
+    np.testing.assert_array_equal(read_box(second).counts, same)
+    kept = second.stat().st_mtime_ns
+    again = json.loads(run(*words, "--seed", "12-13", "--json").stdout)
+    assert again["found"] == 1 and again["wrote"][0] == told["wrote"][1]
+    assert second.stat().st_mtime_ns == kept
+    assert json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)["found"] == 0
+
+
+@pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven"])
+def test_seeds_that_are_none_are_refused(run, seeds):
+    result = run("paint", "--voxels", 16, "--seed", seeds)
+    assert result.exit_code == 2 and "--seed" in result.stderr
+
+
+def test_a_range_of_seeds_has_no_one_output(run):
+    result = run("paint", "--voxels", 16, "--seed", "1-2", "--output", "one.h5")
+    assert result.exit_code == 2 and "leave it out" in " ".join(result.stderr.split())
+
+
 def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_path):
     words = ["paint", "--voxels", 16, "--seed", 7, "--model", drawing_model, "--no-figure"]
     words += ["--output", "mock.h5"]

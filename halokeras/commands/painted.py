@@ -1,0 +1,100 @@
+"""Paint what was asked, one density or many, and show it."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from halokeras.commands.terminal import listening, print_tables, progress, tell, wrote
+from halokeras.readable import amount_of_bytes
+
+if TYPE_CHECKING:
+    from halokeras.painting.inputs import Density
+    from halokeras.painting.request import Request
+    from halokeras.storage.grid import Grid
+
+
+def paint_one(request: "Request", as_json: bool) -> None:
+    """Paint, and show what was painted."""
+    from halokeras.evaluation.summary import painted_figure, summarize
+    from halokeras.painting.files import paint_files, unfinished
+    from halokeras.storage.figure_file import save_figure
+
+    shown: dict[str, Any] = {}
+    source = request.density if isinstance(request.density, Path) else None
+
+    def look(given: "Density", counts: "Grid", seconds: float) -> None:
+        shown["seconds"] = seconds
+        if not as_json:
+            shown["tables"] = summarize(given, counts, source, request.painter, seconds)
+        if request.picture is not None:
+            drawn = request.drawing is not None
+            shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
+
+    try:
+        with listening("painting") as told:
+            written = paint_files(request, look, told)
+    except KeyboardInterrupt:
+        part = unfinished(request)
+        kept = f"what is painted is kept in {part}; the same command goes on with it"
+        tell("Interrupted", kept if part else "nothing was painted yet", "yellow")
+        raise typer.Exit(130) from None
+    if request.picture is not None:
+        save_figure(shown["figure"], request.picture)
+        written.append(request.picture)
+    if not as_json:
+        print_tables(*shown["tables"])
+    wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
+
+
+def paint_many(requests: Sequence["Request"], as_json: bool) -> None:
+    """Paint one density after another in this process, but for those that are there."""
+    from halokeras.listener import Listener
+    from halokeras.painting.files import is_painted, paint_files
+
+    total, found, start = len(requests), 0, time.perf_counter()
+    written: list[Path] = []
+    with progress("painting") as show:
+        told = Listener(
+            progress=lambda stage, fraction: show(
+                (len(written) // len(files)) / total, f"{stage}, {files[0].name}"
+            ),
+            warn=lambda message: tell("Warning", message, "yellow"),
+        )
+        try:
+            for done, request in enumerate(requests, start=1):
+                files = [*request.outputs, *request.catalogues]
+                if is_painted(request):
+                    found += 1
+                else:
+                    paint_files(request, told=told)
+                written += files
+                left = _left(done - found, total - done, time.perf_counter() - start)
+                tell("Painted", f"{files[0]}, {done} of {total}{left}")
+        except KeyboardInterrupt:
+            tell("Interrupted", "the same command goes on with those that are missing", "yellow")
+            raise typer.Exit(130) from None
+    wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
+
+
+def _left(made: int, missing: int, seconds: float) -> str:
+    """Say when the missing ones will be there, by how long those that were made have taken."""
+    return f", {missing * seconds / made:,.0f} s left" if made and missing else ""
+
+
+def tell_cost(requests: Sequence["Request"]) -> None:
+    """Say what painting, or drawing some realisations, will take."""
+    from halokeras.painting.files import cost
+
+    shape, expected = cost(requests[0])
+    many = len(requests)
+    voxels = " x ".join(str(side) for side in shape) + " voxels"
+    voxels += "" if many == 1 else f", {many} times"
+    typer.echo(
+        f"{voxels}: about {many * expected.seconds:,.0f} s on this machine, "
+        f"{amount_of_bytes(expected.memory)} of memory, "
+        f"{amount_of_bytes(many * expected.disk)} of disk "
+        f"({amount_of_bytes(expected.disk_free)} are free)"
+    )
