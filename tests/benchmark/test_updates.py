@@ -71,6 +71,7 @@ def test_everyone_computes_the_same_and_who_dies_is_told_in_a_line(problem):
     assert all(len(runs) == 2 and min(runs) > 0 for runs in times.values())
 
 
+@pytest.mark.slow
 def test_the_stock_contender_has_a_gradient_penalty_of_its_own(problem):
     """Ours and stock in this process, which both are of TensorFlow."""
     ours, *others = (

@@ -707,7 +707,11 @@ def test_a_shell_can_complete_commands(shell):
 
 @pytest.mark.parametrize(
     "words",
-    [["evaluate", "--box", "no.h5"], ["paint", "--model", "no"], ["train", "--params", "no.json"]],
+    [
+        pytest.param(["evaluate", "--box", "no.h5"], marks=pytest.mark.slow),
+        ["paint", "--model", "no"],
+        ["train", "--params", "no.json"],
+    ],
 )
 def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     found = subprocess.run(

@@ -109,7 +109,7 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_painted(
 
 
 def test_another_evaluation_is_not_replaced_unless_told_to(
-    run, unseen_box, tiny_box, drawing_model, tmp_path
+    run, unseen_box, tiny_box, tiny_model, tmp_path
 ):
     density = tiny_box.density[::-1].copy()
     position = (63.99, 0, 0) + tiny_box.halos.position * (-1, 1, 1)
@@ -117,7 +117,7 @@ def test_another_evaluation_is_not_replaced_unless_told_to(
         tiny_box, density=density, halos=replace(tiny_box.halos, position=np.float32(position))
     )
     write_box(second, tmp_path / "second.h5")
-    words = ["evaluate", "--model", drawing_model, "--draws", 1, "--output", "out"]
+    words = ["evaluate", "--model", tiny_model, "--output", "out"]
     first = [*words, "--box", unseen_box]
     assert run(*first, "--report", "r.html").exit_code == 0
     before = (tmp_path / "out" / "scorecard.json").read_text()
@@ -183,15 +183,15 @@ def test_boxes_of_another_shape_are_left_out(run, tiny_box, unseen_box, tiny_mod
     assert saved.hash in result.stdout
 
 
-def test_each_box_of_a_suite_is_scored(run, tiny_suite, drawing_model, tmp_path):
-    words = ["evaluate", "--model", drawing_model, "--draws", 1, "--against", drawing_model]
+def test_each_box_of_a_suite_is_scored(run, tiny_suite, tiny_model, tmp_path):
+    words = ["evaluate", "--model", tiny_model]
     result = run(*words, "--suite", tiny_suite, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)["boxes"]
     assert [one["redshift"] for one in told] == [1.0, 0.3, 1.0, 0.3]
     assert told[2]["cosmology"]["w0"] == -0.9
     assert all(one["lines"] and one["verdict"] for one in told)
-    folder = tmp_path / "evaluation" / "drawing" / "tiny"
+    folder = tmp_path / "evaluation" / "tiny" / "tiny"
     assert json.loads((folder / "suite.json").read_text())["boxes"] == told
     card = json.loads((folder / "tiny_001_z0.3" / "scorecard.json").read_text())
     assert card["lines"] == told[3]["lines"]

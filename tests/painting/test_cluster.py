@@ -72,6 +72,7 @@ def test_workers_go_on_with_what_this_process_began(painted):
     np.testing.assert_array_equal(whole, cut)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
     folder, saved, workers = painted
     pids = workers.client.run(os.getpid)
@@ -88,6 +89,7 @@ def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_painter_that_changed_under_the_workers_is_refused(painted):
     folder, saved, workers = painted
     other = Cluster(workers.client, workers.density, "density", workers.model, "another hash")

@@ -117,6 +117,7 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
     assert params == load_params(folder / "params.json")
 
 
+@pytest.mark.slow
 def test_a_run_that_keeps_the_last_painter_keeps_it_as_it_is(boxes, tmp_path):
     short = {"steps": 1, "critic_warm_steps": 0, "warm_start": {**WARM_START, "steps": 2}}
     params = tiny_params(boxes, {"keep": "last"}, calibrate_mean=False, moving_average=0.0, **short)
