@@ -54,16 +54,23 @@ class KeptPainter(Callback):
         """Validate if it is due, and save what is the best so far or, if asked for, the last."""
         if not progress.is_due(self._params.run.validate_every):
             return
-        data = self._data
-        painter = self._gan.averaged_painter
-        if self._params.training.calibrate_mean:
-            painter = calibrate_mean(painter, data.density, data.counts, data.conditions)
-        progress.validation = validation = validate(painter, data.held_out)
+        painter = self._calibrated(self._gan.averaged_painter)
+        progress.validation = validation = validate(painter, self._data.held_out)
         is_best = validation.score < float(self._best_score)
         if is_best:
             self._best_score.assign(validation.score)
         if is_best or (self._params.run.keep == "last" and math.isfinite(validation.score)):
             self._save(painter, progress, validation)
+
+    def _calibrated(self, painter: Painter) -> Painter:
+        """Return a copy that paints, if that is asked for, the mean counts of the training boxes.
+
+        The expected counts of rare channels are a percent off after a warm start.
+        """
+        if not self._params.training.calibrate_mean:
+            return painter.twin()
+        data = self._data
+        return calibrate_mean(painter, data.density, data.counts, data.conditions)
 
     def _save(self, painter: Painter, progress: Progress, validation: Validation) -> None:
         provenance = {
@@ -88,7 +95,7 @@ class KeptPainter(Callback):
         """Measure the laws of draws on the training boxes, if a warm start tells what to expect."""
         if not self._params.training.warm_start.steps:
             return None
-        painter = self._gan.expected_painter.twin()
+        painter = self._calibrated(self._gan.expected_painter)
         density, conditions = self._data.density, self._data.conditions
         told = np.zeros((len(density), 0)) if conditions is None else conditions
         expected = [
