@@ -89,6 +89,7 @@ class CriticParams(Section):
     strides: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)] = (2, 1, 2, 1)
     negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
     sees_density: bool = False
+    sees_masses: bool = False
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Self:

@@ -24,6 +24,8 @@ class Critic(keras.Model):
     sees_density
         Whether a crop comes with the density of the same voxels as a second channel, so that
         the critic judges the pair (a conditional Wasserstein distance).
+    sees_masses
+        Whether counts of several bins of mass come as a channel each, or as their sum.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Critic(keras.Model):
         strides: Sequence[int] = (2, 1, 2, 1),
         negative_slope: float = 0.1,
         sees_density: bool = False,
+        sees_masses: bool = False,
     ) -> None:
         super().__init__()
         self.negative_slope = negative_slope
         self.sees_density = sees_density
+        self.sees_masses = sees_masses
         self.convolutions = [
             Conv3D(*layer) for layer in zip(filters, kernel_sizes, strides, strict=True)
         ]

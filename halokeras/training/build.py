@@ -31,7 +31,8 @@ def build_gan(params: Params, mean_counts: Sequence[float] = ()) -> HaloPainting
     training = params.training
     painter = built_painter(params.painter)
     critic = Critic(**params.critic.model_dump())
-    channels = params.painter.channels + params.critic.sees_density
+    channels = params.painter.channels if params.critic.sees_masses else 1
+    channels += params.critic.sees_density
     critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
     initial = training.initial_weights
     _draw_weights(painter, initial, fold_in(training.seed, "painter weights"))

@@ -145,6 +145,8 @@ class HaloPaintingGAN(keras.Model):
 
     def judged(self, counts: tf.Tensor, patch: Patches) -> tf.Tensor:
         """Return the critic's input: counts, with the inner density beside them if it sees it."""
+        if not self.critic.sees_masses:
+            counts = tf.reduce_sum(counts, axis=-1, keepdims=True)
         if not self.critic.sees_density:
             return counts
         inner = crop(density_in(patch), self.painter.margin)
