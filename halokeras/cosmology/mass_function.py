@@ -84,7 +84,7 @@ def expected_bias(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
     """Return the linear bias of halos of each mass, within 200 times the mean density [Msun/h]."""
     from colossus.lss.bias import haloBias
 
-    with _colossus(cosmology):
+    with in_colossus(cosmology):
         bias: Array = haloBias(mass, redshift, mdef="200m", model="tinker10")
     return bias
 
@@ -213,14 +213,14 @@ def _cumulative(cosmology: Cosmology, redshift: float, definition: str | None) -
 
     definition = definition or _UNSTATED
     model = "watson13" if definition == "fof" else "tinker08"
-    with _colossus(cosmology):
+    with in_colossus(cosmology):
         per_log_mass = massFunction(_MASSES, redshift, mdef=definition, model=model, q_out="dndlnM")
     steps = 0.5 * (per_log_mass[1:] + per_log_mass[:-1]) * np.diff(np.log(_MASSES))
     return np.append(np.cumsum(steps[::-1])[::-1], 0.0)
 
 
 @contextmanager
-def _colossus(cosmology: Cosmology) -> Iterator[None]:
+def in_colossus(cosmology: Cosmology) -> Iterator[None]:
     """Make colossus compute with a cosmology, keep nothing on disk and its own state as it was."""
     from colossus.cosmology import cosmology as state
 

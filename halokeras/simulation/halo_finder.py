@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.halo_structure import overdensities
 from halokeras.fields.gridding import wrap
 from halokeras.simulation.friends_of_friends import find_groups
-from halokeras.simulation.spherical_overdensity import overdensities, particles_within
+from halokeras.simulation.spherical_overdensity import particles_within
 from halokeras.simulation.threads import numba_threads
 
 

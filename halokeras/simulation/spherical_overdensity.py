@@ -6,7 +6,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.cosmology.cosmology import Cosmology, matter_fraction
 from halokeras.simulation.rows import Rows, offsets_within
 
 _PARTS = 256
@@ -15,21 +14,6 @@ _HALF = 0.4999
 """Of the box, which spheres do not reach."""
 _WIDER = 1.5
 """By what a sphere grows that was not large enough."""
-
-
-def overdensities(cosmology: Cosmology, redshift: float) -> dict[str, float]:
-    """Return the densities within halos, over the mean matter density, by the name of each.
-
-    ``200b`` and ``200c`` are 200 times the mean and the critical density; ``virial`` is that of
-    Bryan & Norman (1998), 18 pi^2 + 82 x - 39 x^2 times the critical with x = Omega_m(z) - 1.
-    """
-    omega = matter_fraction(redshift, cosmology)
-    x = omega - 1
-    return {
-        "virial": (18 * np.pi**2 + 82 * x - 39 * x**2) / omega,
-        "200b": 200.0,
-        "200c": 200.0 / omega,
-    }
 
 
 def particles_within(

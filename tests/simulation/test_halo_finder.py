@@ -3,7 +3,7 @@ import pytest
 
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.simulation.halo_finder import corrected_members, find_halos
-from halokeras.simulation.spherical_overdensity import overdensities
+from halokeras.cosmology.halo_structure import overdensities
 
 COSMOLOGY = box_cosmology("00")
 REDSHIFT = 0.3
