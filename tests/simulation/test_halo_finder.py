@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from halokeras.cosmology.cosmology import box_cosmology
-from halokeras.simulation.halo_finder import corrected_members, find_halos
 from halokeras.cosmology.halo_structure import overdensities
+from halokeras.simulation.halo_finder import corrected_members, find_halos
 
 COSMOLOGY = box_cosmology("00")
 REDSHIFT = 0.3
