@@ -129,7 +129,8 @@ def _count(
     if galaxies == 0:
         raise BoxError(
             f"the {halos} halos of {hosts.name} hold no galaxies brighter than "
-            f"{request.threshold:g}; check that their masses are in Msun/h, or choose a fainter --threshold"
+            f"{request.threshold:g}; check that their masses are in Msun/h, or choose a fainter "
+            "--threshold"
         )
     missing = missing_share(occupation, least, cosmology, hosts.redshift, hosts.definition)
     if missing > _WORTH_TELLING:

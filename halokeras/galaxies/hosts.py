@@ -122,7 +122,7 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
         redshift=box.redshift,
         cosmology=box.cosmology,
         definition=stated,
-        column=_column(wanted, box.provenance, halos.columns()),
+        column=_column(wanted, halos.columns()),
         moving=halos.velocity is not None,
         rows=len(halos),
         about=box.provenance,
@@ -137,8 +137,8 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
     sides = about.pop("box_size")
     if "redshift" not in about or None in (sizes := _sides(sides)) or "position" not in found:
         raise BoxError(
-            f"{path} is no catalogue of `halopaint paint --draw --catalogue`; make a box of it with "
-            "`halopaint prepare catalogue`, and name that"
+            f"{path} is no catalogue of `halopaint paint --draw --catalogue`; make a box of it "
+            "with `halopaint prepare catalogue`, and name that"
         )
     if "id" not in found:
         raise BoxError(f"{path} has no halo_id; draw the catalogue again")
@@ -166,7 +166,7 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         redshift=float(about.pop("redshift")),
         cosmology=Cosmology(**cosmology) if cosmology else None,
         definition=stated,
-        column=_column(wanted, about, found),
+        column=_column(wanted, found),
         moving="velocity" in found,
         rows=table.rows,
         about=about,
@@ -210,15 +210,11 @@ def _definition(
     return asked, asked or own_definition(about)
 
 
-def _column(
-    definition: MassDefinition | None, about: Mapping[str, Any], columns: Mapping[str, Any]
-) -> str:
+def _column(definition: MassDefinition | None, columns: Mapping[str, Any]) -> str:
     """Return the halotools name of the masses that are read."""
-    name = None if definition is None else _ALONE.get(definition)
-    (found,) = (
-        COLUMNS[name if name in columns else "mass"].parts() if name else COLUMNS["mass"].parts()
-    )
-    return found
+    own = "mass" if definition is None else _ALONE.get(definition, "mass")
+    (name,) = COLUMNS[own if own in columns else "mass"].parts()
+    return name
 
 
 def _hosting(

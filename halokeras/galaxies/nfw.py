@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 _GRAVITY = 4.30091e-9
 """Newton's constant in Mpc (km/s)^2 / Msun."""
+_LEAST_SHARE = 1e-12
+"""Of the mass within a distance, where Lambert's function can still tell it from 0."""
 _LOG_U = np.linspace(np.log(1e-6), np.log(1e6), 4001)
 """At which dispersions are integrated; a satellite is hardly ever nearer the centre."""
 
@@ -40,7 +42,7 @@ def distances(uniform: Array, concentration: Array) -> Array:
     -----
     With w = 1 / (1 + u), m(u) = w - ln(w) - 1, which Lambert's function inverts.
     """
-    mass = uniform * enclosed(concentration)
+    mass = np.maximum(uniform, _LEAST_SHARE) * enclosed(concentration)
     w = -lambertw(-np.exp(-1 - mass)).real
     found: Array = np.minimum((1 / w - 1) / concentration, 1)
     return found
