@@ -66,7 +66,8 @@ def test_a_catalogue_and_a_box_of_the_same_halos_hold_the_same_galaxies(tmp_path
     assert found[0].keys() == found[1].keys()
     assert {"halo_mass", "galaxy_type", "x_rsd", "vz"} <= found[0].keys()
     for name in found[0]:
-        np.testing.assert_array_equal(found[0][name], found[1][name])
+        # text has fewer digits than float32 where a velocity is a sum
+        np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-5, atol=1e-4)
     hosts = set(halos.id[halos.parent < 0])
     assert set(found[0]["halo_id"]) <= hosts  # none in a halo within another
 
@@ -142,7 +143,7 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
         populate_file(Request(box_file(tmp_path / "none.h5", still, None), -21.0))
     with pytest.raises(BoxError, match="leave out --cosmology"):
         populate_file(Request(source, -21.0, cosmology=ABACUS_COSMOS["03"]))
-    with pytest.raises(ParamsError, match="choose one of -18, -18.5"):
+    with pytest.raises(ParamsError, match=r"choose one of -18, -18\.5"):
         populate_file(Request(source, -21.2))
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"logmmin": 12}')
