@@ -7,10 +7,17 @@ from halokeras.statistics.occupation import ZHENG07
 
 MASSES = 10 ** np.array([12.0, 12.5, 13.0, 14.0, 15.0])
 STORED = {
+    -18.0: (11.35, 0.25, 11.2, 12.4, 0.83),
+    -18.5: (11.46, 0.24, 10.59, 12.68, 0.97),
+    -19.0: (11.6, 0.26, 11.49, 12.83, 1.02),
     -19.5: (11.75, 0.28, 11.69, 13.01, 1.06),
+    -20.0: (12.02, 0.26, 11.38, 13.31, 1.06),
+    -20.5: (12.3, 0.21, 11.84, 13.58, 1.12),
     -21.0: (12.79, 0.39, 11.92, 13.94, 1.15),
+    -21.5: (13.38, 0.51, 13.94, 13.91, 1.04),
+    -22.0: (14.22, 0.77, 14.0, 14.69, 0.87),
 }
-"""logMmin, sigma_logM, logM0, logM1 and alpha of halotools 0.9.4."""
+"""logMmin, sigma_logM, logM0, logM1 and alpha as halotools 0.8.2 returns them."""
 
 
 @pytest.mark.parametrize("threshold", STORED)
