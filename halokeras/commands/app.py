@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from halokeras.commands.benchmark import benchmark
 from halokeras.commands.doctor import doctor
 from halokeras.commands.evaluate import evaluate
+from halokeras.commands.galaxies import galaxies
 from halokeras.commands.help import PlainHelp
 from halokeras.commands.inspect import inspect
 from halokeras.commands.lpt import lpt
@@ -41,6 +42,11 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
         "halopaint paint",
         "halopaint paint --voxels 256 --seed 7 --draw --catalogue",
         "halopaint paint --density rho.npy --voxel-size 4 --redshift 0.3",
+    ],
+    galaxies: [
+        "halopaint galaxies painted/halos.hdf5 --hod zheng07 --threshold -21",
+        "halopaint galaxies 00 --threshold -20.5 --seed 3 --output galaxies.parquet "
+        "--catalogue-format parquet",
     ],
     evaluate: [
         "halopaint evaluate --box 04",

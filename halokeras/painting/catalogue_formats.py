@@ -37,10 +37,28 @@ _SEEN = {
     )
     for axis in "xyz"
 }
+_GALAXIES = {
+    "galaxy_type": Column("i2", "", "0 of a central galaxy, 1 of a satellite", name="galaxy_type"),
+    **{
+        name: Column(dtype, unit, meaning.format(axis), name=name)
+        for dtype, unit, meaning, names in (
+            ("f4", "Mpc/h", "comoving {}", "{}"),
+            ("f4", "km/s", "peculiar v{}", "v{}"),
+            ("f4", "Mpc/h", "{0} in redshift space, {0} + v{0} / (a H)", "{}_rsd"),
+        )
+        for axis in "xyz"
+        for name in (names.format(axis),)
+    },
+}
+"""Those of galaxies by their halotools names; of their halos they have id and mass."""
 COLUMNS: Mapping[str, Column] = {
     name: part for column in _DECLARED.values() for name, part in column.parts().items()
-} | {HOST: Column("i8", "", "id of the halo itself, or of the one around it", name=HOST), **_SEEN}
-"""The columns of halos by their halotools names."""
+} | {
+    HOST: Column("i8", "", "id of the halo itself, or of the one around it", name=HOST),
+    **_SEEN,
+    **_GALAXIES,
+}
+"""The columns of halos and galaxies by their halotools names."""
 # To astropy "Mpc/h" is megaparsec per hour, so FITS and ECSV tell units in descriptions only.
 
 _BIGFILE = {
@@ -48,6 +66,14 @@ _BIGFILE = {
     for name, column in _DECLARED.items()
 } | {"HostID": (HOST,), **{f"RedshiftSpace{name[5].upper()}": (name,) for name in _SEEN}}
 """The columns by the names that nbodykit looks for."""
+_BIGFILE_GALAXIES = {
+    "HaloID": ("halo_id",),
+    "Type": ("galaxy_type",),
+    "Position": ("x", "y", "z"),
+    "Velocity": ("vx", "vy", "vz"),
+    **{f"RedshiftSpace{axis.upper()}": (f"{axis}_rsd",) for axis in "xyz"},
+    **{f"Halo{name}": parts for name, parts in _BIGFILE.items() if name.startswith("Mass")},
+}
 _BIGFILE_HEADER = {"Lbox": "BoxSize", "redshift": "Redshift"}
 _HDF5_ROWS = 2**16
 """Rows in a chunk."""
@@ -191,7 +217,8 @@ def _parquet(path: Path, names: Sequence[str], size: int, about: About) -> Itera
 def _bigfile(path: Path, names: Sequence[str], size: int, about: About) -> Iterator[Append]:
     import bigfile
 
-    parts = {name: columns for name, columns in _BIGFILE.items() if columns[0] in names}
+    known = _BIGFILE_GALAXIES if "galaxy_type" in names else _BIGFILE
+    parts = {name: columns for name, columns in known.items() if columns[0] in names}
     files = -(-size // _BIGFILE_ROWS)
     try:
         with bigfile.BigFile(str(path), create=True) as folder, ExitStack() as opened:

@@ -1,15 +1,14 @@
-"""A halo catalogue as statistics see it, and how many galaxies its halos are expected to hold."""
+"""A halo catalogue as statistics see it, and what of it they compare."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import log10
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from halokeras.fields.gridding import count
+from halokeras.statistics.occupation import ZHENG07
 from halokeras.statistics.statistic import Array, Result, Sample
 
 
@@ -61,41 +60,7 @@ class Catalogue(Sample):
         return self._once((measure, *others), lambda: measure(self, *others))
 
 
-@dataclass(frozen=True)
-class Occupation:
-    """Mean galaxies of a halo of a mass M by Zheng, Coil & Zehavi (2007), equations 2 and 3.
-
-    Attributes
-    ----------
-    magnitude
-        Galaxies brighter than this in r, their table 1.
-    log_least, scatter
-        log10 of the mass [Msun/h] at which half of the halos have a central galaxy, and the width
-        of the step.
-    log_none, log_one, slope
-        Satellites are ((M - 10^log_none) / 10^log_one)^slope where there is a central galaxy.
-    """
-
-    magnitude: float
-    log_least: float
-    scatter: float
-    log_none: float
-    log_one: float
-    slope: float
-
-    def mean(self, mass: NDArray[np.floating]) -> Array:
-        """Return the galaxies that halos of some masses [Msun/h] are expected to hold."""
-        masses = np.asarray(mass, dtype=np.float64)
-        central = 0.5 * (1 + erf((np.log10(masses) - self.log_least) / self.scatter))
-        beyond = np.maximum(masses - 10**self.log_none, 0) / 10**self.log_one
-        found: Array = central * (1 + beyond**self.slope)
-        return found
-
-
-OCCUPATIONS = (
-    Occupation(-19.5, 11.75, 0.28, 11.69, 13.01, 1.06),
-    Occupation(-21.0, 12.79, 0.39, 11.92, 13.94, 1.15),
-)
+OCCUPATIONS = (ZHENG07[-19.5], ZHENG07[-21.0])
 """Faint and bright galaxies; of the faint ones only what sits in halos of the catalogue is seen."""
 
 MASS_EDGES = (0.0, 4e12, 1e13, 3e13, np.inf)

@@ -14,11 +14,11 @@ from halokeras.statistics.catalogue import (
     MASS_EDGES,
     OCCUPATIONS,
     Catalogue,
-    Occupation,
     mass_edges,
     mass_words,
 )
 from halokeras.statistics.counts import CELL_SIDE
+from halokeras.statistics.occupation import Occupation
 from halokeras.statistics.spectra import WAVENUMBER
 from halokeras.statistics.statistic import (
     DRAWS,

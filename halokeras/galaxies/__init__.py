@@ -1,0 +1,1 @@
+"""Galaxies in halos: a halo occupation drawn, placed and listed."""

@@ -1,0 +1,192 @@
+"""From the file of halos to the catalogue of galaxies in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halokeras.boxes.box import SOFTWARE
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.errors import BoxError, HalopaintError
+from halokeras.galaxies.hosts import Hosts, open_hosts
+from halokeras.galaxies.missing import missing_share
+from halokeras.galaxies.populate import Universe, numbers, populate
+from halokeras.galaxies.request import Request, parameters
+from halokeras.listener import Listener
+from halokeras.painting.catalogue_formats import About, catalogue_file, check_format
+from halokeras.sections import MassDefinition
+from halokeras.sources.tables.formats import open_table
+from halokeras.sources.tables.own import told as told_by
+from halokeras.statistics.occupation import Occupation
+from halokeras.storage.files import refusal
+
+_WORTH_TELLING = 0.01
+"""Share of galaxies that are missing."""
+_SAME = 1e-12
+"""Relative difference of numbers that were written into a file and read again."""
+
+
+@dataclass(frozen=True)
+class Populated:
+    """What was written.
+
+    Attributes
+    ----------
+    path
+        The catalogue.
+    galaxies, satellites
+        How many galaxies it has, and how many of them are satellites.
+    volume
+        Of the box [(Mpc/h)^3].
+    halos
+        Halos that could have held galaxies.
+    least_mass
+        Of the lightest of them [Msun/h].
+    missing
+        Share of the galaxies that live in halos lighter than that, by the mass function.
+    """
+
+    path: Path
+    galaxies: int
+    satellites: int
+    volume: float
+    halos: int
+    least_mass: float
+    missing: float
+
+
+def populate_file(
+    request: Request,
+    told: Listener = Listener(),  # noqa: B008  (it is frozen)
+) -> Populated:
+    """Put galaxies into halos and write them to a catalogue, which appears whole.
+
+    Raises
+    ------
+    HalopaintError
+        In one sentence: if the halos cannot be populated, or the catalogue cannot be written.
+    """
+    occupation = request.occupation()
+    check_format(request.format)
+    with open_hosts(request.halos, request.definition) as hosts:
+        cosmology = _cosmology(hosts, request.cosmology)
+        if request.seen_along is not None and not hosts.moving:
+            raise BoxError(
+                f"{hosts.name} tells no velocities of its halos, which --redshift-space needs; "
+                "leave it out, or name halos with velocities"
+            )
+        sphere: MassDefinition = "virial" if hosts.definition in (None, "fof") else hosts.definition
+        universe = Universe(hosts.box_size, cosmology, hosts.redshift, sphere)
+        counted = _count(hosts, occupation, request, cosmology, told)
+        about = _about(hosts, universe, occupation, request, counted.least_mass)
+        if request.target.exists() and not (request.overwrite or _is_same(request.target, about)):
+            raise refusal(request.target)
+        names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
+        names += ["vx", "vy", "vz"] if hosts.moving else []
+        names += [] if request.seen_along is None else [f"{request.seen_along}_rsd"]
+        done = 0
+        with catalogue_file(request.target, request.format, names, counted.galaxies, about) as add:
+            for halos, mass in hosts.pieces():
+                found = populate(
+                    halos, mass, occupation, request.seed, universe, request.seen_along
+                )
+                found[hosts.column] = found.pop("mass")
+                add({name: found[name] for name in names})
+                done += len(halos)
+                told.progress("placing galaxies", done / counted.halos)
+    return counted
+
+
+def _cosmology(hosts: Hosts, given: Cosmology | None) -> Cosmology:
+    """Return the cosmology of the halos, which is told by their file or else given."""
+    if hosts.cosmology is None:
+        if given is None:
+            raise BoxError(f"{hosts.name} tells no cosmology; give it with --cosmology FILE")
+        return given
+    if given is not None and given != hosts.cosmology:
+        raise BoxError(
+            f"{hosts.name} tells {hosts.cosmology} and --cosmology is {given}; leave out "
+            "--cosmology"
+        )
+    return hosts.cosmology
+
+
+def _count(
+    hosts: Hosts, occupation: Occupation, request: Request, cosmology: Cosmology, told: Listener
+) -> Populated:
+    """Count the galaxies that there will be, and warn of those that there cannot be."""
+    halos = galaxies = satellites = 0
+    least = np.inf
+    for piece, mass in hosts.pieces():
+        assert piece.id is not None
+        central, several = numbers(piece.id, mass, occupation, request.seed)
+        halos += len(mass)
+        satellites += int(several.sum())
+        galaxies += int(central.sum() + several.sum())
+        least = min(least, float(mass.min(initial=np.inf)))
+    if galaxies == 0:
+        raise BoxError(
+            f"the {halos} halos of {hosts.name} hold no galaxies brighter than "
+            f"{request.threshold:g}; check that their masses are in Msun/h, or choose a fainter "
+            "--threshold"
+        )
+    missing = missing_share(occupation, least, cosmology, hosts.redshift, hosts.definition)
+    if missing > _WORTH_TELLING:
+        told.warn(
+            f"{missing:.0%} of the galaxies brighter than {request.threshold:g} live in halos "
+            f"lighter than {least:.3g} Msun/h, the lightest of {hosts.name}, and are missing"
+        )
+    volume = float(np.prod(hosts.box_size))
+    return Populated(request.target, galaxies, satellites, volume, halos, least, missing)
+
+
+def _about(
+    hosts: Hosts, universe: Universe, occupation: Occupation, request: Request, least_mass: float
+) -> About:
+    """Return what the catalogue tells of itself, after what the halos' file tells."""
+    kept = {
+        name: value
+        for name, value in hosts.about.items()
+        if isinstance(value, str | int | float) and name not in SOFTWARE
+    }
+    return {
+        **kept,
+        "Lbox": list(universe.box_size),
+        "redshift": universe.redshift,
+        **universe.cosmology.parameters,
+        "mass_definition": hosts.about.get("mass_definition", hosts.definition or "not stated")
+        if request.definition is None and hosts.definition in (None, "fof")
+        else str(hosts.definition),
+        "least_mass": least_mass,
+        "hod": request.hod,
+        "threshold": request.threshold,
+        **parameters(occupation),
+        "galaxy_seed": request.seed,
+        "satellites": "NFW, isotropic orbits",
+        "radii": f"of {universe.definition} spheres",
+        "concentrations": "diemer19 of colossus",
+        **SOFTWARE,
+    }
+
+
+def _is_same(path: Path, about: Mapping[str, Any]) -> bool:
+    """Whether a file is the catalogue that `about` tells of."""
+    try:
+        with open_table(path) as table:
+            held = told_by(table.about)
+    except HalopaintError:
+        return False
+    wanted = told_by(about)
+    return all(
+        name in held and _equal(held[name], value)
+        for name, value in wanted.items()
+        if name != "software_version"
+    )
+
+
+def _equal(held: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str) or isinstance(held, str):
+        return str(held) == str(wanted)
+    return bool(np.allclose(held, wanted, rtol=_SAME, atol=0))

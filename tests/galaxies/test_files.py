@@ -1,0 +1,168 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from halokeras.boxes.box import Box
+from halokeras.boxes.box_file import write_box
+from halokeras.boxes.halos import Halos
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.errors import BoxError, OutputError, ParamsError
+from halokeras.galaxies.files import populate_file
+from halokeras.galaxies.request import Request
+from halokeras.inspection.catalogues import inspect_catalogue
+from halokeras.listener import Listener
+from halokeras.painting.catalogue_formats import catalogue_file
+from halokeras.sources.tables.formats import open_table
+
+SIDES = [40.0, 60.0, 20.0]
+
+
+def halos_of(number=4000, seed=2):
+    rng = np.random.default_rng(seed)
+    return Halos(
+        position=(rng.random((number, 3)) * SIDES).astype(np.float32),
+        mass=(2e12 * rng.random(number) ** -1.0).clip(max=1e15).astype(np.float32),
+        id=np.arange(number) * 7,
+        parent=np.where(rng.random(number) < 0.1, 0, -1),
+        velocity=rng.normal(scale=200, size=(number, 3)).astype(np.float32),
+    )
+
+
+def box_file(path, halos, cosmology=ABACUS_COSMOS["00"], **provenance):
+    density = np.ones((10, 15, 5), np.float32)
+    write_box(Box(4.0, 0.3, cosmology, density, halos, provenance=provenance), path)
+    return path
+
+
+def painted_file(path, halos, format, **about):
+    """Write halos as `paint --draw --catalogue` lists those that have masses."""
+    columns = {"halo_id": halos.id, "halo_upid": halos.parent, "halo_mass": halos.mass}
+    columns |= {f"halo_{axis}": halos.position[:, row] for row, axis in enumerate("xyz")}
+    columns |= {f"halo_v{axis}": halos.velocity[:, row] for row, axis in enumerate("xyz")}
+    told = {"Lbox": SIDES, "redshift": 0.3, "placed": "x", "mass_definition": "fof"}
+    told |= ABACUS_COSMOS["00"].parameters | about
+    with catalogue_file(path, format, list(columns), len(halos), told) as append:
+        append(columns)
+    return path
+
+
+def columns_of(path):
+    with open_table(path) as table:
+        chunks = list(table.chunks(list(table.columns)))
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
+def test_a_catalogue_and_a_box_of_the_same_halos_hold_the_same_galaxies(tmp_path, format):
+    halos = halos_of()
+    box = box_file(tmp_path / "box.h5", halos, mass_definition="fof", software="other")
+    listed = painted_file(tmp_path / f"halos.{format}", halos, format)
+    found = [
+        columns_of(populate_file(Request(source, -21.0, seed=3, seen_along="x", output=out)).path)
+        for source, out in ((box, tmp_path / "a.hdf5"), (listed, tmp_path / "b.hdf5"))
+    ]
+    assert found[0].keys() == found[1].keys()
+    assert {"halo_mass", "galaxy_type", "x_rsd", "vz"} <= found[0].keys()
+    for name in found[0]:
+        # text has fewer digits than float32 where a velocity is a sum
+        np.testing.assert_allclose(found[0][name], found[1][name], rtol=1e-5, atol=1e-4)
+    hosts = set(halos.id[halos.parent < 0])
+    assert set(found[0]["halo_id"]) <= hosts  # none in a halo within another
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
+def test_every_format_tells_the_galaxies_and_how_they_were_made(tmp_path, format):
+    source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
+    request = Request(source, -21.0, format=format, output=tmp_path / f"galaxies.{format}")
+    found = populate_file(request)
+    first = request.target.read_bytes()
+    assert len(columns_of(request.target)["x"]) == found.galaxies
+    populate_file(request)  # the same thing made again
+    assert request.target.read_bytes() == first
+    inspected = inspect_catalogue(request.target)
+    assert inspected is not None
+    assert inspected.headline == f"catalogue of {found.galaxies:,} galaxies"
+    with pytest.raises(OutputError, match="--overwrite"):
+        populate_file(Request(source, -21.0, seed=2, format=format, output=request.target))
+
+
+def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof", seed=9)
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"alpha": 1.0, "logMmin": 12.9}))
+    found = populate_file(
+        Request(source, -21.0, params=other, seed=4, output=tmp_path / "galaxies.hdf5")
+    )
+    with h5py.File(found.path) as file:
+        about = dict(file.attrs)
+        assert file["x"].attrs["unit"] == "Mpc/h"
+        assert file["vx"].attrs["unit"] == "km/s"
+        assert (file["halo_mass"][:] >= found.least_mass).all()
+    assert (about["hod"], about["threshold"], about["galaxy_seed"]) == ("zheng07", -21, 4)
+    assert (about["alpha"], about["logMmin"], about["logM1"]) == (1.0, 12.9, 13.94)
+    assert (about["seed"], about["mass_definition"]) == (9, "fof")
+    assert about["radii"] == "of virial spheres"
+
+
+def test_faint_galaxies_below_the_lightest_halo_are_told(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
+    warnings = []
+    found = populate_file(
+        Request(source, -19.5, output=tmp_path / "galaxies.hdf5"), Listener(warn=warnings.append)
+    )
+    assert 0.2 < found.missing < 0.8
+    assert f"{found.missing:.0%} of the galaxies brighter than -19.5" in warnings[0]
+    assert f"{found.least_mass:.3g} Msun/h" in warnings[0]
+
+
+def test_masses_of_another_definition_can_be_chosen(tmp_path):
+    halos = halos_of()
+    halos = Halos(**halos.columns() | {"mass_200b": halos.mass * np.float32(1.5)})
+    source = box_file(tmp_path / "box.h5", halos, mass_definition="fof")
+    request = Request(source, -21.0, definition="200b", output=tmp_path / "galaxies.hdf5")
+    populate_file(request)
+    found = columns_of(request.target)
+    chosen = np.searchsorted(halos.id, found["halo_id"])
+    np.testing.assert_array_equal(found["halo_m200b"], halos.mass_200b[chosen])
+    with pytest.raises(BoxError, match="mass_definition 200c"):
+        populate_file(Request(source, -21.0, definition="200c", output=request.target))
+
+
+def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
+    halos = halos_of(50)
+    still = Halos(position=halos.position, mass=halos.mass)
+    with pytest.raises(BoxError, match="tells no masses"):
+        bare = box_file(tmp_path / "bare.h5", Halos(position=halos.position))
+        populate_file(Request(bare, -21.0))
+    source = box_file(tmp_path / "box.h5", still)
+    with pytest.raises(BoxError, match="--redshift-space needs"):
+        populate_file(Request(source, -21.0, seen_along="z"))
+    with pytest.raises(BoxError, match="--cosmology FILE"):
+        populate_file(Request(box_file(tmp_path / "none.h5", still, None), -21.0))
+    with pytest.raises(BoxError, match="leave out --cosmology"):
+        populate_file(Request(source, -21.0, cosmology=ABACUS_COSMOS["03"]))
+    with pytest.raises(ParamsError, match=r"choose one of -18, -18\.5"):
+        populate_file(Request(source, -21.2))
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('{"logmmin": 12}')
+    with pytest.raises(ParamsError, match="its fields are logMmin, sigma_logM"):
+        populate_file(Request(source, -21.0, params=wrong))
+    tiny = Halos(position=halos.position, mass=halos.mass / 1e10)
+    with pytest.raises(BoxError, match="hold no galaxies brighter"):
+        populate_file(Request(box_file(tmp_path / "tiny.h5", tiny), -21.0))
+    assert not list(tmp_path.glob("*.hdf5"))
+
+
+def test_the_command_populates_and_counts(run, tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
+    done = run("galaxies", source, "--hod", "zheng07", "--threshold", -21, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["wrote"] == ["galaxies/box_zheng07-21.hdf5"]
+    assert len(columns_of(tmp_path / told["wrote"][0])["x"]) == told["galaxies"]
+    assert told["number_density"] == pytest.approx(told["galaxies"] / np.prod(SIDES))
+    wrong = run("galaxies", source, "--threshold", -21.3)
+    assert wrong.exit_code == 1
+    assert wrong.stderr.startswith("Error: --threshold -21.3")
