@@ -9,7 +9,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.errors import BoxError
 from halokeras.sections import MassDefinition, Selection
 
-_BY_DENSITY: Mapping[MassDefinition, str] = {
+BY_DENSITY: Mapping[MassDefinition, str] = {
     "virial": "mass_virial",
     "200b": "mass_200b",
     "200c": "mass_200c",
@@ -27,7 +27,7 @@ _GROUPS = "fof|friends"
 
 def column_of(definition: MassDefinition | None) -> str:
     """Return the name of the column of masses of a definition: `mass` where it has none."""
-    return "mass" if definition is None else _BY_DENSITY.get(definition, "mass")
+    return "mass" if definition is None else BY_DENSITY.get(definition, "mass")
 
 
 def own_definition(provenance: Mapping[str, Any]) -> MassDefinition | None:
@@ -74,7 +74,7 @@ def masses_of(
     """
     if definition is None:
         return halos.mass
-    column = _BY_DENSITY.get(definition)
+    column = BY_DENSITY.get(definition)
     own = own_definition(provenance)
     if column is not None and getattr(halos, column) is not None:
         found: Array = getattr(halos, column)
@@ -92,7 +92,7 @@ def _told(halos: Halos, own: MassDefinition | None, provenance: Mapping[str, Any
     """Say which masses there are."""
     stated = own or provenance.get("mass_definition", "no stated definition")
     there = [f"mass ({stated})"] if halos.mass is not None else []
-    there += [column for column in _BY_DENSITY.values() if getattr(halos, column) is not None]
+    there += [column for column in BY_DENSITY.values() if getattr(halos, column) is not None]
     return ", ".join(there) or "no masses"
 
 

@@ -13,7 +13,7 @@ from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import FORMAT, read_box
 from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS, Halos, check_halos
-from halokeras.boxes.masses import masses_of, own_definition
+from halokeras.boxes.masses import BY_DENSITY, column_of, masses_of, own_definition
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
 from halokeras.errors import BoxError
 from halokeras.sections import MassDefinition
@@ -27,13 +27,7 @@ ROWS = 2**18
 
 Pieces = Callable[[], Iterator[tuple[Halos, NDArray[np.floating]]]]
 
-_ALONE: Mapping[MassDefinition, str] = {
-    "virial": "mass_virial",
-    "200b": "mass_200b",
-    "200c": "mass_200c",
-}
-"""Masses that are taken, in this order, where there is no `mass`."""
-_READ = ("position", "mass", "id", "parent", "velocity", *_ALONE.values())
+_READ = ("position", "mass", "id", "parent", "velocity", *BY_DENSITY.values())
 
 
 @dataclass(frozen=True)
@@ -199,7 +193,7 @@ def _definition(
     path: Path,
 ) -> tuple[MassDefinition | None, MassDefinition | None]:
     """Return the definition that masses are read by, and the one that they are of."""
-    alone = [definition for definition, name in _ALONE.items() if name in columns]
+    alone = [definition for definition, name in BY_DENSITY.items() if name in columns]
     if asked is None and "mass" not in columns:
         if not alone:
             raise BoxError(
@@ -212,7 +206,7 @@ def _definition(
 
 def _column(definition: MassDefinition | None, columns: Mapping[str, Any]) -> str:
     """Return the halotools name of the masses that are read."""
-    own = "mass" if definition is None else _ALONE.get(definition, "mass")
+    own = column_of(definition)
     (name,) = COLUMNS[own if own in columns else "mass"].parts()
     return name
 
