@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.boxes.box import total_counts
 from halokeras.doctor.finding import Finding, Level
 from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.randomness import fold_in, uniform_at
@@ -70,7 +71,7 @@ def check_painting() -> Finding:
     paint = TilePainter(saved.painter, (_SIDE,) * 3)
     margin = saved.painter.margin
     wide = np.pad(known_density(), margin, mode="wrap")
-    counts = paint(wide)
+    counts = total_counts(paint(wide))
     seconds = min(_timed(lambda: paint(wide)))
     difference = largest_difference(describe(counts), known)
     per_voxel = 1e9 * seconds / counts.size
@@ -100,7 +101,7 @@ def painted(saved: SavedPainter) -> dict[str, Any]:
     """Describe what a painter paints on the known density."""
     from halokeras.painting.paint import paint
 
-    return describe(paint(saved.painter, known_density()))
+    return describe(total_counts(paint(saved.painter, known_density())))
 
 
 def _timed(work: Any) -> list[float]:
