@@ -151,8 +151,10 @@ def _along(axes: Axes, card: Scorecard, axis: Axis, logarithmic: bool, name: boo
     """Set the scale and the ends of the axis of x."""
     if axis.logarithmic and logarithmic:
         axes.set_xscale("log")
-        plain_ticks(axes.xaxis)
-        axes.set_xlim(0.8 * card.places[axis.name][0], axis.limits[1])
+        places = card.places[axis.name]
+        if places[-1] < 100 * places[0]:  # beyond, powers of ten say it better
+            plain_ticks(axes.xaxis)
+        axes.set_xlim(0.8 * places[0], axis.limits[1])
     else:
         axes.set_xlim(*axis.limits)
     if axis is WAVENUMBER:

@@ -254,7 +254,8 @@ def _placed_by(matter: Matter) -> str:
         return "uniformly in the voxel"
     if matter.sharpness == 1:
         return "by the sub-voxel density"
-    return f"by the 2LPT density of the same modes below the voxels, to the {matter.sharpness:.3g}"
+    power = f"{matter.sharpness:.3g}"
+    return f"by the 2LPT density of the same modes below the voxels, to the power {power}"
 
 
 def _pieces(shape: Shape, largest: int) -> list[Piece]:
