@@ -41,7 +41,7 @@ def test_a_command_line_names_commands_and_options_that_exist():
 
 def test_an_import_finds_its_name_where_it_is_defined():
     lines = re.findall(r"^\s*from (halokeras[\w.]*) import ([\w, ]+)$", TEXT, re.MULTILINE)
-    assert len(lines) > 5
+    assert len(lines) > 1
     for module, names in lines:
         for name in names.split(","):
             found = getattr(import_module(module), name.strip())
