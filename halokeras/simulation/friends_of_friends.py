@@ -52,8 +52,9 @@ def find_groups(
     Particles are sorted into rows along z, as wide as the linking length in x and y; only
     neighbouring rows are compared, each with a window that slides along z. Of each group the
     densest point is found: from the member with the largest sum of 1 - (distance / linking
-    length)^2 over its friends, by steps to the mean of all particles within two linking lengths.
-    Each step raises that sum over those two lengths; it ends where the sum is largest.
+    length)^2 over its friends, by steps to the mean of the members within two linking lengths.
+    Each step raises that sum over those two lengths; it ends where the sum is largest. Particles
+    of other groups have no part in it: beside a larger group they would lead into its peak.
 
     Parameters
     ----------
@@ -84,8 +85,9 @@ def find_groups(
     rank = np.empty(len(order) + 1, dtype=np.int32)
     rank[order] = np.arange(len(order))
     rank[-1] = -1
-    centre = _climb(rows, densest[order], min(_SCALE * length, box_size / 3))
-    return Groups(rows, rank[group], members[order], centre)
+    ranked = rank[group]
+    centre = _climb(rows, ranked, densest[order], min(_SCALE * length, box_size / 3))
+    return Groups(rows, ranked, members[order], centre)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -212,7 +214,7 @@ def _number(root, crowd, least):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _climb(rows, densest, radius):  # type: ignore[no-untyped-def]
+def _climb(rows, group, densest, radius):  # type: ignore[no-untyped-def]
     centres = np.empty((len(densest), 3))
     for g in range(len(densest)):
         centre = centres[g]
@@ -220,14 +222,18 @@ def _climb(rows, densest, radius):  # type: ignore[no-untyped-def]
             centre[axis] = rows.position[densest[g], axis]
         for _ in range(_STEPS):
             near = offsets_within(rows, centre, radius)
+            step = np.zeros(3)
+            members = 0
+            for p in range(len(near)):
+                if group[int(near[p, 4])] == g:
+                    members += 1
+                    for axis in range(3):
+                        step[axis] += near[p, axis]
             moved = 0.0
             for axis in range(3):
-                step = 0.0
-                for p in range(len(near)):
-                    step += near[p, axis]
-                step /= len(near)
-                centre[axis] += step
-                moved += step * step
+                step[axis] /= members
+                centre[axis] += step[axis]
+                moved += step[axis] ** 2
             if moved <= 1e-12 * radius * radius:
                 break
     return centres

@@ -90,9 +90,10 @@ def _sort_each(placed, order, first):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def offsets_within(rows, centre, radius):  # type: ignore[no-untyped-def]
-    """Return the particles within `radius` of `centre`: offsets along each axis, and their square.
+    """Return the particles within `radius` of `centre`: offsets, their square, and which they are.
 
-    They are (n, 4), in Mpc/h and its square. `radius` is below half the box.
+    They are (n, 5): offsets along each axis [Mpc/h], the sum of their squares, and the number of
+    the particle in `rows`. `radius` is below half the box.
     """
     position, first, side, box_size = rows.position, rows.first, rows.side, rows.box_size
     per_row = side / box_size
@@ -100,7 +101,7 @@ def offsets_within(rows, centre, radius):  # type: ignore[no-untyped-def]
     low_y = int(np.floor((centre[1] - radius) * per_row))
     span_x = min(int(np.floor((centre[0] + radius) * per_row)) - low_x + 1, side)
     span_y = min(int(np.floor((centre[1] + radius) * per_row)) - low_y + 1, side)
-    found = np.empty((64, 4))
+    found = np.empty((64, 5))
     number = 0
     for a in range(span_x):
         for b in range(span_y):
@@ -124,6 +125,7 @@ def offsets_within(rows, centre, radius):  # type: ignore[no-untyped-def]
                         found[number, 1] = dy
                         found[number, 2] = dz
                         found[number, 3] = square
+                        found[number, 4] = p
                         number += 1
                     p += 1
     return found[:number]
@@ -131,9 +133,9 @@ def offsets_within(rows, centre, radius):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _larger(table):  # type: ignore[no-untyped-def]
-    grown = np.empty((4 * len(table), 4))
+    grown = np.empty((4 * len(table), table.shape[1]))
     for row in range(len(table)):
-        for column in range(4):
+        for column in range(table.shape[1]):
             grown[row, column] = table[row, column]
     return grown
 

@@ -94,3 +94,14 @@ def test_groups_below_the_least_are_dropped():
 def test_a_linking_length_of_half_the_box_is_refused():
     with pytest.raises(BoxError, match="below half the box"):
         find_groups(np.zeros((2, 3), np.float32), 10.0, 5.0)
+
+
+def test_a_small_group_beside_a_large_one_keeps_its_own_centre():
+    rng = np.random.default_rng(8)
+    direction = rng.normal(size=(3000, 3))
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
+    ball = 5 + 0.6 * direction * rng.random((3000, 1)) ** (1 / 3)
+    small = np.array((6.1, 5, 5)) + rng.uniform(-0.1, 0.1, (40, 3))
+    groups = find_groups(np.concatenate([ball, small]).astype(np.float32), 10.0, 0.3)
+    assert groups.members.tolist() == [3000, 40]
+    np.testing.assert_allclose(groups.centre[1], (6.1, 5, 5), atol=0.05)
