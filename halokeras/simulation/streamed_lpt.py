@@ -297,10 +297,10 @@ def _fold(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-d
             for k in range(modes.shape[2]):
                 z = wavenumber[2][k]
                 square = x * x + y * y + z * z
-                if square == zero:
-                    continue
                 if folded.shape[0] == 1:
                     folded[0, row, j, k] += modes[i, j, k] * turned[i]
+                    continue
+                if square == zero:
                     continue
                 mode = modes[i, j, k] * turned[i] / square
                 if gradient:
