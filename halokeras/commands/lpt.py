@@ -44,8 +44,8 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
             metavar="FILE",
             help="Your own initial conditions, .npy: the linear overdensity at the redshift, in "
             "real space, mean 0, on at least as many points as voxels (best 2 along the side of "
-            "a voxel, or 4 in a box of up to 128^3 voxels), the first on the corner of the first "
-            "voxel; the seed draws the scales it lacks.",
+            "a voxel), the first on the corner of the first voxel; the seed draws the scales it "
+            "lacks.",
         ),
     ] = None,
     velocity: Annotated[

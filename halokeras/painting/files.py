@@ -177,9 +177,10 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
             held = (given.shape, header.voxel_size, header.redshift, header.cosmology)
     except HalopaintError:
         return ""
-    told = [header.provenance.get(name) for name in ("seed", "density_scheme", "initial_modes")]
+    names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
+    told = [header.provenance.get(name) for name in names]
     asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
-    if held != asked or told != [wanted.seed, "2lpt", None]:
+    if held != asked or told != [wanted.seed, "2lpt", density.PARTICLES**3, None]:
         return ""
     return "whole" if moves or not wanted.velocity else "without velocity"
 

@@ -21,7 +21,7 @@ from halokeras.cosmology.cosmology import growth
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.simulation.density import (
-    PARTICLES,
+    POINTS,
     Flow,
     LptBox,
     LptEstimate,
@@ -51,6 +51,9 @@ _LARGE = 256**3
 """Voxels of the largest box whose sub-voxels are as small as the particles' separation."""
 
 
+_PARTICLES = 4
+"""Particles along the side of a voxel."""
+
 _SEALED = ("format_version", "checksums")
 
 
@@ -75,7 +78,7 @@ class FineFields:
 
 def finer(voxels: Shape) -> int:
     """Return the sub-voxels along the side of a voxel."""
-    return PARTICLES if prod(voxels) <= _LARGE else PARTICLES // 2
+    return _PARTICLES if prod(voxels) <= _LARGE else _PARTICLES // 2
 
 
 def fine_estimate(box: LptBox) -> LptEstimate:
@@ -196,13 +199,18 @@ def open_fine_fields(path: Path, box: LptBox) -> Iterator[FineFields]:
 
 
 def _told(box: LptBox) -> Provenance:
-    return {"seed": box.seed, "fields": "2lpt below the voxels", "sub_voxels": finer(box.voxels)}
+    return {
+        "seed": box.seed,
+        "fields": "2lpt below the voxels",
+        "sub_voxels": finer(box.voxels),
+        "modes_per_voxel": POINTS**3,
+    }
 
 
 def _deposited(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[np.float32]:
     """Density over its mean on `points` sub-voxels along the side of a voxel."""
-    small = made.small * np.float32(points)
-    particles = PARTICLES // points
+    small = made.small_scales(_PARTICLES, points, workers)
+    particles = _PARTICLES // points
     density = np.zeros(_times(voxels, points), dtype=np.float32)
     deposit_displaced(made.potential, density, particles, small, workers)
     density /= np.float32(particles**3)
@@ -212,8 +220,8 @@ def _deposited(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[
 def _velocity(made: Flow, voxels: Shape, points: int, workers: int) -> NDArray[np.float32]:
     """Velocity [km/s] on `points` along the side of a voxel, (3, nx, ny, nz)."""
     assert made.rate is not None  # it was asked for
-    small = made.small * np.float32(points)
-    particles, shape = PARTICLES // points, _times(voxels, points)
+    small = made.small_scales(_PARTICLES, points, workers)
+    particles, shape = _PARTICLES // points, _times(voxels, points)
     density = np.zeros(shape, dtype=np.float32)
     velocity = np.zeros((3, *shape), dtype=np.float32)
     deposit_displaced(made.potential, density, particles, small, workers)

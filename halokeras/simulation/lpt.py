@@ -111,7 +111,7 @@ def second_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.
             source -= _squared_derivative(delta, fine, (i, j), workers)
     fine_modes = fft.rfftn(source, norm="forward", workers=workers, overwrite_x=True)
     del source
-    return _gradient(_resize(fine_modes, lattice), box_size, 1.0, workers)
+    return _gradient(resized(fine_modes, lattice), box_size, 1.0, workers)
 
 
 class Displacement(NamedTuple):
@@ -185,7 +185,7 @@ def _squared_derivative(
     delta: Modes, fine: int, axes: tuple[int, int] | None, workers: int
 ) -> NDArray[np.float32]:
     """phi1,ij squared on the fine lattice, or delta squared."""
-    padded = _resize(delta, fine)
+    padded = resized(delta, fine)
     if axes is not None:
         _inverse_laplacian(padded, padded, fine, axes[0], axes[1], 1 + 0j)
     derivative = _to_lattice(padded, fine, workers)
@@ -200,13 +200,13 @@ def _to_lattice(modes: Modes, lattice: int, workers: int) -> NDArray[np.float32]
     return field
 
 
-def _resize(modes: Modes, lattice: int) -> Modes:
+def resized(modes: Modes, lattice: int) -> Modes:
     """Copy the modes that two lattices share; the Nyquist planes of the coarser are left out."""
-    resized = np.zeros((lattice, lattice, lattice // 2 + 1), dtype=np.complex64)
+    copied = np.zeros((lattice, lattice, lattice // 2 + 1), dtype=np.complex64)
     kept = (min(lattice, modes.shape[0]) - 1) // 2
     for part in up_to((kept,) * 3):
-        resized[part] = modes[part]
-    return resized
+        copied[part] = modes[part]
+    return copied
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ along x, in which each mode is turned by exp(2 pi i n_x r / N) and added at n_x 
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -19,14 +20,35 @@ from halokeras.fields.modes import Modes, both_signs, integers, lattice_of
 
 Progress = Callable[[float], None]
 
-_WORK = 3 * 2**30
+_WORK = 2**30
 """Bytes that the planes under work may take."""
 
 
+class SmallScales(NamedTuple):
+    """Displacements by scales that the modes of a box lack, periodic on the lattice of particles.
+
+    Attributes
+    ----------
+    displacement
+        (n, n, n, 3) [voxels].
+    response
+        (n, n, n, 3) [voxels], what is added to it for each unit of overdensity.
+    overdensity
+        Modes of that overdensity.
+    """
+
+    displacement: NDArray[np.float32]
+    response: NDArray[np.float32]
+    overdensity: Modes
+
+
 def second_order_source(
-    delta: Modes, workers: int = 1, progress: Progress = lambda fraction: None
+    delta: Modes,
+    workers: int = 1,
+    progress: Progress = lambda fraction: None,
+    fine: Shape | None = None,
 ) -> Modes:
-    """Return the modes of lap phi2 = sum_{i>j} (phi1,ii phi1,jj - phi1,ij^2), free of aliasing.
+    """Return the modes of lap phi2 = sum_{i>j} (phi1,ii phi1,jj - phi1,ij^2).
 
     Parameters
     ----------
@@ -36,9 +58,12 @@ def second_order_source(
         Threads.
     progress
         Called with the fraction that is done.
+    fine
+        Even lattice on which products are formed, no coarser than that of the modes; by default
+        that of `padded`, on which none of their modes alias into those that are kept.
     """
     lattice = lattice_of(delta)
-    fine = padded(lattice)
+    fine = fine or padded(lattice)
     passes = pass_count(fine[0], 6 * delta[0].nbytes)
     folded = np.empty((6, fine[0] // passes, *delta.shape[1:]), dtype=np.complex64)
     source = np.zeros_like(delta)
@@ -61,7 +86,7 @@ def deposit_displaced(
     potential: Modes,
     grid: NDArray[np.floating],
     per_voxel: int,
-    small_scales: NDArray[np.float32],
+    small_scales: SmallScales | None = None,
     workers: int = 1,
     progress: Progress = lambda fraction: None,
 ) -> None:
@@ -78,7 +103,7 @@ def deposit_displaced(
     per_voxel
         Particles along the side of a voxel.
     small_scales
-        (n, n, n, 3) displacement [voxels] of the particles, periodic, that is added.
+        Displacements that are added, if any.
     workers, progress
         As in `second_order_source`.
     """
@@ -86,9 +111,10 @@ def deposit_displaced(
     ones = np.ones((y * per_voxel, z * per_voxel), dtype=np.float32)
 
     def deposit(x: int, moved: list[NDArray[np.float32]]) -> None:
-        _deposit_plane(x, *moved, ones, small_scales, per_voxel, grid)
+        _add_small_scales(x, moved, small_scales)
+        _deposit_plane(x, *moved[:3], ones, per_voxel, grid)
 
-    _each_plane([potential], (x, y, z), per_voxel, deposit, workers, progress)
+    _each_plane([potential], (x, y, z), per_voxel, small_scales, deposit, workers, progress)
 
 
 def deposit_momentum(
@@ -96,7 +122,7 @@ def deposit_momentum(
     rate: Modes,
     momentum: NDArray[np.floating],
     per_voxel: int,
-    small_scales: NDArray[np.float32],
+    small_scales: SmallScales | None = None,
     workers: int = 1,
     progress: Progress = lambda fraction: None,
 ) -> None:
@@ -112,34 +138,52 @@ def deposit_momentum(
     _, nx, ny, nz = momentum.shape
 
     def deposit(x: int, planes: list[NDArray[np.float32]]) -> None:
-        moved, velocity = planes[:3], planes[3:]
+        _add_small_scales(x, planes, small_scales)
+        moved, velocity = planes[:3], planes[3:6]
         for component, into in zip(velocity, momentum, strict=True):
-            _deposit_plane(x, *moved, component, small_scales, per_voxel, into)
+            _deposit_plane(x, *moved, component, per_voxel, into)
 
-    _each_plane([potential, rate], (nx, ny, nz), per_voxel, deposit, workers, progress)
+    shape = (nx, ny, nz)
+    _each_plane([potential, rate], shape, per_voxel, small_scales, deposit, workers, progress)
+
+
+def _add_small_scales(x: int, planes: list[NDArray[np.float32]], small: SmallScales | None) -> None:
+    """Add to the displacements of plane x, the first three, by the overdensity, the last."""
+    if small is not None:
+        period = len(small.displacement)
+        here = small.displacement[x % period], small.response[x % period]
+        _add_repeated(*planes[:3], planes[-1], *here)
 
 
 def _each_plane(
     potentials: list[Modes],
     voxels: Shape,
     per_voxel: int,
+    small: SmallScales | None,
     deposit: Callable[[int, list[NDArray[np.float32]]], None],
     workers: int,
     progress: Progress,
 ) -> None:
-    """Call `deposit` with each plane of particles and the three gradients of each potential."""
+    """Call `deposit` with each plane of particles and the three gradients of each potential.
+
+    With small scales their overdensity comes last.
+    """
+    sources = [(potential, 3) for potential in potentials]
+    if small is not None:
+        sources.append((small.overdensity, 1))
     lattice = lattice_of(potentials[0])
     particles = (voxels[0] * per_voxel, voxels[1] * per_voxel, voxels[2] * per_voxel)
-    passes = pass_count(particles[0], 3 * len(potentials) * potentials[0][0].nbytes)
+    fields = sum(number for _, number in sources)
+    passes = pass_count(particles[0], fields * potentials[0][0].nbytes)
     rows = (particles[0] // passes, *potentials[0].shape[1:])
-    folded = [np.empty((3, *rows), dtype=np.complex64) for _ in potentials]
+    folded = [np.empty((number, *rows), dtype=np.complex64) for _, number in sources]
     wave = integers(lattice[0])
     with ThreadPoolExecutor(1) as depositor:  # deposits a plane while the next is transformed
         deposited: Future[None] = depositor.submit(lambda: None)
         for residue in range(passes):
             turned = _turned(lattice[0], particles[0], residue)
-            for potential, into in zip(potentials, folded, strict=True):
-                _fold(potential, wave, _wavenumbers(lattice, voxels), turned, into)
+            for (modes, _), into in zip(sources, folded, strict=True):
+                _fold(modes, wave, _wavenumbers(lattice, voxels), turned, into)
                 fft.ifft(into, axis=1, norm="forward", overwrite_x=True, workers=workers)
             for plane in range(rows[0]):
                 planes = [
@@ -236,9 +280,10 @@ def _to_modes(plane: NDArray[np.float32], modes: Modes, workers: int) -> None:
 
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _fold(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
-    """Fold derivatives of the inverse Laplacian along x, as many as `folded` has room for.
+    """Fold modes, or derivatives of their inverse Laplacian, along x: what `folded` has room for.
 
-    Three are minus the gradient: x, y, z. Six are the Hessian: xx, yy, zz, xy, xz, yz.
+    One is the field itself. Three are minus the gradient: x, y, z. Six are the Hessian: xx, yy,
+    zz, xy, xz, yz.
     """
     period = folded.shape[1]
     zero = np.float32(0)
@@ -252,6 +297,9 @@ def _fold(modes, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-d
             for k in range(modes.shape[2]):
                 z = wavenumber[2][k]
                 square = x * x + y * y + z * z
+                if folded.shape[0] == 1:
+                    folded[0, row, j, k] += modes[i, j, k] * turned[i]
+                    continue
                 if square == zero:
                     continue
                 mode = modes[i, j, k] * turned[i] / square
@@ -289,18 +337,26 @@ def _source_plane(xx, yy, zz, xy, xz, yz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_plane(  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
-    i, moved_x, moved_y, moved_z, weight, small, per_voxel, grid
-):
+def _add_repeated(x, y, z, overdensity, displacement, response):  # type: ignore[no-untyped-def]
+    """Add a plane of small scales, repeated, to a plane of displacements."""
+    period = displacement.shape[0]
+    for j in range(x.shape[0]):
+        near, more = displacement[j % period], response[j % period]
+        small = 0
+        for k in range(x.shape[1]):
+            delta = overdensity[j, k]
+            x[j, k] += near[small, 0] + delta * more[small, 0]
+            y[j, k] += near[small, 1] + delta * more[small, 1]
+            z[j, k] += near[small, 2] + delta * more[small, 2]
+            small = small + 1 if small + 1 < period else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _deposit_plane(i, moved_x, moved_y, moved_z, weight, per_voxel, grid):  # type: ignore[no-untyped-def]
     """Deposit a plane of particles, weighted, about voxel centres, as `gridding.deposit`."""
-    period = small.shape[0]
-    small_i = i % period
     for j in range(moved_x.shape[0]):
-        small_j = j % period
-        small_k = 0
         for k in range(moved_x.shape[1]):
-            x = i / per_voxel - 0.5 + moved_x[j, k] + small[small_i, small_j, small_k, 0]
-            y = j / per_voxel - 0.5 + moved_y[j, k] + small[small_i, small_j, small_k, 1]
-            z = k / per_voxel - 0.5 + moved_z[j, k] + small[small_i, small_j, small_k, 2]
-            small_k = small_k + 1 if small_k + 1 < period else 0
+            x = i / per_voxel - 0.5 + moved_x[j, k]
+            y = j / per_voxel - 0.5 + moved_y[j, k]
+            z = k / per_voxel - 0.5 + moved_z[j, k]
             spread(np.float64(weight[j, k]), x, y, z, grid)

@@ -27,7 +27,10 @@ def test_the_field_of_a_seed_gives_the_density_of_that_seed(overdensity, tmp_pat
         LptBox(PLANCK, 1, VOXELS, initial_modes=modes_of_file(tmp_path / "delta.npy"))
     )
     drawn = make_density(LptBox(PLANCK, 7, VOXELS))
-    np.testing.assert_allclose(own, drawn, atol=2e-4)
+    other = make_density(LptBox(PLANCK, 1, VOXELS))
+    # The small scales that a density lacks are of its own seed.
+    assert np.corrcoef(own.ravel(), drawn.ravel())[0, 1] > 0.99
+    assert np.corrcoef(own.ravel(), other.ravel())[0, 1] < 0.5
 
 
 @pytest.mark.parametrize(
@@ -82,11 +85,11 @@ def test_a_field_on_other_points_gives_its_own_modes_and_the_seed_the_rest(point
 
 
 def test_a_coarse_field_gives_the_density_it_would_give_with_its_missing_modes_drawn(tmp_path):
-    coarse = linear_modes(7, 32, 64.0, POWER)
-    np.save(tmp_path / "delta.npy", fft.irfftn(coarse, s=(32,) * 3, norm="forward"))
+    coarse = linear_modes(7, 24, 64.0, POWER)
+    np.save(tmp_path / "delta.npy", fft.irfftn(coarse, s=(24,) * 3, norm="forward"))
     given = modes_of_file(tmp_path / "delta.npy")
     # the same seed draws the same modes as the field lacks, so nothing is lost
     own = make_density(LptBox(PLANCK, 7, VOXELS, initial_modes=given))
     np.testing.assert_allclose(own, make_density(LptBox(PLANCK, 7, VOXELS)), atol=2e-4)
-    with pytest.raises(BoxError, match=r"\(32, 32, 32\) points for \(40, 40, 40\) voxels"):
+    with pytest.raises(BoxError, match=r"\(24, 24, 24\) points for \(40, 40, 40\) voxels"):
         make_density(LptBox(PLANCK, 7, (40, 40, 40), 1.6, initial_modes=given))

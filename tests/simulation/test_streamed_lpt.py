@@ -13,6 +13,7 @@ from halokeras.simulation.lpt import (
     second_order,
 )
 from halokeras.simulation.streamed_lpt import (
+    SmallScales,
     deposit_displaced,
     modes_of_planes,
     pass_count,
@@ -20,7 +21,6 @@ from halokeras.simulation.streamed_lpt import (
 )
 
 STEEP = (np.geomspace(1e-3, 20, 50), 1e3 * np.geomspace(1e-3, 20, 50) ** -1.3)
-NONE = np.zeros((1, 1, 1, 3), dtype=np.float32)
 
 
 @pytest.fixture(params=["at once", "in passes", "plane by plane"])
@@ -38,7 +38,7 @@ def test_passes_divide_the_planes_and_keep_to_the_memory(monkeypatch):
     assert pass_count(12, 10**6) == 12
 
 
-def deposited(potential, voxels, per_voxel, small=NONE):
+def deposited(potential, voxels, per_voxel, small=None):
     grid = np.zeros(voxels)
     deposit_displaced(potential, grid, per_voxel, small)
     return grid
@@ -48,6 +48,16 @@ def test_the_source_is_that_of_the_second_order_in_memory(work):
     delta = linear_modes(9, 24, 50.0, STEEP)
     exact = second_order(delta, 50.0)
     ours = -first_order(second_order_source(delta), 50.0)
+    np.testing.assert_allclose(ours, exact, atol=1e-5 * np.abs(exact).max())
+
+
+def test_products_on_a_coarser_lattice_keep_the_largest_scales():
+    delta = linear_modes(9, 24, 50.0, STEEP)
+    delta[np.abs(np.fft.fftfreq(24, 1 / 24)) > 4] = 0
+    delta[:, np.abs(np.fft.fftfreq(24, 1 / 24)) > 4] = 0
+    delta[:, :, 5:] = 0  # products reach 8 of 12, which no lattice of 24 aliases
+    exact = second_order_source(delta)
+    ours = second_order_source(delta, fine=(24, 24, 24))
     np.testing.assert_allclose(ours, exact, atol=1e-5 * np.abs(exact).max())
 
 
@@ -78,7 +88,11 @@ def test_more_particles_than_modes_follow_the_same_field():
 def test_a_repeated_displacement_is_added(work):
     small = np.zeros((4, 4, 4, 3), dtype=np.float32)
     small[1, 2, 3, 2] = 1.25  # the particles at (1, 2, 3) + 4 n move along z
-    grid = deposited(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, small)
+    # Half of it is there anyway, and half is added by an overdensity of 2.
+    overdensity = np.zeros((8, 8, 5), dtype=np.complex64)
+    overdensity[0, 0, 0] = 2
+    repeated = SmallScales(small / 2, small / 4, overdensity)
+    grid = deposited(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, repeated)
     # On a corner along x and y, half of a particle is in either voxel; along z, a quarter in one.
     expected = np.ones((8, 8, 8))
     for x, y, z in np.ndindex(2, 2, 2):
