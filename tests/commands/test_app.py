@@ -578,7 +578,7 @@ def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
         (["--voxels", "8", "--box", "07"], ["07", "00"]),
         (["--voxels", "8", "--cosmology", "none.json"], ["none.json", "--cosmology"]),
         (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
-        (["--voxels", "257"], ["257x257x257", "divisor"]),
+        (["--voxels", "211x199x197"], ["211x199x197", "no simple ratio"]),
         (["--voxels", "65536"], ["GiB of memory", "fewer voxels"]),
         (["--voxels", "8", "--size", "0"], ["voxel_size"]),
     ],
