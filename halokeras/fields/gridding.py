@@ -77,6 +77,31 @@ def wrap(position: NDArray[np.floating], box_size: float) -> NDArray[np.float32]
     return inside
 
 
+def coarsened(grid: NDArray[np.floating], times: int) -> NDArray[np.float32]:
+    """Average a grid in cubes of `times` points a side, float32."""
+    x, y, z = (side // times for side in grid.shape)
+    coarse = np.empty((x, y, z), dtype=np.float32)
+    _coarsen(grid, times, coarse)
+    return coarse
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _coarsen(grid, times, coarse):  # type: ignore[no-untyped-def]
+    scale = np.float32(1 / times**3)
+    for i in numba.prange(coarse.shape[0]):
+        row = np.empty(coarse.shape[2], np.float32)
+        for j in range(coarse.shape[1]):
+            row[:] = 0
+            for a in range(times):
+                for b in range(times):
+                    line = grid[i * times + a, j * times + b]
+                    for k in range(coarse.shape[2]):
+                        for c in range(times):
+                            row[k] += line[k * times + c]
+            for k in range(coarse.shape[2]):
+                coarse[i, j, k] = row[k] * scale
+
+
 @numba.njit(cache=True, nogil=True)
 def deposit(position, grid, per_voxel, offset, weight=None):  # type: ignore[no-untyped-def]
     """Add each particle, or its weight, to the corners around position * per_voxel - offset."""

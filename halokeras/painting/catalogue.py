@@ -25,7 +25,7 @@ from halokeras.painting.places import ROUNDS, Matter, Piece, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
-LARGEST_PIECE = 2**23
+LARGEST_PIECE = 2**26
 """Voxels, or sub-voxels, that are in memory at a time."""
 
 NOTHING_KNOWN = Matter()

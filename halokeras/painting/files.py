@@ -69,7 +69,7 @@ def paint_files(
     below = box_to_make(request, None)
     if below is not None:
         check_fine_memory(below)
-    _make_density(request, told)
+    made = _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
         if request.listing is not None:
@@ -77,7 +77,8 @@ def paint_files(
             law, learned = law_of(painter.saved, painter.name).masses, painter.saved.provenance
             check_spheres(request.listing.spheres, law, learned, given.header)
         _check_outputs(request, given)
-        matter = files.enter_context(known_matter(request, given, told))
+        matter = files.enter_context(known_matter(request, given, told, made))
+        del made  # its modes may take more memory than the painting
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)
         start = time.perf_counter()
@@ -133,7 +134,8 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
         made.append(fine_estimate(below))
     painted = estimate(shape, painter, request.target, files, size)
     return shape, Estimate(
-        seconds=painted.seconds + sum(one.seconds for one in made),
+        # what is made below the voxels is of the flow that the density is of
+        seconds=painted.seconds + max((one.seconds for one in made), default=0),
         memory=max(painted.memory, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
@@ -155,16 +157,16 @@ def _opened(request: Request) -> AbstractContextManager[Density]:
     return open_box_density(request.source.path)
 
 
-def _make_density(request: Request, told: Listener) -> None:
-    """Make the density of a seed, if one is asked for and not there from before."""
+def _make_density(request: Request, told: Listener) -> density.Flow | None:
+    """Make the density of a seed, if asked for and not there from before; return its flow."""
     wanted, target = request.lpt, request.source.path
     if wanted is None:
-        return
+        return None
     kept = _kept(target, wanted)
     if kept == "whole":
         told.announce("Found", str(target))
-        return
-    make_density_file(wanted, target, told, request.overwrite or kept == "without velocity")
+        return None
+    return make_density_file(wanted, target, told, request.overwrite or kept == "without velocity")
 
 
 def _kept(path: Path, wanted: density.LptBox) -> str:

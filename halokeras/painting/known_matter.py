@@ -1,12 +1,12 @@
 """The matter that a draw's halos are placed by: that of the same modes wherever these are known.
 
-A density that `halopaint lpt`, `paint --voxels` or `simulate` made from a seed is made again from
-it, on finer sub-voxels; what is made is compared with the density itself before it is used.
+Of a density that is made for the painting it is that of the same particles. One that `halopaint
+lpt`, `paint --voxels` or `simulate` made from a seed before is made again from it, on finer
+sub-voxels; what is made is then compared with the density itself before it is used.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -14,20 +14,14 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape
+from halokeras.fields.gridding import Shape, coarsened
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import Request
-from halokeras.simulation.density import LptBox
-from halokeras.simulation.fine_fields import (
-    FineFields,
-    check_fine_memory,
-    open_fine_fields,
-    write_fine_fields,
-)
-from halokeras.storage.files import check_writable
+from halokeras.simulation.density import Flow, LptBox
+from halokeras.simulation.fine_fields import FineFields, make_fine_fields
 from halokeras.storage.grid import Grid, slabs
 
 SHARPNESS = 2.7
@@ -80,10 +74,9 @@ def check_same(density: Grid, fine: Grid) -> None:
     sums = np.zeros(6)
     start = 0
     for slab in slabs(density):
-        part = np.asarray(fine[start * times : (start + len(slab)) * times], dtype=np.float64)
+        part = np.asarray(fine[start * times : (start + len(slab)) * times])
         start += len(slab)
-        x, y, z = slab.shape
-        ours = part.reshape(x, times, y, times, z, times).mean(axis=(1, 3, 5)).ravel()
+        ours = coarsened(part, times).ravel().astype(np.float64)
         theirs = np.asarray(slab, dtype=np.float64).ravel()
         sums += [ours.size, ours.sum(), theirs.sum(), ours @ ours, theirs @ theirs, ours @ theirs]
     size, mean, other, square, others, product = sums
@@ -111,14 +104,25 @@ def box_to_make(request: Request, given: Density | None) -> LptBox | None:
     listing = request.listing
     if listing is None or listing.uniform or listing.sub_density is not None:
         return None
-    if request.fine_fields.exists() and not request.overwrite:
-        return None
     return request.lpt if given is None else known_box(given.header, given.shape)
 
 
 @contextmanager
-def known_matter(request: Request, given: Density, told: Listener) -> Iterator[Matter]:
+def known_matter(
+    request: Request, given: Density, told: Listener, made: Flow | None = None
+) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
+
+    Parameters
+    ----------
+    request
+        What to paint.
+    given
+        The density.
+    told
+        Who is told.
+    made
+        The flow of the particles that the density is of, where it has just been made.
 
     Raises
     ------
@@ -140,19 +144,26 @@ def known_matter(request: Request, given: Density, told: Listener) -> Iterator[M
                 "the modes of this density are not known, so no finer 2LPT density tells where in "
                 "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
             )
-        path = request.fine_fields
-        if not path.exists() or request.overwrite:
-            _make(box, path, told)
-        with open_fine_fields(path, box) as fine:
-            check_same(given.grid, fine.density)
-            yield matter_of(fine, given.shape, given.header.voxel_size)
+        fine = _fields(box, given, told, made)
+        del made  # as memory is needed for the painting
+        yield matter_of(fine, given.shape, given.header.voxel_size)
 
 
-def _make(box: LptBox, path: Path, told: Listener) -> None:
-    check_fine_memory(box)
-    check_writable(path)
-    told.announce("Making", f"{path}, the 2LPT density and velocity below the voxels")
-    write_fine_fields(box, path, allotted_cores(), told.progress)
+_kept: list[tuple[LptBox, FineFields]] = []
+"""Those made again last: many draws of one density are placed by the same."""
+
+
+def _fields(box: LptBox, given: Density, told: Listener, made: Flow | None) -> FineFields:
+    if _kept and _kept[0][0] == box:
+        fine = _kept[0][1]
+    else:
+        _kept.clear()  # before others take their memory
+        told.announce("Making", "the 2LPT density and velocity below the voxels")
+        fine = make_fine_fields(box, allotted_cores(), told.progress, made)
+    if made is None:
+        check_same(given.grid, fine.density)
+        _kept[:] = [(box, fine)]
+    return fine
 
 
 def _shape(grid: Grid) -> Shape:

@@ -10,6 +10,7 @@ the tiles nor the pieces that are worked on leave a trace:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +95,12 @@ class Piece:
             ]
             for (start, stop), length in ((self.x, self.shape[0]), (self.y, self.shape[1]))
         )
-        return np.concatenate(
+        return _joined(
             [
-                np.concatenate([grid[(*lead, one, other)] for other in along_y], axis=len(lead) + 1)
+                _joined([grid[(*lead, one, other)] for other in along_y], len(lead) + 1)
                 for one in along_x
             ],
-            axis=len(lead),
+            len(lead),
         )
 
     def index(self) -> NDArray[np.int64]:
@@ -143,7 +144,7 @@ def places(
     draw, matter
         What places them.
     """
-    weight = None if matter.density is None else _weights(piece, matter.density, matter.sharpness)
+    weight = None if matter.density is None else _sub_density(piece, matter)
     local = piece.local(voxel)
     inside = _trial(local, ids, draw, weight)
     if matter.exclusion == 0:
@@ -204,18 +205,31 @@ def interpolated(
     return found
 
 
-def _weights(piece: Piece, density: Grid, sharpness: float) -> NDArray[np.float32]:
-    finer = density.shape[0] // piece.shape[0]
-    fine = np.asarray(piece.read(density, finer), dtype=np.float32)
+def _joined(parts: list[NDArray[np.generic]], axis: int) -> NDArray[np.generic]:
+    """Return parts of a grid as one, without a copy of a single one."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+
+
+class _SubDensity(NamedTuple):
+    """A density in the voxels of a piece, (nx, finer, ny, finer, nz, finer), and its power."""
+
+    density: NDArray[np.float32]
+    sharpness: float
+
+
+def _sub_density(piece: Piece, matter: Matter) -> _SubDensity:
+    assert matter.density is not None  # or nobody asks
+    finer = matter.density.shape[0] // piece.shape[0]
+    fine = np.asarray(piece.read(matter.density, finer), dtype=np.float32)
     x, y, z = (length // finer for length in fine.shape)
-    return (fine**sharpness).reshape(x, finer, y, finer, z, finer)
+    return _SubDensity(fine.reshape(x, finer, y, finer, z, finer), matter.sharpness)
 
 
 def _trial(
     local: NDArray[np.int64],
     ids: NDArray[np.int64],
     draw: Draw,
-    weight: NDArray[np.float32] | None,
+    weight: _SubDensity | None,
     trial: int = 0,
 ) -> Fractions:
     """Return places of halos in their voxels, others at each trial."""
@@ -223,19 +237,20 @@ def _trial(
     if weight is None:
         return inside
     chosen = _sub_voxels(weight, local, draw.uniform("sub-voxel", ids, trial))
-    place: Fractions = (chosen + inside) / weight.shape[1]
+    place: Fractions = (chosen + inside) / weight.density.shape[1]
     return place
 
 
 def _sub_voxels(
-    weight: NDArray[np.float32], voxel: NDArray[np.int64], chance: Fractions
+    weight: _SubDensity, voxel: NDArray[np.int64], chance: Fractions
 ) -> NDArray[np.int64]:
     """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (3, N)."""
-    finer = weight.shape[1]
+    finer = weight.density.shape[1]
     chosen = np.empty(voxel.shape[1], dtype=np.int64)
     for part in _parts(voxel.shape[1]):
         x, y, z = voxel[:, part]
-        each = weight[x, :, y, :, z, :].reshape(-1, finer**3)
+        # Only where there are halos: powers of all the density would take most of the time.
+        each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3) ** weight.sharpness
         each = np.where(each.any(axis=1, keepdims=True), each, np.float32(1))
         upper = np.cumsum(each, axis=1, dtype=np.float64)
         passed = (upper <= (chance[part] * upper[:, -1])[:, np.newaxis]).sum(axis=1)

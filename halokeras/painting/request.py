@@ -183,11 +183,6 @@ class Request:
         return GridFile(self.density, "density")
 
     @property
-    def fine_fields(self) -> Path:
-        """Where the 2LPT matter below the voxels lies, or will lie once it is made."""
-        return self.target.with_name(f"{self._stem}_below_voxels.h5")
-
-    @property
     def inputs(self) -> list[Path]:
         """The files that are there before and are read."""
         finer = None if self.listing is None else self.listing.sub_density

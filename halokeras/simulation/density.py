@@ -7,7 +7,7 @@ small periodic box of the same power, repeated, and made larger where the box is
 second order makes them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, lcm, prod
 from pathlib import Path
@@ -25,11 +25,11 @@ from halokeras.randomness import fold_in
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
 from halokeras.simulation.lpt import Table, first_order, modes_of_shape, resized
 from halokeras.simulation.streamed_lpt import (
+    Movement,
     SmallScales,
-    deposit_displaced,
-    deposit_momentum,
-    pass_count,
+    deposit_particles,
     second_order_source,
+    work,
 )
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
@@ -159,19 +159,17 @@ def estimate(box: LptBox) -> LptEstimate:
     layer = 8 * y * (z // 2 + 1)
     modes, fine = x * layer, _products(box.lattice)[0]
     particles = box.voxels[0] * PARTICLES
-    second = 2 * modes + 6 * layer * fine // pass_count(fine, 6 * layer)
     voxels = prod(box.voxels)
-    again = 3 if box.velocity else 0  # three components, with twice the gradients
-    fields = 7 if again else 4
-    deposit = 2 * modes + fields * layer * particles // pass_count(particles, fields * layer)
+    again = 3 if box.velocity else 0  # three components, with their gradients
+    grids = 8 * (voxels if not again else 5 * voxels)
     return LptEstimate(
         memory=_BYTES_AT_REST
-        + bool(again) * modes
-        + max(second, deposit + 8 * (1 + again) * voxels),
+        + 2 * modes
+        + max(work(fine, 6 * layer), work(particles, (4 + again) * layer) + grids),
         disk=4 * (1 + again) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
-        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + again),
+        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + again / 2),
     )
 
 
@@ -224,7 +222,8 @@ def make_fields(
     """
     check_memory(box)
     with numba_threads(workers):
-        return fields_of(flow(box, workers, progress), box.voxels, workers, progress)
+        made = flow(box, workers, progress)
+        return fields_of(made, box.voxels, workers, progress, box.velocity)
 
 
 def write_density(
@@ -232,8 +231,13 @@ def write_density(
     output: Path,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
-) -> None:
+) -> "Flow":
     """Make the density of a box and write it as a box file, whole.
+
+    Returns
+    -------
+    Flow
+        Of its particles, for who makes more of them.
 
     Raises
     ------
@@ -242,7 +246,10 @@ def write_density(
     OutputError
         If the file cannot be written.
     """
-    density, velocity = make_fields(box, workers, progress)
+    check_memory(box)
+    with numba_threads(workers):
+        made = flow(box, workers, progress)
+        density, velocity = fields_of(made, box.voxels, workers, progress, box.velocity)
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
     chunks = tuple(min(_CHUNK, side) for side in box.voxels)
     layouts = {"density": Layout(box.voxels, np.float32, chunks)}
@@ -256,6 +263,7 @@ def write_density(
             moving = create("velocity")
             for axis, component in enumerate(velocity):
                 moving[axis] = component.astype(np.float32)
+    return made
 
 
 @dataclass(frozen=True)
@@ -264,49 +272,57 @@ class Flow:
 
     Attributes
     ----------
-    potential
-        Modes of the field whose inverse Laplacian is the potential of the displacement.
-    rate
-        The same of the velocity, over `speed`; None where none is asked for.
-    linear
-        Modes of the linear overdensity.
+    moved
+        Modes of what moves them.
     small
-        Modes of the box that is repeated, of `potential` and of what an overdensity of 1 adds.
+        Modes of the box that is repeated: of the displacement's potential, and of what an
+        overdensity of 1 adds to it.
     speed
-        Velocity [km/s] of a `rate` that displaces by one voxel.
+        Velocity [km/s] for one of a voxel that `moved` gives.
     """
 
-    potential: Modes
-    rate: Modes | None
-    linear: Modes
+    moved: Movement
     small: tuple[Modes, Modes]
     speed: float
 
-    def small_scales(self, particles: int, points: int = 1, workers: int = 1) -> SmallScales:
-        """Return the displacements by the scales that the modes lack.
+    def deposit(
+        self,
+        voxels: Shape,
+        per_voxel: int,
+        grids: Sequence[NDArray[np.floating]],
+        workers: int = 1,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> None:
+        """Add the particles to grids over the box, as `deposit_particles`.
 
         Parameters
         ----------
-        particles
+        voxels
+            Of the box.
+        per_voxel
             Particles along the side of a voxel.
-        points
-            Parts of a voxel's side that displacements are counted in.
-        workers
-            Threads.
+        grids, workers, progress
+            As there.
         """
-        times = ceil(_ALL / particles)  # particles may be too few to hold all modes
+        x, y, z = (side * per_voxel for side in voxels)
+        small = self._small_scales(per_voxel, workers)
+        deposit_particles(self.moved, (x, y, z), grids, small, workers, progress)
+
+    def _small_scales(self, per_voxel: int, workers: int) -> SmallScales:
+        times = ceil(_ALL / per_voxel)  # particles may be too few to hold all modes
         every = slice(None, None, times)
+        side = _TILE * per_voxel
         moved, response = (
-            first_order(resized(modes, _TILE * particles * times), float(_TILE * points), workers)[
+            first_order(resized(modes, side * times), float(side), workers)[
                 every, every, every
             ].copy()
             for modes in self.small
         )
-        return SmallScales(moved, response, self.linear)
+        return SmallScales(moved, response)
 
 
 def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None) -> Flow:
-    """Make the modes of the displacement of a box's particles and, if asked for, of its rate.
+    """Make the modes of what moves a box's particles.
 
     Raises
     ------
@@ -323,14 +339,13 @@ def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fract
     source = second_order_source(
         delta, workers, lambda done: progress("second order", done), _products(box.lattice)
     )
-    rate = None
-    if box.velocity:
-        rate = np.float32(now.first_rate[0]) * delta
-        rate -= np.float32(now.second_rate[0] * ratio) * source
     _subtract(delta, ratio, source)
-    # a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc
-    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size
-    return Flow(source, rate, delta, small, speed)
+    # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
+    # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.
+    first, second = float(now.first_rate[0]), float(now.second_rate[0])
+    moved = Movement(source, delta, first / second - 1)
+    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size * second
+    return Flow(moved, small, speed)
 
 
 def fields_of(
@@ -338,34 +353,22 @@ def fields_of(
     voxels: Shape,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
+    velocity: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return density and velocity as `make_fields`, of particles whose flow is made."""
-    density = np.zeros(voxels)
-    small = made.small_scales(PARTICLES, workers=workers)
-    deposit_displaced(
-        made.potential,
-        density,
-        PARTICLES,
-        small,
-        workers,
-        lambda done: progress("particles", done),
-    )
-    velocity = None
-    if made.rate is not None:
-        velocity = np.zeros((3, *voxels))
-        deposit_momentum(
-            made.potential,
-            made.rate,
-            velocity,
-            PARTICLES,
-            small,
-            workers,
-            lambda done: progress("velocities", done),
-        )
-        np.divide(velocity, density, out=velocity, where=density > 0)
-        velocity *= made.speed
+    """Return density and, if asked for, velocity as `make_fields`, of particles whose flow is made.
+
+    Velocity has the memory of the density beside its own.
+    """
+    fields = np.zeros((*voxels, 4) if velocity else voxels)
+    made.deposit(voxels, PARTICLES, [fields], workers, lambda done: progress("particles", done))
+    if not velocity:
+        fields /= PARTICLES**3
+        return fields, None
+    density, moving = fields[..., 0].copy(), np.moveaxis(fields[..., 1:], -1, 0)
+    np.divide(moving, density, out=moving, where=density > 0)
+    moving *= made.speed / PARTICLES
     density /= PARTICLES**3
-    return density, velocity
+    return density, moving
 
 
 def _initial_modes(box: LptBox, power: Table, workers: int) -> Modes:

@@ -28,8 +28,8 @@ BOXES = Path("boxes")
 
 def make_density_file(
     wanted: density.LptBox, target: Path, told: Listener, overwrite: bool = False
-) -> None:
-    """Make a 2LPT density and write it as a box file, whole.
+) -> density.Flow:
+    """Make a 2LPT density and write it as a box file, whole; return the flow of its particles.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def make_density_file(
         f"{expected.disk / 2**30:.2f} GiB of disk and {_minutes(expected.seconds)}",
     )
     told.progress("initial modes", 0.0)
-    density.write_density(wanted, target, allotted_cores(), told.progress)
+    return density.write_density(wanted, target, allotted_cores(), told.progress)
 
 
 def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.fields.gridding import cloud_in_cell, count
+from halokeras.fields.gridding import cloud_in_cell, coarsened, count
 
 
 def test_a_particle_at_a_voxel_centre_fills_that_voxel_alone():
@@ -57,3 +57,11 @@ def test_the_last_float_below_the_upper_face_is_counted_inside():
 
 def test_no_halos_make_no_counts():
     assert not count(np.empty((0, 3), np.float32), (2, 2, 2), 1.0).any()
+
+
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_coarser_grid_has_the_mean_of_the_points_in_its_voxels(times):
+    grid = np.random.default_rng(3).lognormal(size=(8, 12, 4)).astype(np.float32)
+    shape = (8 // times, times, 12 // times, times, 4 // times, times)
+    expected = grid.reshape(shape).mean(axis=(1, 3, 5))
+    np.testing.assert_allclose(coarsened(grid, times), expected, rtol=1e-6)

@@ -13,8 +13,9 @@ from halokeras.simulation.lpt import (
     second_order,
 )
 from halokeras.simulation.streamed_lpt import (
+    Movement,
     SmallScales,
-    deposit_displaced,
+    deposit_particles,
     modes_of_planes,
     pass_count,
     second_order_source,
@@ -38,9 +39,12 @@ def test_passes_divide_the_planes_and_keep_to_the_memory(monkeypatch):
     assert pass_count(12, 10**6) == 12
 
 
-def deposited(potential, voxels, per_voxel, small=None):
-    grid = np.zeros(voxels)
-    deposit_displaced(potential, grid, per_voxel, small)
+def deposited(potential, voxels, per_voxel, small=None, overdensity=None, grid=None):
+    """Particles added to voxels, whose potential is of a field by the side of a voxel."""
+    grid = np.zeros(voxels) if grid is None else grid
+    moved = Movement(potential, potential if overdensity is None else overdensity, 0.5)
+    x, y, z = (side * per_voxel for side in voxels)
+    deposit_particles(moved, (x, y, z), [grid], small)
     return grid
 
 
@@ -91,8 +95,8 @@ def test_a_repeated_displacement_is_added(work):
     # Half of it is there anyway, and half is added by an overdensity of 2.
     overdensity = np.zeros((8, 8, 5), dtype=np.complex64)
     overdensity[0, 0, 0] = 2
-    repeated = SmallScales(small / 2, small / 4, overdensity)
-    grid = deposited(np.zeros((8, 8, 5), dtype=np.complex64), (8, 8, 8), 1, repeated)
+    still = np.zeros((8, 8, 5), dtype=np.complex64)
+    grid = deposited(still, (8, 8, 8), 1, SmallScales(small / 2, small / 4), overdensity)
     # On a corner along x and y, half of a particle is in either voxel; along z, a quarter in one.
     expected = np.ones((8, 8, 8))
     for x, y, z in np.ndindex(2, 2, 2):
@@ -100,6 +104,25 @@ def test_a_repeated_displacement_is_added(work):
         for voxel, weight in ((2, -0.5), (3, 0.25 - 0.5), (4, 0.75)):
             expected[(*near, (voxel + 4 * z) % 8)] += weight / 4
     np.testing.assert_allclose(grid, expected, atol=1e-6)
+
+
+def test_velocities_are_those_of_the_particles_that_are_added(work):
+    # Waves along z of displacement and velocity, of which the latter has half of another one too.
+    voxels, per_voxel, k = (8, 8, 8), 2, 2 * np.pi / 16
+    potential, other = (np.zeros((8, 8, 5), dtype=np.complex64) for _ in range(2))
+    potential[0, 0, 1], other[0, 0, 2] = 0.1, 0.2
+    grid = deposited(potential, voxels, per_voxel, None, other, np.zeros((*voxels, 4)))
+    q = np.arange(16)
+    displacement = -0.2 / k * np.sin(k * q)
+    velocity = displacement - 0.2 / (2 * k) * np.sin(2 * k * q)
+    place = (q + displacement) / per_voxel - 0.5
+    low = np.floor(place).astype(int)
+    for column, weight in ((0, 1), (3, velocity)):
+        line = np.bincount(low % 8, (1 + low - place) * weight, 8)
+        line += np.bincount((low + 1) % 8, (place - low) * weight, 8)
+        np.testing.assert_allclose(grid[3, 2, :, column], 4 * line, atol=1e-5)
+    np.testing.assert_allclose(grid[..., 1:3], 0, atol=1e-6)
+    np.testing.assert_array_equal(grid[..., 0], deposited(potential, voxels, per_voxel))
 
 
 def test_a_long_box_holds_a_short_wave_as_a_cube_does():
