@@ -80,7 +80,7 @@ def paint(
 
     given = _checked(density, voxel_size, redshift, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
-    return total_counts(painted(saved.painter, given.grid, conditions=conditions))
+    return saved.total(painted(saved.painter, given.grid, conditions=conditions))
 
 
 def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)

@@ -89,6 +89,15 @@ def expected_bias(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
     return bias
 
 
+def linear_variance(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
+    """Return the variance of the linear density in spheres that hold each mass [Msun/h]."""
+    from colossus.lss.peaks import lagrangianR
+
+    with in_colossus(cosmology) as known:
+        variance: Array = known.sigma(lagrangianR(mass), redshift) ** 2
+    return variance
+
+
 @dataclass(frozen=True)
 class MassScale:
     """By what the masses of a catalogue must be multiplied to be as abundant as expected.
@@ -220,7 +229,7 @@ def _cumulative(cosmology: Cosmology, redshift: float, definition: str | None) -
 
 
 @contextmanager
-def in_colossus(cosmology: Cosmology) -> Iterator[None]:
+def in_colossus(cosmology: Cosmology) -> Iterator[Any]:
     """Make colossus compute with a cosmology, keep nothing on disk and its own state as it was."""
     from colossus.cosmology import cosmology as state
 
@@ -241,6 +250,6 @@ def in_colossus(cosmology: Cosmology) -> Iterator[None]:
     )
     state.setCurrent(ours)
     try:
-        yield
+        yield ours
     finally:
         state.current_cosmo = before

@@ -63,6 +63,34 @@ class MassLaw:
         drawn: NDArray[np.float32] = mass.astype(np.float32)
         return drawn
 
+    def shares_above(self, mass_min: float) -> NDArray[np.float64]:
+        """Return the share of the halos of each channel with at least a mass [Msun/h]."""
+        last = self.masses.shape[1] - 2
+        shares = np.empty(len(self.masses))
+        for channel, (masses, tail) in enumerate(zip(self.masses, self.tails, strict=True)):
+            below = int(np.searchsorted(masses, mass_min)) - 1
+            if tail > 0 and below >= last:
+                shares[channel] = np.exp(-(mass_min - masses[last]) / tail) / (last + 1)
+            elif below < 0 or below > last:
+                shares[channel] = float(below < 0)
+            else:
+                low, high = np.log(masses[below : below + 2])
+                place = below + (np.log(mass_min) - low) / (high - low)
+                shares[channel] = 1 - place / (last + 1)
+        return shares
+
+    def above(self, mass_min: float) -> "MassLaw":
+        """Return the law of the halos with at least a mass [Msun/h]; lighter bins stay."""
+        shares = self.shares_above(mass_min)
+        masses = self.masses.copy()
+        steps = np.linspace(0, 1, masses.shape[1])[:-1]
+        for channel in np.flatnonzero((shares > 0) & (shares < 1)):
+            whole = np.full(steps.size, channel)
+            drawn = self.draw(whole, 1 - shares[channel] * (1 - steps))
+            masses[channel, :-1] = np.maximum(drawn, mass_min)
+            masses[channel, -1] = max(masses[channel, -1], masses[channel, -2])
+        return MassLaw(masses, self.tails)
+
 
 def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) -> MassLaw:
     """Measure the law of masses in each bin.

@@ -12,6 +12,7 @@ from halokeras.painting.inputs import Density
 _SAME_VOXEL_SIZE = 1e-3  # relative
 _SAME_REDSHIFT = 0.005
 _SAME_COSMOLOGY = 1e-3  # relative
+_SLACK = 1e-6
 
 
 def check_input(provenance: Provenance, given: Density, force: bool = False) -> list[str]:
@@ -41,6 +42,8 @@ def check_input(provenance: Provenance, given: Density, force: bool = False) -> 
     if found and not force:
         raise ModelError(f"{found[0]}; use one that fits, or --force to paint all the same")
     warnings = [f"{misfit}: the counts may mean nothing" for misfit in found]
+    if provenance.conditions_seen is not None:
+        return warnings
     if abs(box.redshift - provenance.redshift) > _SAME_REDSHIFT:
         warnings.append(
             f"the painter learned redshift {provenance.redshift:g} and the box has "
@@ -70,7 +73,20 @@ def misfits(provenance: Provenance, box: Header) -> list[str]:
             f"the painter learned {provenance.density_scheme} densities and the box has a "
             f"{scheme} one"
         )
-    return found
+    return found + _outside(provenance, box)
+
+
+def _outside(provenance: Provenance, box: Header) -> list[str]:
+    """Say which conditions lie outside those that a painter was trained under."""
+    asked = {"redshift": box.redshift}
+    if box.cosmology is not None:
+        asked |= asdict(box.cosmology)
+    return [
+        f"the painter learned {name} from {low:.4g} to {high:.4g} and was asked for "
+        f"{asked[name]:.4g}"
+        for name, (low, high) in (provenance.conditions_seen or {}).items()
+        if name in asked and not low - _SLACK <= asked[name] <= high + _SLACK
+    ]
 
 
 def cosmology_differences(provenance: Provenance, cosmology: Cosmology | None) -> list[str]:

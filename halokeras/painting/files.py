@@ -193,7 +193,8 @@ def _workers(request: Request) -> Iterator[Workers | None]:
         return
     source, folder = request.source, request.painter.folder.resolve()
     with connected(request.scheduler) as client:
-        model_hash = request.painter.saved.hash
+        saved = request.painter.saved
+        model_hash = saved.folder_hash or saved.hash
         yield Cluster(client, source.path.resolve(), source.dataset, folder, model_hash)
 
 
