@@ -205,7 +205,7 @@ def _masses(
     """Return what the masses of halos in bins are drawn from."""
     from halokeras.painting.masses import Masses
 
-    saved, name = load_painter(model), _named(model)
+    saved, name = load_painter(model).under(header.cosmology, header.redshift), _named(model)
     law = None if saved.draws is None else saved.draws.masses
     if law is None:
         raise _without_masses(name)

@@ -18,7 +18,9 @@ from halokeras.cosmology.cosmology import Background, Cosmology, matter_fraction
 
 Array = NDArray[np.float64]
 
-_MASSES = np.geomspace(1e9, 1e17, 801)
+LIGHTEST, HEAVIEST = 1e9, 1e17
+"""Masses between which halos are expected [Msun/h]."""
+_MASSES = np.geomspace(LIGHTEST, HEAVIEST, 801)
 _UNSTATED = "200m"
 _FINDERS = {"friends": "fof", "fof": "fof", "rockstar": "vir", "compaso": "200m"}
 _TINKER = (200, 3200)
@@ -67,7 +69,7 @@ def expected_above(
     Parameters
     ----------
     mass
-        1e9 to 1e17 Msun/h.
+        `LIGHTEST` to `HEAVIEST`.
     cosmology, redshift
         Of the halos.
     volume

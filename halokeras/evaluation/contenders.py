@@ -79,7 +79,7 @@ class Contenders:
         return found
 
     def _made(self, box: Box) -> Fields:
-        saved = self.saved
+        saved = self.saved.under(box.cosmology, box.redshift)
         found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
             expected = _painted(saved, box, expected=True)

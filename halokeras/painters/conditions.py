@@ -7,14 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from halokeras.cosmology.cosmology import Cosmology, matter_fraction
-from halokeras.cosmology.mass_function import expected_above, linear_variance
+from halokeras.cosmology.mass_function import (
+    HEAVIEST,
+    LIGHTEST,
+    expected_above,
+    linear_variance,
+)
 from halokeras.errors import ModelError
 from halokeras.sections import Selection
 
 _RAREST = 1e-12
 """Halos per voxel, below which none are expected at all."""
-_HEAVIEST = 1e17
-"""Where bins end that are open above [Msun/h]."""
 
 
 def conditions_of(
@@ -79,8 +82,8 @@ def _derived(
     masses = [name for name in names if name.startswith(prefix)]
     mass = np.array([float(name.removeprefix(prefix)) for name in masses])
     found |= zip(masses, np.log(linear_variance(mass, cosmology, redshift)), strict=True)
-    edges = np.array([*(bin.mass_min for bin in bins), bins[-1].mass_max or _HEAVIEST])
+    edges = np.array([*(bin.mass_min for bin in bins), bins[-1].mass_max or HEAVIEST])
     volume = voxel_size**3
-    above = expected_above(np.maximum(edges, 1e9), cosmology, redshift, volume, "fof")
+    above = expected_above(np.maximum(edges, LIGHTEST), cosmology, redshift, volume, "fof")
     held = np.log(np.maximum(above[:-1] - above[1:], _RAREST))
     return found | {f"log_abundance_{bin}": float(value) for bin, value in enumerate(held)}

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.mass_function import HEAVIEST, LIGHTEST, expected_above
 from halokeras.errors import RunError
 from halokeras.sections import Selection
 
 _QUANTILES = 257
 """Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
+_STEPS = 2000
+"""Masses between which the law of a bin is interpolated."""
+_RAREST = 1e-4
+"""Share of the heaviest quantile of an open bin, beyond which no halos are drawn."""
 _TAIL = 50
 """Halos at least, that tell how an open bin ends."""
 
@@ -90,6 +96,29 @@ class MassLaw:
             masses[channel, :-1] = np.maximum(drawn, mass_min)
             masses[channel, -1] = max(masses[channel, -1], masses[channel, -2])
         return MassLaw(masses, self.tails)
+
+
+def expected_mass_law(
+    selections: Sequence[Selection], cosmology: Cosmology, redshift: float
+) -> MassLaw:
+    """Return the law that the mass function of Watson et al. (2013) has in each bin.
+
+    Parameters
+    ----------
+    selections
+        The bins of the channels.
+    cosmology, redshift
+        Of the halos.
+    """
+    laws = np.empty((len(selections), _QUANTILES))
+    for channel, bin in enumerate(selections):
+        masses = np.geomspace(max(bin.mass_min, LIGHTEST), bin.mass_max or HEAVIEST, _STEPS)
+        above = expected_above(masses, cosmology, redshift, 1.0, "fof")
+        below = (above[0] - above) / (above[0] - above[-1])
+        wanted = np.linspace(0, 1, _QUANTILES)
+        wanted[-1] = below[-1] if bin.mass_max is not None else 1 - _RAREST / _QUANTILES
+        laws[channel] = np.exp(np.interp(wanted, below, np.log(masses)))
+    return MassLaw(laws, np.zeros(len(selections)))
 
 
 def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) -> MassLaw:

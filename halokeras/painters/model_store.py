@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import total_counts
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.mass_law import MassLaw
+from halokeras.painters.mass_law import MassLaw, expected_mass_law
 from halokeras.painters.model_files import (
     ARCHITECTURE,
     EXPECTED,
@@ -128,17 +129,36 @@ class SavedPainter:
                 f"the painter learned halos from {selection.mass_min:g} Msun/h on and was asked "
                 f"for those from {mass_min:g}; choose a mass that it learned"
             )
-        shares = tuple(float(share) for share in law.shares_above(mass_min))
         wanted = selection.model_copy(update={"mass_min": mass_min})
-        return replace(
+        kept = replace(
             self,
             provenance=self.provenance.model_copy(update={"selection": wanted}),
             hash=hashlib.sha256(f"{self.hash} from {mass_min!r}".encode()).hexdigest(),
-            draws=replace(self.draws, masses=law.above(mass_min), shares=shares),
             learned=self.learned or selection,
             folder_hash=self.folder_hash or self.hash,
-            shares=shares,
         )
+        return kept._with_masses(law)
+
+    def under(self, cosmology: Cosmology | None, redshift: float) -> "SavedPainter":
+        """Return the painter whose halos have the masses of an epoch and a cosmology.
+
+        One that is told none is returned as it is: its masses are those that it was trained on.
+        """
+        if not self.painter.params.conditions or cosmology is None:
+            return self
+        if self.draws is None or self.draws.masses is None:
+            return self
+        return self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
+
+    def _with_masses(self, law: MassLaw) -> "SavedPainter":
+        """Return the painter with a law of masses, of which lighter halos than wanted are left."""
+        assert self.draws is not None
+        if self.learned is None:
+            return replace(self, draws=replace(self.draws, masses=law))
+        mass_min = self.provenance.selection.mass_min
+        shares = tuple(float(share) for share in law.shares_above(mass_min))
+        draws = replace(self.draws, masses=law.above(mass_min), shares=shares)
+        return replace(self, draws=draws, shares=shares)
 
 
 def save_painter(

@@ -103,7 +103,7 @@ def _kept(
     realization: int,
 ) -> NDArray[np.uint8]:
     """Return what is left of the halos of each channel when shares of them are kept."""
-    kept = drawn * (np.array(shares) == 1)
+    kept: NDArray[np.uint8] = drawn * (np.array(shares) == 1).astype(np.uint8)
     for channel, share in enumerate(shares):
         if 0 < share < 1:
             uniform = uniform_at(seed, f"kept {realization}", index)

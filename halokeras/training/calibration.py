@@ -117,7 +117,8 @@ def _regress(
     if not (painted > 0).all() or held.sum() == 0:
         return start
     found = scipy.optimize.minimize(loss, start, jac=True, hess=curvature, method="trust-exact")
-    return np.clip(found.x, -_WIDEST_SHIFT, _WIDEST_SHIFT)
+    shifts: NDArray[np.float64] = np.clip(found.x, -_WIDEST_SHIFT, _WIDEST_SHIFT)
+    return shifts
 
 
 def _shift(activation: Callable[[Any], Any], raw: NDArray[np.float32], wanted: float) -> float:

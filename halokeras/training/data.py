@@ -84,7 +84,7 @@ def load_data(params: Params) -> TrainingData:
     seen = _conditions_seen([boxes[path] for path in trained]) if names else None
     return TrainingData(
         density=np.stack([_density(boxes[path]) for path in trained]),
-        counts=np.stack([_compact(counts[path]) for path in trained]),
+        counts=_stacked([counts[path] for path in trained]),
         held_out=tuple(
             HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
             for path in validated_on
@@ -159,11 +159,14 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
     return counts
 
 
-def _compact(counts: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Return counts of several channels, most of the memory of a training, as bytes if they fit."""
-    if counts.ndim == 3 or counts.max() > np.iinfo(np.uint8).max:
-        return counts
-    return counts.astype(np.uint8)
+def _stacked(
+    counts: Sequence[NDArray[np.float32]],
+) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Stack counts, those of several channels, most of a training's memory, as bytes if they fit."""
+    fit = max(one.max() for one in counts) <= np.iinfo(np.uint8).max
+    if counts[0].ndim == 3 or not fit:
+        return np.stack(counts)
+    return np.stack([one.astype(np.uint8) for one in counts])
 
 
 def _masses(boxes: Sequence[Box], channels: Sequence[Selection]) -> NDArray[np.float32] | None:

@@ -1,7 +1,6 @@
 """The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeAlias
 
 import keras
@@ -156,9 +155,8 @@ class HaloPaintingGAN(keras.Model):
 
     def _critic_of(self, patch: Patches) -> Callable[[tf.Tensor], tf.Tensor]:
         """Return the critic as it judges crops under the conditions of a patch."""
-        if not isinstance(patch, Patch):
-            return self.critic
-        return partial(self.critic, told=self.painter.features(patch))
+        told = self.painter.features(patch) if isinstance(patch, Patch) else None
+        return lambda crops: self.critic(crops, told)
 
     def critic_gradients(
         self, patch: Patches, counts: tf.Tensor, weight: tf.Tensor
