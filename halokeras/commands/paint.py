@@ -244,7 +244,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     source = None if grid or voxels else box_path(box or "00")
-    named = None if grid or cosmology else box or "00"
+    named = (box or "00") if voxels and not cosmology else None
     asked = cosmology_of(named, cosmology)
     model = model or painter_for(source, redshift, asked)
     saved = load_saved(model)

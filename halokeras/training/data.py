@@ -162,7 +162,7 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
 def _stacked(
     counts: Sequence[NDArray[np.float32]],
 ) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Stack counts, those of several channels, most of a training's memory, as bytes if they fit."""
+    """Stack counts: of several channels, most of the memory of a training, as bytes if they fit."""
     fit = max(one.max() for one in counts) <= np.iinfo(np.uint8).max
     if counts[0].ndim == 3 or not fit:
         return np.stack(counts)
