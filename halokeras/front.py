@@ -35,7 +35,7 @@ SHIPPED = "gen"
 """The painter that ships, of one epoch and cosmology; ``any`` is told them."""
 
 
-def paint(
+def paint(  # noqa: PLR0913  (what is painted, and by what)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,

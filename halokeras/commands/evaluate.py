@@ -13,6 +13,7 @@ from halokeras.commands.options import (
     refuse,
 )
 from halokeras.commands.terminal import print_tables, progress, tell
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.evaluation.evaluate import Request
@@ -153,8 +154,9 @@ def _painter_for(named: Path) -> Path:
     """Return the shipped painter of what is evaluated: of a suite, of its first box."""
     from halokeras.boxes.suite import choose, is_suite, read_suite
 
-    first = choose(read_suite(named))[0].path if is_suite(named) else box_path(str(named))
-    return painter_for(first, None, None)
+    if is_suite(named):
+        return painter_for(choose(read_suite(named))[0].path, None, None)
+    return painter_for(or_shipped(box_path(str(named)), "boxes"), None, None)
 
 
 def _named(folders: list[Path]) -> "dict[str, SavedPainter]":
