@@ -266,8 +266,8 @@ class ConditionedParams(HalosParams):
 
     @property
     def layers(self) -> int:
-        """Number of convolutions, and of the dense layers of the modulation."""
-        return super().layers + 2
+        """Number of convolutions and dense layers, and two for what the conditions fix."""
+        return super().layers + 4
 
     @property
     def weights(self) -> int:
