@@ -90,6 +90,12 @@ class Provenance(BaseModel):
     fingerprint: Fingerprint
     conditions_seen: dict[str, tuple[FiniteFloat, FiniteFloat]] | None = None
 
+    @property
+    def epochs(self) -> str:
+        """The redshift that it learned, or the least and the largest, for a reader."""
+        seen = (self.conditions_seen or {}).get("redshift")
+        return f"{self.redshift:g}" if seen is None else "{:g} to {:g}".format(*seen)
+
 
 def read_provenance(fields: dict[str, Any], name: str) -> Provenance:
     """Check the fields of a provenance, or raise `ModelError` that names `name` and the field."""
