@@ -79,8 +79,6 @@ def test_conditions_that_were_not_seen_are_refused_by_name_unless_forced(provena
     assert check_input(told, replace(tiny_box, redshift=1.5)) == []
     asked = r"redshift from 0 to 1\.5 and was asked for 1\.8.*--force"
     with pytest.raises(ModelError, match=asked):
-        ModelError, match=r"redshift from 0 to 1\.5 and was asked for 1\.8.*--force"
-    ):
         check_input(told, replace(tiny_box, redshift=1.8))
     dark = replace(tiny_box, cosmology=replace(ABACUS_COSMOS["00"], w0=-0.8))
     with pytest.raises(ModelError, match=r"w0 from -1 to -1"):
