@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from halokeras.networks.painter import Painter, whole_box
@@ -71,9 +72,10 @@ def _shift_by_conditions(
 ) -> None:
     """Shift each channel so that the halos of all boxes are most likely (a Poisson regression)."""
     channels = painter.params.channels
+    raw_counts = tf.function(painter.raw_counts)
     painted, response = np.empty((2, len(density), channels))
     for box, (field, row) in enumerate(zip(density, conditions, strict=True)):
-        raw = whole_box(painter.raw_counts, field, painter.margin, row)
+        raw = whole_box(raw_counts, field, painter.margin, row)
         raw = raw.reshape(-1, channels)
         painted[box] = _total(painter, raw)
         response[box] = (_total(painter, raw + _STEP) / painted[box] - 1) / _STEP
