@@ -32,15 +32,17 @@ if TYPE_CHECKING:
     from halokeras.params import Params
 
 SHIPPED = "gen"
-"""The painter that ships."""
+"""The painter that ships, of one epoch and cosmology; ``any`` is told them."""
 
 
-def paint(
+def paint(  # noqa: PLR0913  (what is painted, and by what)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,
-    model: "str | Path | SavedPainter" = SHIPPED,
+    model: "str | Path | SavedPainter | None" = None,
     *,
+    cosmology: str | Cosmology | None = None,
+    mass_min: float | None = None,
     contrast: Contrast = "1+delta",
     force: bool = False,
 ) -> NDArray[np.float32]:
@@ -55,7 +57,11 @@ def paint(
     redshift
         Redshift of the density.
     model
-        The painter.
+        The painter; by default ``gen``, or ``any`` for another epoch or cosmology than it learned.
+    cosmology
+        Of the density: ``00`` to ``04``, or one of your own; None where it is that of the painter.
+    mass_min
+        Least mass of the halos [Msun/h]; by default all that the painter learned.
     contrast
         What the density holds: ``1+delta`` (rho/mean, mean 1), ``delta`` (an overdensity, mean 0)
         or ``rho`` (any multiple of it).
@@ -74,24 +80,27 @@ def paint(
     ModelError
         If there is no such painter, or the density is not what it learned to paint on.
     """
-    saved = load_painter(model)
+    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.paint import box_conditions
     from halokeras.painting.paint import paint as painted
 
-    given = _checked(density, voxel_size, redshift, saved, contrast, force)
+    given = _checked(density, voxel_size, redshift, chosen, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
-    return total_counts(painted(saved.painter, given.grid, conditions=conditions))
+    return saved.total(painted(saved.painter, given.grid, conditions=conditions))
 
 
 def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     density: ArrayLike,
     voxel_size: float = 4.0,
     redshift: float = 0.3,
-    model: "str | Path | SavedPainter" = SHIPPED,
+    model: "str | Path | SavedPainter | None" = None,
     *,
     seed: int = 1,
     realization: int = 0,
     by_mass: bool = False,
+    cosmology: str | Cosmology | None = None,
+    mass_min: float | None = None,
     contrast: Contrast = "1+delta",
     force: bool = False,
 ) -> NDArray[np.uint16]:
@@ -99,7 +108,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
 
     Parameters
     ----------
-    density, voxel_size, redshift, model, contrast, force
+    density, voxel_size, redshift, model, cosmology, mass_min, contrast, force
         As for `paint`.
     seed, realization
         With the index of a voxel they fix its draw.
@@ -118,7 +127,8 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     ModelError
         As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
-    saved = load_painter(model)
+    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import law_of
     from halokeras.painting.paint import box_conditions
@@ -127,7 +137,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     law = law_of(saved, name)
     if by_mass and law.masses is None:
         raise _without_masses(name)
-    given = _checked(density, voxel_size, redshift, saved, contrast, force)
+    given = _checked(density, voxel_size, redshift, chosen, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
     found = drawn(law, given.grid, seed, realization, conditions=conditions)
     return (found if by_mass else total_counts(found)).astype(np.uint16)
@@ -205,7 +215,7 @@ def _masses(
     """Return what the masses of halos in bins are drawn from."""
     from halokeras.painting.masses import Masses
 
-    saved, name = load_painter(model), _named(model)
+    saved, name = load_painter(model).under(header.cosmology, header.redshift), _named(model)
     law = None if saved.draws is None else saved.draws.masses
     if law is None:
         raise _without_masses(name)
@@ -217,7 +227,22 @@ def _masses(
     return Masses(counts, law, saved.provenance, header)
 
 
-def _named(model: "str | Path | SavedPainter") -> str:
+def _painter(
+    model: "str | Path | SavedPainter | None",
+    redshift: float,
+    cosmology: Cosmology | None,
+    mass_min: float | None,
+) -> "SavedPainter":
+    """Return the painter that is named, or that ships for an epoch and a cosmology, cut by mass."""
+    if model is None:
+        from halokeras.painting.choice import shipped_painter
+
+        model = shipped_painter(redshift, cosmology)
+    saved = load_painter(model).under(cosmology, redshift)
+    return saved if mass_min is None else saved.above(mass_min)
+
+
+def _named(model: "str | Path | SavedPainter | None") -> str:
     return str(model) if isinstance(model, str | Path) else "the painter"
 
 
@@ -481,6 +506,7 @@ def _checked(
     density: ArrayLike,
     voxel_size: float,
     redshift: float,
+    cosmology: Cosmology | None,
     saved: "SavedPainter",
     contrast: Contrast,
     force: bool,
@@ -498,7 +524,7 @@ def _checked(
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         grid = np.ascontiguousarray(as_density(values, contrast, "the density")[:], np.float32)
     check_scale(voxel_size, redshift, "the density")
-    box = Box(voxel_size, redshift, None, grid, provenance={"density_scheme": "unknown"})
+    box = Box(voxel_size, redshift, cosmology, grid, provenance={"density_scheme": "unknown"})
     given = density_of(box)
     for told in check_input(saved.provenance, given, force):
         warnings.warn(told, stacklevel=3)

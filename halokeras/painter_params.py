@@ -31,9 +31,6 @@ class PainterParams(Section, ABC):
     network
         Where its subclass of `halokeras.networks.painter.Painter` is, as ``module:class``: by
         its place, because params are read where TensorFlow is not.
-    conditions
-        Names of the numbers that a patch brings beside its density, out of
-        `halokeras.painters.conditions.CONDITIONS`, in the order of the patch.
     starts_at_mean
         Whether training starts with the mean counts of the training boxes instead of those that
         the first weights happen to give: channels of rare halos are too far from these.
@@ -41,8 +38,15 @@ class PainterParams(Section, ABC):
 
     kind: str
     network: ClassVar[str]
-    conditions: ClassVar[tuple[str, ...]] = ()
     starts_at_mean: ClassVar[bool] = False
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the numbers that a patch brings beside its density, in its order.
+
+        `halokeras.painters.conditions` knows them.
+        """
+        return ()
 
     @property
     @abstractmethod
@@ -224,9 +228,70 @@ class HalosParams(InceptionParams):
         )
 
 
+class ConditionedParams(HalosParams):
+    """The painter of halos, told the epoch and the cosmology that it paints.
+
+    Attributes
+    ----------
+    modulation_units
+        Of the layer between what is told and the scales and shifts of the network's channels.
+    """
+
+    network: ClassVar[str] = "halokeras.networks.conditioned_painter:ConditionedPainter"
+    told: ClassVar[tuple[str, ...]] = (
+        "log_omega_m",
+        "matter_fraction",
+        *(f"log_variance_{mass:g}" for mass in (3e12, 3e13, 3e14)),
+    )
+    """What the modulation reads."""
+
+    starts_at_mean: ClassVar[bool] = False  # but at what the mass function expects
+
+    kind: Literal["conditioned"] = "conditioned"  # type: ignore[assignment]
+    mass_edges: Annotated[
+        tuple[Positive, ...], Field(min_length=1, max_length=63, strict=False)
+    ] = MASS_EDGES[2:]
+    modulation_units: Size = 32
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What the modulation reads, and how many halos each channel should have."""
+        return (*self.told, *(f"log_abundance_{bin}" for bin in range(self.channels)))
+
+    @property
+    def modulated(self) -> tuple[int, ...]:
+        """Channels of each layer that is scaled and shifted."""
+        widths = self.filters * len(self.kernel_sizes)
+        return (*[widths] * self.blocks, *[self.head_filters] * self.head_layers)
+
+    @property
+    def layers(self) -> int:
+        """Number of convolutions and dense layers, and two for what the conditions fix."""
+        return super().layers + 4
+
+    @property
+    def weights(self) -> int:
+        """Number of kernels' and biases' weights, and of those that the conditions fix."""
+        told, units = len(self.told), self.modulation_units
+        dense = (told + 1) * units + (units + 1) * 2 * sum(self.modulated)
+        return super().weights + dense + (2 + self.channels) * told
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications that a painted voxel needs, of the modulation one for each channel."""
+        dense = self.weights - super().weights
+        return super().multiplications - dense + sum(self.modulated)
+
+    @property
+    def sentence(self) -> str:
+        """The architecture in one line."""
+        return f"{super().sentence}; scaled and shifted by epoch and cosmology"
+
+
 PAINTER_KINDS: dict[str, type[PainterParams]] = {
     "inception": InceptionParams,
     "halos": HalosParams,
+    "conditioned": ConditionedParams,
 }
 
 

@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from halokeras.commands.options import SHIPPED_PAINTER, ModelOption, load_saved, refuse
+from halokeras.commands.options import (
+    OptionalModelOption,
+    box_path,
+    load_saved,
+    painter_for,
+    refuse,
+)
 from halokeras.commands.terminal import print_tables, progress, tell
+from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
     from halokeras.evaluation.evaluate import Request
@@ -29,7 +36,13 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         Path | None,
         typer.Option(metavar="DIR", help="The folder of a suite, of which each box is scored."),
     ] = None,
-    model: ModelOption = SHIPPED_PAINTER,
+    model: OptionalModelOption = None,
+    mass_min: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Least mass of the halos [Msun/h]; by default all that were learned."
+        ),
+    ] = None,
     painted: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What the painter painted on it. [default: paint now]"),
@@ -80,7 +93,10 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     named = str(suite) if box is None else box
+    model = model or _painter_for(Path(named))
     saved = load_saved(model)
+    if mass_min is not None:
+        saved = saved.above(mass_min)
     from halokeras.evaluation.evaluate import Request, evaluate
     from halokeras.evaluation.table import scorecard_table
     from halokeras.evaluation.verdict import Verdict
@@ -132,6 +148,15 @@ def _suite(request: "Request", as_json: bool, strict: bool) -> None:
             typer.echo(f"wrote {file}", err=as_json)
     if strict and found.verdict is Verdict.MISSED:
         raise typer.Exit(1)
+
+
+def _painter_for(named: Path) -> Path:
+    """Return the shipped painter of what is evaluated: of a suite, of its first box."""
+    from halokeras.boxes.suite import choose, is_suite, read_suite
+
+    if is_suite(named):
+        return painter_for(choose(read_suite(named))[0].path, None, None)
+    return painter_for(or_shipped(box_path(str(named)), "boxes"), None, None)
 
 
 def _named(folders: list[Path]) -> "dict[str, SavedPainter]":

@@ -42,6 +42,17 @@ ModelOption = Annotated[
 ]
 
 
+OptionalModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="DIR",
+        help="The folder of a saved painter, or of a run.",
+        show_default="saved_models/gen, or saved_models/any for another epoch or cosmology",
+    ),
+]
+
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object, for scripts.")
 ]
@@ -117,6 +128,17 @@ def load_saved(model: Path) -> "SavedPainter":
     from halokeras.painters.model_store import load_painter
 
     return load_painter(painter_folder(model))
+
+
+def painter_for(source: Path | None, redshift: float | None, cosmology: "Cosmology | None") -> Path:
+    """Return the shipped painter of the epoch and cosmology of a box file, or of those asked."""
+    from halokeras.boxes.box_file import open_box_file
+    from halokeras.painting.choice import shipped_painter
+
+    if source is not None:
+        with open_box_file(source) as (header, _):
+            redshift, cosmology = header.redshift, header.cosmology
+    return shipped_painter(redshift, cosmology)
 
 
 def box_path(name: str) -> Path:

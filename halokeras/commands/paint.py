@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from halokeras.commands.options import (
-    SHIPPED_PAINTER,
     BoxOption,
+    CosmologyOption,
     ForceOption,
     JsonOption,
-    ModelOption,
+    OptionalModelOption,
     OverwriteOption,
     box_path,
+    cosmology_of,
     load_saved,
+    painter_for,
     parse_seeds,
     parse_voxels,
     refuse,
@@ -80,7 +82,14 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             show_default=False,
         ),
     ] = None,
-    model: ModelOption = SHIPPED_PAINTER,
+    model: OptionalModelOption = None,
+    cosmology: CosmologyOption = None,
+    mass_min: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Least mass of the halos [Msun/h]; by default all that were learned."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Box file to write.", show_default="painted/<name>.h5"),
@@ -205,6 +214,9 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     grid = density is not None
     refuse(
         {
+            "give --cosmology with --voxels or --density: a box file tells its own": cosmology
+            and not (voxels or grid),
+            "give --box or --cosmology, not both": box is not None and cosmology,
             "give --box, --voxels or --density, not two of them": grid and (box or voxels),
             "--dataset, --voxel-size and --contrast go with --density": not grid
             and (dataset or voxel_size is not None or contrast),
@@ -232,7 +244,12 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     source = None if grid or voxels else box_path(box or "00")
+    named = (box or "00") if voxels and not cosmology else None
+    asked = cosmology_of(named, cosmology)
+    model = model or painter_for(source, redshift, asked)
     saved = load_saved(model)
+    if mass_min is not None:
+        saved = saved.above(mass_min)
     from halokeras.painters.folders import painter_folder
     from halokeras.painting.request import (
         Drawing,
@@ -251,26 +268,26 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             return source
         if density is not None:
             held: Contrast = (contrast or ContrastOf.DENSITY).value
-            return OwnDensity(GridFile(density, dataset), voxel_size, redshift, held)
-        return SeededDensity(box or "00", realisation, voxels, redshift)
+            return OwnDensity(GridFile(density, dataset), voxel_size, redshift, held, asked)
+        name = cosmology.stem if cosmology else f"box{named}"
+        assert asked is not None
+        return SeededDensity(realisation, voxels, redshift, asked, name, named)
 
-    listing = None
-    if catalogue:
-        finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
-        listing = Listing(
-            (catalogue_format or CatalogueFormat.HDF5).value,
-            finer,
-            uniform=places is PlacesBy.UNIFORM,
-            seen_along=None if redshift_space is None else redshift_space.value,
-            spheres=None if radii is None else radii.value,
-        )
+    finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
+    listing = Listing(
+        (catalogue_format or CatalogueFormat.HDF5).value,
+        finer,
+        uniform=places is PlacesBy.UNIFORM,
+        seen_along=None if redshift_space is None else redshift_space.value,
+        spheres=None if radii is None else radii.value,
+    )
     painter = NamedPainter(saved, painter_folder(model))
     requests = [
         Request(
             density=given(number),
             painter=painter,
             output=output,
-            drawing=Drawing(number, realizations, listing) if draw else None,
+            drawing=Drawing(number, realizations, listing if catalogue else None) if draw else None,
             figure=figure and len(seeds) == 1,
             scheduler=scheduler,
             force=force,

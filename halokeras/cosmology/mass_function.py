@@ -18,7 +18,9 @@ from halokeras.cosmology.cosmology import Background, Cosmology, matter_fraction
 
 Array = NDArray[np.float64]
 
-_MASSES = np.geomspace(1e9, 1e17, 801)
+LIGHTEST, HEAVIEST = 1e9, 1e17
+"""Masses between which halos are expected [Msun/h]."""
+_MASSES = np.geomspace(LIGHTEST, HEAVIEST, 801)
 _UNSTATED = "200m"
 _FINDERS = {"friends": "fof", "fof": "fof", "rockstar": "vir", "compaso": "200m"}
 _TINKER = (200, 3200)
@@ -67,7 +69,7 @@ def expected_above(
     Parameters
     ----------
     mass
-        1e9 to 1e17 Msun/h.
+        `LIGHTEST` to `HEAVIEST`.
     cosmology, redshift
         Of the halos.
     volume
@@ -87,6 +89,15 @@ def expected_bias(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
     with in_colossus(cosmology):
         bias: Array = haloBias(mass, redshift, mdef="200m", model="tinker10")
     return bias
+
+
+def linear_variance(mass: Array, cosmology: Cosmology, redshift: float) -> Array:
+    """Return the variance of the linear density in spheres that hold each mass [Msun/h]."""
+    from colossus.lss.peaks import lagrangianR
+
+    with in_colossus(cosmology) as known:
+        variance: Array = known.sigma(lagrangianR(mass), redshift) ** 2
+    return variance
 
 
 @dataclass(frozen=True)
@@ -220,7 +231,7 @@ def _cumulative(cosmology: Cosmology, redshift: float, definition: str | None) -
 
 
 @contextmanager
-def in_colossus(cosmology: Cosmology) -> Iterator[None]:
+def in_colossus(cosmology: Cosmology) -> Iterator[Any]:
     """Make colossus compute with a cosmology, keep nothing on disk and its own state as it was."""
     from colossus.cosmology import cosmology as state
 
@@ -241,6 +252,6 @@ def in_colossus(cosmology: Cosmology) -> Iterator[None]:
     )
     state.setCurrent(ours)
     try:
-        yield
+        yield ours
     finally:
         state.current_cosmo = before

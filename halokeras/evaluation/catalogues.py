@@ -92,7 +92,8 @@ class CatalogueScores:
 
     def _drawn(self, draw: NDArray[Any], header: Header) -> "_Counts":
         """Return a draw and the masses of its halos, if the painter tells any."""
-        law = None if self.saved.draws is None else self.saved.draws.masses
+        saved = self.saved.under(header.cosmology, header.redshift)
+        law = None if saved.draws is None else saved.draws.masses
         counts = total_counts(draw).astype(np.uint16)
         if law is None or draw.ndim == 3:
             return _Counts(counts)

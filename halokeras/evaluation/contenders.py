@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, total_counts
+from halokeras.boxes.box import Box
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.names import (
     DENSITY,
@@ -75,17 +75,17 @@ class Contenders:
         found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
         found[DENSITY] = [box.density]
         for name, other in self.others.items():
-            found[name] = [total_counts(_painted(other, box))]
+            found[name] = [other.total(_painted(other, box))]
         return found
 
     def _made(self, box: Box) -> Fields:
-        saved = self.saved
-        found: Fields = {FIELD: [total_counts(_painted(saved, box))]}
+        saved = self.saved.under(box.cosmology, box.redshift)
+        found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
             expected = _painted(saved, box, expected=True)
             numbers = range(self.draws)
             found[DRAWS] = [draw_from(saved.draws, expected, SEED, number) for number in numbers]
-            total = total_counts(expected)
+            total = saved.total(expected)
             found[WARM_START] = [total]
             found[WARM_START_DRAWS] = self._poisson("warm start draw", total.astype(np.float64))
         return found

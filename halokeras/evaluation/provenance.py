@@ -70,7 +70,7 @@ def describe(saved: SavedPainter) -> str:
     steps = f", {extra['step']} steps" if "step" in extra else ""
     return (
         f"trained on {boxes} {'box' if boxes == 1 else 'boxes'}{steps}; halos "
-        f"{masses(told.selection)}, voxels of {told.voxel_size:g} Mpc/h, redshift {told.redshift:g}"
+        f"{masses(told.selection)}, voxels of {told.voxel_size:g} Mpc/h, redshift {told.epochs}"
     )
 
 

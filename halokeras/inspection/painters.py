@@ -5,6 +5,7 @@ from typing import Any, TypeGuard
 
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.painters.model_files import PainterFiles, read_files
+from halokeras.painters.provenance import Provenance
 from halokeras.readable import amount_of_bytes, duration
 from halokeras.sections import Selection
 
@@ -22,8 +23,7 @@ def inspect_painter(folder: Path) -> Inspection:
     return Inspection(
         kind="painter",
         path=folder,
-        headline=f"painter for voxels of {learned.voxel_size:g} Mpc/h at redshift "
-        f"{learned.redshift:g}",
+        headline=f"painter for voxels of {learned.voxel_size:g} Mpc/h at redshift {learned.epochs}",
         sections=painter_sections(folder, files),
         advice=f"halopaint paint --model {folder}",
     )
@@ -37,7 +37,8 @@ def painter_sections(folder: Path, files: PainterFiles) -> list[Section]:
     validated_on = others.pop("validation_boxes", None)
     trained_on = [
         Fact("voxel_size", learned.voxel_size, "Mpc/h"),
-        Fact("redshift", learned.redshift),
+        Fact("redshift", learned.redshift, text=learned.epochs),
+        *_seen(learned),
         Fact("density_scheme", learned.density_scheme),
         Fact("selection", learned.selection.model_dump(), text=masses(learned.selection)),
         *(_told(others, name) for name in ("halo_finder", "mass_definition") if name in others),
@@ -55,6 +56,16 @@ def painter_sections(folder: Path, files: PainterFiles) -> list[Section]:
                 Fact("fingerprint", learned.fingerprint.model_dump(), text=""),
             ],
         ),
+    ]
+
+
+def _seen(learned: Provenance) -> list[Fact]:
+    """Tell the least and the largest of each parameter of the cosmologies that were seen."""
+    seen = learned.conditions_seen or {}
+    return [
+        Fact(f"{name}_seen", list(ends), text="{:.4g} to {:.4g}".format(*ends))
+        for name, ends in seen.items()
+        if name != "redshift"
     ]
 
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from halokeras.networks.conv import Conv3D
+from halokeras.networks.modulation import Modulation
 
 
 class Critic(keras.Model):
@@ -26,6 +27,8 @@ class Critic(keras.Model):
         the critic judges the pair (a conditional Wasserstein distance).
     sees_masses
         Whether counts of several bins of mass come as a channel each, or as their sum.
+    features
+        Numbers that it is told of each crop, by which every layer is scaled and shifted.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Critic(keras.Model):
         negative_slope: float = 0.1,
         sees_density: bool = False,
         sees_masses: bool = False,
+        features: int = 0,
     ) -> None:
         super().__init__()
         self.negative_slope = negative_slope
@@ -45,12 +49,18 @@ class Critic(keras.Model):
             Conv3D(*layer) for layer in zip(filters, kernel_sizes, strides, strict=True)
         ]
         self.score = keras.layers.Dense(1)
+        self.modulation = Modulation(filters) if features else None
 
-    def call(self, crops: tf.Tensor) -> tf.Tensor:
-        """Score (batch, x, y, z, channels) as (batch, 1)."""
+    def call(self, crops: tf.Tensor, told: tf.Tensor | None = None) -> tf.Tensor:
+        """Score (batch, x, y, z, channels), told (batch, features) of each, as (batch, 1)."""
         fields = crops
+        modulated = None if self.modulation is None else iter(self.modulation(told))
         for layer in self.convolutions:
-            fields = tf.nn.leaky_relu(layer(fields), self.negative_slope)
+            fields = layer(fields)
+            if modulated is not None:
+                scale, shift = next(modulated)
+                fields = fields * scale + shift
+            fields = tf.nn.leaky_relu(fields, self.negative_slope)
         flat = tf.reshape(fields, (tf.shape(fields)[0], _voxels(fields.shape[1:])))
         return self.score(flat)
 

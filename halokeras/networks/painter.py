@@ -67,6 +67,17 @@ class Painter(keras.Model):
     def raw_counts(self, patch: Patch) -> tf.Tensor:
         """Return what the output activation is applied to, of the shape of the counts."""
 
+    def learn_conditions(self, conditions: NDArray[np.float32]) -> None:
+        """Take what is to be known of the conditions of training boxes, (boxes, conditions)."""
+
+    def features(self, patch: Patch) -> tf.Tensor:
+        """Return what a critic is told of a patch, (batch, features): by default nothing."""
+        return patch.conditions[:, :0]
+
+    def shift(self, intercept: NDArray[np.floating], slope: NDArray[np.floating]) -> None:
+        """Add to the raw counts of each channel, and `slope` times the features to those."""
+        self.last.bias.assign_add(intercept.astype(np.float32))
+
     def twin(self) -> "Painter":
         """Return another painter of the same configuration and weights."""
         other = built_painter(self.params)

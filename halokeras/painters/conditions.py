@@ -2,38 +2,88 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 
-from halokeras.cosmology.cosmology import Cosmology
+import numpy as np
+
+from halokeras.cosmology.cosmology import Cosmology, matter_fraction
+from halokeras.cosmology.mass_function import (
+    HEAVIEST,
+    LIGHTEST,
+    expected_above,
+    linear_variance,
+)
 from halokeras.errors import ModelError
 from halokeras.sections import Selection
 
+_RAREST = 1e-12
+"""Halos per voxel, below which none are expected at all."""
+
 
 def conditions_of(
-    names: Sequence[str], redshift: float, cosmology: Cosmology | None, selection: Selection
+    names: tuple[str, ...],
+    redshift: float,
+    cosmology: Cosmology | None,
+    bins: Sequence[Selection],
+    voxel_size: float,
 ) -> tuple[float, ...]:
     """Return the conditions that a kind of painter states, in its order.
+
+    They are ``redshift``, ``mass_min`` [Msun/h] or a parameter of the cosmology (``omega_m``, ...)
+    as they are; ``matter_fraction``, Omega_m at the redshift; ``log_omega_m``;
+    ``log_variance_<MASS>``, of the linear density in spheres of a mass [Msun/h]; and
+    ``log_abundance_<BIN>``, of the halos per voxel that Watson et al. (2013) expect in the bin of
+    mass of a channel.
 
     Parameters
     ----------
     names
-        ``redshift``, ``mass_min`` [Msun/h], or a parameter of the cosmology (``omega_m``, ...).
+        What a kind of painter states.
     redshift, cosmology
         Of the density.
-    selection
-        The halos that are counted.
+    bins
+        The halos that each channel paints.
+    voxel_size
+        [Mpc/h].
 
     Raises
     ------
     ModelError
         If the density does not state one of them.
     """
-    stated = {"redshift": redshift, "mass_min": selection.mass_min}
+    stated = {"redshift": redshift, "mass_min": bins[0].mass_min}
     if cosmology is not None:
         stated |= asdict(cosmology)
+        if not stated.keys() >= set(names):
+            stated |= _derived(names, redshift, cosmology, tuple(bins), voxel_size)
     lacking = [name for name in names if name not in stated]
     if lacking:
         raise ModelError(
-            f"the painter is conditioned by {', '.join(lacking)}, which the density does not "
-            "state; give a box whose file tells its cosmology"
+            f"the painter is told {', '.join(lacking)}, which the density does not state; choose "
+            "a box whose file tells its cosmology"
         )
     return tuple(float(stated[name]) for name in names)
+
+
+@lru_cache(maxsize=512)
+def _derived(
+    names: tuple[str, ...],
+    redshift: float,
+    cosmology: Cosmology,
+    bins: tuple[Selection, ...],
+    voxel_size: float,
+) -> dict[str, float]:
+    """Return what follows from a cosmology and a redshift, by name."""
+    found = {
+        "log_omega_m": float(np.log(cosmology.omega_m)),
+        "matter_fraction": matter_fraction(redshift, cosmology),
+    }
+    prefix = "log_variance_"
+    masses = [name for name in names if name.startswith(prefix)]
+    mass = np.array([float(name.removeprefix(prefix)) for name in masses])
+    found |= zip(masses, np.log(linear_variance(mass, cosmology, redshift)), strict=True)
+    edges = np.array([*(bin.mass_min for bin in bins), bins[-1].mass_max or HEAVIEST])
+    volume = voxel_size**3
+    above = expected_above(np.maximum(edges, LIGHTEST), cosmology, redshift, volume, "fof")
+    held = np.log(np.maximum(above[:-1] - above[1:], _RAREST))
+    return found | {f"log_abundance_{bin}": float(value) for bin, value in enumerate(held)}

@@ -7,6 +7,7 @@ expectation is white to a good approximation, so voxels are drawn one by one.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ class CountLaw:
         return np.asarray(np.interp(expected, self.expected, means))
 
 
-def fit_count_law(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> CountLaw:
+def fit_count_law(expected: NDArray[np.floating], counts: NDArray[Any]) -> CountLaw:
     """Measure the law in bins of expected counts, narrower where many halos are expected.
 
     Parameters

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.mass_function import HEAVIEST, LIGHTEST, expected_above
 from halokeras.errors import RunError
 from halokeras.sections import Selection
 
 _QUANTILES = 257
 """Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
+_STEPS = 2000
+"""Masses between which the law of a bin is interpolated."""
+_RAREST = 1e-4
+"""Share of the heaviest quantile of an open bin, beyond which no halos are drawn."""
 _TAIL = 50
 """Halos at least, that tell how an open bin ends."""
 
@@ -62,6 +68,57 @@ class MassLaw:
         )
         drawn: NDArray[np.float32] = mass.astype(np.float32)
         return drawn
+
+    def shares_above(self, mass_min: float) -> NDArray[np.float64]:
+        """Return the share of the halos of each channel with at least a mass [Msun/h]."""
+        last = self.masses.shape[1] - 2
+        shares = np.empty(len(self.masses))
+        for channel, (masses, tail) in enumerate(zip(self.masses, self.tails, strict=True)):
+            below = int(np.searchsorted(masses, mass_min)) - 1
+            if tail > 0 and below >= last:
+                shares[channel] = np.exp(-(mass_min - masses[last]) / tail) / (last + 1)
+            elif below < 0 or below > last:
+                shares[channel] = float(below < 0)
+            else:
+                low, high = np.log(masses[below : below + 2])
+                place = below + (np.log(mass_min) - low) / (high - low)
+                shares[channel] = 1 - place / (last + 1)
+        return shares
+
+    def above(self, mass_min: float) -> "MassLaw":
+        """Return the law of the halos with at least a mass [Msun/h]; lighter bins stay."""
+        shares = self.shares_above(mass_min)
+        masses = self.masses.copy()
+        steps = np.linspace(0, 1, masses.shape[1])[:-1]
+        for channel in np.flatnonzero((shares > 0) & (shares < 1)):
+            whole = np.full(steps.size, channel)
+            drawn = self.draw(whole, 1 - shares[channel] * (1 - steps))
+            masses[channel, :-1] = np.maximum(drawn, mass_min)
+            masses[channel, -1] = max(masses[channel, -1], masses[channel, -2])
+        return MassLaw(masses, self.tails)
+
+
+def expected_mass_law(
+    selections: Sequence[Selection], cosmology: Cosmology, redshift: float
+) -> MassLaw:
+    """Return the law that the mass function of Watson et al. (2013) has in each bin.
+
+    Parameters
+    ----------
+    selections
+        The bins of the channels.
+    cosmology, redshift
+        Of the halos.
+    """
+    laws = np.empty((len(selections), _QUANTILES))
+    for channel, bin in enumerate(selections):
+        masses = np.geomspace(max(bin.mass_min, LIGHTEST), bin.mass_max or HEAVIEST, _STEPS)
+        above = expected_above(masses, cosmology, redshift, 1.0, "fof")
+        below = (above[0] - above) / (above[0] - above[-1])
+        wanted = np.linspace(0, 1, _QUANTILES)
+        wanted[-1] = below[-1] if bin.mass_max is not None else 1 - _RAREST / _QUANTILES
+        laws[channel] = np.exp(np.interp(wanted, below, np.log(masses)))
+    return MassLaw(laws, np.zeros(len(selections)))
 
 
 def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) -> MassLaw:

@@ -3,15 +3,20 @@
 What the folder holds is told in `halokeras.painters.model_files`.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from halokeras.boxes.box import total_counts
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.mass_law import MassLaw
+from halokeras.painters.mass_law import MassLaw, expected_mass_law
 from halokeras.painters.model_files import (
     ARCHITECTURE,
     EXPECTED,
@@ -32,6 +37,7 @@ from halokeras.painters.model_files import (
 from halokeras.painters.painter_json import to_json
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
+from halokeras.sections import Selection
 from halokeras.storage.files import whole_folder
 
 
@@ -47,11 +53,14 @@ class DrawModel:
         Of the counts of all channels together, at what is expected of them together.
     masses
         Of the halos of each channel, where the channels are bins of mass.
+    shares
+        Of the halos of each channel that are kept once all are drawn; None keeps all.
     """
 
     painter: Painter
     law: CountLaw
     masses: MassLaw | None = None
+    shares: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,87 @@ class SavedPainter:
         painter in painted boxes.
     draws
         What integer counts are drawn from; None for a painter trained without a warm start.
+    learned
+        The halos that all channels together paint, where `above` keeps fewer.
+    folder_hash
+        The hash of the painter in its folder, where `above` keeps fewer.
+    shares
+        Of the halos of each channel that are kept; None keeps all.
     """
 
     painter: Painter
     provenance: Provenance
     hash: str
     draws: DrawModel | None = None
+    learned: Selection | None = None
+    folder_hash: str | None = None
+    shares: tuple[float, ...] | None = None
+
+    @property
+    def bins(self) -> tuple[Selection, ...]:
+        """The halos that each channel paints."""
+        return self.painter.params.selections(self.learned or self.provenance.selection)
+
+    def total(self, painted: NDArray[Any]) -> NDArray[Any]:
+        """Return the halos that are kept of all channels, (nx, ny, nz), of what was painted."""
+        kept = painted if self.shares is None else painted * np.array(self.shares, painted.dtype)
+        return total_counts(kept)
+
+    def above(self, mass_min: float) -> "SavedPainter":
+        """Return the painter of those of its halos that have at least a mass [Msun/h].
+
+        The expected halos of a bin that it falls into are parted as the law of masses says, and
+        draws are those of all halos, of which the lighter ones are dropped.
+
+        Raises
+        ------
+        ModelError
+            If it does not know the masses of its halos, or learned none so light or so heavy.
+        """
+        selection = self.provenance.selection
+        law = None if self.draws is None else self.draws.masses
+        if mass_min == selection.mass_min:
+            return self
+        if law is None or self.draws is None:
+            raise ModelError(
+                "the painter does not know the masses of its halos, so none can be left out; "
+                "choose a painter of the kind halos"
+            )
+        if not selection.mass_min <= mass_min < (selection.mass_max or np.inf):
+            raise ModelError(
+                f"the painter learned halos from {selection.mass_min:g} Msun/h on and was asked "
+                f"for those from {mass_min:g}; choose a mass that it learned"
+            )
+        wanted = selection.model_copy(update={"mass_min": mass_min})
+        kept = replace(
+            self,
+            provenance=self.provenance.model_copy(update={"selection": wanted}),
+            hash=hashlib.sha256(f"{self.hash} from {mass_min!r}".encode()).hexdigest(),
+            learned=self.learned or selection,
+            folder_hash=self.folder_hash or self.hash,
+        )
+        return kept._with_masses(law)
+
+    def under(self, cosmology: Cosmology | None, redshift: float) -> "SavedPainter":
+        """Return the painter whose halos have the masses of an epoch and a cosmology.
+
+        One that is told none is returned as it is: its masses are those that it was trained on.
+        """
+        if not self.painter.params.conditions or cosmology is None:
+            return self
+        if self.draws is None or self.draws.masses is None:
+            return self
+        return self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
+
+    def _with_masses(self, law: MassLaw) -> "SavedPainter":
+        """Return the painter with a law of masses, of which lighter halos than wanted are left."""
+        assert self.draws is not None
+        if self.learned is None:
+            return replace(self, draws=replace(self.draws, masses=law))
+        mass_min = self.provenance.selection.mass_min
+        shares = tuple(float(share) for share in law.shares_above(mass_min))
+        draws = replace(self.draws, masses=law.above(mass_min), shares=shares)
+        return replace(self, draws=draws, shares=shares)
 
 
 def save_painter(

@@ -74,6 +74,9 @@ class Provenance(BaseModel):
         Hash of every box it was trained on, by the name of its file.
     fingerprint
         Of the training density, see `fingerprint`.
+    conditions_seen
+        Least and largest redshift and parameters of the cosmology among the training boxes, of a
+        painter that is told them; its `redshift` is then the one that it paints by default.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -85,6 +88,13 @@ class Provenance(BaseModel):
     selection: Selection
     training_boxes: dict[str, str]
     fingerprint: Fingerprint
+    conditions_seen: dict[str, tuple[FiniteFloat, FiniteFloat]] | None = None
+
+    @property
+    def epochs(self) -> str:
+        """The redshift that it learned, or the least and the largest, for a reader."""
+        seen = (self.conditions_seen or {}).get("redshift")
+        return f"{self.redshift:g}" if seen is None else "{:g} to {:g}".format(*seen)
 
 
 def read_provenance(fields: dict[str, Any], name: str) -> Provenance:

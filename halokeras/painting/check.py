@@ -10,8 +10,9 @@ from halokeras.painting.inputs import Density
 
 # Below these a difference is rounding of a header, not another simulation.
 _SAME_VOXEL_SIZE = 1e-3  # relative
-_SAME_REDSHIFT = 0.005
+SAME_REDSHIFT = 0.005
 _SAME_COSMOLOGY = 1e-3  # relative
+_SLACK = 1e-6
 
 
 def check_input(provenance: Provenance, given: Density, force: bool = False) -> list[str]:
@@ -34,14 +35,17 @@ def check_input(provenance: Provenance, given: Density, force: bool = False) -> 
     Raises
     ------
     ModelError
-        If the voxel size, or the known scheme of the density, is another and `force` is off.
+        If the voxel size, or the known scheme of the density, is another, or a condition lies
+        outside those that were seen, and `force` is off.
     """
     box = given.header
+    if not force:
+        check_fit(provenance, box)
     found = misfits(provenance, box)
-    if found and not force:
-        raise ModelError(f"{found[0]}; use one that fits, or --force to paint all the same")
     warnings = [f"{misfit}: the counts may mean nothing" for misfit in found]
-    if abs(box.redshift - provenance.redshift) > _SAME_REDSHIFT:
+    if provenance.conditions_seen is not None:
+        return warnings
+    if abs(box.redshift - provenance.redshift) > SAME_REDSHIFT:
         warnings.append(
             f"the painter learned redshift {provenance.redshift:g} and the box has "
             f"{box.redshift:g}: expect the mean counts and the bias to be off"
@@ -54,6 +58,19 @@ def check_input(provenance: Provenance, given: Density, force: bool = False) -> 
         )
     ]
     return warnings
+
+
+def check_fit(provenance: Provenance, box: Header) -> None:
+    """Refuse a density that the painter cannot paint on.
+
+    Raises
+    ------
+    ModelError
+        That says in what, and how to go on.
+    """
+    found = misfits(provenance, box)
+    if found:
+        raise ModelError(f"{found[0]}; use one that fits, or --force to paint all the same")
 
 
 def misfits(provenance: Provenance, box: Header) -> list[str]:
@@ -70,7 +87,20 @@ def misfits(provenance: Provenance, box: Header) -> list[str]:
             f"the painter learned {provenance.density_scheme} densities and the box has a "
             f"{scheme} one"
         )
-    return found
+    return found + _outside(provenance, box)
+
+
+def _outside(provenance: Provenance, box: Header) -> list[str]:
+    """Say which conditions lie outside those that a painter was trained under."""
+    asked = {"redshift": box.redshift}
+    if box.cosmology is not None:
+        asked |= asdict(box.cosmology)
+    return [
+        f"the painter learned {name} from {low:.4g} to {high:.4g} and was asked for "
+        f"{asked[name]:.4g}"
+        for name, (low, high) in (provenance.conditions_seen or {}).items()
+        if name in asked and not low - _SLACK <= asked[name] <= high + _SLACK
+    ]
 
 
 def cosmology_differences(provenance: Provenance, cosmology: Cosmology | None) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
@@ -90,7 +91,27 @@ def draw_row(
     counts = draws.law.draw(total_counts(expected), uniform)
     if draws.masses is None:
         return counts
-    return _shared_out(counts, expected, index, seed, realization)
+    shared = _shared_out(counts, expected, index, seed, realization)
+    return shared if draws.shares is None else _kept(shared, draws.shares, index, seed, realization)
+
+
+def _kept(
+    drawn: NDArray[np.uint8],
+    shares: Sequence[float],
+    index: NDArray[np.uint64],
+    seed: int,
+    realization: int,
+) -> NDArray[np.uint8]:
+    """Return what is left of the halos of each channel when shares of them are kept."""
+    kept: NDArray[np.uint8] = drawn * (np.array(shares) == 1).astype(np.uint8)
+    for channel, share in enumerate(shares):
+        if 0 < share < 1:
+            uniform = uniform_at(seed, f"kept {realization}", index)
+            # binom.ppf finds a quantile by search; few voxels hold any
+            held = np.nonzero(drawn[..., channel])
+            left = binom.ppf(uniform[held], drawn[..., channel][held], share)
+            kept[..., channel][held] = np.maximum(left, 0).astype(np.uint8)
+    return kept
 
 
 def _shared_out(
@@ -139,7 +160,7 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     bins: tuple[Selection, ...] = ()
     edges = {}
     if draws.masses is not None:
-        bins = saved.painter.params.selections(saved.provenance.selection)
+        bins = saved.bins
         edges["mass_edges"] = _edges(bins)
     with ExitStack() as files:
         partials = [

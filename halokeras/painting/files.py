@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from halokeras.boxes.box_file import open_box_file
+from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.errors import HalopaintError
 from halokeras.fields.gridding import Shape
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import check_listed, listed
 from halokeras.painting.catalogue_formats import check_format
-from halokeras.painting.check import check_input
+from halokeras.painting.check import check_fit, check_input
 from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
@@ -69,9 +70,13 @@ def paint_files(
     below = box_to_make(request, None)
     if below is not None:
         check_fine_memory(below)
+    _check_reach(request)
     made = _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
+        saved = painter.saved.under(given.header.cosmology, given.header.redshift)
+        painter = replace(painter, saved=saved)
+        request = replace(request, painter=painter)
         if request.listing is not None:
             check_listed(request.listing.seen_along, given.header)
             law, learned = law_of(painter.saved, painter.name).masses, painter.saved.provenance
@@ -152,9 +157,23 @@ def _opened(request: Request) -> AbstractContextManager[Density]:
     own = request.density
     if isinstance(own, OwnDensity):
         return open_density(
-            own.file.path, own.file.dataset, own.voxel_size, own.redshift, own.contrast
+            own.file.path,
+            own.file.dataset,
+            own.voxel_size,
+            own.redshift,
+            own.contrast,
+            own.cosmology,
         )
     return open_box_density(request.source.path)
+
+
+def _check_reach(request: Request) -> None:
+    """Refuse a density that the painter cannot paint on before it is made."""
+    wanted = request.lpt
+    if wanted is None or request.force:
+        return
+    header = Header(wanted.voxel_size, wanted.redshift, wanted.cosmology, {})
+    check_fit(request.painter.saved.provenance, header)
 
 
 def _make_density(request: Request, told: Listener) -> density.Flow | None:
@@ -195,7 +214,8 @@ def _workers(request: Request) -> Iterator[Workers | None]:
         return
     source, folder = request.source, request.painter.folder.resolve()
     with connected(request.scheduler) as client:
-        model_hash = request.painter.saved.hash
+        saved = request.painter.saved
+        model_hash = saved.folder_hash or saved.hash
         yield Cluster(client, source.path.resolve(), source.dataset, folder, model_hash)
 
 

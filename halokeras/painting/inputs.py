@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
 from halokeras.boxes.box_file import Header, describe, open_box
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.storage.grid import Grid
@@ -126,8 +127,9 @@ def open_density(
     voxel_size: float | None,
     redshift: float | None,
     contrast: Contrast = "1+delta",
+    cosmology: Cosmology | None = None,
 ) -> Iterator[Density]:
-    """Open a density grid that comes without a description; its cosmology is unstated.
+    """Open a density grid that comes without a description.
 
     Parameters
     ----------
@@ -142,6 +144,8 @@ def open_density(
         Redshift of the density.
     contrast
         What the file holds, if it is not rho/mean.
+    cosmology
+        Of the density, if it is known.
 
     Raises
     ------
@@ -154,10 +158,10 @@ def open_density(
         named = " and ".join(option for option, value in lacking.items() if value is None)
         raise BoxError(f"{path} does not describe itself; give {named}")
     provenance = {"density_file": path.name, "density_scheme": "unknown"}
-    header = Header(voxel_size, redshift, None, provenance)
+    header = Header(voxel_size, redshift, cosmology, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
     with open_grid(path, dataset, contrast=contrast) as grid:
-        hashed = hash_fields(voxel_size, redshift, None, provenance, {"density": grid})
+        hashed = hash_fields(voxel_size, redshift, cosmology, provenance, {"density": grid})
         yield Density(grid, header, hashed)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import SOFTWARE, Box, total_counts
+from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
@@ -155,7 +155,7 @@ def paint_file(
     with painted_file(given, saved, model, output, np.float32) as partial:
         rows = rows_of(given, saved, False, progress, partial.done, workers)
         for done, (place, painted) in enumerate(rows, start=partial.done + 1):
-            partial.counts[place] = total_counts(painted)
+            partial.counts[place] = saved.total(painted)
             partial.commit(done)
         whole([partial])
 
@@ -185,8 +185,8 @@ def box_conditions(box: Box | Header, saved: SavedPainter) -> tuple[float, ...]:
     ModelError
         If the box does not state one of them.
     """
-    names = saved.painter.params.conditions
-    return conditions_of(names, box.redshift, box.cosmology, saved.provenance.selection)
+    names, size = saved.painter.params.conditions, saved.provenance.voxel_size
+    return conditions_of(names, box.redshift, box.cosmology, saved.bins, size)
 
 
 def painted_file(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
 from halokeras.fields.contrast import Contrast
 from halokeras.fields.gridding import Shape
 from halokeras.painters.folders import painter_name
@@ -31,22 +31,31 @@ class GridFile:
 
 @dataclass(frozen=True)
 class OwnDensity:
-    """A density grid, with what it does not tell: voxel size [Mpc/h], redshift, what it holds."""
+    """A density grid, with what it does not tell.
+
+    That is its voxel size [Mpc/h], redshift, what it holds, and its cosmology where it is known.
+    """
 
     file: GridFile
     voxel_size: float | None
     redshift: float | None
     contrast: Contrast = "1+delta"
+    cosmology: Cosmology | None = None
 
 
 @dataclass(frozen=True)
 class SeededDensity:
-    """A 2LPT density to make: its cosmology, seed, voxels, and redshift if not the painter's."""
+    """A 2LPT density to make: seed, voxels, and redshift if not the painter's.
 
-    box_id: str
+    Its cosmology has a name, for those of files, and where it is that of a box its id.
+    """
+
     seed: int
     voxels: Shape
     redshift: float | None = None
+    cosmology: Cosmology = ABACUS_COSMOS["00"]
+    cosmology_name: str = "box00"
+    box_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,7 @@ class Request:
             seed = self.drawing.seed
         drawn = "" if self.drawing is None else "_draw"
         drawn += "" if seed in (None, _SEED) else f"_seed{seed}"
+        drawn += self._mass_part
         return PAINTED / f"{self._stem}{_painter_part(self.painter.folder)}{drawn}.h5"
 
     @property
@@ -197,7 +207,7 @@ class Request:
             return None
         learned = self.painter.saved.provenance
         return LptBox(
-            cosmology=box_cosmology(wanted.box_id),
+            cosmology=wanted.cosmology,
             seed=wanted.seed,
             voxels=wanted.voxels,
             voxel_size=learned.voxel_size,
@@ -214,6 +224,11 @@ class Request:
         return {"draw_seed": self.drawing.seed, "draw_realization": number}
 
     @property
+    def _mass_part(self) -> str:
+        saved = self.painter.saved
+        return "" if saved.learned is None else f"_from{saved.provenance.selection.mass_min:g}"
+
+    @property
     def _stem(self) -> str:
         if isinstance(self.density, OwnDensity):
             own = self.density
@@ -222,7 +237,7 @@ class Request:
             lpt, sides = self.lpt, self.density.voxels
             assert lpt is not None
             shape = "x".join(str(side) for side in (sides if len(set(sides)) > 1 else sides[:1]))
-            made = f"box{self.density.box_id}_seed{self.density.seed}_{shape}"
+            made = f"{self.density.cosmology_name}_seed{self.density.seed}_{shape}"
             return made + _scale_part(lpt.voxel_size, lpt.redshift)
         return self.density.stem
 

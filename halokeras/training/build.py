@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import built_painter
+from halokeras.networks.patch import Patch
 from halokeras.params import InitialWeightsParams, OptimizerParams, Params
 from halokeras.randomness import fold_in
 from halokeras.training.wgan import HaloPaintingGAN
@@ -17,7 +19,11 @@ _RAREST = 1e-6
 """Halos per voxel of a channel that has none."""
 
 
-def build_gan(params: Params, mean_counts: Sequence[float] = ()) -> HaloPaintingGAN:
+def build_gan(
+    params: Params,
+    mean_counts: Sequence[float] = (),
+    conditions: NDArray[np.float32] | None = None,
+) -> HaloPaintingGAN:
     """Build the networks with the weights that the seed gives them, and compile.
 
     Parameters
@@ -27,13 +33,19 @@ def build_gan(params: Params, mean_counts: Sequence[float] = ()) -> HaloPainting
     mean_counts
         Halos per voxel of each channel in the training boxes, which a kind that starts at the
         mean takes the first bias of its last layer from.
+    conditions
+        (boxes, conditions) of the training boxes, of a painter that is told some.
     """
     training = params.training
     painter = built_painter(params.painter)
-    critic = Critic(**params.critic.model_dump())
+    told = 0
+    if conditions is not None:
+        painter.learn_conditions(conditions)
+        told = painter.features(Patch(None, conditions)).shape[1]
+    critic = Critic(**params.critic.model_dump(), features=told)
     channels = params.painter.channels if params.critic.sees_masses else 1
     channels += params.critic.sees_density
-    critic(tf.ones((1, *(training.crop_size,) * 3, channels)))
+    critic(tf.ones((1, *(training.crop_size,) * 3, channels)), tf.ones((1, told)))
     initial = training.initial_weights
     _draw_weights(painter, initial, fold_in(training.seed, "painter weights"))
     _draw_weights(critic, initial, fold_in(training.seed, "critic weights"))

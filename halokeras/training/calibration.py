@@ -5,18 +5,25 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from halokeras.networks.painter import Painter, whole_box
-from halokeras.networks.patch import channels_of
+from halokeras.networks.patch import Patch, channels_of
 
 _WIDEST_SHIFT = 2.0
+_ROUNDS = 2
+"""Of the regression, whose means are exponential in the shift only where halos are rare."""
+_STEP = 0.01
+"""In raw counts, over which the response of a mean to a shift is taken."""
+_PRIOR = 0.1
+"""Shift for a standard deviation of a condition, as is expected before any halo is counted."""
 
 
 def calibrate_mean(
     painter: Painter,
     density: NDArray[np.float32],
-    counts: NDArray[np.float32],
+    counts: NDArray[np.float32] | NDArray[np.uint8],
     conditions: NDArray[np.float32] | None = None,
 ) -> Painter:
     """Return a copy of `painter` that paints as many halos on the training boxes as they have.
@@ -32,7 +39,7 @@ def calibrate_mean(
     density, counts
         (boxes, nx, ny, nz), rho/mean and halos per voxel; several channels are the last axis.
     conditions
-        (boxes, conditions), of a painter that is told some.
+        (boxes, conditions), of a painter that is told some: the shift is then linear in them.
 
     Returns
     -------
@@ -41,13 +48,11 @@ def calibrate_mean(
         Each channel has a shift of its own.
     """
     copy = painter.twin()
-    told = np.zeros((len(density), 0)) if conditions is None else conditions
-    raw = np.stack(
-        [
-            whole_box(painter.raw_counts, box, painter.margin, row)
-            for box, row in zip(density, told, strict=True)
-        ]
-    )
+    if conditions is not None:
+        for _ in range(_ROUNDS):
+            _shift_by_conditions(copy, density, counts, conditions)
+        return copy
+    raw = np.stack([whole_box(painter.raw_counts, box, painter.margin) for box in density])
     channels = painter.params.channels
     shifts = [
         _shift(painter.activation, raw_counts, float(wanted.mean(dtype=np.float64)))
@@ -55,8 +60,67 @@ def calibrate_mean(
             channels_of(raw, channels), channels_of(counts, channels), strict=True
         )
     ]
-    copy.last.bias.assign(copy.last.bias + np.array(shifts, np.float32))
+    copy.shift(np.array(shifts), np.zeros((0, channels)))
     return copy
+
+
+def _shift_by_conditions(
+    painter: Painter,
+    density: NDArray[np.float32],
+    counts: NDArray[np.float32] | NDArray[np.uint8],
+    conditions: NDArray[np.float32],
+) -> None:
+    """Shift each channel so that the halos of all boxes are most likely (a Poisson regression)."""
+    channels = painter.params.channels
+    raw_counts = tf.function(painter.raw_counts)
+    painted, response = np.empty((2, len(density), channels))
+    for box, (field, row) in enumerate(zip(density, conditions, strict=True)):
+        raw = whole_box(raw_counts, field, painter.margin, row)
+        raw = raw.reshape(-1, channels)
+        painted[box] = _total(painter, raw)
+        response[box] = (_total(painter, raw + _STEP) / painted[box] - 1) / _STEP
+    held = counts.reshape(len(density), -1, channels).sum(axis=1, dtype=np.float64)
+    features = np.asarray(painter.features(Patch(None, conditions)))
+    design = np.column_stack([np.ones(len(density)), features])
+    shifts = np.column_stack(
+        [_regress(design * response[:, [c]], painted[:, c], held[:, c]) for c in range(channels)]
+    )
+    painter.shift(shifts[0], shifts[1:])
+
+
+def _total(painter: Painter, raw: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the counts of all voxels in each channel."""
+    total: NDArray[np.float64] = painter.activation(raw).numpy().sum(axis=0, dtype=np.float64)
+    return total
+
+
+def _regress(
+    design: NDArray[np.float64], painted: NDArray[np.float64], held: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return b of the means painted exp(design b) under which what is held is most likely.
+
+    A normal prior of width `_PRIOR` on all but the first keeps few halos from bending a channel.
+    """
+    precision = np.full(design.shape[1], _PRIOR**-2)
+    precision[0] = 0
+
+    def loss(b: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logs = design @ b
+        means = painted * np.exp(logs)
+        return (
+            float(means.sum() - held @ logs + 0.5 * precision @ b**2),
+            design.T @ (means - held) + precision * b,
+        )
+
+    def curvature(b: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (design.T * (painted * np.exp(design @ b))) @ design + np.diag(precision)
+
+    start = np.zeros(design.shape[1])
+    if not (painted > 0).all() or held.sum() == 0:
+        return start
+    found = scipy.optimize.minimize(loss, start, jac=True, hess=curvature, method="trust-exact")
+    shifts: NDArray[np.float64] = np.clip(found.x, -_WIDEST_SHIFT, _WIDEST_SHIFT)
+    return shifts
 
 
 def _shift(activation: Callable[[Any], Any], raw: NDArray[np.float32], wanted: float) -> float:

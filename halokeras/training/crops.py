@@ -23,7 +23,7 @@ class CropStream:
     ----------
     density, counts
         (boxes, n, n, n), rho/mean and halos per voxel on the same voxels; counts of several
-        channels have them last.
+        channels have them last, and may be whole numbers of any type.
     crop_size
         Side of the counts crop in voxels; the density crop is 2 margin wider.
     margin
@@ -37,7 +37,7 @@ class CropStream:
     """
 
     density: Fields
-    counts: Fields
+    counts: Fields | npt.NDArray[np.uint8]
     crop_size: int
     margin: int
     wraps: bool = True
@@ -86,6 +86,7 @@ class CropStream:
             densities = tf.reshape(tf.stack([c[0] for c in cuts]), (*shape, wide, wide, wide, 1))
             painted = tf.stack([c[1] for c in cuts])
             painted = tf.reshape(painted, (*shape, side, side, side, counts.shape[-1]))
+            painted = tf.cast(painted, tf.float32)
             if conditions is None:
                 return densities, painted
             told = tf.gather(conditions, tf.stack([c[2] for c in cuts]))

@@ -1,7 +1,7 @@
 """The boxes that a run trains and validates on, found, checked and put side by side."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.networks.patch import channels_of
+from halokeras.painter_params import PainterParams
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
@@ -29,12 +30,13 @@ _SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 class TrainingData:
     """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them.
 
-    Counts of several channels have them last; conditions are (boxes, conditions), or None. `masses`
-    are those of the halos of the training boxes [Msun/h], where channels are parted by them.
+    Counts of several channels have them last, and are bytes where they fit; conditions are
+    (boxes, conditions), or None. `masses` are those of the halos of the training boxes [Msun/h],
+    where channels are parted by them.
     """
 
     density: NDArray[np.float32]
-    counts: NDArray[np.float32]
+    counts: NDArray[np.float32] | NDArray[np.uint8]
     held_out: tuple[HeldOut, ...]
     provenance: dict[str, Any]
     conditions: NDArray[np.float32] | None = None
@@ -71,17 +73,18 @@ def load_data(params: Params) -> TrainingData:
     counts = {path: _checked_counts(box, channels, path) for path, box in boxes.items()}
     names = params.painter.conditions
     conditions = {
-        path: conditions_of(names, box.redshift, box.cosmology, selection)
+        path: conditions_of(names, box.redshift, box.cosmology, channels, box.voxel_size)
         for path, box in boxes.items()
     }
     first = boxes[trained[0]]
     for path, box in boxes.items():
-        _check_like(first, box, path)
+        _check_like(first, box, path, params.painter)
         _check_masses(first, box, selection, path)
     _check_crops(params, first)
+    seen = _conditions_seen([boxes[path] for path in trained]) if names else None
     return TrainingData(
         density=np.stack([_density(boxes[path]) for path in trained]),
-        counts=np.stack([counts[path] for path in trained]),
+        counts=_stacked([counts[path] for path in trained]),
         held_out=tuple(
             HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
             for path in validated_on
@@ -90,8 +93,8 @@ def load_data(params: Params) -> TrainingData:
         conditions=np.array([conditions[path] for path in trained], np.float32) if names else None,
         provenance={
             "voxel_size": first.voxel_size,
-            "redshift": first.redshift,
-            "cosmology": None if first.cosmology is None else first.cosmology.parameters,
+            "redshift": _redshift(boxes, params),
+            "cosmology": None if seen or first.cosmology is None else first.cosmology.parameters,
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "mass_definition": str(first.provenance.get("mass_definition", "unknown")),
@@ -99,6 +102,7 @@ def load_data(params: Params) -> TrainingData:
             "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
             "validation_boxes": {path.name: box_hash(boxes[path]) for path in validated_on},
             "fingerprint": fingerprint(_density(first), first.voxel_size).model_dump(),
+            **({"conditions_seen": seen} if seen else {}),
         },
     )
 
@@ -155,6 +159,16 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
     return counts
 
 
+def _stacked(
+    counts: Sequence[NDArray[np.float32]],
+) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Stack counts: of several channels, most of the memory of a training, as bytes if they fit."""
+    fit = max(one.max() for one in counts) <= np.iinfo(np.uint8).max
+    if counts[0].ndim == 3 or not fit:
+        return np.stack(counts)
+    return np.stack([one.astype(np.uint8) for one in counts])
+
+
 def _masses(boxes: Sequence[Box], channels: Sequence[Selection]) -> NDArray[np.float32] | None:
     """Return the masses of the halos that several channels count, or None of one channel."""
     if len(channels) == 1 or any(box.halos is None for box in boxes):
@@ -170,13 +184,30 @@ def _masses(boxes: Sequence[Box], channels: Sequence[Selection]) -> NDArray[np.f
     return np.concatenate(found).astype(np.float32)
 
 
-def _check_like(first: Box, box: Box, path: Path) -> None:
+def _conditions_seen(boxes: Sequence[Box]) -> dict[str, tuple[float, float]]:
+    """Return the least and the largest of the redshifts and of each parameter."""
+    told = [
+        {"redshift": box.redshift, **({} if box.cosmology is None else asdict(box.cosmology))}
+        for box in boxes
+    ]
+    return {
+        name: (min(one[name] for one in told), max(one[name] for one in told)) for name in told[0]
+    }
+
+
+def _redshift(boxes: Mapping[Path, Box], params: Params) -> float:
+    """Return the redshift of the boxes, of several the nearest to what the params name."""
+    told = [box.redshift for box in boxes.values()]
+    return min(told, key=lambda redshift: abs(redshift - params.box.redshift))
+
+
+def _check_like(first: Box, box: Box, path: Path, painter: PainterParams) -> None:
     if box.shape != first.shape or not np.isclose(box.voxel_size, first.voxel_size, rtol=1e-6):
         raise RunError(
             f"{path} has {box.shape} voxels of {box.voxel_size:g} Mpc/h, the first training box "
             f"{first.shape} of {first.voxel_size:g}; give boxes of one shape and voxel size"
         )
-    if abs(box.redshift - first.redshift) > 1e-3:
+    if not painter.conditions and abs(box.redshift - first.redshift) > 1e-3:
         raise RunError(
             f"{path} is at redshift {box.redshift:g}, the first training box at "
             f"{first.redshift:g}; this kind of painter knows one: give boxes of one redshift, as "

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from halokeras import __version__
+from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.mass_law import fit_mass_law
@@ -99,13 +100,13 @@ class KeptPainter(Callback):
         density, conditions = self._data.density, self._data.conditions
         told = np.zeros((len(density), 0)) if conditions is None else conditions
         expected = [
-            whole_box(painter, box, painter.margin, row)
+            total_counts(whole_box(painter, box, painter.margin, row))
             for box, row in zip(density, told, strict=True)
         ]
-        total, counts, masses = np.stack(expected), self._data.counts, None
+        counts, masses = self._data.counts, None
         if painter.params.channels > 1:
-            total, counts = total.sum(axis=-1), counts.sum(axis=-1)
+            counts = counts.sum(axis=-1)
         if self._data.masses is not None:
             bins = painter.params.selections(self._params.box.selection)
             masses = fit_mass_law(self._data.masses, bins)
-        return DrawModel(painter, fit_count_law(total, counts), masses)
+        return DrawModel(painter, fit_count_law(np.stack(expected), counts), masses)

@@ -183,7 +183,7 @@ def _go_on(
     """Train from the newest whole checkpoint, or from the start, to the end."""
     _prepare("building the networks", devices, callbacks)
     with devices.scope():
-        gan = build_gan(params, data.mean_counts)
+        gan = build_gan(params, data.mean_counts, data.conditions)
     checkpoints = Checkpoints(gan, folder / CHECKPOINTS)
     checkpoints.restore()
     planned = stages(params, gan, data)

@@ -1,5 +1,6 @@
 """The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import keras
@@ -152,15 +153,21 @@ class HaloPaintingGAN(keras.Model):
         inner = crop(density_in(patch), self.painter.margin)
         return tf.concat([counts, tf.math.log(inner + LOG_OFFSET)], axis=-1)
 
+    def _critic_of(self, patch: Patches) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Return the critic as it judges crops under the conditions of a patch."""
+        told = self.painter.features(patch) if isinstance(patch, Patch) else None
+        return lambda crops: self.critic(crops, told)
+
     def critic_gradients(
         self, patch: Patches, counts: tf.Tensor, weight: tf.Tensor
     ) -> dict[str, Any]:
         """Return the critic's losses on one batch and their ``gradients`` in its weights."""
         real = self.judged(counts, patch)
         painted = self.judged(self.painter(patch), patch)
+        critic = self._critic_of(patch)
         with tf.GradientTape() as tape:
-            distance = tf.reduce_mean(self.critic(real)) - tf.reduce_mean(self.critic(painted))
-            penalty = gradient_penalty(self.critic, real, painted, weight)
+            distance = tf.reduce_mean(critic(real)) - tf.reduce_mean(critic(painted))
+            penalty = gradient_penalty(critic, real, painted, weight)
             loss = -distance + self.penalty_weight * penalty
         gradients = tape.gradient(loss, self.critic.trainable_variables)
         return {
@@ -174,7 +181,7 @@ class HaloPaintingGAN(keras.Model):
         """Return the painter's loss on one batch and its ``gradients`` in the painter's weights."""
         with tf.GradientTape() as tape:
             painted = self.painter(patch)
-            loss = -tf.reduce_mean(self.critic(self.judged(painted, patch)))
+            loss = -tf.reduce_mean(self._critic_of(patch)(self.judged(painted, patch)))
             if self.likelihood_weight:
                 loss += self.likelihood_weight * poisson_likelihood(painted, counts)
             if self.spectral_weight:

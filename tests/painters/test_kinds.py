@@ -172,9 +172,9 @@ def test_a_box_is_painted_and_drawn_under_its_own_conditions(saved, tiny_box, tm
 def test_a_box_that_does_not_state_a_condition_is_refused(tiny_box):
     names = ("redshift", "omega_m")
     cosmology = tiny_box.cosmology
-    assert conditions_of(names, 0.3, cosmology, Selection()) == (0.3, cosmology.omega_m)
+    assert conditions_of(names, 0.3, cosmology, (Selection(),), 4.0) == (0.3, cosmology.omega_m)
     with pytest.raises(ModelError, match="omega_m, which the density does not state"):
-        conditions_of(names, 0.3, None, Selection())
+        conditions_of(names, 0.3, None, (Selection(),), 4.0)
 
 
 def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box, tmp_path):

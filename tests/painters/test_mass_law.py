@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.mass_function import expected_above
 from halokeras.errors import RunError
-from halokeras.painters.mass_law import fit_mass_law
+from halokeras.painters.mass_law import expected_mass_law, fit_mass_law
 from halokeras.sections import Selection
 
 EDGES = (0.0, 2e12, 1e13)
@@ -69,3 +71,38 @@ def test_a_bin_without_halos_is_refused(number):
     mass = np.append(power_law(1000)[:500].clip(max=1.9e12), [3e12] * number)
     with pytest.raises(RunError, match=rf"{number} halos of 2e\+12 Msun/h to 1e\+13"):
         fit_mass_law(mass, BINS)
+
+
+def test_the_share_above_a_mass_is_that_of_the_halos_there():
+    mass = power_law(200_000)
+    law = fit_mass_law(mass, BINS)
+    for threshold in (3e12, 8e12, 4e13, 3e14):
+        held = np.array([(mass[channels(mass) == c] >= threshold).mean() for c in range(3)])
+        np.testing.assert_allclose(law.shares_above(threshold), held, atol=0.01)
+
+
+def test_the_law_above_a_mass_draws_what_the_whole_law_has_there():
+    law = fit_mass_law(power_law(200_000), BINS)
+    uniform = np.random.default_rng(3).random(1_000_000)
+    for threshold, channel in ((4e12, 1), (5e13, 2), (4e14, 2)):
+        whole = np.full(uniform.shape, channel)
+        drawn = law.above(threshold).draw(whole, uniform)
+        assert drawn.min() >= threshold * (1 - 1e-6)
+        kept = law.draw(whole, uniform)
+        kept = kept[kept >= threshold]
+        quantiles = (0.1, 0.5, 0.9)
+        expected = np.quantile(kept, quantiles)
+        np.testing.assert_allclose(np.quantile(drawn, quantiles), expected, rtol=0.05)
+
+
+def test_an_expected_law_is_the_mass_function_within_each_bin():
+    law = expected_mass_law(BINS[1:], ABACUS_COSMOS["00"], 0.3)
+    drawn = law.draw(np.full(400_000, 0), np.random.default_rng(4).random(400_000))
+    edges = np.array([2e12, 3e12, 5e12, 1e13])
+    found = np.histogram(drawn, edges)[0]
+    expected = -np.diff(expected_above(edges, ABACUS_COSMOS["00"], 0.3, 1.0, "fof"))
+    np.testing.assert_allclose(found / found.sum(), expected / expected.sum(), rtol=0.01)
+    assert law.shares_above(1e14)[1] == pytest.approx(
+        np.divide(*expected_above(np.array([1e14, 1e13]), ABACUS_COSMOS["00"], 0.3, 1.0, "fof")),
+        rel=0.02,
+    )

@@ -8,7 +8,7 @@ from halokeras.painting.request import Drawing, Listing, NamedPainter, Request, 
 
 def wanted(folder, output, uniform):
     return Request(
-        density=SeededDensity("00", 5, (64, 64, 64)),
+        density=SeededDensity(5, (64, 64, 64)),
         painter=NamedPainter(load_painter(folder), folder),
         output=output,
         drawing=Drawing(listing=Listing(uniform=uniform)),

@@ -1,0 +1,81 @@
+"""The painter of halos of any epoch and cosmology: inception blocks, scaled and shifted."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from halokeras.networks.inception_painter import InceptionPainter
+from halokeras.networks.modulation import Modulation, beside_voxels
+from halokeras.networks.painter import LOG_OFFSET
+from halokeras.networks.patch import Patch
+from halokeras.painter_params import ConditionedParams
+
+_LEAST_SPREAD = 1e-3
+"""Of a condition: one that is the same in all training boxes tells nothing."""
+
+
+class ConditionedPainter(InceptionPainter):
+    """The painter of halos, every layer of which is scaled and shifted by what it is told.
+
+    A bin's counts start from those that a mass function expects, so that what is learned is how
+    they depend on the density, and in what the mass function errs.
+
+    Parameters
+    ----------
+    params
+        As of `InceptionPainter`, with the conditions and ``modulation_units``.
+
+    Attributes
+    ----------
+    centre, spread
+        Mean and standard deviation of each condition in the training boxes.
+    slope
+        (conditions, channels): what is added to the raw counts for each standard deviation of a
+        condition, so that mean counts are those of the training boxes.
+    """
+
+    params: ConditionedParams
+
+    def __init__(self, params: ConditionedParams) -> None:
+        super().__init__(params)
+        told = len(params.told)
+        self.modulation = Modulation(params.modulated, params.modulation_units)
+        self.centre = self._fixed("centre", (told,), "zeros")
+        self.spread = self._fixed("spread", (told,), "ones")
+        self.slope = self._fixed("slope", (told, params.channels), "zeros")
+
+    def raw_counts(self, patch: Patch) -> tf.Tensor:
+        """Return what the softplus is applied to, of the shape of the counts."""
+        told = self.features(patch)
+        modulated = iter(self.modulation(told))
+        fields = tf.math.log(patch.density + LOG_OFFSET)
+        for block in self.inception_blocks:
+            scale, shift = next(modulated)
+            fields = block(fields) * scale + shift
+        for layer in self.head:
+            scale, shift = next(modulated)
+            fields = tf.nn.leaky_relu(layer(fields) * scale + shift, self.negative_slope)
+        expected = beside_voxels(tf.exp(patch.conditions[:, len(self.params.told) :]))
+        # of softplus, which is exp where halos are rare
+        start = tf.math.log(tf.math.expm1(expected))
+        raw: tf.Tensor = self.last(fields) + beside_voxels(told @ self.slope) + start
+        return raw
+
+    def features(self, patch: Patch) -> tf.Tensor:
+        """Return the conditions that modulate, (batch, told), in deviations from their means."""
+        return (patch.conditions[:, : len(self.params.told)] - self.centre) / self.spread
+
+    def learn_conditions(self, conditions: NDArray[np.float32]) -> None:
+        """Take means and deviations of the conditions of training boxes, (boxes, conditions)."""
+        told = conditions[:, : len(self.params.told)].astype(np.float64)
+        self.centre.assign(told.mean(axis=0))
+        self.spread.assign(np.maximum(told.std(axis=0), _LEAST_SPREAD))
+
+    def shift(self, intercept: NDArray[np.floating], slope: NDArray[np.floating]) -> None:
+        """Add to the raw counts of each channel, and `slope` times the features to those."""
+        super().shift(intercept, slope)
+        self.slope.assign_add(slope.astype(np.float32))
+
+    def _fixed(self, name: str, shape: tuple[int, ...], initial: str) -> keras.Variable:
+        return self.add_weight(name=name, shape=shape, initializer=initial, trainable=False)

@@ -1,0 +1,31 @@
+"""Which of the painters that ship paints what is asked."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
+from halokeras.painters.model_files import read_files
+from halokeras.painters.provenance import Provenance
+from halokeras.painting.check import SAME_REDSHIFT
+from halokeras.resources import shipped
+
+OWN, ANY = Path("saved_models/gen"), Path("saved_models/any")
+"""The painter of one epoch and cosmology, and the one that is told them."""
+
+_SCORED = tuple(ABACUS_COSMOS[box_id] for box_id in ("00", "03", "04"))
+
+
+def shipped_painter(redshift: float | None, cosmology: Cosmology | None) -> Path:
+    """Return `OWN` where it learned the redshift and was scored on the cosmology, or `ANY`.
+
+    What is not known, None, is taken for what `OWN` learned: the other must be told a cosmology.
+    """
+    if cosmology is None:
+        return OWN
+    known = redshift is None or abs(redshift - _learned().redshift) <= SAME_REDSHIFT
+    return OWN if known and cosmology in _SCORED else ANY
+
+
+@lru_cache(maxsize=1)
+def _learned() -> Provenance:
+    return read_files(shipped("saved_models") / OWN.name).provenance

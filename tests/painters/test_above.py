@@ -1,0 +1,104 @@
+"""Painters of the halos from a mass on, and under an epoch and a cosmology."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import halokeras
+from halokeras.boxes.box_file import read_box
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.mass_function import expected_above
+from halokeras.errors import ModelError
+from halokeras.painters.model_store import load_painter, save_painter
+from halokeras.painting.draws import draw, draw_files
+from halokeras.painting.inputs import density_of
+from halokeras.painting.paint import paint
+
+THRESHOLD = 6e12
+
+
+@pytest.fixture
+def folder(binned_draws, tiny_provenance, tmp_path):
+    save_painter(binned_draws.painter, tiny_provenance, tmp_path / "binned", binned_draws)
+    return tmp_path / "binned"
+
+
+@pytest.fixture
+def saved(folder):
+    return load_painter(folder)
+
+
+def test_expected_counts_are_those_of_the_bins_above_and_a_share_of_one(saved, tiny_box):
+    painted = paint(saved.painter, tiny_box.density)
+    share = saved.draws.masses.shares_above(THRESHOLD)[1]
+    assert 0 < share < 1
+    expected = painted[..., 2:].sum(axis=-1) + share * painted[..., 1]
+    found = halokeras.paint(tiny_box.density, model=saved, mass_min=THRESHOLD)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_draw_is_the_whole_draw_without_the_lighter_halos(saved, tiny_box):
+    whole = draw(saved.draws, tiny_box.density, seed=2)
+    heavy = draw(saved.above(THRESHOLD).draws, tiny_box.density, seed=2)
+    np.testing.assert_array_equal(heavy[..., 2:], whole[..., 2:])
+    assert not heavy[..., 0].any()
+    assert (heavy[..., 1] <= whole[..., 1]).all()
+    share = saved.draws.masses.shares_above(THRESHOLD)[1]
+    halos = [
+        draw(saved.above(THRESHOLD).draws, tiny_box.density, 2, r)[..., 1].sum() for r in range(8)
+    ]
+    held = sum(draw(saved.draws, tiny_box.density, 2, r)[..., 1].sum() for r in range(8))
+    assert sum(halos) == pytest.approx(share * held, abs=4 * np.sqrt(share * held))
+
+
+def test_files_and_catalogues_hold_no_lighter_halo(saved, tiny_box, tmp_path):
+    heavy = saved.above(THRESHOLD)
+    assert heavy.provenance.selection.mass_min == THRESHOLD
+    assert heavy.hash != saved.hash
+    draw_files(density_of(tiny_box), heavy, "binned", [tmp_path / "d.h5"], seed=2)
+    found = read_box(tmp_path / "d.h5")
+    np.testing.assert_array_equal(found.counts_by_mass, draw(heavy.draws, tiny_box.density, seed=2))
+    columns = halokeras.catalogue(found.counts_by_mass, seed=2, model=heavy)
+    assert columns["halo_mass"].min() >= THRESHOLD * (1 - 1e-6)
+    assert (columns["halo_mass"] < 1e13).any()
+
+
+def test_a_mass_that_was_not_learned_is_refused(saved):
+    assert saved.above(2e12) is saved
+    with pytest.raises(ModelError, match=r"from 2e\+12 Msun/h on .* 1e\+12"):
+        saved.above(1e12)
+    with pytest.raises(ModelError, match="does not know the masses"):
+        replace(saved, draws=None).above(5e12)
+
+
+def test_a_painter_that_is_told_nothing_is_the_same_everywhere(saved):
+    assert saved.under(ABACUS_COSMOS["03"], 1.0) is saved
+
+
+def test_masses_are_those_of_the_epoch_where_the_painter_is_told_it(tiny_provenance, tmp_path):
+    from halokeras.networks.painter import built_painter
+    from halokeras.painter_params import ConditionedParams
+    from halokeras.painters.count_law import fit_count_law
+    from halokeras.painters.mass_law import expected_mass_law
+    from halokeras.painters.model_store import DrawModel
+
+    painter = built_painter(ConditionedParams(filters=2, head_filters=2, mass_edges=(4e12, 1e13)))
+    bins = painter.params.selections(load_selection(tiny_provenance))
+    law = fit_count_law(np.full(999, 0.5), np.arange(999) % 2)
+    today = expected_mass_law(bins, ABACUS_COSMOS["00"], 0.0)
+    save_painter(painter, tiny_provenance, tmp_path / "p", DrawModel(painter, law, today))
+    saved = load_painter(tmp_path / "p").above(2e13)
+    early = saved.under(ABACUS_COSMOS["00"], 2.0)
+    assert early.hash == saved.hash
+    mass = np.array([2e13, 1e13])
+    for one, redshift in ((saved, 0.0), (early, 2.0)):
+        above = expected_above(mass, ABACUS_COSMOS["00"], redshift, 1.0, "fof")
+        assert one.shares[:2] == (0.0, 0.0)
+        assert one.shares[2] == pytest.approx(above[0] / above[1], rel=0.03)
+
+
+def load_selection(provenance):
+    from halokeras.sections import Selection
+
+    return Selection(**provenance["selection"])

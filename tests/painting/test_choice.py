@@ -1,0 +1,20 @@
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
+from halokeras.painting.choice import ANY, OWN, shipped_painter
+
+PLANCK = ABACUS_COSMOS["00"]
+
+
+def test_the_painter_of_one_epoch_paints_what_it_learned_and_what_is_not_told():
+    assert shipped_painter(0.3, PLANCK) == shipped_painter(0.3, ABACUS_COSMOS["04"]) == OWN
+    assert shipped_painter(None, None) == shipped_painter(0.3, None) == OWN
+
+
+def test_another_epoch_or_cosmology_is_painted_by_the_one_that_is_told_them():
+    assert shipped_painter(0.8, PLANCK) == ANY
+    assert shipped_painter(0.3, ABACUS_COSMOS["02"]) == ANY
+    assert shipped_painter(0.8, ABACUS_COSMOS["04"]) == ANY
+    assert shipped_painter(None, Cosmology(67, 0.3, 0.05, 0.8, 0.96)) == ANY
+
+
+def test_another_epoch_of_no_known_cosmology_cannot_be_told():
+    assert shipped_painter(0.8, None) == OWN
