@@ -12,6 +12,7 @@ import tensorflow as tf
 from halokeras import __version__
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.painters.count_law import fit_count_law
+from halokeras.painters.exclusion import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.params import Params
@@ -102,10 +103,12 @@ class KeptPainter(Callback):
             whole_box(painter, box, painter.margin, row)
             for box, row in zip(density, told, strict=True)
         ]
-        total, counts, masses = np.stack(expected), self._data.counts, None
-        if painter.params.channels > 1:
-            total, counts = total.sum(axis=-1), counts.sum(axis=-1)
-        if self._data.masses is not None:
-            bins = painter.params.selections(self._params.box.selection)
-            masses = fit_mass_law(self._data.masses, bins)
-        return DrawModel(painter, fit_count_law(total, counts), masses)
+        means, counts = np.stack(expected), self._data.counts
+        if painter.params.channels == 1:
+            return DrawModel(painter, fit_count_law(means, counts))
+        law = fit_count_law(means.sum(axis=-1), counts.sum(axis=-1))
+        if self._data.masses is None:
+            return DrawModel(painter, law)
+        bins = painter.params.selections(self._params.box.selection)
+        masses = fit_mass_law(self._data.masses, bins)
+        return DrawModel(painter, law, masses, fit_exclusion(means, counts, law))
