@@ -119,6 +119,7 @@ def binned_draws(shared_box):
     from halokeras.networks.painter import built_painter, whole_box
     from halokeras.painter_params import HalosParams
     from halokeras.painters.count_law import fit_count_law
+    from halokeras.painters.exclusion import Exclusion
     from halokeras.painters.mass_law import fit_mass_law
     from halokeras.painters.model_store import DrawModel
     from halokeras.sections import Selection
@@ -132,7 +133,9 @@ def binned_draws(shared_box):
     expected = whole_box(painter, shared_box.density, painter.margin).sum(axis=-1)
     law = fit_count_law(expected, np.random.default_rng(1).poisson(expected))
     bins = painter.params.selections(Selection(mass_min=2e12))
-    return DrawModel(painter, law, fit_mass_law(shared_box.halos.mass, bins))
+    further = np.array([1.0, 0.8, 0.4, 0.0])
+    exclusion = Exclusion(further, np.array([[-0.06, -0.12], [-0.12, -0.15]]))
+    return DrawModel(painter, law, fit_mass_law(shared_box.halos.mass, bins), exclusion)
 
 
 @pytest.fixture

@@ -66,6 +66,10 @@ class CountLaw:
         means = self.probabilities @ np.arange(self.probabilities.shape[1])
         return np.asarray(np.interp(expected, self.expected, means))
 
+    def empty(self, expected: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of no halo at each expected count."""
+        return np.asarray(np.interp(expected, self.expected, self.probabilities[:, 0]))
+
 
 def fit_count_law(expected: NDArray[np.floating], counts: NDArray[Any]) -> CountLaw:
     """Measure the law in bins of expected counts, narrower where many halos are expected.

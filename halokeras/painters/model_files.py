@@ -16,6 +16,7 @@ and, where the training had a warm start, what integer counts are drawn from::
 and, where its channels are bins of mass, what masses are drawn from::
 
     mass_law.json         masses at evenly spaced cumulative probabilities of each bin
+    exclusion.json        how halos exclude each other by mass (older painters do not know)
 
 Older painters have their weights in ``.npz`` files and, being all of one kind, do not name it.
 """
@@ -35,6 +36,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from halokeras.errors import ModelError, first_problem
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
 from halokeras.painters.count_law import MOST_HALOS, CountLaw
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
 from halokeras.painters.provenance import Provenance, read_provenance
@@ -45,7 +47,7 @@ from halokeras.suggestions import beside
 FORMAT = "halopaint painter"
 FORMAT_VERSION = 1
 ARCHITECTURE, PROVENANCE, MANIFEST = "architecture.json", "provenance.json", "manifest.json"
-LAW, MASSES = "count_law.json", "mass_law.json"
+LAW, MASSES, EXCLUSION = "count_law.json", "mass_law.json", "exclusion.json"
 WEIGHTS, EXPECTED = "weights", "expected"
 """Names of the files of weights, without their suffix."""
 _LARGEST_HEADER = 2**16  # bytes
@@ -62,6 +64,8 @@ Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Mass = Annotated[float, Field(gt=0, le=1e20)]
 Excess = Annotated[float, Field(ge=0, le=1e20)]
+Weight = Annotated[float, Field(ge=0, le=1)]
+Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
 
 
 class _LawFields(BaseModel):
@@ -104,6 +108,25 @@ class _MassLawFields(BaseModel):
         return self
 
 
+class _ExclusionFields(BaseModel):
+    """What exclusion.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    further: list[Weight]
+    neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "_ExclusionFields":
+        if not any(self.further):
+            raise ValueError("all weights of further halos are 0")
+        if self.neighbors[0][1] != self.neighbors[1][0]:
+            raise ValueError("correlations of neighbours are not symmetric")
+        if np.abs(np.linalg.eigvalsh(self.neighbors)).max() > MOST_CORRELATED + _UNITY:
+            raise ValueError("neighbours are correlated more than numbers of voxels can be")
+        return self
+
+
 class _Architecture(BaseModel):
     """What architecture.json holds beside its format."""
 
@@ -126,6 +149,8 @@ class PainterFiles:
         Weights of the painter of expected counts and the law of the counts, or None without.
     masses
         The law of the masses in each channel, or None without.
+    exclusion
+        How halos exclude each other by mass, or None where it is not known.
     """
 
     params: PainterParams
@@ -134,12 +159,13 @@ class PainterFiles:
     expected: Weights | None = None
     law: CountLaw | None = None
     masses: MassLaw | None = None
+    exclusion: Exclusion | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 that names the painter, see `hash_painter`."""
         parts = [self.weights] if self.expected is None else [self.weights, self.expected]
-        return hash_painter(self.params, parts, self.law, self.masses)
+        return hash_painter(self.params, parts, self.law, self.masses, self.exclusion)
 
 
 def read_files(folder: Path) -> PainterFiles:
@@ -183,17 +209,22 @@ def read_files(folder: Path) -> PainterFiles:
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
     law = _read_law(folder / LAW, read(LAW, _LARGEST_JSON))
-    masses = None
+    masses = exclusion = None
     if MASSES in checksums:
         masses = _read_masses(folder / MASSES, read(MASSES, _LARGEST_JSON), params.channels)
-    return PainterFiles(params, provenance, weights, read_weights(EXPECTED), law, masses)
+    if EXCLUSION in checksums:
+        content = read(EXCLUSION, _LARGEST_JSON)
+        exclusion = _read_exclusion(folder / EXCLUSION, content, params.channels)
+    expected = read_weights(EXPECTED)
+    return PainterFiles(params, provenance, weights, expected, law, masses, exclusion)
 
 
 def hash_painter(
     params: PainterParams,
     weights: Sequence[Weights],
-    law: CountLaw | None,
+    law: CountLaw | None = None,
     masses: MassLaw | None = None,
+    exclusion: Exclusion | None = None,
 ) -> str:
     """Return the SHA-256 of a painter's params, weights and draws, in whatever file."""
     fields = params.model_dump(mode="json")
@@ -208,6 +239,8 @@ def hash_painter(
         digest.update(to_json(law_fields(law), LAW))
     if masses is not None:
         digest.update(to_json(mass_fields(masses), MASSES))
+    if exclusion is not None:
+        digest.update(to_json(exclusion_fields(exclusion), EXCLUSION))
     return digest.hexdigest()
 
 
@@ -219,6 +252,11 @@ def law_fields(law: CountLaw) -> dict[str, Any]:
 def mass_fields(law: MassLaw) -> dict[str, Any]:
     """Return what mass_law.json holds."""
     return {"masses": law.masses.tolist(), "tails": law.tails.tolist()}
+
+
+def exclusion_fields(exclusion: Exclusion) -> dict[str, Any]:
+    """Return what exclusion.json holds."""
+    return {"further": exclusion.further.tolist(), "neighbors": exclusion.neighbors.tolist()}
 
 
 def sha256(content: bytes) -> str:
@@ -244,6 +282,18 @@ def _read_masses(path: Path, content: bytes, channels: int) -> MassLaw:
             f"{path}: {len(fields.masses)} bins of mass do not fit a painter of {channels} channels"
         )
     return MassLaw(np.array(fields.masses), np.array(fields.tails))
+
+
+def _read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
+    try:
+        fields = _ExclusionFields.model_validate(parse(path, content))
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error, 'exclusion')}") from error
+    if len(fields.further) != channels:
+        raise ModelError(
+            f"{path}: {len(fields.further)} weights do not fit a painter of {channels} channels"
+        )
+    return Exclusion(np.array(fields.further), np.array(fields.neighbors))
 
 
 def _read(path: Path, largest: int) -> bytes:
@@ -279,7 +329,7 @@ def _checksums(folder: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], 
     for suffix in (SUFFIX, OLDER_SUFFIX):
         always = {ARCHITECTURE, f"{WEIGHTS}{suffix}", PROVENANCE}
         drawing = always | {f"{EXPECTED}{suffix}", LAW}
-        known = (always, drawing, drawing | {MASSES})
+        known = (always, drawing, drawing | {MASSES}, drawing | {MASSES, EXCLUSION})
         if isinstance(checksums, dict) and set(checksums) in known:
             return checksums, suffix
     raise ModelError(

@@ -16,9 +16,11 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.mass_law import MassLaw, expected_mass_law
 from halokeras.painters.model_files import (
     ARCHITECTURE,
+    EXCLUSION,
     EXPECTED,
     FORMAT,
     FORMAT_VERSION,
@@ -28,6 +30,7 @@ from halokeras.painters.model_files import (
     PROVENANCE,
     WEIGHTS,
     check_size,
+    exclusion_fields,
     hash_painter,
     law_fields,
     mass_fields,
@@ -53,6 +56,8 @@ class DrawModel:
         Of the counts of all channels together, at what is expected of them together.
     masses
         Of the halos of each channel, where the channels are bins of mass.
+    exclusion
+        How they exclude each other by mass; None for an older painter.
     shares
         Of the halos of each channel that are kept once all are drawn; None keeps all.
     """
@@ -60,6 +65,7 @@ class DrawModel:
     painter: Painter
     law: CountLaw
     masses: MassLaw | None = None
+    exclusion: Exclusion | None = None
     shares: tuple[float, ...] | None = None
 
 
@@ -197,6 +203,8 @@ def save_painter(
         files[LAW] = to_json(law_fields(draws.law), LAW)
         if draws.masses is not None:
             files[MASSES] = to_json(mass_fields(draws.masses), MASSES)
+            if draws.exclusion is not None:
+                files[EXCLUSION] = to_json(exclusion_fields(draws.exclusion), EXCLUSION)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
     with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
@@ -220,14 +228,14 @@ def load_painter(folder: Path) -> SavedPainter:
     if files.expected is not None and files.law is not None:
         expected = painter.twin()
         _fill(expected, folder / EXPECTED, files.expected)
-        draws = DrawModel(expected, files.law, files.masses)
+        draws = DrawModel(expected, files.law, files.masses, files.exclusion)
     return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
-    laws = (None, None) if draws is None else (draws.law, draws.masses)
+    laws = () if draws is None else (draws.law, draws.masses, draws.exclusion)
     return hash_painter(painter.params, [_weights(part) for part in parts], *laws)
 
 

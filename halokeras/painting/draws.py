@@ -2,7 +2,9 @@
 
 The halos of a voxel are drawn together, as the law of the counts has them exclude each other
 whatever their masses. Where the painter's channels are bins of mass, each halo is then of one of
-them with the share that the bin has in what is expected there.
+them: the first with other shares than the further ones, so that a voxel seldom holds two heavy
+halos, and both number and first halo by noise that is correlated with that of the voxels beside.
+The means of every voxel and bin stay those that are expected.
 """
 
 from collections.abc import Sequence
@@ -11,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from scipy.stats import binom
 
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painting.ids import Draw, halo_ids
+from halokeras.painting.ids import Draw
 from halokeras.painting.inputs import Density
+from halokeras.painting.noise import neighbor_noise
 from halokeras.painting.paint import (
     LARGEST_TILE,
     Place,
@@ -28,6 +32,7 @@ from halokeras.painting.paint import (
     painted_file,
     rows_of,
 )
+from halokeras.painting.sharing import shared_alike, shared_by_rank
 from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
@@ -87,51 +92,38 @@ def draw_row(
 ) -> Drawn:
     """Draw the counts of the voxels at `place` in a box of `shape` from their expected counts."""
     index = _global_index(place, shape)
-    uniform = uniform_at(seed, f"draw {realization}", index)
-    counts = draws.law.draw(total_counts(expected), uniform)
-    if draws.masses is None:
-        return counts
-    shared = _shared_out(counts, expected, index, seed, realization)
-    return shared if draws.shares is None else _kept(shared, draws.shares, index, seed, realization)
+    which, purpose = Draw(seed, realization), f"draw {realization}"
+    if draws.exclusion is None:
+        counts = draws.law.draw(total_counts(expected), uniform_at(seed, purpose, index))
+        if draws.masses is None:
+            return counts
+        shared = shared_alike(counts, expected, index, which)
+        return _kept(shared, draws.shares, index, which)
+    noise = neighbor_noise(draws.exclusion.neighbors, place, shape, seed, purpose)
+    counts = draws.law.draw(total_counts(expected), ndtr(noise[0]))
+    rank = ndtr(noise[1])
+    shared = shared_by_rank(counts, expected, index, which, rank, draws.exclusion, draws.law)
+    return _kept(shared, draws.shares, index, which)
 
 
 def _kept(
     drawn: NDArray[np.uint8],
-    shares: Sequence[float],
+    shares: Sequence[float] | None,
     index: NDArray[np.uint64],
-    seed: int,
-    realization: int,
+    draw: Draw,
 ) -> NDArray[np.uint8]:
-    """Return what is left of the halos of each channel when shares of them are kept."""
+    """Return what is left of the halos of each channel when shares of them are kept, or all."""
+    if shares is None:
+        return drawn
     kept: NDArray[np.uint8] = drawn * (np.array(shares) == 1).astype(np.uint8)
     for channel, share in enumerate(shares):
         if 0 < share < 1:
-            uniform = uniform_at(seed, f"kept {realization}", index)
+            uniform = uniform_at(draw.seed, f"kept {draw.realization}", index)
             # binom.ppf finds a quantile by search; few voxels hold any
             held = np.nonzero(drawn[..., channel])
             left = binom.ppf(uniform[held], drawn[..., channel][held], share)
             kept[..., channel][held] = np.maximum(left, 0).astype(np.uint8)
     return kept
-
-
-def _shared_out(
-    counts: NDArray[np.uint16],
-    expected: NDArray[np.float32],
-    index: NDArray[np.uint64],
-    seed: int,
-    realization: int,
-) -> NDArray[np.uint8]:
-    """Return how many of the halos of each voxel, of global `index`, are of each channel."""
-    channels = expected.shape[-1]
-    occupied = np.flatnonzero(counts)
-    ids = halo_ids(counts.ravel()[occupied], index.ravel()[occupied])
-    halo = np.repeat(np.arange(occupied.size), counts.ravel()[occupied])
-    upper = expected.reshape(-1, channels)[occupied].cumsum(axis=1, dtype=np.float64)
-    chance = Draw(seed, realization).uniform("channel", ids) * upper[halo, -1]
-    channel = (upper[halo, :-1] <= chance[:, np.newaxis]).sum(axis=1)
-    shared = np.zeros((counts.size, channels), dtype=np.uint8)
-    np.add.at(shared, (occupied[halo], channel), 1)
-    return shared.reshape(expected.shape)
 
 
 def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from halokeras import __version__
-from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.painters.count_law import fit_count_law
+from halokeras.painters.exclusion import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.params import Params
@@ -21,6 +21,9 @@ from halokeras.training.callback import Callback, Progress
 from halokeras.training.data import TrainingData
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
+
+_MOST_VOXELS = 2**22
+"""Of the training boxes, that are read for what is told of neighbours: more only fill memory."""
 
 
 class KeptPainter(Callback):
@@ -100,13 +103,17 @@ class KeptPainter(Callback):
         density, conditions = self._data.density, self._data.conditions
         told = np.zeros((len(density), 0)) if conditions is None else conditions
         expected = [
-            total_counts(whole_box(painter, box, painter.margin, row))
+            whole_box(painter, box, painter.margin, row)
             for box, row in zip(density, told, strict=True)
         ]
-        counts, masses = self._data.counts, None
-        if painter.params.channels > 1:
-            counts = counts.sum(axis=-1)
-        if self._data.masses is not None:
-            bins = painter.params.selections(self._params.box.selection)
-            masses = fit_mass_law(self._data.masses, bins)
-        return DrawModel(painter, fit_count_law(np.stack(expected), counts), masses)
+        means, counts = np.stack(expected), self._data.counts
+        if painter.params.channels == 1:
+            return DrawModel(painter, fit_count_law(means, counts))
+        law = fit_count_law(means.sum(axis=-1), counts.sum(axis=-1))
+        if self._data.masses is None:
+            return DrawModel(painter, law)
+        bins = painter.params.selections(self._params.box.selection)
+        masses = fit_mass_law(self._data.masses, bins)
+        most = max(1, _MOST_VOXELS // density[0].size)
+        some = np.unique(np.linspace(0, len(means) - 1, min(most, len(means))).astype(int))
+        return DrawModel(painter, law, masses, fit_exclusion(means[some], counts[some], law))

@@ -1,6 +1,7 @@
 """Draws of a painter of bins of mass: exclusion over bins, files, catalogues, evaluation."""
 
 import json
+import zlib
 from dataclasses import replace
 
 import h5py
@@ -19,12 +20,13 @@ from halokeras.fields.gridding import count, voxel_index
 from halokeras.inspection.inspect import inspect
 from halokeras.networks.painter import whole_box
 from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files, sha256
-from halokeras.painters.model_store import load_painter, painter_hash, save_painter
+from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
-from halokeras.painting.draws import draw, draw_files, draw_from
+from halokeras.painting.draws import draw, draw_files, draw_from, draw_row
 from halokeras.painting.inputs import density_of
 from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import paint, paint_file
@@ -32,6 +34,11 @@ from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 
 EDGES = (4e12, 1e13, 4e13)
+PROBABILITIES = (
+    (1.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (0.36, 0.36, 0.2, 0.08, 0.0, 0.0),
+    (0.0, 0.06, 0.24, 0.4, 0.24, 0.06),
+)
 SHIPPED_DEFINITION = "particle_mass N (1 - N^-0.6) of the N members (Warren et al. 2006)"
 
 
@@ -69,7 +76,8 @@ def one_voxel_law(most=4):
 def test_halos_are_shared_out_as_they_are_expected(draws):
     shares = np.array([0.5, 0.0, 0.3, 0.2], np.float32)
     expected = np.tile(0.7 * shares, (20, 20, 20, 1))
-    by_mass = draw_from(replace(draws, law=one_voxel_law()), expected, 1, 0)
+    older = replace(draws, law=one_voxel_law(), exclusion=None)
+    by_mass = draw_from(older, expected, 1, 0)
     assert by_mass.dtype == np.uint8
     assert (by_mass.sum(axis=-1) == 4).all()  # halos exclude each other, whatever their masses
     np.testing.assert_allclose(by_mass.mean(axis=(0, 1, 2)), 4 * shares, atol=0.05)
@@ -79,13 +87,56 @@ def test_halos_are_shared_out_as_they_are_expected(draws):
         assert by_mass[..., bin].var() == pytest.approx(variance, rel=0.06)
 
 
-def test_the_total_is_a_draw_of_the_law_of_all_and_bins_keep_their_means(draws, shared_box):
+def test_painters_that_know_no_exclusion_draw_what_they_always_drew():
+    law = CountLaw(np.array([0.0, 1.0, 3.0]), np.array(PROBABILITIES))
+    expected = np.linspace(0, 2, 8 * 9 * 10 * 3, dtype=np.float32).reshape(8, 9, 10, 3) / 3
+    totals = draw_from(DrawModel(None, law), expected.sum(axis=-1), 5, 2)
+    by_mass = draw_from(DrawModel(None, law, "masses"), expected, 5, 2)
+    found = [zlib.crc32(drawn.tobytes()) for drawn in (totals, by_mass)]
+    assert found == [3075213817, 635542226]  # of halopaint before exclusion was known
+
+
+def test_a_voxel_has_one_heavy_halo_and_its_neighbors_keep_away():
+    """A peak of three voxels, each of which may have the one heavy halo, in many boxes."""
+    law = CountLaw(np.array([0.0, 1.0, 3.0]), np.array(PROBABILITIES))
+    exclusion = Exclusion(np.array([1.0, 0.0]), np.array([[-0.06, -0.12], [-0.12, -0.15]]))
+    draws = DrawModel(None, law, "masses", exclusion)
+    expected = np.tile(np.array([1.0, 0.4], np.float32), (64, 64, 64, 1))
+    drawn, older = (
+        draw_from(one, expected, 1, 0).astype(int)
+        for one in (draws, replace(draws, exclusion=None))
+    )
+    for by_mass in (drawn, older):  # the means are kept
+        shares = law.mean(np.array(1.4)) * np.array([1.0, 0.4]) / 1.4
+        np.testing.assert_allclose(by_mass.mean(axis=(0, 1, 2)), shares, rtol=0.01)
+    assert drawn[..., 1].max() == 1 < older[..., 1].max()
+    np.testing.assert_allclose(  # the law of all halos is kept
+        *(np.bincount(by_mass.sum(axis=-1).ravel()) / 64**3 for by_mass in (drawn, older)),
+        atol=4e-3,
+    )
+    heavy, before = drawn[..., 1], older[..., 1]
+    peak, peak_before = (
+        one + sum(np.roll(one, 1, axis) for axis in range(2)) for one in (heavy, before)
+    )
+    assert peak.var() < 0.6 * peak_before.var()
+    beside, alone = np.roll(drawn.sum(axis=-1), 1, 0)[heavy == 1], drawn.sum(axis=-1)
+    assert beside.mean() < 0.96 * alone.mean()
+
+
+def test_a_row_draws_what_the_whole_box_does(draws, shared_box):
+    expected = whole_box(draws.painter, shared_box.density, draws.painter.margin)
+    whole = draw_from(draws, expected, 2, 1)
+    for place in (
+        (slice(0, 5), slice(9, 16), slice(0, 16)),
+        (slice(15, 16), slice(0, 1), slice(0, 16)),
+    ):
+        row = draw_row(draws, expected[place], place, (16, 16, 16), 2, 1)
+        np.testing.assert_array_equal(row, whole[place])
+
+
+def test_the_total_follows_the_law_of_all_and_bins_keep_their_means(draws, shared_box):
     expected = whole_box(draws.painter, shared_box.density, draws.painter.margin)
     several = [draw_from(draws, expected, 2, number) for number in range(30)]
-    alone = replace(draws, masses=None)
-    for number, by_mass in enumerate(several[:3]):
-        total = draw_from(alone, expected, 2, number)
-        np.testing.assert_array_equal(by_mass.sum(axis=-1), total)
     drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
     lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
     shares = expected / expected.sum(axis=-1, keepdims=True)
@@ -105,8 +156,13 @@ def test_a_law_of_masses_comes_back_and_names_the_painter(saved, folder, painter
     for name in ("masses", "tails"):
         ours, theirs = (getattr(one.masses, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
-    without = painter_hash(painter, replace(draws, masses=None))
-    assert saved.hash == read_files(folder).hash == painter_hash(painter, draws) != without
+    for name in ("further", "neighbors"):
+        ours, theirs = (getattr(one.exclusion, name) for one in (saved.draws, draws))
+        np.testing.assert_array_equal(ours, theirs)
+    without = [replace(draws, exclusion=None), replace(draws, masses=None, exclusion=None)]
+    hashes = {painter_hash(painter, one) for one in without}
+    assert saved.hash == read_files(folder).hash == painter_hash(painter, draws)
+    assert len(hashes) == 2 and saved.hash not in hashes
 
 
 BROKEN = {
@@ -376,3 +432,29 @@ def test_the_true_counts_of_an_evaluation_keep_the_true_masses(saved, tiny_box):
         ]
         np.testing.assert_array_equal(*grids)
     assert halo_counts(tiny_box, **selection.model_dump()).sum() == len(placed.position)
+
+
+IMPOSSIBLE = {
+    "too few weights": (lambda told: told["further"].pop(), "do not fit a painter of 4 channels"),
+    "no weight": (lambda told: told.update(further=[0.0] * 4), "all weights"),
+    "weight above one": (lambda told: told.update(further=[2.0] * 4), "less than or equal to 1"),
+    "not symmetric": (lambda told: told["neighbors"][0].reverse(), "not symmetric"),
+    "too strong": (
+        lambda told: told.update(neighbors=[[-0.28, -0.28], [-0.28, -0.28]]),
+        "correlated more than",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "word"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_malformed_exclusion_is_refused(folder, change, word):
+    path, manifest = folder / "exclusion.json", folder / "manifest.json"
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    sums = json.loads(manifest.read_text())
+    sums["sha256"]["exclusion.json"] = sha256(path.read_bytes())
+    manifest.write_text(json.dumps(sums))
+    with pytest.raises(ModelError, match=word) as caught:
+        load_painter(folder)
+    assert "exclusion.json" in str(caught.value)

@@ -1,0 +1,180 @@
+"""How halos of a voxel, and of voxels that share a face, exclude each other by mass.
+
+Measured on simulated boxes: in a voxel that holds halos at all one of them, here the first, may be
+heavy, with a probability that hardly depends on how many others there are; the others, here the
+further ones, are light. And where a voxel holds a heavier halo, or more of them, than is expected
+the voxels beside it hold lighter and fewer ones. That is described by two normal numbers in every
+voxel, of which one tells how many halos it holds and the other where the first halo stands in the
+order of masses that is expected there, and by their correlations with those of a voxel beside it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from halokeras.painters.count_law import CountLaw
+
+MOST_CORRELATED = 2 / 7
+"""Between face neighbours: numbers that are -2/7 correlated cancel in the sum over a large volume,
+and stronger correlations come back as correlations of the opposite sign two voxels away."""
+_ROUNDS = 8
+"""In which the weights of further halos settle to a percent."""
+_LARGEST_STEP = 4.0
+"""By which a weight changes in a round, at most."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """What draws know of exclusion beyond the law of the counts.
+
+    Attributes
+    ----------
+    further
+        (channels,) weights by which the further halos of a voxel are of a channel, over the shares
+        that are expected of all halos there; the largest is 1.
+    neighbors
+        (2, 2) correlations of the two normal numbers of a voxel, of its count and of the mass of
+        its first halo, with those of a voxel beside it; eigenvalues within `MOST_CORRELATED`.
+    """
+
+    further: Array
+    neighbors: Array
+
+    def shares(self, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
+        """Return the shares of channels among first and among further halos.
+
+        Weighted with how many there are of both they give back the shares that are expected.
+
+        Parameters
+        ----------
+        expected
+            (N, channels) halos of voxels where some are expected.
+        law
+            Of their counts.
+        """
+        return _shares(self.further, expected, law)
+
+
+def fit_exclusion(
+    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw
+) -> Exclusion:
+    """Measure how halos exclude each other.
+
+    Parameters
+    ----------
+    expected, counts
+        (boxes, nx, ny, nz, channels) of periodic boxes: what a painter expects, and the halos that
+        are there.
+    law
+        Of the counts of all channels.
+    """
+    further = _fit_further(expected, counts, law)
+    return Exclusion(further, _fit_neighbors(expected, counts, law, further))
+
+
+def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
+    means = expected.astype(np.float64)
+    total = means.sum(axis=1)
+    shares = means / total[:, np.newaxis]
+    occupied = 1 - law.empty(total)
+    others = (law.mean(total) / occupied - 1)[:, np.newaxis]  # to one first halo
+    # No channel has fewer first halos than none.
+    most = shares * (1 + others) / np.maximum(others, 1e-9)
+    of_others = shares * further
+    of_others /= np.maximum(of_others.sum(axis=1, keepdims=True), 1e-30)
+    of_others = np.minimum(of_others, most)
+    room = most - of_others
+    lacking = 1 - of_others.sum(axis=1, keepdims=True)
+    of_others += room * lacking / room.sum(axis=1, keepdims=True)
+    of_first = np.maximum((1 + others) * shares - others * of_others, 0)
+    return of_first, of_others
+
+
+def _fit_further(
+    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw
+) -> Array:
+    """Return the weights by which as many more halos of a channel go with more halos as did."""
+    channels = expected.shape[-1]
+    held = counts.reshape(-1, channels)
+    number = held.sum(axis=1)
+    occupied = number > 0
+    held, number = held[occupied], number[occupied].astype(np.float64)
+    means = expected.reshape(-1, channels)[occupied]
+    total = means.sum(axis=1, dtype=np.float64)
+    beyond = number - law.mean(total) / (1 - law.empty(total))
+    weights = np.ones(channels)
+    for _ in range(_ROUNDS):
+        of_first, of_others = _shares(weights, means, law)
+        missing = beyond @ (held - of_first - (number - 1)[:, np.newaxis] * of_others)
+        found = np.maximum(beyond**2 @ of_others, 1e-30)
+        weights *= np.clip(1 + missing / found, 1 / _LARGEST_STEP, _LARGEST_STEP)
+        weights /= weights.max()
+    return weights
+
+
+def _fit_neighbors(
+    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw, further: Array
+) -> Array:
+    """Return the correlations that explain how the halos of face neighbours go together.
+
+    A pair of voxels tells, to first order in the correlations, their product with how much the
+    counts of all halos, and of those above a mass, respond to the two normal numbers.
+    """
+    grid, channels = expected.shape[:-1], expected.shape[-1]
+    means = np.maximum(expected.reshape(-1, channels), 1e-12)
+    total = means.sum(axis=1, dtype=np.float64)
+    of_first, of_others = _shares(further, means, law)
+    number, occupied = law.mean(total), 1 - law.empty(total)
+    to_number, to_occupied = _responses(law, total)
+    count = (counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)), to_number.reshape(grid)
+    by_number = _pairs(count[0], count[0]) / _pairs(count[1], count[1])
+    told = np.zeros((2, 2))
+    heavier = []
+    for channel in range(1, channels):
+        first, others = (part[:, channel:].sum(axis=1) for part in (of_first, of_others))
+        there = counts[..., channel:].sum(axis=-1, dtype=np.float64)
+        excess = there - (occupied * first + (number - occupied) * others).reshape(grid)
+        with_number = (to_occupied * first + (to_number - to_occupied) * others).reshape(grid)
+        with_mass = (occupied * _density_at(first)).reshape(grid)
+        heavier.append((excess, with_number, with_mass))
+        told[0] += [
+            _pairs(count[0], excess) - by_number * _pairs(count[1], with_number),
+            _pairs(count[1], with_mass),
+        ]
+    by_both = told[0, 0] / told[0, 1]
+    for excess, with_number, with_mass in heavier:
+        known = by_number * _pairs(with_number, with_number)
+        known += 2 * by_both * _pairs(with_number, with_mass)
+        told[1] += [_pairs(excess, excess) - known, _pairs(with_mass, with_mass)]
+    by_mass = told[1, 0] / told[1, 1]
+    values, vectors = np.linalg.eigh([[by_number, by_both], [by_both, by_mass]])
+    possible = np.clip(values, -MOST_CORRELATED, MOST_CORRELATED)
+    correlations: Array = (vectors * possible) @ vectors.T
+    return correlations
+
+
+def _responses(law: CountLaw, expected: Array) -> tuple[Array, Array]:
+    """Return the mean products of a normal number with the count it draws, and with any at all."""
+    at_steps = [
+        _density_at(np.interp(expected, law.expected, below))
+        for below in law.probabilities.cumsum(axis=1).T[:-1]
+    ]
+    return np.sum(at_steps, axis=0), at_steps[0]
+
+
+def _density_at(chance: Array) -> Array:
+    """Return the normal density where its cumulative probability is `chance`."""
+    place = ndtri(np.clip(chance, 0, 1))
+    density: Array = np.exp(-0.5 * place**2) / np.sqrt(2 * np.pi)
+    return density
+
+
+def _pairs(one: Array, other: Array) -> float:
+    """Return the sum of products over all pairs of face neighbours of periodic boxes."""
+    return sum(
+        float((one * np.roll(other, step, axis)).sum()) for axis in (-3, -2, -1) for step in (-1, 1)
+    )

@@ -1,0 +1,83 @@
+"""Normal numbers of voxels that are correlated with those of the voxels beside them."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from halokeras.painting.paint import Place
+from halokeras.painting.tiles import Shape
+from halokeras.randomness import uniform_at
+
+_LEAST_SIDE = 3
+"""Voxels along an axis, along which else a voxel would have itself or one other on both sides."""
+
+
+def neighbor_noise(
+    correlations: NDArray[np.float64], place: Place, shape: Shape, seed: int, purpose: str
+) -> NDArray[np.float64]:
+    """Return standard normal numbers, as many in each voxel as there are rows of `correlations`.
+
+    Parameters
+    ----------
+    correlations
+        (N, N), symmetric: of the numbers of a voxel with those of a voxel that shares a face with
+        it. Those of one voxel are independent of each other.
+    place, shape
+        Voxels whose numbers are wanted, and those of the periodic box.
+    seed, purpose
+        With the index of a voxel in the box they fix its numbers, whatever `place` is.
+
+    Returns
+    -------
+    ndarray
+        (N, x, y, z).
+    """
+    axes = tuple(axis for axis, side in enumerate(shape) if side >= _LEAST_SIDE)
+    index = _index_around(place, shape)
+    white = [
+        ndtri(uniform_at(seed, f"{purpose} {number}", index) + 2.0**-54)
+        for number in range(len(correlations))
+    ]
+    inner = (slice(1, -1),) * 3
+    own, beside = _mixing(correlations, 2 * len(axes))
+    noise = np.zeros((len(white), *white[0][inner].shape))
+    # Number by number: a product of matrices would round as its shape has it.
+    for number, field in enumerate(white):
+        around = _around(field, axes)
+        for made, one, other in zip(noise, own[number], beside[number], strict=True):
+            made += one * field[inner] + other * around
+    return noise
+
+
+def _mixing(
+    correlations: NDArray[np.float64], neighbors: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a voxel's own white numbers count, and those of each of its neighbours.
+
+    The sum of own^2 + neighbors beside^2 is 1, and 2 own beside are the correlations.
+    """
+    values, vectors = np.linalg.eigh(correlations)
+    six = 6  # faces of a voxel: what is possible with them is possible with fewer
+    beside = np.sign(values) * np.sqrt((1 - np.sqrt(1 - six * values**2)) / (2 * six))
+    own = np.sqrt(1 - neighbors * beside**2)
+    return (vectors * own) @ vectors.T, (vectors * beside) @ vectors.T
+
+
+def _around(field: NDArray[np.float64], axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the sum over the face neighbours of all voxels but the outermost."""
+    total = np.zeros(tuple(side - 2 for side in field.shape))
+    for axis in axes:
+        for part in (slice(None, -2), slice(2, None)):
+            total += field[tuple(part if other == axis else slice(1, -1) for other in range(3))]
+    return total
+
+
+def _index_around(place: Place, shape: Shape) -> NDArray[np.uint64]:
+    """Return the global index of the voxels at `place` and of one more on all sides."""
+    x, y, z = (
+        (np.arange(part.start - 1, part.stop + 1) % side).astype(np.uint64)
+        for part, side in zip(place, shape, strict=True)
+    )
+    rows = x[:, None, None] * np.uint64(shape[1]) + y[None, :, None]
+    index: NDArray[np.uint64] = rows * np.uint64(shape[2]) + z
+    return index

@@ -1,0 +1,94 @@
+"""Drawn halos shared out to the bins of mass that are expected in their voxels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import Exclusion
+from halokeras.painting.ids import Draw, halo_ids
+
+_PIECE = 2**16
+"""Voxels with halos whose shares are in memory at a time."""
+
+
+def shared_alike(
+    counts: NDArray[np.uint16],
+    expected: NDArray[np.float32],
+    index: NDArray[np.uint64],
+    draw: Draw,
+) -> NDArray[np.uint8]:
+    """Share out the halos of each voxel as painters without a known exclusion do, all alike.
+
+    Parameters
+    ----------
+    counts, expected
+        (x, y, z) halos drawn, and (x, y, z, channels) halos expected.
+    index
+        (x, y, z) of the voxels in the box.
+    draw
+        Which with the ids of halos fixes their channels.
+
+    Returns
+    -------
+    ndarray
+        (x, y, z, channels) halos of each channel.
+    """
+    channels = expected.shape[-1]
+    occupied = np.flatnonzero(counts)
+    shared = np.zeros((counts.size, channels), dtype=np.uint8)
+    shares = expected.reshape(-1, channels)[occupied]
+    several = counts.ravel()[occupied]
+    ids = halo_ids(several, index.ravel()[occupied])
+    halo = np.repeat(np.arange(occupied.size), several)
+    channel = _channels(shares, halo, draw.uniform("channel", ids))
+    np.add.at(shared, (occupied[halo], channel), 1)
+    return shared.reshape(expected.shape)
+
+
+def shared_by_rank(
+    counts: NDArray[np.uint16],
+    expected: NDArray[np.float32],
+    index: NDArray[np.uint64],
+    draw: Draw,
+    rank: NDArray[np.float64],
+    exclusion: Exclusion,
+    law: CountLaw,
+) -> NDArray[np.uint8]:
+    """Share out the halos of each voxel so that heavy ones exclude each other.
+
+    Parameters
+    ----------
+    counts, expected, index, draw
+        As in `shared_alike`.
+    rank
+        (x, y, z) in [0, 1): where the first halo of a voxel stands among the masses that are
+        expected of it, the heaviest last.
+    exclusion, law
+        What the first and the further halos of a voxel share.
+    """
+    channels = expected.shape[-1]
+    occupied = np.flatnonzero(counts)
+    shared = np.zeros((counts.size, channels), dtype=np.uint8)
+    for start in range(0, occupied.size, _PIECE):
+        voxel = occupied[start : start + _PIECE]
+        of_first, of_further = exclusion.shares(expected.reshape(-1, channels)[voxel], law)
+        first = np.arange(voxel.size)
+        shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
+        several = counts.ravel()[voxel]
+        ids = halo_ids(several, index.ravel()[voxel])
+        halo = np.repeat(first, several)
+        further = np.diff(halo, prepend=-1) == 0
+        ids, halo = ids[further], halo[further]
+        channel = _channels(of_further, halo, draw.uniform("channel", ids))
+        np.add.at(shared, (voxel[halo], channel), 1)
+    return shared.reshape(expected.shape)
+
+
+def _channels(
+    shares: NDArray[np.floating], halo: NDArray[np.int64], chance: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the channel of each halo: of its voxel's `shares` that at its cumulative chance."""
+    upper = shares.cumsum(axis=1, dtype=np.float64)
+    limit = chance * upper[halo, -1]
+    channel: NDArray[np.int64] = (upper[halo, :-1] <= limit[:, np.newaxis]).sum(axis=1)
+    return channel

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, fit_exclusion
+from halokeras.painters.model_store import DrawModel
+from halokeras.painting.draws import draw_from
+
+FURTHER = np.array([1.0, 0.6, 0.1])
+NEIGHBORS = np.array([[-0.06, -0.12], [-0.12, -0.15]])
+LAW = CountLaw(
+    np.array([0.0, 1.0, 3.0]),
+    np.array(
+        [[1.0, 0, 0, 0, 0, 0], [0.36, 0.36, 0.2, 0.08, 0, 0], [0, 0.06, 0.24, 0.4, 0.24, 0.06]]
+    ),
+)
+
+
+def expected_halos(boxes=1):
+    rng = np.random.default_rng(8)
+    total = rng.uniform(0.1, 2.0, (boxes, 24, 24, 24, 1))
+    heavy = rng.uniform(0.05, 0.25, total.shape)
+    shares = np.concatenate([0.7 - heavy, np.full_like(heavy, 0.3), heavy], axis=-1)
+    return (total * shares).astype(np.float32)
+
+
+def test_first_and_further_halos_together_are_those_expected():
+    means = expected_halos().reshape(-1, 3)
+    total = means.sum(axis=1)
+    first, further = Exclusion(FURTHER, NEIGHBORS).shares(means, LAW)
+    for shares in (first, further):
+        assert (shares >= 0).all()
+        np.testing.assert_allclose(shares.sum(axis=1), 1)
+    occupied = (1 - LAW.empty(total))[:, None]
+    number = LAW.mean(total)[:, None]
+    together = occupied * first + (number - occupied) * further
+    np.testing.assert_allclose(together, number * means / total[:, None], rtol=1e-6)
+    # weights that ask for more further halos of a channel than there are halos are kept within
+    alone, others = Exclusion(np.array([1.0, 0, 0]), NEIGHBORS).shares(means * [0.1, 1, 1], LAW)
+    assert alone.min() >= 0
+    np.testing.assert_allclose(others.sum(axis=1), 1)
+
+
+def test_what_draws_were_made_with_is_measured_in_them():
+    means = expected_halos(boxes=8)
+    made = Exclusion(FURTHER, NEIGHBORS)
+    drawn = np.stack(
+        [draw_from(DrawModel(None, LAW, None, made), box, 4, n) for n, box in enumerate(means)]
+    )
+    found = fit_exclusion(means, drawn.astype(np.float32), LAW)
+    np.testing.assert_allclose(found.further, FURTHER, atol=0.08)
+    np.testing.assert_allclose(found.neighbors, NEIGHBORS, atol=0.03)
+
+
+def test_correlations_are_no_stronger_than_noise_can_have():
+    means = expected_halos()
+    # a chequerboard: one voxel of a pair of neighbours always holds the halos of both
+    even = (np.indices(means.shape[1:4]).sum(axis=0) % 2)[None, ..., None]
+    held = np.round(2 * means.sum(axis=-1, keepdims=True)) * even * np.eye(3)[2]
+    found = fit_exclusion(means, held, LAW)
+    values = np.linalg.eigvalsh(found.neighbors)
+    assert values.min() == pytest.approx(-MOST_CORRELATED)
+    assert values.max() <= MOST_CORRELATED + 1e-12
