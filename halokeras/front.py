@@ -237,7 +237,7 @@ def _painter(
     if model is None:
         from halokeras.painting.choice import shipped_painter
 
-        model = shipped_painter(redshift, cosmology)
+        model = shipped_painter(redshift, cosmology, mass_min)
     saved = load_painter(model).under(cosmology, redshift)
     return saved if mass_min is None else saved.above(mass_min)
 

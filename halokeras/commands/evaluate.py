@@ -93,7 +93,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     named = str(suite) if box is None else box
-    model = model or _painter_for(Path(named))
+    model = model or _painter_for(Path(named), mass_min)
     saved = load_saved(model)
     if mass_min is not None:
         saved = saved.above(mass_min)
@@ -150,13 +150,13 @@ def _suite(request: "Request", as_json: bool, strict: bool) -> None:
         raise typer.Exit(1)
 
 
-def _painter_for(named: Path) -> Path:
+def _painter_for(named: Path, mass_min: float | None) -> Path:
     """Return the shipped painter of what is evaluated: of a suite, of its first box."""
     from halokeras.boxes.suite import choose, is_suite, read_suite
 
     if is_suite(named):
-        return painter_for(choose(read_suite(named))[0].path, None, None)
-    return painter_for(or_shipped(box_path(str(named)), "boxes"), None, None)
+        return painter_for(choose(read_suite(named))[0].path, None, None, mass_min)
+    return painter_for(or_shipped(box_path(str(named)), "boxes"), None, None, mass_min)
 
 
 def _named(folders: list[Path]) -> "dict[str, SavedPainter]":

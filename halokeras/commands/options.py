@@ -130,7 +130,12 @@ def load_saved(model: Path) -> "SavedPainter":
     return load_painter(painter_folder(model))
 
 
-def painter_for(source: Path | None, redshift: float | None, cosmology: "Cosmology | None") -> Path:
+def painter_for(
+    source: Path | None,
+    redshift: float | None,
+    cosmology: "Cosmology | None",
+    mass_min: float | None,
+) -> Path:
     """Return the shipped painter of the epoch and cosmology of a box file, or of those asked."""
     from halokeras.boxes.box_file import open_box_file
     from halokeras.painting.choice import shipped_painter
@@ -138,7 +143,7 @@ def painter_for(source: Path | None, redshift: float | None, cosmology: "Cosmolo
     if source is not None:
         with open_box_file(source) as (header, _):
             redshift, cosmology = header.redshift, header.cosmology
-    return shipped_painter(redshift, cosmology)
+    return shipped_painter(redshift, cosmology, mass_min)
 
 
 def box_path(name: str) -> Path:

@@ -246,7 +246,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     source = None if grid or voxels else box_path(box or "00")
     named = (box or "00") if voxels and not cosmology else None
     asked = cosmology_of(named, cosmology)
-    model = model or painter_for(source, redshift, asked)
+    model = model or painter_for(source, redshift, asked, mass_min)
     saved = load_saved(model)
     if mass_min is not None:
         saved = saved.above(mass_min)

@@ -15,15 +15,20 @@ OWN, ANY = Path("saved_models/gen"), Path("saved_models/any")
 _SCORED = tuple(ABACUS_COSMOS[box_id] for box_id in ("00", "03", "04"))
 
 
-def shipped_painter(redshift: float | None, cosmology: Cosmology | None) -> Path:
+def shipped_painter(
+    redshift: float | None, cosmology: Cosmology | None, mass_min: float | None = None
+) -> Path:
     """Return `OWN` where it learned the redshift and was scored on the cosmology, or `ANY`.
 
     What is not known, None, is taken for what `OWN` learned: the other must be told a cosmology.
+    In another cosmology than its own `OWN` paints halos of as many particles, whatever their mass,
+    so those from a mass on are `ANY`'s.
     """
     if cosmology is None:
         return OWN
     known = redshift is None or abs(redshift - _learned().redshift) <= SAME_REDSHIFT
-    return OWN if known and cosmology in _SCORED else ANY
+    scored = _SCORED if mass_min is None else _SCORED[:1]
+    return OWN if known and cosmology in scored else ANY
 
 
 @lru_cache(maxsize=1)

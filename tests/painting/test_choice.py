@@ -16,5 +16,10 @@ def test_another_epoch_or_cosmology_is_painted_by_the_one_that_is_told_them():
     assert shipped_painter(None, Cosmology(67, 0.3, 0.05, 0.8, 0.96)) == ANY
 
 
+def test_halos_from_a_mass_on_are_painted_by_who_knows_their_mass_in_that_cosmology():
+    assert shipped_painter(0.3, PLANCK, 5e12) == OWN
+    assert shipped_painter(0.3, ABACUS_COSMOS["04"], 5e12) == ANY
+
+
 def test_another_epoch_of_no_known_cosmology_cannot_be_told():
     assert shipped_painter(0.8, None) == OWN
