@@ -154,7 +154,7 @@ def _fit_neighbors(
     values, vectors = np.linalg.eigh([[by_number, by_both], [by_both, by_mass]])
     possible = np.clip(values, -MOST_CORRELATED, MOST_CORRELATED)
     correlations: Array = (vectors * possible) @ vectors.T
-    return correlations
+    return 0.5 * (correlations + correlations.T)  # which rounding may have made unequal
 
 
 def _responses(law: CountLaw, expected: Array) -> tuple[Array, Array]:

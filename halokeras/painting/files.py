@@ -26,7 +26,7 @@ from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
-from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate
+from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate, kept_bytes
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
 from halokeras.workers import connected
@@ -135,13 +135,15 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     else:
         shape, below = request.lpt.voxels, box_to_make(request, None)
         made = [density.estimate(request.lpt)]
+    kept = 0
     if below is not None:
         made.append(fine_estimate(below))
+        kept = kept_bytes(below)
     painted = estimate(shape, painter, request.target, files, size)
     return shape, Estimate(
         # what is made below the voxels is of the flow that the density is of
         seconds=painted.seconds + max((one.seconds for one in made), default=0),
-        memory=max(painted.memory, *(one.memory for one in made), 0),
+        memory=max(painted.memory + kept, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
     )

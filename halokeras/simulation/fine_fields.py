@@ -65,14 +65,19 @@ def finer(voxels: Shape) -> int:
 
 def fine_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box, kept in memory, will take."""
-    points, voxels = finer(box.voxels), prod(box.voxels)
-    density, coarser = points**3 * voxels, (points // 2) ** 3 * voxels
     made = estimate(box)
     return LptEstimate(
-        memory=made.memory + 4 * (density + 4 * coarser),
+        memory=made.memory + kept_bytes(box),
         disk=0,
-        seconds=made.seconds + _SECONDS_PER_PARTICLE * _PARTICLES**3 * voxels,
+        seconds=made.seconds + _SECONDS_PER_PARTICLE * _PARTICLES**3 * prod(box.voxels),
     )
+
+
+def kept_bytes(box: LptBox) -> int:
+    """Return the memory that the fields of a box take once they are made."""
+    points, voxels = finer(box.voxels), prod(box.voxels)
+    density, coarser = points**3 * voxels, (points // 2) ** 3 * voxels
+    return 4 * (density + 4 * coarser)
 
 
 def check_fine_memory(box: LptBox) -> None:

@@ -21,9 +21,8 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     output = tmp_path / "painted.h5"
     by_matter, anywhere = (wanted(drawing_model, output, uniform) for uniform in (False, True))
     (_, more), (_, less) = cost(by_matter), cost(anywhere)
-    sub_voxels = 64**3 * 4**3
     assert more.disk < less.disk  # which has the velocity on the voxels
-    assert more.memory - less.memory >= 4 * sub_voxels
+    assert more.memory > less.memory
     between = (more.memory + less.memory) // 2
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: between)
     with pytest.raises(BoxError, match="--places uniform"):
