@@ -4,6 +4,7 @@ from halokeras.errors import BoxError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.files import cost, paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, Request, SeededDensity
+from halokeras.simulation.fine_fields import fine_estimate
 
 
 def wanted(folder, output, uniform):
@@ -23,8 +24,8 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     (_, more), (_, less) = cost(by_matter), cost(anywhere)
     assert more.disk < less.disk  # which has the velocity on the voxels
     assert more.memory > less.memory
-    between = (more.memory + less.memory) // 2
-    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: between)
+    short = fine_estimate(by_matter.lpt).memory - 1
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: short)
     with pytest.raises(BoxError, match="--places uniform"):
         paint_files(by_matter)
     assert not list(tmp_path.glob("painted*"))
