@@ -1,0 +1,46 @@
+"""`halopaint paint` of another epoch, cosmology and least mass, by what ships."""
+
+import json
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.box_file import read_box
+from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.mass_function import expected_above
+
+MINE = {"H0": 72.0, "omega_m": 0.26, "omega_b": 0.045, "sigma8": 0.85, "n_s": 0.97}
+ASKED = ("--voxels", 24, "--cosmology", "mine.json", "--no-figure")
+
+
+@pytest.fixture
+def mine(run, tmp_path):
+    (tmp_path / "mine.json").write_text(json.dumps(MINE))
+    return run
+
+
+def test_halos_are_as_many_as_a_mass_function_expects_there(mine, tmp_path):
+    result = mine("paint", *ASKED, "--redshift", 0.8, "--mass-min", 5e12, "--output", "p.h5")
+    assert result.exit_code == 0, result.output
+    painted = read_box(tmp_path / "p.h5")
+    assert painted.redshift == 0.8
+    assert painted.cosmology == Cosmology(**MINE)
+    expected = expected_above(np.array([5e12]), painted.cosmology, 0.8, 64.0, "fof")
+    assert painted.counts.mean() == pytest.approx(expected[0], rel=0.25)
+
+
+def test_what_was_never_learned_is_refused_before_a_density_is_made(mine, tmp_path):
+    for words, told in (
+        (("--redshift", 2.5), "redshift from 0 to 1.5"),
+        (("--mass-min", 1e12), "2.8e+12 Msun/h"),
+    ):
+        result = mine("paint", *ASKED, *words)
+        assert result.exit_code == 1
+        assert told in result.output
+        assert not (tmp_path / "painted").exists()
+
+
+def test_a_box_file_tells_its_own_cosmology(mine):
+    result = mine("paint", "--box", "00", "--cosmology", "mine.json")
+    assert result.exit_code == 2
+    assert "--cosmology" in result.output
