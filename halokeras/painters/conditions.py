@@ -49,18 +49,17 @@ def conditions_of(
     Raises
     ------
     ModelError
-        If the density does not state one of them.
+        If they ask for a cosmology and the density states none.
     """
     stated = {"redshift": redshift, "mass_min": bins[0].mass_min}
     if cosmology is not None:
         stated |= asdict(cosmology)
         if not stated.keys() >= set(names):
             stated |= _derived(names, redshift, cosmology, tuple(bins), voxel_size)
-    lacking = [name for name in names if name not in stated]
-    if lacking:
+    elif not stated.keys() >= set(names):
         raise ModelError(
-            f"the painter is told {', '.join(lacking)}, which the density does not state; choose "
-            "a box whose file tells its cosmology"
+            "the painter is told the cosmology, which the density does not state; name it with "
+            "--cosmology or choose a box whose file tells it"
         )
     return tuple(float(stated[name]) for name in names)
 

@@ -66,7 +66,7 @@ def modes_of_file(path: Path) -> InitialModes:
 
 
 def complete(drawn: Modes, given: Modes) -> Modes:
-    """Overwrite drawn modes by those that are given, of a lattice that is no finer.
+    """Overwrite drawn modes by those that are given, as far as both lattices have them.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ def complete(drawn: Modes, given: Modes) -> Modes:
     given
         Modes that are known; those at the Nyquist frequency are not.
     """
-    x, y, z = (side // 2 - 1 for side in lattice_of(given))
+    both = zip(lattice_of(drawn), lattice_of(given), strict=True)
+    x, y, z = (min(sides) // 2 - 1 for sides in both)
     for part in up_to((x, y, z)):
         drawn[part] = given[part]
     drawn[0, 0, 0] = 0

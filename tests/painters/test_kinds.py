@@ -173,7 +173,7 @@ def test_a_box_that_does_not_state_a_condition_is_refused(tiny_box):
     names = ("redshift", "omega_m")
     cosmology = tiny_box.cosmology
     assert conditions_of(names, 0.3, cosmology, (Selection(),), 4.0) == (0.3, cosmology.omega_m)
-    with pytest.raises(ModelError, match="omega_m, which the density does not state"):
+    with pytest.raises(ModelError, match="cosmology, which the density does not state"):
         conditions_of(names, 0.3, None, (Selection(),), 4.0)
 
 

@@ -121,7 +121,8 @@ def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     with_seed, _ = prepare(replace(source, own_seed=100), 16, force=True)
     exact = make_density(LptBox(PLANCK, 100, (16, 16, 16)))
     np.testing.assert_allclose(with_seed.density, exact, rtol=1e-6)
-    np.testing.assert_allclose(with_modes.density, exact, atol=5e-3)
+    # scales below those of the modes are drawn by the seed of `prepare`, which is another
+    assert np.std(with_modes.density - exact) < 0.05 * np.std(exact)
     assert with_seed.provenance["density_scheme"] == "2lpt"
     assert with_seed.provenance["seed"] == 100
 
