@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +80,7 @@ def paint(  # noqa: PLR0913  (what is painted, and by what)
     ModelError
         If there is no such painter, or the density is not what it learned to paint on.
     """
-    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    chosen = _cosmology(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.paint import box_conditions
     from halokeras.painting.paint import paint as painted
@@ -127,7 +127,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     ModelError
         As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
-    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    chosen = _cosmology(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import law_of
@@ -204,7 +204,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     matter = Matter(sub_density, velocity=velocity)
     masses = None
     if counts.ndim == 4:
-        chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+        chosen = _cosmology(cosmology)
         masses = _masses(counts, box_file.Header(voxel_size, redshift, chosen), model)
     return whole_catalogue(whole, voxel_size, seed, realization, matter, masses)
 
@@ -240,6 +240,15 @@ def _painter(
         model = shipped_painter(redshift, cosmology, mass_min)
     saved = load_painter(model).under(cosmology, redshift)
     return saved if mass_min is None else saved.above(mass_min)
+
+
+@overload
+def _cosmology(told: str | Cosmology) -> Cosmology: ...
+@overload
+def _cosmology(told: str | Cosmology | None) -> Cosmology | None: ...
+def _cosmology(told: str | Cosmology | None) -> Cosmology | None:
+    """Return a cosmology that is given, or that of a box id."""
+    return box_cosmology(told) if isinstance(told, str) else told
 
 
 def _named(model: "str | Path | SavedPainter | None") -> str:
@@ -285,7 +294,7 @@ def lpt(
     from halokeras.simulation.density import LptBox, make_density
 
     x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
-    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    chosen = _cosmology(cosmology)
     wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
     return make_density(wanted, allotted_cores()).astype(np.float32)
 
@@ -366,7 +375,7 @@ def snapshots(
     from halokeras.simulation.simulate import simulate as simulated
 
     named = cosmology if isinstance(cosmology, str) else None
-    chosen = box_cosmology(cosmology) if isinstance(cosmology, str) else cosmology
+    chosen = _cosmology(cosmology)
     wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
     return simulated(wanted, allotted_cores())
 

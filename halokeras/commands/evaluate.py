@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from halokeras.commands.options import (
+    MassMinOption,
     OptionalModelOption,
     box_path,
     load_saved,
@@ -37,12 +38,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         typer.Option(metavar="DIR", help="The folder of a suite, of which each box is scored."),
     ] = None,
     model: OptionalModelOption = None,
-    mass_min: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Least mass of the halos [Msun/h]; by default all that were learned."
-        ),
-    ] = None,
+    mass_min: MassMinOption = None,
     painted: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="What the painter painted on it. [default: paint now]"),
@@ -94,9 +90,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     )
     named = str(suite) if box is None else box
     model = model or _painter_for(Path(named), mass_min)
-    saved = load_saved(model)
-    if mass_min is not None:
-        saved = saved.above(mass_min)
+    saved = load_saved(model, mass_min)
     from halokeras.evaluation.evaluate import Request, evaluate
     from halokeras.evaluation.table import scorecard_table
     from halokeras.evaluation.verdict import Verdict

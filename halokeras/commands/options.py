@@ -53,6 +53,16 @@ OptionalModelOption = Annotated[
 ]
 
 
+MassMinOption = Annotated[
+    float | None,
+    typer.Option(
+        "--mass-min",
+        min=0,
+        help="Least mass of the halos [Msun/h]; by default all that were learned.",
+    ),
+]
+
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object, for scripts.")
 ]
@@ -121,13 +131,17 @@ def refuse(contradictions: dict[str, object]) -> None:
         raise typer.BadParameter("; ".join(told))
 
 
-def load_saved(model: Path) -> "SavedPainter":
-    """Load a saved painter, the one that a run keeps, or the shipped one of that name."""
+def load_saved(model: Path, mass_min: float | None = None) -> "SavedPainter":
+    """Load a saved painter, the one that a run keeps, or the shipped one of that name.
+
+    Of its halos those from `mass_min` [Msun/h] on are kept, by default all.
+    """
     load_tensorflow()
     from halokeras.painters.folders import painter_folder
     from halokeras.painters.model_store import load_painter
 
-    return load_painter(painter_folder(model))
+    saved = load_painter(painter_folder(model))
+    return saved if mass_min is None else saved.above(mass_min)
 
 
 def painter_for(

@@ -11,6 +11,7 @@ from halokeras.commands.options import (
     CosmologyOption,
     ForceOption,
     JsonOption,
+    MassMinOption,
     OptionalModelOption,
     OverwriteOption,
     box_path,
@@ -84,12 +85,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = None,
     model: OptionalModelOption = None,
     cosmology: CosmologyOption = None,
-    mass_min: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Least mass of the halos [Msun/h]; by default all that were learned."
-        ),
-    ] = None,
+    mass_min: MassMinOption = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Box file to write.", show_default="painted/<name>.h5"),
@@ -247,9 +243,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     named = (box or "00") if voxels and not cosmology else None
     asked = cosmology_of(named, cosmology)
     model = model or painter_for(source, redshift, asked, mass_min)
-    saved = load_saved(model)
-    if mass_min is not None:
-        saved = saved.above(mass_min)
+    saved = load_saved(model, mass_min)
     from halokeras.painters.folders import painter_folder
     from halokeras.painting.request import (
         Drawing,

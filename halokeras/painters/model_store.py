@@ -88,8 +88,6 @@ class SavedPainter:
         The halos that all channels together paint, where `above` keeps fewer.
     folder_hash
         The hash of the painter in its folder, where `above` keeps fewer.
-    shares
-        Of the halos of each channel that are kept; None keeps all.
     """
 
     painter: Painter
@@ -98,7 +96,11 @@ class SavedPainter:
     draws: DrawModel | None = None
     learned: Selection | None = None
     folder_hash: str | None = None
-    shares: tuple[float, ...] | None = None
+
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """Of the halos of each channel that are kept; None keeps all."""
+        return None if self.draws is None else self.draws.shares
 
     @property
     def bins(self) -> tuple[Selection, ...]:
@@ -164,7 +166,7 @@ class SavedPainter:
         mass_min = self.provenance.selection.mass_min
         shares = tuple(float(share) for share in law.shares_above(mass_min))
         draws = replace(self.draws, masses=law.above(mass_min), shares=shares)
-        return replace(self, draws=draws, shares=shares)
+        return replace(self, draws=draws)
 
 
 def save_painter(

@@ -19,7 +19,7 @@ from scipy.stats import binom
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painting.ids import Draw
+from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
 from halokeras.painting.paint import (
@@ -202,6 +202,4 @@ def _edges(bins: Sequence[Selection]) -> str:
 
 def _global_index(place: Place, shape: Shape) -> NDArray[np.uint64]:
     x, y, z = (np.arange(part.start, part.stop, dtype=np.uint64) for part in place)
-    rows = x[:, None, None] * np.uint64(shape[1]) + y[None, :, None]
-    index: NDArray[np.uint64] = rows * np.uint64(shape[2]) + z
-    return index
+    return global_index(x, y, z, shape)

@@ -5,10 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
 
 IDS_PER_VOXEL = 2**16
 """More than a count, uint16, can be."""
+
+
+def global_index(
+    x: NDArray[np.uint64], y: NDArray[np.uint64], z: NDArray[np.uint64], shape: Shape
+) -> NDArray[np.uint64]:
+    """Return the index in a box of `shape` of every voxel whose places along the axes are given."""
+    rows = x[:, None, None] * np.uint64(shape[1]) + y[None, :, None]
+    index: NDArray[np.uint64] = rows * np.uint64(shape[2]) + z
+    return index
 
 
 def halo_ids(counts: NDArray[np.integer], index: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from halokeras.painting.ids import global_index
 from halokeras.painting.paint import Place
 from halokeras.painting.tiles import Shape
 from halokeras.randomness import uniform_at
@@ -78,6 +79,4 @@ def _index_around(place: Place, shape: Shape) -> NDArray[np.uint64]:
         (np.arange(part.start - 1, part.stop + 1) % side).astype(np.uint64)
         for part, side in zip(place, shape, strict=True)
     )
-    rows = x[:, None, None] * np.uint64(shape[1]) + y[None, :, None]
-    index: NDArray[np.uint64] = rows * np.uint64(shape[2]) + z
-    return index
+    return global_index(x, y, z, shape)
