@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 _TINY = 1e-6
 
 
-def poisson_likelihood(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def poisson_likelihood(
+    painted: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor | float = 1.0
+) -> tf.Tensor:
     """Mean negative log-likelihood of `counts` drawn from a Poisson law of mean `painted`.
 
-    The constant log(counts!) is left out.
+    The constant log(counts!) is left out. `weight` is one number, or one of each crop,
+    (batch, 1, 1, 1, 1).
     """
-    return tf.reduce_mean(painted - counts * tf.math.log(painted + _TINY))
+    return tf.reduce_mean(weight * (painted - counts * tf.math.log(painted + _TINY)))
 
 
 def gradient_penalty(

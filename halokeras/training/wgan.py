@@ -192,7 +192,8 @@ class HaloPaintingGAN(keras.Model):
     def likelihood_gradients(self, patch: Patches, counts: tf.Tensor) -> dict[str, Any]:
         """Return the warm start's loss on one batch and its ``gradients``."""
         with tf.GradientTape() as tape:
-            loss = poisson_likelihood(self.painter(patch), counts)
+            weight = self.painter.likelihood_weight(patch) if isinstance(patch, Patch) else 1.0
+            loss = poisson_likelihood(self.painter(patch), counts, weight)
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
