@@ -72,10 +72,11 @@ class ConditionedPainter(InceptionPainter):
         self.centre.assign(told.mean(axis=0))
         self.spread.assign(np.maximum(told.std(axis=0), _LEAST_SPREAD))
 
-    def likelihood_weight(self, patch: Patch) -> tf.Tensor:
+    def crop_weight(self, patch: Patch) -> tf.Tensor:
         """Return a weight for each crop that keeps epochs of many halos from outweighing others.
 
-        With the root of what is expected each box has the same share in the noise of a gradient.
+        With the root of what is expected each box has the same share in the noise of a gradient,
+        and counts that are multiplied by it have the same shot noise in every crop.
         """
         return tf.math.rsqrt(tf.reduce_sum(self._expected(patch), axis=-1, keepdims=True))
 

@@ -74,8 +74,8 @@ class Painter(keras.Model):
         """Return what a critic is told of a patch, (batch, features): by default nothing."""
         return patch.conditions[:, :0]
 
-    def likelihood_weight(self, patch: Patch) -> tf.Tensor | float:
-        """Return what the likelihood of each crop of a batch counts: by default all the same."""
+    def crop_weight(self, patch: Patch) -> tf.Tensor | float:
+        """Return what each crop of a batch counts in a loss: by default all the same."""
         return 1.0
 
     def shift(self, intercept: NDArray[np.floating], slope: NDArray[np.floating]) -> None:
