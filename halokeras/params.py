@@ -156,7 +156,10 @@ class TrainingParams(Section):
 
 
 class RunParams(Section):
-    """Where the run lives and how often it saves, logs and validates."""
+    """Where the run lives, how often it saves, logs and validates, and how many boxes it keeps.
+
+    Training boxes take `box_memory` [GiB] at most; of more the rest is read as crops need it.
+    """
 
     directory: str = "runs"
     name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")] = "paper"
@@ -164,6 +167,7 @@ class RunParams(Section):
     log_every: Count = 10
     validate_every: Count = 100
     keep: Literal["best", "last"] = "best"
+    box_memory: Positive = 1.0
 
 
 class Params(Section):

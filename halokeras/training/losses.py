@@ -83,8 +83,10 @@ def spectral_distance(
         First channels of further sums.
     """
     shells = _shell_weights(counts.shape[1])
-    total = (tf.reduce_sum(field, axis=-1, keepdims=True) for field in (painted, counts))
-    distance = _distance(*(weight * field for field in total), shells)
+    all_painted, all_counts = (
+        weight * tf.reduce_sum(field, axis=-1, keepdims=True) for field in (painted, counts)
+    )
+    distance = _distance(all_painted, all_counts, shells)
     if not upper_channels:
         return distance
     coarse = shells[:, : round(_COARSE * shells.shape[1])]

@@ -93,7 +93,9 @@ def test_small_scales_of_upper_channels_are_left_alone():
     noise = np.random.default_rng(5).normal(size=(2, 16, 16, 16))
     axis = np.abs(np.fft.fftfreq(16) * 16)
     k = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
-    fine = np.fft.ifftn(np.where(k > 5.5, np.fft.fftn(noise, axes=(1, 2, 3)), 0), axes=(1, 2, 3)).real
+    fine = np.fft.ifftn(
+        np.where(k > 5.5, np.fft.fftn(noise, axes=(1, 2, 3)), 0), axes=(1, 2, 3)
+    ).real
     low, high = field(1, 16)[:2], field(2, 16)[:2]
     bent = high + tf.constant(fine[..., None], tf.float32)
     counts = tf.concat([low, high], axis=-1)
