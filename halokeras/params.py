@@ -150,12 +150,16 @@ class TrainingParams(Section):
     warm_start: WarmStartParams = WarmStartParams()
     likelihood_weight: NotNegative = 0.0
     spectral_weight: NotNegative = 0.0
+    spectral_mass_mins: Annotated[tuple[Positive, ...], Field(strict=False)] = ()
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     calibrate_mean: bool = True
 
 
 class RunParams(Section):
-    """Where the run lives and how often it saves, logs and validates."""
+    """Where the run lives, how often it saves, logs and validates, and how many boxes it keeps.
+
+    Training boxes take `box_memory` [GiB] at most; of more the rest is read as crops need it.
+    """
 
     directory: str = "runs"
     name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")] = "paper"
@@ -163,6 +167,7 @@ class RunParams(Section):
     log_every: Count = 10
     validate_every: Count = 100
     keep: Literal["best", "last"] = "best"
+    box_memory: Positive = 1.0
 
 
 class Params(Section):
@@ -183,8 +188,25 @@ class Params(Section):
             raise ValueError(
                 f"training.crop_size {training.crop_size} is too small for the critic's layers"
             )
-        self.painter.selections(self.box.selection)  # refuses what does not fit
+        begins = [f"{mass:g}" for mass in self._upper_mass_mins]  # refuses edges that do not fit
+        for mass in training.spectral_mass_mins:
+            if mass not in self._upper_mass_mins:
+                raise ValueError(
+                    f"training.spectral_mass_mins names {mass:g} Msun/h, where no upper bin of the "
+                    f"painter begins; choose among {', '.join(begins) or 'none: it has one bin'}"
+                )
         return self
+
+    @property
+    def spectral_channels(self) -> tuple[int, ...]:
+        """Channels at which the halos of `training.spectral_mass_mins` begin."""
+        begins = self._upper_mass_mins
+        return tuple(1 + begins.index(mass) for mass in self.training.spectral_mass_mins)
+
+    @property
+    def _upper_mass_mins(self) -> list[float]:
+        """Least masses of the painter's bins but the first [Msun/h]."""
+        return [bin.mass_min for bin in self.painter.selections(self.box.selection)][1:]
 
 
 def load_params(path: Path) -> Params:

@@ -140,3 +140,17 @@ def test_an_unknown_field_gets_the_one_that_was_meant_or_all_there_are(fields, t
         parse_params(json.dumps(fields), "mine.json")
     for words in told:
         assert words in str(error.value)
+
+
+def test_halos_whose_spectra_are_compared_begin_where_a_bin_does():
+    def named(*masses, kind="halos"):
+        return Params.model_validate(
+            {"painter": {"kind": kind}, "training": {"spectral_mass_mins": masses}}
+        )
+
+    assert named().spectral_channels == ()
+    assert named(4.8e12, 2e13).spectral_channels == (4, 8)
+    with pytest.raises(ValueError, match=r"names 5e\+12 Msun/h, .* 2\.2e\+12, 2\.8e\+12"):
+        named(5e12)
+    with pytest.raises(ValueError, match="it has one bin"):
+        named(5e12, kind="inception")

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from halokeras.params import Params
 from halokeras.randomness import fold_in
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.build import build_gan
 from halokeras.training.crops import CropStream
 
@@ -41,8 +42,7 @@ def measure(params: Params, steps: int) -> dict[str, float]:
     conditions = np.ones((len(density), told), np.float32) if told else None
     channels = [counts] * params.painter.channels
     stream = CropStream(
-        density,
-        np.stack(channels, axis=-1),
+        TrainingBoxes.of(density, np.stack(channels, axis=-1)),
         training.crop_size,
         gan.painter.margin,
         training.wrap_crops,

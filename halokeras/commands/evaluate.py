@@ -127,6 +127,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
 
 def _suite(request: "Request", as_json: bool, strict: bool) -> None:
     """Score a painter on each box of a suite."""
+    from halokeras.evaluation.derivatives import derivative_sheets
     from halokeras.evaluation.suite import evaluate_suite, suite_sheet
     from halokeras.evaluation.table import sheet_table
     from halokeras.evaluation.verdict import Verdict
@@ -136,7 +137,8 @@ def _suite(request: "Request", as_json: bool, strict: bool) -> None:
     if as_json:
         typer.echo(found.to_json(), nl=False)
     else:
-        print_tables(sheet_table(suite_sheet(found)))
+        sheets = [suite_sheet(found), *derivative_sheets(found.derivatives)]
+        print_tables(*map(sheet_table, sheets))
     for file in found.files:
         if file.name.endswith(".json"):
             typer.echo(f"wrote {file}", err=as_json)

@@ -132,7 +132,7 @@ class Scorecard:
             "conventions": CONVENTIONS,
             "statistics": {one.name: f"{one.title}. {one.meaning}" for one in self.statistics},
         }
-        return {name: _in_json(value) for name, value in told.items()}
+        return {name: in_json(value) for name, value in told.items()}
 
 
 def score(
@@ -288,13 +288,14 @@ def _told(statistic: Statistic, found: dict[str, Measurement]) -> Iterable[tuple
         yield f"reference_{statistic.name}", measurement.halos
 
 
-def _in_json(value: Any) -> Any:
+def in_json(value: Any) -> Any:
+    """Return a value in types that JSON has; null for what is not known."""
     if isinstance(value, dict):
-        return {name: _in_json(entry) for name, entry in value.items()}
+        return {name: in_json(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_in_json(entry) for entry in value]
+        return [in_json(entry) for entry in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _in_json(value.tolist())
+        return in_json(value.tolist())
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

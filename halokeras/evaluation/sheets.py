@@ -52,7 +52,7 @@ def target_sheets(card: Scorecard) -> list[Sheet]:
         if leader not in card.comparisons or not lines:
             continue
         rows = (
-            (Cell(line.statistic), Cell(line.target), *(_worst(line, name) for name in names))
+            (Cell(line.statistic), Cell(line.target), *(worst_cell(line, name) for name in names))
             for line in lines
         )
         sheets.append(
@@ -86,7 +86,8 @@ def errors_in_words(card: Scorecard) -> str:
     return f"{errors}; met or missed by {SIGMAS:g} of them, else undecided"
 
 
-def _worst(line: Line, name: str) -> Cell:
+def worst_cell(line: Line, name: str) -> Cell:
+    """Return how far a contender is from a target at worst, with the verdict."""
     worst, error = line.worst[name], line.error[name]
     if line.is_gain:
         return Cell(measured(worst, error, sign="+"), line.verdict.get(name))

@@ -1,20 +1,23 @@
 """A painter on every box of a suite: a scorecard each, and one table of all."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import read_box
-from halokeras.boxes.suite import SuiteBox, choose, read_suite
+from halokeras.boxes.suite import Suite, SuiteBox, choose, read_suite
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
+from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design
 from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
+from halokeras.evaluation.scorecard import in_json
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
+from halokeras.statistics.spectra import POWER
 from halokeras.storage.files import write_text
 
 _SUMMARY = "suite.json"
@@ -33,20 +36,24 @@ class SuiteEvaluation:
         Each box and its evaluation.
     files
         All that was written.
+    derivatives
+        Of the power of halos by parameters, where the suite is of pairs.
     """
 
     suite: Path
     scored: tuple[tuple[SuiteBox, Evaluation], ...]
     files: tuple[Path, ...]
+    derivatives: tuple[Derivative, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
-        """Missed where one box misses a target, met where all meet all."""
-        return overall([line for _, one in self.scored for line in one.scorecard.lines])
+        """Missed where one box or derivative misses a target, met where all meet all."""
+        lines = [line for _, one in self.scored for line in one.scorecard.lines]
+        return overall([*lines, *(one.line for one in self.derivatives)])
 
     def to_json(self) -> str:
-        """Return the conditions and the targets of each box as JSON text, as it is written."""
-        return _json(self.suite, self.scored)
+        """Return conditions and targets of each box, and derivatives, as JSON text, as written."""
+        return _json(self.suite, self.scored, self.derivatives)
 
 
 def evaluate_suite(
@@ -70,7 +77,8 @@ def evaluate_suite(
     if request.page is not None:
         raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
     folder = Path(request.box)
-    boxes = _unseen(choose(read_suite(folder)), request, tell)
+    suite = read_suite(folder)
+    boxes = _unseen(choose(suite), request, tell)
     named = folder.resolve().name
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     scored = []
@@ -86,12 +94,29 @@ def evaluate_suite(
         def warn(warning: str, name: str = box.path.name) -> None:
             tell(f"{name}: {warning}")
 
-        found = evaluate(one, warn, share)
-        scored.append((box, _bare(found)))
+        scored.append((box, _bare(evaluate(one, warn, share))))
+    found = _derivatives(suite, scored, tell)
     summary = target / _SUMMARY
-    write_text(summary, _json(folder, scored))
+    write_text(summary, _json(folder, scored, found))
     files = [file for _, one in scored for file in one.files]
-    return SuiteEvaluation(folder, tuple(scored), (summary, *files))
+    return SuiteEvaluation(folder, tuple(scored), (summary, *files), found)
+
+
+def _derivatives(
+    suite: Suite, scored: Sequence[tuple[SuiteBox, Evaluation]], tell: Callable[[str], None]
+) -> tuple[Derivative, ...]:
+    """Return what the pairs of a suite tell of derivatives; none of another suite."""
+    design = paired_design(suite)
+    if design is None:
+        return ()
+    powers = [
+        (box, {name: measured[0][POWER.name] for name, measured in card.comparisons.items()})
+        for box, card in ((box, one.scorecard) for box, one in scored)
+    ]
+    found = derivatives(design, powers, scored[0][1].scorecard.at(POWER))
+    if not found:
+        tell("no derivatives: of no pair of boxes both are scored")
+    return found
 
 
 def _unseen(boxes: list[SuiteBox], request: Request, tell: Callable[[str], None]) -> list[SuiteBox]:
@@ -132,7 +157,11 @@ def _bare(found: Evaluation) -> Evaluation:
     return replace(found, scorecard=replace(found.scorecard, slabs={}))
 
 
-def _json(folder: Path, scored: Any) -> str:
+def _json(
+    folder: Path,
+    scored: Sequence[tuple[SuiteBox, Evaluation]],
+    derivatives: Sequence[Derivative],
+) -> str:
     boxes = []
     for box, one in scored:
         lines = one.scorecard.to_json()["lines"]
@@ -145,4 +174,7 @@ def _json(folder: Path, scored: Any) -> str:
                 "lines": lines,
             }
         )
-    return json.dumps({"suite": str(folder), "boxes": boxes}, indent=1, allow_nan=False) + "\n"
+    told: dict[str, Any] = {"suite": str(folder), "boxes": boxes}
+    if derivatives:
+        told["derivatives"] = in_json([one.to_json() for one in derivatives])
+    return json.dumps(told, indent=1, allow_nan=False) + "\n"

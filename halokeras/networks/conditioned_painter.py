@@ -56,7 +56,7 @@ class ConditionedPainter(InceptionPainter):
         for layer in self.head:
             scale, shift = next(modulated)
             fields = tf.nn.leaky_relu(layer(fields) * scale + shift, self.negative_slope)
-        expected = beside_voxels(tf.exp(patch.conditions[:, len(self.params.told) :]))
+        expected = self._expected(patch)
         # of softplus, which is exp where halos are rare
         start = tf.math.log(tf.math.expm1(expected))
         raw: tf.Tensor = self.last(fields) + beside_voxels(told @ self.slope) + start
@@ -71,6 +71,18 @@ class ConditionedPainter(InceptionPainter):
         told = conditions[:, : len(self.params.told)].astype(np.float64)
         self.centre.assign(told.mean(axis=0))
         self.spread.assign(np.maximum(told.std(axis=0), _LEAST_SPREAD))
+
+    def crop_weight(self, patch: Patch) -> tf.Tensor:
+        """Return a weight for each crop that keeps epochs of many halos from outweighing others.
+
+        With the root of what is expected each box has the same share in the noise of a gradient,
+        and counts that are multiplied by it have the same shot noise in every crop.
+        """
+        return tf.math.rsqrt(tf.reduce_sum(self._expected(patch), axis=-1, keepdims=True))
+
+    def _expected(self, patch: Patch) -> tf.Tensor:
+        """Return the halos per voxel that a mass function expects, (batch, 1, 1, 1, channels)."""
+        return beside_voxels(tf.exp(patch.conditions[:, len(self.params.told) :]))
 
     def shift(self, intercept: NDArray[np.floating], slope: NDArray[np.floating]) -> None:
         """Add to the raw counts of each channel, and `slope` times the features to those."""

@@ -74,6 +74,10 @@ class Painter(keras.Model):
         """Return what a critic is told of a patch, (batch, features): by default nothing."""
         return patch.conditions[:, :0]
 
+    def crop_weight(self, patch: Patch) -> tf.Tensor | float:
+        """Return what each crop of a batch counts in a loss: by default all the same."""
+        return 1.0
+
     def shift(self, intercept: NDArray[np.floating], slope: NDArray[np.floating]) -> None:
         """Add to the raw counts of each channel, and `slope` times the features to those."""
         self.last.bias.assign_add(intercept.astype(np.float32))

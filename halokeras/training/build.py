@@ -62,6 +62,7 @@ def build_gan(
         penalty_weight=training.gradient_penalty,
         likelihood_weight=training.likelihood_weight,
         spectral_weight=training.spectral_weight,
+        spectral_channels=params.spectral_channels,
         moving_average=training.moving_average,
         seed=tensor_seed(training.seed, "gradient penalty"),
     )

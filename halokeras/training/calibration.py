@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.networks.patch import Patch, channels_of
+from halokeras.training.boxes import TrainingBox, TrainingBoxes
 
 _WIDEST_SHIFT = 2.0
 _ROUNDS = 2
@@ -22,8 +23,7 @@ _PRIOR = 0.1
 
 def calibrate_mean(
     painter: Painter,
-    density: NDArray[np.float32],
-    counts: NDArray[np.float32] | NDArray[np.uint8],
+    boxes: TrainingBoxes,
     conditions: NDArray[np.float32] | None = None,
 ) -> Painter:
     """Return a copy of `painter` that paints as many halos on the training boxes as they have.
@@ -36,8 +36,8 @@ def calibrate_mean(
     ----------
     painter
         Built.
-    density, counts
-        (boxes, nx, ny, nz), rho/mean and halos per voxel; several channels are the last axis.
+    boxes
+        The training boxes; of a painter that is told nothing some of them, if they are many.
     conditions
         (boxes, conditions), of a painter that is told some: the shift is then linear in them.
 
@@ -50,42 +50,45 @@ def calibrate_mean(
     copy = painter.twin()
     if conditions is not None:
         for _ in range(_ROUNDS):
-            _shift_by_conditions(copy, density, counts, conditions)
+            _shift_by_conditions(copy, boxes, conditions)
         return copy
-    raw = np.stack([whole_box(painter.raw_counts, box, painter.margin) for box in density])
-    channels = painter.params.channels
+    channels, chosen = painter.params.channels, boxes.spread().values()
+    raw = np.stack([whole_box(painter.raw_counts, box.density, painter.margin) for box in chosen])
+    held = np.sum([_held(box, channels) for box in chosen], axis=0)
+    wanted = held / (raw.size // channels)
     shifts = [
-        _shift(painter.activation, raw_counts, float(wanted.mean(dtype=np.float64)))
-        for raw_counts, wanted in zip(
-            channels_of(raw, channels), channels_of(counts, channels), strict=True
-        )
+        _shift(painter.activation, raw_counts, float(mean))
+        for raw_counts, mean in zip(channels_of(raw, channels), wanted, strict=True)
     ]
     copy.shift(np.array(shifts), np.zeros((0, channels)))
     return copy
 
 
 def _shift_by_conditions(
-    painter: Painter,
-    density: NDArray[np.float32],
-    counts: NDArray[np.float32] | NDArray[np.uint8],
-    conditions: NDArray[np.float32],
+    painter: Painter, boxes: TrainingBoxes, conditions: NDArray[np.float32]
 ) -> None:
     """Shift each channel so that the halos of all boxes are most likely (a Poisson regression)."""
     channels = painter.params.channels
     raw_counts = tf.function(painter.raw_counts)
-    painted, response = np.empty((2, len(density), channels))
-    for box, (field, row) in enumerate(zip(density, conditions, strict=True)):
-        raw = whole_box(raw_counts, field, painter.margin, row)
+    painted, response, held = np.empty((3, len(boxes), channels))
+    for box, (fields, row) in enumerate(zip(boxes, conditions, strict=True)):
+        raw = whole_box(raw_counts, fields.density, painter.margin, row)
         raw = raw.reshape(-1, channels)
+        held[box] = _held(fields, channels)
         painted[box] = _total(painter, raw)
         response[box] = (_total(painter, raw + _STEP) / painted[box] - 1) / _STEP
-    held = counts.reshape(len(density), -1, channels).sum(axis=1, dtype=np.float64)
     features = np.asarray(painter.features(Patch(None, conditions)))
-    design = np.column_stack([np.ones(len(density)), features])
+    design = np.column_stack([np.ones(len(boxes)), features])
     shifts = np.column_stack(
         [_regress(design * response[:, [c]], painted[:, c], held[:, c]) for c in range(channels)]
     )
     painter.shift(shifts[0], shifts[1:])
+
+
+def _held(box: TrainingBox, channels: int) -> NDArray[np.float64]:
+    """Return the halos of a box in each channel."""
+    held: NDArray[np.float64] = box.counts.reshape(-1, channels).sum(axis=0, dtype=np.float64)
+    return held
 
 
 def _total(painter: Painter, raw: NDArray[np.float32]) -> NDArray[np.float64]:

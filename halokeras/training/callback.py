@@ -75,7 +75,7 @@ class Callback:
 
     A training calls, of all its callbacks in the order of their list,
 
-    1. `preparing`, while it reads boxes and builds networks,
+    1. `preparing`, while it reads boxes and builds networks, and between the two `planned`,
     2. `begin`, once, with the step where the run starts or goes on,
     3. `begin_stage`, before the first step of each stage,
     4. `after_step`, after each step,
@@ -98,6 +98,9 @@ class Callback:
 
     def preparing(self, what: str) -> None:
         """Take note of what is being prepared, before there is a step to speak of."""
+
+    def planned(self, what: str) -> None:
+        """Take note of what the training will need, now that its boxes are read."""
 
     def begin(self, progress: Progress) -> None:
         """Take up what is kept of the run up to this step, and forget what goes beyond it."""

@@ -2,14 +2,16 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from halokeras.networks.patch import Patch
+from halokeras.training.boxes import TrainingBoxes
 
-Fields = npt.NDArray[np.float32]
+Fields: TypeAlias = NDArray[np.float32]
 
 _PERMUTATIONS = np.array(list(itertools.permutations(range(3))), dtype=np.int32)
 _IS_ODD = np.array([np.linalg.det(np.eye(3)[order]) < 0 for order in _PERMUTATIONS])
@@ -21,9 +23,8 @@ class CropStream:
 
     Parameters
     ----------
-    density, counts
-        (boxes, n, n, n), rho/mean and halos per voxel on the same voxels; counts of several
-        channels have them last, and may be whole numbers of any type.
+    boxes
+        rho/mean and halos per voxel on the same voxels.
     crop_size
         Side of the counts crop in voxels; the density crop is 2 margin wider.
     margin
@@ -36,8 +37,7 @@ class CropStream:
         (boxes, conditions) of a painter that is told some, or None.
     """
 
-    density: Fields
-    counts: Fields | npt.NDArray[np.uint8]
+    boxes: TrainingBoxes
     crop_size: int
     margin: int
     wraps: bool = True
@@ -72,70 +72,72 @@ class CropStream:
             there are conditions a `Patch` stands in the density's place.
             Holds no state: a stream that starts at a step equals the rest of one that came there.
         """
-        density = tf.constant(self.density)
-        counts = tf.constant(self.counts if self.counts.ndim == 5 else self.counts[..., None])
-        conditions = None if self.conditions is None else tf.constant(self.conditions, tf.float32)
         per_step = batches * batch_size
         share = batch_size // replicas
         own = [b * batch_size + replica * share + i for b in range(batches) for i in range(share)]
         wide = self.crop_size + 2 * self.margin
+        channels = _with_channels(self.boxes[0].counts).shape[3]
+        told = 0 if self.conditions is None else self.conditions.shape[1]
+        fields = ((wide, wide, wide, 1), (*(self.crop_size,) * 3, channels), (told,))
 
         def crops_of_step(step: tf.Tensor) -> tuple[Patch | tf.Tensor, tf.Tensor]:
-            cuts = [self._cut(density, counts, step * per_step + i, seed) for i in own]
-            shape, side = (batches, share), self.crop_size
-            densities = tf.reshape(tf.stack([c[0] for c in cuts]), (*shape, wide, wide, wide, 1))
-            painted = tf.stack([c[1] for c in cuts])
-            painted = tf.reshape(painted, (*shape, side, side, side, counts.shape[-1]))
-            painted = tf.cast(painted, tf.float32)
-            if conditions is None:
-                return densities, painted
-            told = tf.gather(conditions, tf.stack([c[2] for c in cuts]))
-            return Patch(densities, tf.reshape(told, (*shape, conditions.shape[1]))), painted
+            drawn = tf.stack([_draw(step * per_step + i, seed) for i in own])
+            # boxes are read here, in a thread beside the one that trains
+            cut = tf.numpy_function(self._cut_all, [drawn], [tf.float32] * 3, stateful=False)
+            density, counts, conditions = (
+                tf.reshape(values, (batches, share, *shape))
+                for values, shape in zip(cut, fields, strict=True)
+            )
+            return (Patch(density, conditions) if told else density), counts
 
         stream = tf.data.Dataset.range(start, stop)
         return stream.map(crops_of_step, num_parallel_calls=1, deterministic=True).prefetch(2)
 
-    def _cut(
-        self, density: tf.Tensor, counts: tf.Tensor, index: tf.Tensor, seed: tuple[int, int]
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the density, (x, y, z), the counts, (x, y, z, channels), and the box of a crop."""
-        key = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int64), index)
-        box, permutation, *place = tf.unstack(
-            tf.random.stateless_uniform((8,), key, maxval=2**31 - 1, dtype=tf.int32)
-        )
-        box %= self.density.shape[0]
+    def _cut_all(self, drawn: NDArray[np.int32]) -> tuple[Fields, Fields, Fields]:
+        """Return the densities, the counts and the conditions of the crops of draws, (crops, 8)."""
+        cut = [self._cut(draws) for draws in drawn]
+        told = np.zeros((len(self.boxes), 0), np.float32)
+        conditions = told if self.conditions is None else self.conditions.astype(np.float32)
+        chosen = conditions[[box for box, _, _ in cut]]
+        return np.stack([one[1] for one in cut]), np.stack([one[2] for one in cut]), chosen
+
+    def _cut(self, draws: NDArray[np.int32]) -> tuple[int, Fields, Fields]:
+        """Return the box of a crop, its density, (x, y, z), and counts, (x, y, z, channels)."""
+        number, permutation, *place = map(int, draws)
+        number %= len(self.boxes)
         permutation %= len(_PERMUTATIONS)
-        order = tf.constant(_PERMUTATIONS)[permutation]
+        order = _PERMUTATIONS[permutation]
+        box = self.boxes[number]
+        shape = box.density.shape
         corner = [
-            self._first_voxel(draw, side)
-            for draw, side in zip(place[:3], self.density.shape[1:], strict=True)
+            self._first_voxel(draw, side) for draw, side in zip(place[:3], shape, strict=True)
         ]
         flips = [draw % 2 == 0 for draw in place[3:]]
         if not self.reflects:
             # an odd permutation mirrors, and so does each flip: a rotation has an even number
-            is_odd = tf.constant(_IS_ODD)[permutation]
-            flips[2] = tf.math.logical_xor(tf.math.logical_xor(flips[0], flips[1]), is_odd)
-        cut_density = self._gather(density[box], corner, flips, -self.margin, self.margin)
-        cut_counts = self._gather(counts[box], corner, flips, 0, 0)
-        with_channels = tf.concat([order, [3]], 0)
-        return tf.transpose(cut_density, order), tf.transpose(cut_counts, with_channels), box
+            flips[2] = flips[0] ^ flips[1] ^ bool(_IS_ODD[permutation])
+        along = [
+            np.arange(-self.margin, self.crop_size + self.margin)[:: -1 if flip else 1] + origin
+            for origin, flip in zip(corner, flips, strict=True)
+        ]
+        wide = [voxels % side for voxels, side in zip(along, shape, strict=True)]
+        inner = [voxels[self.margin : self.margin + self.crop_size] for voxels in wide]
+        density = box.density[np.ix_(*wide)].transpose(order)
+        counts = _with_channels(box.counts)[np.ix_(*inner)].transpose((*order, 3))
+        return number, density, counts.astype(np.float32)
 
-    def _first_voxel(self, draw: tf.Tensor, side: int) -> tf.Tensor:
+    def _first_voxel(self, draw: int, side: int) -> int:
         """Return where the counts of a crop begin along an axis of `side` voxels."""
         if self.wraps:
             return draw % side
         return self.margin + draw % (side - self.crop_size - 2 * self.margin + 1)
 
-    def _gather(
-        self,
-        field: tf.Tensor,
-        corner: list[tf.Tensor],
-        flips: list[tf.Tensor],
-        first: int,
-        beyond: int,
-    ) -> tf.Tensor:
-        for axis, (origin, flip) in enumerate(zip(corner, flips, strict=True)):
-            along = origin + tf.range(first, self.crop_size + beyond)
-            along = tf.where(flip, along[::-1], along) % self.density.shape[axis + 1]
-            field = tf.gather(field, along, axis=axis)
-        return field
+
+def _draw(index: tf.Tensor, seed: tuple[int, int]) -> tf.Tensor:
+    """Return eight whole numbers, of which the box, place and orientation of a crop follow."""
+    key = tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int64), index)
+    return tf.random.stateless_uniform((8,), key, maxval=2**31 - 1, dtype=tf.int32)
+
+
+def _with_channels(counts: NDArray[Any]) -> NDArray[Any]:
+    return counts if counts.ndim == 4 else counts[..., np.newaxis]

@@ -1,7 +1,7 @@
 """The boxes that a run trains and validates on, found, checked and put side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from halokeras.boxes.masses import at_odds, masses_of, select
 from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
-from halokeras.networks.patch import channels_of
 from halokeras.painter_params import PainterParams
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
+from halokeras.readable import amount_of_bytes
 from halokeras.sections import Selection
+from halokeras.training.boxes import TrainingBox, TrainingBoxes
 from halokeras.training.validation import HeldOut
 
 _SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
@@ -28,29 +29,47 @@ _SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training boxes stacked (boxes, n, n, n), held-out boxes, and what a painter says of them.
+    """Training boxes, held-out boxes, and what a painter says of them.
 
-    Counts of several channels have them last, and are bytes where they fit; conditions are
-    (boxes, conditions), or None. `masses` are those of the halos of the training boxes [Msun/h],
-    where channels are parted by them.
+    Attributes
+    ----------
+    boxes, held_out
+        Those that train, of which a stated memory keeps some, and those that validate.
+    provenance
+        Of the painter.
+    mean_counts
+        Halos per voxel in the training boxes, of each channel.
+    conditions
+        (boxes, conditions) of the training boxes, or None.
+    memory
+        Bytes that all training boxes would take.
     """
 
-    density: NDArray[np.float32]
-    counts: NDArray[np.float32] | NDArray[np.uint8]
+    boxes: TrainingBoxes
     held_out: tuple[HeldOut, ...]
     provenance: dict[str, Any]
+    mean_counts: tuple[float, ...] = ()
     conditions: NDArray[np.float32] | None = None
-    masses: NDArray[np.float32] | None = None
+    memory: int = 0
 
     @property
-    def mean_counts(self) -> list[float]:
-        """Halos per voxel in the training boxes, of each channel."""
-        channels = self.counts.shape[4] if self.counts.ndim == 5 else 1
-        return [float(field.mean(dtype=np.float64)) for field in channels_of(self.counts, channels)]
+    def plan(self) -> str:
+        """What memory the boxes take, in a sentence."""
+        held_out = sum(box.density.nbytes + box.counts.nbytes for box in self.held_out)
+        told = (
+            f"{len(self.boxes)} training boxes of {amount_of_bytes(self.memory)} in all, "
+            f"{len(self.held_out)} held-out ones of {amount_of_bytes(held_out)}"
+        )
+        if self.memory <= self.boxes.memory:
+            return f"memory: {told}, all kept"
+        return (
+            f"memory: {told}; {amount_of_bytes(self.boxes.memory)} of the training boxes are kept "
+            "(run.box_memory), the others are read as crops need them"
+        )
 
 
 def load_data(params: Params) -> TrainingData:
-    """Read every box that `params` names.
+    """Read every box that `params` names, one after another.
 
     Raises
     ------
@@ -67,44 +86,98 @@ def load_data(params: Params) -> TrainingData:
     both = [path for path in validated_on if path in trained]
     if both:
         raise RunError(f"validate_on names {both[0]}, which train names too; hold it out")
-    boxes = {path: read_box(path) for path in (*trained, *validated_on)}
-    selection = params.box.selection
-    channels = params.painter.selections(selection)
-    counts = {path: _checked_counts(box, channels, path) for path, box in boxes.items()}
-    names = params.painter.conditions
-    conditions = {
-        path: conditions_of(names, box.redshift, box.cosmology, channels, box.voxel_size)
-        for path, box in boxes.items()
-    }
-    first = boxes[trained[0]]
-    for path, box in boxes.items():
-        _check_like(first, box, path, params.painter)
-        _check_masses(first, box, selection, path)
-    _check_crops(params, first)
-    seen = _conditions_seen([boxes[path] for path in trained]) if names else None
+    reader = _Reader(params, trained)
+    boxes = TrainingBoxes(reader.again, len(trained), params.run.box_memory * 2**30)
+    halos, memory = np.zeros(params.painter.channels), 0
+    for number, path in enumerate(trained):
+        box = reader.first_time(path)
+        boxes.keep(number, box)
+        halos += box.counts.reshape(-1, halos.size).sum(axis=0, dtype=np.float64)
+        memory += box.memory
+    held_out = []
+    for path in validated_on:
+        box = reader.first_time(path)
+        counts = total_counts(box.counts.astype(np.float32))
+        told = reader.headers[path]
+        held_out.append(HeldOut(box.density, counts, told.voxel_size, reader.conditions[path]))
+    names, first = params.painter.conditions, reader.headers[trained[0]]
+    seen = _conditions_seen([reader.headers[path] for path in trained]) if names else None
+    conditions = np.array([reader.conditions[path] for path in trained], np.float32)
     return TrainingData(
-        density=np.stack([_density(boxes[path]) for path in trained]),
-        counts=_stacked([counts[path] for path in trained]),
-        held_out=tuple(
-            HeldOut(_density(boxes[path]), counts[path], boxes[path].voxel_size, conditions[path])
-            for path in validated_on
-        ),
-        masses=_masses([boxes[path] for path in trained], channels),
-        conditions=np.array([conditions[path] for path in trained], np.float32) if names else None,
+        boxes=boxes,
+        held_out=tuple(held_out),
+        mean_counts=tuple((halos / (len(trained) * boxes[0].density.size)).tolist()),
+        conditions=conditions if names else None,
+        memory=memory,
         provenance={
             "voxel_size": first.voxel_size,
-            "redshift": _redshift(boxes, params),
+            "redshift": _redshift(reader.headers, params),
             "cosmology": None if seen or first.cosmology is None else first.cosmology.parameters,
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "mass_definition": str(first.provenance.get("mass_definition", "unknown")),
-            "selection": selection.model_dump(),
-            "training_boxes": {path.name: box_hash(boxes[path]) for path in trained},
-            "validation_boxes": {path.name: box_hash(boxes[path]) for path in validated_on},
-            "fingerprint": fingerprint(_density(first), first.voxel_size).model_dump(),
+            "selection": params.box.selection.model_dump(),
+            "training_boxes": {path.name: reader.hashes[path] for path in trained},
+            "validation_boxes": {path.name: reader.hashes[path] for path in validated_on},
+            "fingerprint": fingerprint(boxes[0].density, first.voxel_size).model_dump(),
             **({"conditions_seen": seen} if seen else {}),
         },
     )
+
+
+class _Reader:
+    """Reads boxes: the first time with all checks, again as what they were.
+
+    Parameters
+    ----------
+    params
+        Of the run.
+    trained
+        Training boxes in the order of their numbers.
+
+    Attributes
+    ----------
+    headers, hashes, conditions
+        Of every box read so far: the box without its fields, its hash and its conditions.
+    """
+
+    def __init__(self, params: Params, trained: Sequence[Path]) -> None:
+        self._params, self._trained = params, trained
+        self._channels = params.painter.selections(params.box.selection)
+        self.headers: dict[Path, Box] = {}
+        self.hashes: dict[Path, str] = {}
+        self.conditions: dict[Path, tuple[float, ...]] = {}
+
+    def first_time(self, path: Path) -> TrainingBox:
+        """Read a box and refuse what cannot train beside the first one, as `load_data`."""
+        params, box = self._params, read_box(path)
+        counts = _checked_counts(box, self._channels, path)
+        if not self.headers:
+            self._shape = box.shape
+            _check_crops(params, box)
+        header = replace(box, density=None, halos=None, counts=None, counts_by_mass=None)
+        first = next(iter(self.headers.values()), header)
+        _check_like(first, self._shape, box, path, params.painter)
+        _check_masses(first, box, params.box.selection, path)
+        self.headers[path], self.hashes[path] = header, box_hash(box)
+        self.conditions[path] = conditions_of(
+            params.painter.conditions, box.redshift, box.cosmology, self._channels, box.voxel_size
+        )
+        return _training_box(box, counts, self._channels)
+
+    def again(self, number: int) -> TrainingBox:
+        """Read a training box whose place in memory others took.
+
+        Raises
+        ------
+        BoxError
+            If it cannot be read, or is no more what it was.
+        """
+        path = self._trained[number]
+        box = read_box(path)
+        if box_hash(box) != self.hashes[path]:
+            raise BoxError(f"{path} is another box than when this training began; restore it")
+        return _training_box(box, _counts(box, self._channels), self._channels)
 
 
 def _find_all(params: Params) -> dict[BoxName, list[Path]]:
@@ -146,12 +219,11 @@ def _density(box: Box) -> NDArray[np.float32]:
 
 def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDArray[np.float32]:
     try:
-        grids = [halo_counts(box, **channel.model_dump()) for channel in channels]
+        counts = _counts(box, channels)
     except BoxError as error:
         raise BoxError(f"{path}: {error}") from error
-    if not any(grid.any() for grid in grids):
+    if not counts.any():
         raise BoxError(f"{path} has no halo in the selection's mass range; widen box.selection")
-    counts = grids[0] if len(grids) == 1 else np.stack(grids, axis=-1)
     try:
         check_alignment(_density(box), total_counts(counts), box.voxel_size)
     except BoxError as error:
@@ -159,28 +231,31 @@ def _checked_counts(box: Box, channels: Sequence[Selection], path: Path) -> NDAr
     return counts
 
 
-def _stacked(
-    counts: Sequence[NDArray[np.float32]],
-) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Stack counts: of several channels, most of the memory of a training, as bytes if they fit."""
-    fit = max(one.max() for one in counts) <= np.iinfo(np.uint8).max
-    if counts[0].ndim == 3 or not fit:
-        return np.stack(counts)
-    return np.stack([one.astype(np.uint8) for one in counts])
+def _counts(box: Box, channels: Sequence[Selection]) -> NDArray[np.float32]:
+    grids = [halo_counts(box, **channel.model_dump()) for channel in channels]
+    return grids[0] if len(grids) == 1 else np.stack(grids, axis=-1)
 
 
-def _masses(boxes: Sequence[Box], channels: Sequence[Selection]) -> NDArray[np.float32] | None:
+def _training_box(
+    box: Box, counts: NDArray[np.float32], channels: Sequence[Selection]
+) -> TrainingBox:
+    """Return what a training reads of a box: counts of several channels as bytes if they fit."""
+    masses = _masses(box, channels)
+    if counts.ndim == 4 and counts.max() <= np.iinfo(np.uint8).max:
+        return TrainingBox(_density(box), counts.astype(np.uint8), masses)
+    return TrainingBox(_density(box), counts, masses)
+
+
+def _masses(box: Box, channels: Sequence[Selection]) -> NDArray[np.float32] | None:
     """Return the masses of the halos that several channels count, or None of one channel."""
-    if len(channels) == 1 or any(box.halos is None for box in boxes):
+    if len(channels) == 1 or box.halos is None:
         return None
     found = []
-    for box in boxes:
-        assert box.halos is not None
-        for channel in channels:
-            halos = select(box.halos, **channel.model_dump(), provenance=box.provenance)
-            mass = masses_of(halos, channel.mass_definition, box.provenance)
-            assert mass is not None  # or they could not have been selected by it
-            found.append(mass)
+    for channel in channels:
+        halos = select(box.halos, **channel.model_dump(), provenance=box.provenance)
+        mass = masses_of(halos, channel.mass_definition, box.provenance)
+        assert mass is not None  # or they could not have been selected by it
+        found.append(mass)
     return np.concatenate(found).astype(np.float32)
 
 
@@ -201,11 +276,13 @@ def _redshift(boxes: Mapping[Path, Box], params: Params) -> float:
     return min(told, key=lambda redshift: abs(redshift - params.box.redshift))
 
 
-def _check_like(first: Box, box: Box, path: Path, painter: PainterParams) -> None:
-    if box.shape != first.shape or not np.isclose(box.voxel_size, first.voxel_size, rtol=1e-6):
+def _check_like(
+    first: Box, shape: tuple[int, int, int], box: Box, path: Path, painter: PainterParams
+) -> None:
+    if box.shape != shape or not np.isclose(box.voxel_size, first.voxel_size, rtol=1e-6):
         raise RunError(
             f"{path} has {box.shape} voxels of {box.voxel_size:g} Mpc/h, the first training box "
-            f"{first.shape} of {first.voxel_size:g}; give boxes of one shape and voxel size"
+            f"{shape} of {first.voxel_size:g}; give boxes of one shape and voxel size"
         )
     if not painter.conditions and abs(box.redshift - first.redshift) > 1e-3:
         raise RunError(

@@ -54,6 +54,10 @@ class TrainingDisplay(Callback):
         else:
             self._console.print(what, soft_wrap=True)
 
+    def planned(self, what: str) -> None:
+        """Print what the training will need, to stay."""
+        self._console.print(what, soft_wrap=True, highlight=False)
+
     def begin(self, progress: Progress) -> None:
         """Show what was found amiss, and how the painter did when the run was left."""
         for warning in progress.warnings:

@@ -4,10 +4,12 @@ import math
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from halokeras import __version__
 from halokeras.networks.painter import Painter, whole_box
@@ -21,9 +23,6 @@ from halokeras.training.callback import Callback, Progress
 from halokeras.training.data import TrainingData
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
-
-_MOST_VOXELS = 2**22
-"""Of the training boxes, that are read for what is told of neighbours: more only fill memory."""
 
 
 class KeptPainter(Callback):
@@ -74,7 +73,7 @@ class KeptPainter(Callback):
         if not self._params.training.calibrate_mean:
             return painter.twin()
         data = self._data
-        return calibrate_mean(painter, data.density, data.counts, data.conditions)
+        return calibrate_mean(painter, data.boxes, data.conditions)
 
     def _save(self, painter: Painter, progress: Progress, validation: Validation) -> None:
         provenance = {
@@ -96,24 +95,29 @@ class KeptPainter(Callback):
         save_painter(painter, provenance, self._folder, self._draw_model())
 
     def _draw_model(self) -> DrawModel | None:
-        """Measure the laws of draws on the training boxes, if a warm start tells what to expect."""
+        """Measure the laws of draws on training boxes, if a warm start tells what to expect."""
         if not self._params.training.warm_start.steps:
             return None
         painter = self._calibrated(self._gan.expected_painter)
-        density, conditions = self._data.density, self._data.conditions
-        told = np.zeros((len(density), 0)) if conditions is None else conditions
-        expected = [
-            whole_box(painter, box, painter.margin, row)
-            for box, row in zip(density, told, strict=True)
-        ]
-        means, counts = np.stack(expected), self._data.counts
+        boxes, conditions = self._data.boxes.spread(), self._data.conditions
+        means = np.stack(
+            [
+                whole_box(
+                    painter,
+                    box.density,
+                    painter.margin,
+                    () if conditions is None else conditions[number],
+                )
+                for number, box in boxes.items()
+            ]
+        )
+        counts: NDArray[Any] = np.stack([box.counts for box in boxes.values()])
         if painter.params.channels == 1:
             return DrawModel(painter, fit_count_law(means, counts))
         law = fit_count_law(means.sum(axis=-1), counts.sum(axis=-1))
-        if self._data.masses is None:
+        found = [box.masses for box in boxes.values() if box.masses is not None]
+        if len(found) < len(boxes):
             return DrawModel(painter, law)
         bins = painter.params.selections(self._params.box.selection)
-        masses = fit_mass_law(self._data.masses, bins)
-        most = max(1, _MOST_VOXELS // density[0].size)
-        some = np.unique(np.linspace(0, len(means) - 1, min(most, len(means))).astype(int))
-        return DrawModel(painter, law, masses, fit_exclusion(means[some], counts[some], law))
+        masses = fit_mass_law(np.concatenate(found), bins)
+        return DrawModel(painter, law, masses, fit_exclusion(means, counts, law))

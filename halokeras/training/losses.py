@@ -1,20 +1,29 @@
 """What training minimises: plain functions of fields (batch, x, y, z, channels)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 _TINY = 1e-6
+_COARSE = 0.6
+"""Of the Nyquist frequency: the shells up to it are compared where heavy halos are taken alone.
+Beyond it nearly all of their power is shot noise, which no smooth field has and keeps its phases.
+"""
+_FEW = 100.0
+"""Heavy halos in a batch at which their powers, known to a tenth, count half."""
 
 
-def poisson_likelihood(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def poisson_likelihood(
+    painted: tf.Tensor, counts: tf.Tensor, weight: tf.Tensor | float = 1.0
+) -> tf.Tensor:
     """Mean negative log-likelihood of `counts` drawn from a Poisson law of mean `painted`.
 
-    The constant log(counts!) is left out.
+    The constant log(counts!) is left out. `weight` is one number, or one of each crop,
+    (batch, 1, 1, 1, 1).
     """
-    return tf.reduce_mean(painted - counts * tf.math.log(painted + _TINY))
+    return tf.reduce_mean(weight * (painted - counts * tf.math.log(painted + _TINY)))
 
 
 def gradient_penalty(
@@ -44,7 +53,12 @@ def gradient_penalty(
     return tf.reduce_mean(tf.square(norm - 1.0))
 
 
-def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+def spectral_distance(
+    painted: tf.Tensor,
+    counts: tf.Tensor,
+    weight: tf.Tensor | float = 1.0,
+    upper_channels: Sequence[int] = (),
+) -> tf.Tensor:
     """How far painted crops are from the reference in power, phase and mean; 0 when equal.
 
     The mean over shells of wavenumber of (ln T)^2 + (1 - r), plus the squared log of the ratio
@@ -52,15 +66,47 @@ def spectral_distance(painted: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     the batch. Both fields see the same crop window, so it cancels from T and r to the leading
     order. The two parts do not compete: r is blind to an isotropic filter, T is not.
 
-    Of several channels their sums are compared: the power of a rare channel is mostly shot noise,
-    and channels that are each given that power add up to too much.
+    Of several channels their sum is compared, and beside it the mean over `upper_channels` of the
+    distance of the sum of each of these channels and all above it, where it has halos enough to
+    tell. Not channel by channel: the power of a rare channel is mostly shot noise, and channels
+    that are each given that power add up to too much. What heavy halos have is kept from that by
+    the sums below, which hold them too.
 
     Replicas of a `tf.distribute` strategy each give their share of the batch and get the distance
     of all of it.
+
+    Parameters
+    ----------
+    weight
+        Of each crop, (batch, 1, 1, 1, 1), which multiplies both of its fields, or one number.
+    upper_channels
+        First channels of further sums.
     """
-    painted, counts = (tf.reduce_sum(field, axis=-1, keepdims=True) for field in (painted, counts))
-    side = counts.shape[1]
-    weights = tf.constant(_shell_weights(side))
+    shells = _shell_weights(counts.shape[1])
+    all_painted, all_counts = (
+        weight * tf.reduce_sum(field, axis=-1, keepdims=True) for field in (painted, counts)
+    )
+    distance = _distance(all_painted, all_counts, shells)
+    if not upper_channels:
+        return distance
+    coarse = shells[:, : round(_COARSE * shells.shape[1])]
+    sums = np.arange(counts.shape[-1])[:, np.newaxis] >= np.array(upper_channels)
+    # one product of matrices, whose gradient is another: those of slices take five times as long
+    of_painted, of_counts = (
+        tf.split(field @ tf.constant(sums, field.dtype), len(upper_channels), axis=-1)
+        for field in (painted, counts)
+    )
+    of_upper = []
+    for upper_painted, upper_counts in zip(of_painted, of_counts, strict=True):
+        (halos,) = _over_replicas("SUM", tf.reduce_sum(upper_counts))
+        found = _distance(weight * upper_painted, weight * upper_counts, coarse)
+        of_upper.append(halos / (halos + _FEW) * found)
+    return distance + tf.add_n(of_upper) / len(of_upper)
+
+
+def _distance(painted: tf.Tensor, counts: tf.Tensor, shells: NDArray[np.float32]) -> tf.Tensor:
+    """Return the spectral distance of fields of one channel over shells, (modes, shells)."""
+    weights = tf.constant(shells)
     mean_painted, mean_counts = _over_replicas(
         "MEAN", tf.reduce_mean(painted), tf.reduce_mean(counts)
     )

@@ -17,7 +17,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from halokeras.boxes.box import total_counts
 from halokeras.networks.painter import Painter
 from halokeras.networks.patch import patch_of
 from halokeras.storage.files import whole_file
@@ -122,7 +121,7 @@ class Movie(Callback):
         """
         slab = np.s_[:, :, self._start : self._start + self._depth]
         matter = np.log(np.maximum(self.box.density[slab].mean(axis=2), 1e-3))
-        halos = total_counts(self.box.counts)[slab].sum(axis=2)
+        halos = self.box.counts[slab].sum(axis=2)
         low, high = np.percentile(matter, [0.5, 99.9])
         brightest = float(np.percentile(halos, 99.8)) or float(halos.max()) or 1.0
         frames = {step: np.load(path) for path, step in self._frames().items()}

@@ -181,6 +181,9 @@ def _go_on(
     callbacks: Sequence[Callback],
 ) -> Path:
     """Train from the newest whole checkpoint, or from the start, to the end."""
+    if devices.is_chief:
+        for callback in callbacks:
+            callback.planned(data.plan)
     _prepare("building the networks", devices, callbacks)
     with devices.scope():
         gan = build_gan(params, data.mean_counts, data.conditions)

@@ -117,8 +117,7 @@ def _adversarial(span: Span, params: Params, gan: HaloPaintingGAN, data: Trainin
 
 def _stream(params: Params, data: TrainingData, crop_size: int) -> CropStream:
     return CropStream(
-        data.density,
-        data.counts,
+        data.boxes,
         crop_size,
         params.painter.margin,
         params.training.wrap_crops,

@@ -14,7 +14,7 @@ from halokeras.statistics.statistic import Sample
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One held-out box: density (rho/mean) and counts on the same voxels, and its conditions."""
+    """One held-out box: density (rho/mean) and all its halos per voxel, and its conditions."""
 
     density: NDArray[np.float32]
     counts: NDArray[np.float32]
@@ -49,12 +49,11 @@ def validate(painter: Painter, boxes: Sequence[HeldOut]) -> Validation:
         total_counts(whole_box(painter, box.density, painter.margin, box.conditions))
         for box in boxes
     ]
-    reference = [(total_counts(box.counts), box) for box in boxes]
     if any(not np.isfinite(field).all() or field.mean() <= 0 for field in painted):
         return Validation(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, float("inf"))
     samples = [
-        [Sample(values, box.voxel_size) for values in (field, counts, box.density)]
-        for field, (counts, box) in zip(painted, reference, strict=True)
+        [Sample(values, box.voxel_size) for values in (field, box.counts, box.density)]
+        for field, box in zip(painted, boxes, strict=True)
     ]
     transfer, correlation = (
         np.mean([statistic.measure(*sample).value for sample in samples], axis=0)

@@ -1,6 +1,6 @@
 """The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -32,6 +32,8 @@ class HaloPaintingGAN(keras.Model):
     likelihood_weight, spectral_weight
         Weights of a Poisson likelihood and of a spectral distance beside the critic's verdict in
         the painter's loss; 0 is the published loss.
+    spectral_channels
+        Channels from which on halos are compared by the spectral distance too, beside all halos.
     moving_average
         Decay of the running mean of the painter's weights, `averaged_painter`; 0 follows them.
         `expected_painter` keeps the running mean that the warm start ends with: it paints the
@@ -49,6 +51,7 @@ class HaloPaintingGAN(keras.Model):
         penalty_weight: float = 10.0,
         likelihood_weight: float = 0.0,
         spectral_weight: float = 0.0,
+        spectral_channels: Sequence[int] = (),
         moving_average: float = 0.0,
         seed: tuple[int, int] = (0, 0),
     ) -> None:
@@ -59,6 +62,7 @@ class HaloPaintingGAN(keras.Model):
         self.penalty_weight = penalty_weight
         self.likelihood_weight = likelihood_weight
         self.spectral_weight = spectral_weight
+        self.spectral_channels = tuple(spectral_channels)
         self.moving_average = moving_average
         self.seed = seed
         self.averaged_painter = painter.twin()
@@ -179,22 +183,29 @@ class HaloPaintingGAN(keras.Model):
 
     def painter_gradients(self, patch: Patches, counts: tf.Tensor) -> dict[str, Any]:
         """Return the painter's loss on one batch and its ``gradients`` in the painter's weights."""
+        weight = self._crop_weight(patch)
         with tf.GradientTape() as tape:
             painted = self.painter(patch)
             loss = -tf.reduce_mean(self._critic_of(patch)(self.judged(painted, patch)))
             if self.likelihood_weight:
-                loss += self.likelihood_weight * poisson_likelihood(painted, counts)
+                loss += self.likelihood_weight * poisson_likelihood(painted, counts, weight)
             if self.spectral_weight:
-                loss += self.spectral_weight * spectral_distance(painted, counts)
+                loss += self.spectral_weight * spectral_distance(
+                    painted, counts, weight, self.spectral_channels
+                )
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
 
     def likelihood_gradients(self, patch: Patches, counts: tf.Tensor) -> dict[str, Any]:
         """Return the warm start's loss on one batch and its ``gradients``."""
+        weight = self._crop_weight(patch)
         with tf.GradientTape() as tape:
-            loss = poisson_likelihood(self.painter(patch), counts)
+            loss = poisson_likelihood(self.painter(patch), counts, weight)
         gradients = tape.gradient(loss, self.painter.trainable_variables)
         return {"gradients": gradients, "painter_loss": loss}
+
+    def _crop_weight(self, patch: Patches) -> tf.Tensor | float:
+        return self.painter.crop_weight(patch) if isinstance(patch, Patch) else 1.0
 
     def _apply(
         self, optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor], part: keras.Model

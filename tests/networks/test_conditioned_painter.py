@@ -69,3 +69,10 @@ def test_a_critic_judges_a_crop_by_what_it_is_told():
     crops = tf.random.stateless_normal((1, 9, 9, 9, 2), (1, 2))
     one, other = (critic(crops, tf.fill((1, TOLD), x)).numpy() for x in (-1.0, 1.0))
     assert one != other
+
+
+def test_the_likelihood_of_a_box_counts_by_the_root_of_its_halos(painter):
+    rows = np.zeros((2, len(PARAMS.conditions)), np.float32)
+    rows[:, TOLD:] = np.log([[0.01, 0.02, 0.01], [0.04, 0.08, 0.04]])
+    weights = painter.crop_weight(Patch(None, tf.constant(rows))).numpy().ravel()
+    assert weights[0] / weights[1] == pytest.approx(2, rel=1e-5)

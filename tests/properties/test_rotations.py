@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from halokeras.fields.gridding import count
 from halokeras.fields.orientation import Orientation, move_counts, move_positions
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.crops import CropStream
 
 orientations = st.builds(
@@ -79,7 +80,7 @@ def crops():
     """Density crops, their counts and the inner voxels of the former, of 60 draws."""
     density = np.random.default_rng(1).permutation(2 * 6**3).astype(np.float32)
     density = density.reshape(2, 6, 6, 6)
-    stream = CropStream(density, 3 * density + 1, crop_size=4, margin=1)
+    stream = CropStream(TrainingBoxes.of(density, 3 * density + 1), crop_size=4, margin=1)
     drawn = list(stream.steps(0, 20, 1, 3, (7, 8)))
     return density, [
         (d.numpy()[0, i, ..., 0], c.numpy()[0, i, ..., 0]) for d, c in drawn for i in range(3)

@@ -3,6 +3,7 @@ import pytest
 
 from halokeras.networks.inception_painter import InceptionPainter
 from halokeras.painter_params import InceptionParams
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.calibration import calibrate_mean
 
 
@@ -26,7 +27,7 @@ def test_the_mean_of_the_training_boxes_is_met_and_the_painter_left_alone(output
     before = painter.get_weights()
     painted = paint(painter, density)
     counts = np.full_like(density, 0.9 * painted.mean())
-    calibrated = paint(calibrate_mean(painter, density, counts), density)
+    calibrated = paint(calibrate_mean(painter, TrainingBoxes.of(density, counts)), density)
     assert calibrated.mean() == pytest.approx(counts.mean(), rel=1e-4)
     # the order of voxels by count stays: the shift is one number for all of them
     assert np.corrcoef(calibrated.ravel(), painted.ravel())[0, 1] > 0.99
@@ -37,5 +38,5 @@ def test_the_mean_of_the_training_boxes_is_met_and_the_painter_left_alone(output
 def test_a_mean_out_of_reach_leaves_the_painter_as_it_was():
     painter, density = painter_and_density("relu")
     counts = np.full_like(density, 1e6)
-    copy = calibrate_mean(painter, density, counts)
+    copy = calibrate_mean(painter, TrainingBoxes.of(density, counts))
     np.testing.assert_array_equal(paint(copy, density), paint(painter, density))

@@ -3,13 +3,14 @@ from itertools import product
 
 import numpy as np
 
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.crops import CropStream
 
 
 def stream(crop_size=4, margin=2, **kwargs):
     """Boxes whose voxels all differ, and counts that are the density's negative."""
     density = np.arange(2 * 8**3, dtype=np.float32).reshape(2, 8, 8, 8) + 1
-    return CropStream(density, -density, crop_size, margin, **kwargs)
+    return CropStream(TrainingBoxes.of(density, -density), crop_size, margin, **kwargs)
 
 
 def crops(start, stop, **kwargs):

@@ -26,7 +26,7 @@ def params_of(suite, train, validate_on):
 def test_boxes_of_a_suite_train_and_validate(tiny_suite):
     first = {"last_member": 0, "redshifts": [0.3]}
     data = load_data(params_of(tiny_suite, first, {"first_member": 1, "redshifts": [0.3]}))
-    assert data.density.shape == (1, 16, 16, 16)
+    assert [box.density.shape for box in data.boxes] == [(16, 16, 16)]
     assert list(data.provenance["training_boxes"]) == ["tiny_000_z0.3.h5"]
     assert list(data.provenance["validation_boxes"]) == ["tiny_001_z0.3.h5"]
     assert data.provenance["redshift"] == 0.3

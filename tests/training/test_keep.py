@@ -7,6 +7,7 @@ import tensorflow as tf
 from halokeras.painters.model_store import load_painter
 from halokeras.params import Params
 from halokeras.training import keep
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.build import build_gan
 from halokeras.training.callback import Progress
 from halokeras.training.data import TrainingData
@@ -27,7 +28,7 @@ def params_that_keep(which):
 @pytest.fixture
 def data(tiny_provenance):
     box = np.ones((1, 8, 8, 8), np.float32)
-    return TrainingData(box, box, (), tiny_provenance)
+    return TrainingData(TrainingBoxes.of(box, box), (), tiny_provenance)
 
 
 def run_of_scores(params, data, folder, monkeypatch, scores):

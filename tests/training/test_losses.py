@@ -74,3 +74,42 @@ def test_spectral_distance_of_several_channels_is_that_of_all_halos():
     expected = float(spectral_distance(low, low + high))
     one = tf.concat([low, 0 * high], axis=-1)
     assert float(spectral_distance(one, both)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_spectral_distance_sees_the_halos_of_upper_channels_where_the_sum_is_right():
+    low, high = field(1), field(2)
+    counts = tf.concat([low, high], axis=-1)
+    painted = tf.concat([low - high, 2 * high], axis=-1)  # of the same sum
+    assert float(spectral_distance(painted, counts)) == pytest.approx(0, abs=1e-5)
+    halos = float(tf.reduce_sum(high))
+    expected = halos / (halos + 100) * 2 * np.log(2) ** 2
+    found = float(spectral_distance(painted, counts, upper_channels=(1,)))
+    assert found == pytest.approx(expected, rel=1e-3)
+    nothing = tf.concat([low, 0 * high], axis=-1)
+    assert float(spectral_distance(nothing, nothing, upper_channels=(1,))) == pytest.approx(0)
+
+
+def test_small_scales_of_upper_channels_are_left_alone():
+    noise = np.random.default_rng(5).normal(size=(2, 16, 16, 16))
+    axis = np.abs(np.fft.fftfreq(16) * 16)
+    k = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    fine = np.fft.ifftn(
+        np.where(k > 5.5, np.fft.fftn(noise, axes=(1, 2, 3)), 0), axes=(1, 2, 3)
+    ).real
+    low, high = field(1, 16)[:2], field(2, 16)[:2]
+    bent = high + tf.constant(fine[..., None], tf.float32)
+    counts = tf.concat([low, high], axis=-1)
+    painted = tf.concat([low + high - bent, bent], axis=-1)
+    found = float(spectral_distance(painted, counts, upper_channels=(1,)))
+    assert found == pytest.approx(0, abs=1e-4)
+
+
+def test_weighted_crops_have_equal_shares_in_the_spectral_distance():
+    one = field(1)[:1]
+    counts = tf.concat([one, 100 * one], axis=0)
+    painted = tf.concat([2 * one, 100 * one], axis=0)
+    weight = tf.constant([1.0, 0.01])[:, None, None, None, None]
+    # the crops have other means, which only k = 0 knows of
+    expected = (0.5 * np.log(5 / 2)) ** 2 + 1 - 3 / np.sqrt(10) + np.log(3 / 2) ** 2
+    assert float(spectral_distance(painted, counts, weight)) == pytest.approx(expected, rel=1e-3)
+    assert float(spectral_distance(painted, counts)) < 0.01 * expected

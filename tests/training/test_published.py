@@ -7,6 +7,7 @@ import pytest
 
 from halokeras.params import Params, load_params
 from halokeras.resources import shipped
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.build import build_gan, tensor_seed
 from halokeras.training.crops import CropStream
 
@@ -31,7 +32,7 @@ def first_losses(params):
         ("warm start", training.warm_start.crop_size, 1, 4, gan.warm_start_step),
         ("adversarial", training.crop_size, training.n_critic + 1, 2, gan.train_step),
     ):
-        stream = CropStream(density, counts, side, gan.painter.margin)
+        stream = CropStream(TrainingBoxes.of(density, counts), side, gan.painter.margin)
         seed = tensor_seed(training.seed, f"crops, {stage}")
         crops = stream.steps(0, 3, batches, batch_size, seed)
         losses += [float(update(batch)["painter_loss"]) for batch in crops]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from halokeras.networks.painter import LOG_OFFSET
 from halokeras.params import Params
+from halokeras.training.boxes import TrainingBoxes
 from halokeras.training.build import build_gan
 from halokeras.training.losses import spectral_distance
 from halokeras.training.schedule import ADVERSARIAL, CRITIC_WARM_UP, WARM_START
@@ -69,7 +70,7 @@ def test_a_step_updates_the_critic_n_critic_times_and_the_painter_once():
     params = tiny(n_critic=n_critic, batch_size=1)
     gan = eager_gan(params)
     box = np.random.default_rng(2).gamma(1.0, 1.0, (1, 12, 12, 12)).astype(np.float32)
-    data = SimpleNamespace(density=box, counts=np.round(box), conditions=None)
+    data = SimpleNamespace(boxes=TrainingBoxes.of(box, np.round(box)), conditions=None)
     updates = []
     for stage in stages(params, gan, data):
         before = [int(o.iterations) for o in optimizers(gan)]
