@@ -34,10 +34,30 @@ def test_what_was_never_learned_is_refused_before_a_density_is_made(mine, tmp_pa
         (("--redshift", 2.5), "redshift from 0 to 1.5"),
         (("--mass-min", 1e12), "2.8e+12 Msun/h"),
     ):
-        result = mine("paint", *ASKED, *words)
+        for dry in ((), ("--dry-run",)):
+            result = mine("paint", *ASKED, *words, *dry)
+            assert result.exit_code == 1
+            assert told in result.output
+            assert not (tmp_path / "painted").exists()
+
+
+def test_a_dry_run_refuses_a_grid_as_painting_does(mine, tmp_path):
+    np.save(tmp_path / "rho.npy", np.ones((8, 8, 8), np.float32))
+    words = ("paint", "--density", "rho.npy", "--voxel-size", 4, "--no-figure", "--dry-run")
+    for more, told in (
+        (("--redshift", 1, "--model", "saved_models/any"), "name it with --cosmology"),
+        (("--redshift", 2, "--cosmology", "mine.json"), "redshift from 0 to 1.5"),
+    ):
+        result = mine(*words, *more)
         assert result.exit_code == 1
         assert told in result.output
-        assert not (tmp_path / "painted").exists()
+
+
+@pytest.mark.parametrize("redshift", [-1, "nan"])
+def test_a_redshift_that_is_none_is_a_usage_error(mine, redshift):
+    result = mine("paint", *ASKED, "--redshift", redshift)
+    assert result.exit_code == 2
+    assert "--redshift" in result.output
 
 
 def test_a_box_file_tells_its_own_cosmology(mine):
