@@ -71,7 +71,7 @@ def evaluate_suite(
         raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
     folder = Path(request.box)
     boxes = _unseen(choose(read_suite(folder)), request, tell)
-    named = folder.resolve().name
+    named = f"{folder.resolve().name}{request.saved.mass_part}"
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     scored = []
     for number, box in enumerate(boxes):
