@@ -1,13 +1,16 @@
 """`halopaint paint` of another epoch, cosmology and least mass, by what ships."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from halokeras.boxes.box_file import read_box
+from halokeras.boxes.box import halo_counts
+from halokeras.boxes.box_file import read_box, write_box
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.cosmology.mass_function import expected_above
+from halokeras.painters.model_store import save_painter
 
 MINE = {"H0": 72.0, "omega_m": 0.26, "omega_b": 0.045, "sigma8": 0.85, "n_s": 0.97}
 ASKED = ("--voxels", 24, "--cosmology", "mine.json", "--no-figure")
@@ -58,6 +61,18 @@ def test_a_redshift_that_is_none_is_a_usage_error(mine, redshift):
     result = mine("paint", *ASKED, "--redshift", redshift)
     assert result.exit_code == 2
     assert "--redshift" in result.output
+
+
+def test_a_box_of_counts_without_masses_is_painted_above_a_mass(
+    run, tiny_box, binned_draws, tiny_provenance, tmp_path
+):
+    save_painter(binned_draws.painter, tiny_provenance, tmp_path / "binned", binned_draws)
+    write_box(replace(tiny_box, halos=None, counts=halo_counts(tiny_box)), tmp_path / "box.h5")
+    words = ("paint", "--box", "box.h5", "--model", "binned", "--mass-min", 6e12)
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "Msun/h and more" in result.output
+    assert read_box(tmp_path / "painted/box_binned_from6e+12.h5").provenance["mass_min"] == 6e12
 
 
 def test_a_box_file_tells_its_own_cosmology(mine):
