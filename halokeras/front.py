@@ -153,6 +153,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     velocity: Grid | None = None,
     redshift: float = 0.3,
     cosmology: str | Cosmology = "00",
+    mass_min: float | None = None,
     model: "str | Path | SavedPainter" = SHIPPED,
 ) -> dict[str, NDArray[Any]]:
     """Place the halos of drawn counts in their voxels, and draw their masses if bins are told.
@@ -169,9 +170,9 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
         rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie.
     velocity
         Of the matter in each voxel [km/s], (3, nx, ny, nz), interpolated to each halo.
-    redshift, cosmology, model
-        Of counts by mass: what radii and concentrations follow from, and the painter that drew
-        them.
+    redshift, cosmology, mass_min, model
+        Of counts by mass: what radii and concentrations follow from, the least mass that they were
+        drawn from on [Msun/h], and the painter that drew them.
 
     Returns
     -------
@@ -187,7 +188,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     BoxError
         If the counts are not drawn ones, or the grids do not fit them.
     ModelError
-        If the painter draws no masses, or those of other bins.
+        If the painter draws no masses, or those of other bins, or the counts hold lighter halos.
     """
     from halokeras.painting.catalogue import whole_catalogue
     from halokeras.painting.places import Matter
@@ -205,17 +206,21 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     masses = None
     if counts.ndim == 4:
         chosen = _cosmology(cosmology)
-        masses = _masses(counts, box_file.Header(voxel_size, redshift, chosen), model)
+        header = box_file.Header(voxel_size, redshift, chosen)
+        masses = _masses(counts, header, model, mass_min)
     return whole_catalogue(whole, voxel_size, seed, realization, matter, masses)
 
 
 def _masses(
-    counts: NDArray[np.integer[Any]], header: box_file.Header, model: "str | Path | SavedPainter"
+    counts: NDArray[np.integer[Any]],
+    header: box_file.Header,
+    model: "str | Path | SavedPainter",
+    mass_min: float | None,
 ) -> "Masses":
     """Return what the masses of halos in bins are drawn from."""
     from halokeras.painting.masses import Masses
 
-    saved, name = load_painter(model).under(header.cosmology, header.redshift), _named(model)
+    saved, name = _painter(model, header.redshift, header.cosmology, mass_min), _named(model)
     law = None if saved.draws is None else saved.draws.masses
     if law is None:
         raise _without_masses(name)
@@ -223,6 +228,11 @@ def _masses(
         raise ModelError(
             f"{name} has {len(law.masses)} bins of mass and the counts {counts.shape[3]}; name the "
             "painter that drew them as model"
+        )
+    if saved.shares is not None and counts[..., np.array(saved.shares) == 0].any():
+        raise ModelError(
+            f"the counts hold halos lighter than mass_min {mass_min:g} Msun/h; name the mass_min "
+            "that they were drawn with"
         )
     return Masses(counts, law, saved.provenance, header)
 

@@ -287,6 +287,8 @@ def _explain(error: Any, model: type[Section]) -> str:
     reason = error["msg"].removeprefix("Value error, ")
     if error["type"] == "too_short":
         reason = f"needs {error['ctx']['min_length']} or more in its list"
+    if not path and error["type"] == "model_type":
+        reason = f"must be a JSON object of {', '.join(_names(model, ()))}"
     return f"field '{path}': {reason}" if path else reason
 
 

@@ -36,6 +36,11 @@ class Selection(Section):
         """Whether masses decide which halos are counted."""
         return self.mass_min > 0 or self.mass_max is not None
 
+    @property
+    def told(self) -> dict[str, float | str]:
+        """What files tell of the halos that are counted: nothing of what is not restricted."""
+        return {name: value for name, value in vars(self).items() if value}
+
     @model_validator(mode="after")
     def _a_range(self) -> Self:
         if self.mass_max is not None and self.mass_max <= self.mass_min:

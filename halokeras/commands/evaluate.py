@@ -101,7 +101,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         saved=saved,
         model=str(model),
         painted=painted,
-        against=None if against is None else _named(against),
+        against=None if against is None else _named(against, mass_min),
         draws=draws,
         allow_training=allow_training_box,
         output=output,
@@ -155,10 +155,10 @@ def _painter_for(named: Path, mass_min: float | None) -> Path:
     return painter_for(or_shipped(box_path(str(named)), "boxes"), None, None, mass_min)
 
 
-def _named(folders: list[Path]) -> "dict[str, SavedPainter]":
+def _named(folders: list[Path], mass_min: float | None) -> "dict[str, SavedPainter]":
     """Load painters by the names of their folders, or by their paths where names are the same."""
     names = [folder.name for folder in folders]
     return {
-        folder.name if names.count(folder.name) == 1 else str(folder): load_saved(folder)
+        folder.name if names.count(folder.name) == 1 else str(folder): load_saved(folder, mass_min)
         for folder in folders
     }

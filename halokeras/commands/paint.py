@@ -116,7 +116,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = None,
     redshift: Annotated[
         float | None,
-        typer.Option(help="Its redshift, or with --voxels that.", rich_help_panel=_GRID),
+        typer.Option(min=0, help="Its redshift, or with --voxels that.", rich_help_panel=_GRID),
     ] = None,
     contrast: Annotated[
         ContrastOf | None,

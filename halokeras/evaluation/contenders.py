@@ -75,7 +75,8 @@ class Contenders:
         found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
         found[DENSITY] = [box.density]
         for name, other in self.others.items():
-            found[name] = [other.total(_painted(other, box))]
+            beside = other.under(box.cosmology, box.redshift)
+            found[name] = [beside.total(_painted(beside, box))]
         return found
 
     def _made(self, box: Box) -> Fields:

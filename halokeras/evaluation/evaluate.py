@@ -78,7 +78,10 @@ class Request:
     @property
     def folder(self) -> Path:
         """Folder that is written."""
-        named = Path(self.box if self.painted is None else self.painted).stem
+        if self.painted is None:
+            named = f"{Path(self.box).stem}{self.saved.mass_part}"
+        else:
+            named = self.painted.stem
         return self.output or Path("evaluation") / painter_name(Path(self.model)) / named
 
 

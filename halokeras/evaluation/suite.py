@@ -79,7 +79,7 @@ def evaluate_suite(
     folder = Path(request.box)
     suite = read_suite(folder)
     boxes = _unseen(choose(suite), request, tell)
-    named = folder.resolve().name
+    named = f"{folder.resolve().name}{request.saved.mass_part}"
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     scored = []
     for number, box in enumerate(boxes):

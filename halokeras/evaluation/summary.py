@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from rich.table import Table
 
 from halokeras.boxes.box import Box, halo_counts
 from halokeras.boxes.box_file import read_box
+from halokeras.errors import BoxError
 from halokeras.evaluation.curves import drawable
 from halokeras.evaluation.names import DENSITY, HALOS
 from halokeras.evaluation.slices import slab_panels, slices_figure
+from halokeras.evaluation.words import masses
 from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure
 from halokeras.painting.inputs import Density
@@ -55,10 +58,12 @@ def summarize(
     table.add_row("halos painted", f"{mean * voxels:,.0f}")
     table.add_row("per voxel", f"{mean:.4f}")
     table.add_row("speed", f"{voxels / seconds:,.0f} voxels/s")
-    box = _reference(given, source)
-    if box is None:
+    selection = painter.saved.provenance.selection
+    table.add_row("halos", masses(selection))
+    reference = _reference(given, source, selection)
+    if reference is None:
         return [table]
-    scores = _compare(table, box, counts, painter.saved.provenance.selection)
+    scores = _compare(table, *reference, counts)
     return [table] if scores is None else [table, scores]
 
 
@@ -74,10 +79,10 @@ def painted_figure(
     drawn
         Whether the counts are a draw.
     """
-    box, selection = _reference(given, source), painter.saved.provenance.selection
+    reference = _reference(given, source, painter.saved.provenance.selection)
     grids = {DENSITY: given.grid, DRAWS if drawn else FIELD: counts}
-    if box is not None:
-        grids[HALOS] = halo_counts(box, **selection.model_dump())
+    if reference is not None:
+        _, grids[HALOS] = reference
     slab, told = project(grids, given.header.voxel_size), given.header.provenance
     known = {name: told[key] for key, name in (("box_id", "box"), ("seed", "seed")) if key in told}
     realisation = "".join(f", {name} {value}" for name, value in known.items())
@@ -85,18 +90,27 @@ def painted_figure(
     return slices_figure(slab_panels(slab), slab, drawable(title))
 
 
-def _reference(given: Density, source: Path | None) -> Box | None:
-    """Return the box that a density is of, if it has halos to compare with and is small enough."""
+def _reference(
+    given: Density, source: Path | None, selection: Selection
+) -> tuple[Box, NDArray[np.float32]] | None:
+    """Return the box that a density is of, and its counts, if it is small enough and tells them.
+
+    None of a box whose halos have not the masses that `selection` asks for: it can be painted on.
+    """
     if source is None or np.prod(given.shape, dtype=np.int64) > _LARGEST:
         return None
     box = read_box(source)
-    return None if box.halos is None and box.counts is None else box
+    if box.halos is None and box.counts is None:
+        return None
+    try:
+        return box, halo_counts(box, **selection.model_dump())
+    except BoxError:
+        return None
 
 
-def _compare(table: Table, box: Box, painted: Grid, selection: Selection) -> Table | None:
-    """Add the halos of `box` to `table`, and give the spectra if both have any halo."""
+def _compare(table: Table, box: Box, reference: NDArray[np.float32], painted: Grid) -> Table | None:
+    """Add the counts of `box` to `table`, and give the spectra if both have any halo."""
     counts = np.asarray(painted[:, :, :], dtype=np.float32)
-    reference = halo_counts(box, **selection.model_dump())
     table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
     table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
     if box.density is None or not (counts.any() and reference.any()):

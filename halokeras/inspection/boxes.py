@@ -18,8 +18,15 @@ from halokeras.readable import amount_of_bytes
 from halokeras.storage.grid import Survey, slabs
 from halokeras.storage.store import Store
 
-_OF_THE_FIELDS = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
-_UNITS = {"particle_mass": "Msun/h"}
+_OF_THE_FIELDS = (
+    "density_scheme",
+    "halo_finder",
+    "mass_min",
+    "mass_max",
+    "mass_definition",
+    "particle_mass",
+)
+_UNITS = {"mass_min": "Msun/h", "mass_max": "Msun/h", "particle_mass": "Msun/h"}
 
 Progress = Callable[[float], None]
 

@@ -43,6 +43,11 @@ from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
 from halokeras.sections import Selection
 from halokeras.storage.files import whole_folder
 
+_SAME_MASS = 0.01
+"""Below the lightest halo that was seen, by which a mass still asks for all: it is rounded."""
+_RAREST = 1e-12
+"""Share of the halos of a bin, below which none are painted at all."""
+
 
 @dataclass(frozen=True)
 class DrawModel:
@@ -107,6 +112,11 @@ class SavedPainter:
         """The halos that each channel paints."""
         return self.painter.params.selections(self.learned or self.provenance.selection)
 
+    @property
+    def mass_part(self) -> str:
+        """What the names of files tell of the least mass, where `above` keeps fewer halos."""
+        return "" if self.learned is None else f"_from{self.provenance.selection.mass_min:g}"
+
     def total(self, painted: NDArray[Any]) -> NDArray[Any]:
         """Return the halos that are kept of all channels, (nx, ny, nz), of what was painted."""
         kept = painted if self.shares is None else painted * np.array(self.shares, painted.dtype)
@@ -132,10 +142,17 @@ class SavedPainter:
                 "the painter does not know the masses of its halos, so none can be left out; "
                 "choose a painter of the kind halos"
             )
-        if not selection.mass_min <= mass_min < (selection.mass_max or np.inf):
+        # of all halos of its boxes, those that were seen
+        least = selection.mass_min or float(law.masses.min())
+        if not mass_min >= least * (1 - _SAME_MASS):
             raise ModelError(
-                f"the painter learned halos from {selection.mass_min:g} Msun/h on and was asked "
-                f"for those from {mass_min:g}; choose a mass that it learned"
+                f"the painter learned halos from {least:.3g} Msun/h on and was asked for those "
+                f"from {mass_min:g}; choose a mass that it learned"
+            )
+        if not law.shares_above(mass_min).max() > _RAREST:
+            raise ModelError(
+                f"the painter learned no halos as heavy as {mass_min:g} Msun/h; choose a lower "
+                "least mass"
             )
         wanted = selection.model_copy(update={"mass_min": mass_min})
         kept = replace(

@@ -190,7 +190,8 @@ def check_listed(seen_along: str | None, header: Header) -> None:
     """
     if seen_along is not None and header.cosmology is None:
         raise BoxError(
-            "the density tells no cosmology, which --redshift-space needs; paint on a box file"
+            "the density tells no cosmology, which --redshift-space needs; name it with "
+            "--cosmology, or paint on a box file"
         )
 
 
@@ -240,12 +241,8 @@ def _about(header: Header, shape: Shape, selection: Selection | None, matter: Ma
     }
     if header.cosmology is not None:
         told |= header.cosmology.parameters
-    if selection is not None and selection.mass_min > 0:
-        told["mass_min"] = selection.mass_min
-    if selection is not None and selection.mass_max is not None:
-        told["mass_max"] = selection.mass_max
-    if selection is not None and selection.mass_definition is not None:
-        told["mass_definition"] = selection.mass_definition
+    if selection is not None:
+        told |= selection.told
     return told | dict(header.provenance)
 
 

@@ -20,7 +20,7 @@ from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.known_matter import box_to_make, known_matter
 from halokeras.painting.masses import Masses, check_spheres
-from halokeras.painting.paint import Workers, paint_file, painted_header
+from halokeras.painting.paint import Workers, box_conditions, paint_file, painted_header
 from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
@@ -63,24 +63,18 @@ def paint_files(
         In one sentence, before anything is painted where that can be known.
     """
     painter, drawing = request.painter, request.drawing
-    if drawing is not None:
-        law_of(painter.saved, painter.name)  # its lack is told before a density is made
-    if request.listing is not None:
-        check_format(request.listing.format)  # so is that of a package
     below = box_to_make(request, None)
     if below is not None:
         check_fine_memory(below)
-    _check_reach(request)
+    if request.lpt is not None:
+        _check_request(request, _header_to_make(request.lpt))  # before a density is made
     made = _make_density(request, told)
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
+        _check_request(request, given.header)
         saved = painter.saved.under(given.header.cosmology, given.header.redshift)
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
-        if request.listing is not None:
-            check_listed(request.listing.seen_along, given.header)
-            law, learned = law_of(painter.saved, painter.name).masses, painter.saved.provenance
-            check_spheres(request.listing.spheres, law, learned, given.header)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told, made))
         del made  # its modes may take more memory than the painting
@@ -123,16 +117,24 @@ def is_painted(request: Request) -> bool:
 
 
 def cost(request: Request) -> tuple[Shape, Estimate]:
-    """Return the voxels, and what painting them will take, with the matter that is made for it."""
+    """Return the voxels, and what painting them will take, with the matter that is made for it.
+
+    Raises
+    ------
+    HalopaintError
+        If it would not be painted, as far as the header of the density tells.
+    """
     painter = request.painter.saved.painter
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
     if request.drawing is not None and law_of(request.painter.saved, request.painter.name).masses:
         size += painter.params.channels  # a byte of each, before they are packed
     if request.lpt is None:
         with _opened(request) as given:
+            _check_request(request, given.header)
             shape, below = given.shape, box_to_make(request, given)
         made = []
     else:
+        _check_request(request, _header_to_make(request.lpt))
         shape, below = request.lpt.voxels, box_to_make(request, None)
         made = [density.estimate(request.lpt)]
     kept = 0
@@ -169,13 +171,22 @@ def _opened(request: Request) -> AbstractContextManager[Density]:
     return open_box_density(request.source.path)
 
 
-def _check_reach(request: Request) -> None:
-    """Refuse a density that the painter cannot paint on before it is made."""
-    wanted = request.lpt
-    if wanted is None or request.force:
-        return
-    header = Header(wanted.voxel_size, wanted.redshift, wanted.cosmology, {})
-    check_fit(request.painter.saved.provenance, header)
+def _header_to_make(wanted: density.LptBox) -> Header:
+    """Return what is known of a density before it is made."""
+    return Header(wanted.voxel_size, wanted.redshift, wanted.cosmology, {})
+
+
+def _check_request(request: Request, header: Header) -> None:
+    """Refuse what cannot be painted, drawn or listed of a density that so describes itself."""
+    saved, name, listing = request.painter.saved, request.painter.name, request.listing
+    law = None if request.drawing is None else law_of(saved, name)
+    if listing is not None and law is not None:
+        check_format(listing.format)
+        check_listed(listing.seen_along, header)
+        check_spheres(listing.spheres, law.masses, saved.provenance, header)
+    if not request.force:
+        check_fit(saved.provenance, header)
+    box_conditions(header, saved)
 
 
 def _make_density(request: Request, told: Listener) -> density.Flow | None:

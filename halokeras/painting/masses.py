@@ -44,7 +44,10 @@ def check_spheres(
             "those of friends-of-friends; leave it out"
         )
     if header.cosmology is None:
-        raise BoxError("the density tells no cosmology, which --radii needs; paint on a box file")
+        raise BoxError(
+            "the density tells no cosmology, which --radii needs; name it with --cosmology, or "
+            "paint on a box file"
+        )
 
 
 def _definition(learned: Provenance) -> MassDefinition | None:

@@ -223,10 +223,9 @@ def painted_header(
 ) -> Header:
     """Return what a painted file tells of itself; `told` is added to its provenance."""
     header = given.header
-    definition = saved.provenance.selection.mass_definition
     provenance = {
         **header.provenance,
-        **({} if definition is None else {"mass_definition": definition}),
+        **saved.provenance.selection.told,
         "model": model,
         "model_hash": saved.hash,
         "source_box_hash": given.hash,

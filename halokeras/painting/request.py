@@ -149,7 +149,7 @@ class Request:
             seed = self.drawing.seed
         drawn = "" if self.drawing is None else "_draw"
         drawn += "" if seed in (None, _SEED) else f"_seed{seed}"
-        drawn += self._mass_part
+        drawn += self.painter.saved.mass_part
         return PAINTED / f"{self._stem}{_painter_part(self.painter.folder)}{drawn}.h5"
 
     @property
@@ -222,11 +222,6 @@ class Request:
         if self.drawing is None:
             return {}
         return {"draw_seed": self.drawing.seed, "draw_realization": number}
-
-    @property
-    def _mass_part(self) -> str:
-        saved = self.painter.saved
-        return "" if saved.learned is None else f"_from{saved.provenance.selection.mass_min:g}"
 
     @property
     def _stem(self) -> str:

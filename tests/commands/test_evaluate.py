@@ -8,6 +8,7 @@ import pytest
 from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.painters.model_store import load_painter, save_painter
+from halokeras.statistics.statistic import FIELD
 
 pytestmark = pytest.mark.usefixtures("undrawn")  # others look at the pictures
 
@@ -67,6 +68,22 @@ def test_painters_of_one_name_are_both_shown(run, unseen_box, tiny_model, drawin
     words = ["evaluate", "--box", unseen_box, "--model", twins[0], "--draws", 1, "--json"]
     told = json.loads(run(*words, "--against", "a/best", "--against", "b/best").stdout)
     assert {"a/best", "b/best"} <= set(told["comparisons"])
+
+
+def test_a_least_mass_is_of_all_painters_and_names_the_folder(
+    run, unseen_box, binned_draws, tiny_provenance, tmp_path
+):
+    for name in ("one", "other"):
+        save_painter(binned_draws.painter, tiny_provenance, tmp_path / name, binned_draws)
+    words = ["evaluate", "--box", unseen_box, "--model", "one", "--mass-min", 6e12]
+    result = run(*words, "--against", "other", "--draws", 1, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (tmp_path / "evaluation" / "one" / "unseen_from6e+12" / "scorecard.json").exists()
+    mine, other = (told["comparisons"][name][0]["transfer_function"] for name in (FIELD, "other"))
+    assert mine == other
+    run("paint", "--box", unseen_box, "--model", "one", "--mass-min", 8e12, "--output", "p.h5")
+    fails(run(*words, "--painted", "p.h5"), "p.h5", "from 8e+12", "from 6e+12", "--mass-min")
 
 
 def test_what_was_painted_before_is_scored_with_a_page_and_tells_its_file(

@@ -30,7 +30,7 @@ def test_dark_energy_and_an_amplitude_are_read(tmp_path):
     ("text", "told"),
     [
         ("{", "not valid JSON"),
-        ("[]", "valid dictionary"),
+        ("[]", "must be a JSON object of H0, omega_m"),
         (json.dumps(FIELDS)[:-1] + ', "n_s": 1}', "'n_s' is given twice"),
         (json.dumps({**FIELDS, "mnu": 0}), "unknown field 'mnu'; there are H0, omega_m"),
         (json.dumps({**FIELDS, "omega_k": 0}), "did you mean omega_b"),

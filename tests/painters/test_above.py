@@ -10,10 +10,12 @@ from halokeras.boxes.box_file import read_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.mass_function import expected_above
 from halokeras.errors import ModelError
+from halokeras.inspection.inspect import inspect
 from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.painting.draws import draw, draw_files
 from halokeras.painting.inputs import density_of
 from halokeras.painting.paint import paint
+from halokeras.sections import Selection
 
 THRESHOLD = 6e12
 
@@ -64,6 +66,43 @@ def test_files_and_catalogues_hold_no_lighter_halo(saved, tiny_box, tmp_path):
     assert (columns["halo_mass"] < 1e13).any()
 
 
+def test_painted_files_and_catalogues_tell_the_least_mass(saved, tiny_box, paint_box, tmp_path):
+    heavy = saved.above(THRESHOLD)
+    assert paint_box(tiny_box, heavy, "binned").provenance["mass_min"] == THRESHOLD
+    draw_files(density_of(tiny_box), heavy, "binned", [tmp_path / "d.h5"], seed=2)
+    assert read_box(tmp_path / "d.h5").provenance["mass_min"] == THRESHOLD
+    shown = inspect(tmp_path / "d.h5").to_json()["counts"]
+    assert shown["mass_min"] == THRESHOLD
+    of_all = saved.provenance.model_copy(update={"selection": Selection()})
+    assert "mass_min" not in paint_box(tiny_box, replace(saved, provenance=of_all), "m").provenance
+
+
+def test_a_catalogue_in_python_is_told_the_least_mass_of_its_draw(folder, tiny_box):
+    drawn = halokeras.draw(tiny_box.density, seed=2, model=folder, by_mass=True, mass_min=THRESHOLD)
+    columns = halokeras.catalogue(drawn, seed=2, model=folder, mass_min=THRESHOLD)
+    assert columns["halo_mass"].size == drawn.sum()
+    assert columns["halo_mass"].min() >= THRESHOLD * (1 - 1e-6)
+    with pytest.raises(ModelError, match=r"lighter than mass_min 2e\+13"):
+        halokeras.catalogue(drawn, seed=2, model=folder, mass_min=2e13)
+
+
+def test_a_painter_of_all_halos_knows_the_lightest_that_it_saw(saved):
+    least = saved.draws.masses.masses.min()
+    of_all = replace(
+        saved, provenance=saved.provenance.model_copy(update={"selection": Selection()})
+    )
+    assert of_all.above(0) is of_all
+    assert of_all.above(least * 0.999).shares == (1.0,) * len(saved.bins)
+    with pytest.raises(ModelError, match=r"from 2\.07e\+12 Msun/h on and was asked .* 1e"):
+        of_all.above(1e12)
+
+
+@pytest.mark.parametrize("mass_min", [1e20, np.inf])
+def test_a_mass_that_no_halo_has_is_refused(saved, mass_min):
+    with pytest.raises(ModelError, match="no halos as heavy as"):
+        saved.above(mass_min)
+
+
 def test_a_mass_that_was_not_learned_is_refused(saved):
     assert saved.above(2e12) is saved
     with pytest.raises(ModelError, match=r"from 2e\+12 Msun/h on .* 1e\+12"):
@@ -99,6 +138,4 @@ def test_masses_are_those_of_the_epoch_where_the_painter_is_told_it(tiny_provena
 
 
 def load_selection(provenance):
-    from halokeras.sections import Selection
-
     return Selection(**provenance["selection"])
