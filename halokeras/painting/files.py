@@ -27,6 +27,7 @@ from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate, kept_bytes
+from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
 from halokeras.workers import connected
@@ -134,7 +135,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
         made = []
     else:
         shape, below = request.lpt.voxels, box_to_make(request, None)
-        made = [density.estimate(request.lpt)]
+        made = [expected(request.lpt, request.source.path, request.scheduler)]
     kept = 0
     if below is not None:
         made.append(fine_estimate(below))
@@ -146,6 +147,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
+        work=max((one.work for one in made), default=0),
     )
 
 
@@ -187,7 +189,8 @@ def _make_density(request: Request, told: Listener) -> density.Flow | None:
     if kept == "whole":
         told.announce("Found", str(target))
         return None
-    return make_density_file(wanted, target, told, request.overwrite or kept == "without velocity")
+    replace_it = request.overwrite or kept == "without velocity"
+    return make_density_file(wanted, target, told, replace_it, request.scheduler)
 
 
 def _kept(path: Path, wanted: density.LptBox) -> str:
