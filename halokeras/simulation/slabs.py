@@ -172,7 +172,8 @@ def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> Modes:
     to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
     for plane in range(rows.shape[1]):
         multiply_plane(rows[:, plane], to_plane, workers)
-    return rows[0].transpose(1, 0, 2)  # so that columns are read in one piece
+    by_columns: Modes = rows[0].transpose(1, 0, 2)  # so that they are read in one piece
+    return by_columns
 
 
 def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> Modes:
