@@ -18,7 +18,12 @@ from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
-from halokeras.painting.known_matter import box_to_make, known_matter
+from halokeras.painting.known_matter import (
+    below_folder,
+    box_to_make,
+    check_below,
+    known_matter,
+)
 from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import Workers, paint_file, painted_header
 from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
@@ -26,7 +31,8 @@ from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
-from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate, kept_bytes
+from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
+from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
@@ -69,10 +75,11 @@ def paint_files(
     if request.listing is not None:
         check_format(request.listing.format)  # so is that of a package
     below = box_to_make(request, None)
-    if below is not None:
-        check_fine_memory(below)
+    slab_by_slab = below is not None and check_below(request, below)
     _check_reach(request)
     made = _make_density(request, told)
+    if slab_by_slab:
+        made = None  # its modes are drawn again
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
         saved = painter.saved.under(given.header.cosmology, given.header.redshift)
@@ -136,14 +143,17 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     else:
         shape, below = request.lpt.voxels, box_to_make(request, None)
         made = [expected(request.lpt, request.source.path, request.scheduler)]
-    kept = 0
-    if below is not None:
+    kept, seconds = 0, max
+    if below is not None and fine_by_slabs(below, below_folder(request), request.scheduler):
+        made.append(fine_slab_estimate(below))
+        seconds = sum
+    elif below is not None:
         made.append(fine_estimate(below))
         kept = kept_bytes(below)
     painted = estimate(shape, painter, request.target, files, size)
     return shape, Estimate(
-        # what is made below the voxels is of the flow that the density is of
-        seconds=painted.seconds + max((one.seconds for one in made), default=0),
+        # what is made below the voxels, if in memory, is of the flow that the density is of
+        seconds=painted.seconds + (seconds(one.seconds for one in made) if made else 0),
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,

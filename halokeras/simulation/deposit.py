@@ -48,11 +48,15 @@ class SlabSums:
         Shape of a plane of them: (ny, nz), or (ny, nz, 4) with velocities.
     per_cell
         Particles along the side of a cell.
+    dtype
+        Of the sums.
     """
 
-    def __init__(self, cells: range, layer: tuple[int, ...], per_cell: int) -> None:
+    def __init__(
+        self, cells: range, layer: tuple[int, ...], per_cell: int, dtype: str = "f8"
+    ) -> None:
         self._cells, self._per_cell, self._margin = cells, per_cell, 0
-        self._sums = np.zeros((len(cells), *layer))
+        self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer), dtype=dtype)
 
     def add(self, x: int, planes: Planes) -> None:
         """Add plane x of particles, once the margins are wide enough for it."""
@@ -65,7 +69,7 @@ class SlabSums:
         origin = self._cells.start - self._margin
         deposit_plane(x, planes, self._per_cell, self._sums, origin)
 
-    def sums(self) -> NDArray[np.float64]:
+    def sums(self) -> NDArray[np.floating]:
         """Return the sums in the slab with its margins, no wider than they need be."""
         filled = np.flatnonzero(self._sums.reshape(len(self._sums), -1).any(axis=1))
         empty = min(filled[0], len(self._sums) - 1 - filled[-1], self._margin)

@@ -8,12 +8,13 @@ workers see.
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.errors import HalopaintError, OutputError
+from halokeras.errors import OutputError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.simulation.density import (
@@ -25,11 +26,11 @@ from halokeras.simulation.density import (
     linear_theory,
     write_slabs,
 )
-from halokeras.simulation.slab_plan import cuts_of, pieces, slab_estimate
+from halokeras.simulation.slab_plan import Particles, cuts_of, of_density, pieces, slab_estimate
 from halokeras.simulation.slabs import STEPS, Recipe, file_of, make_slab, sums_of
 from halokeras.storage.disk import refuse_beyond_disk
 from halokeras.storage.files import Locked, locked, remove_abandoned, unwritable, write_text
-from halokeras.storage.memory import available_memory, refuse_beyond_memory
+from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.workers import RETRIES, connected, result_of
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
     """
     if box.initial_modes is not None:
         return False
-    free = available_memory()
-    short = free is not None and estimate(box).memory > free
+    short = not fits_in_memory(estimate(box).memory)
     return scheduler is not None or slabs_folder(output).exists() or short
 
 
@@ -75,6 +75,46 @@ def write_by_slabs(
         What to make, drawn from its seed.
     output
         The file.
+    workers, told, scheduler
+        As in `summed`.
+
+    Raises
+    ------
+    HalopaintError
+        As `summed`, or if the file cannot be written.
+    """
+    folder = slabs_folder(output)
+    check_room(box, folder)
+    with summed(box, of_density(box), folder, workers, told, scheduler) as recipe:
+        parts = pieces(box.voxels[0], SLAB)
+
+        def slabs() -> Iterator[Any]:
+            for number, part in enumerate(parts):
+                yield from_sums(sums_of(recipe, folder, part), recipe.linear.speed)
+                told.progress("writing", (number + 1) / len(parts))
+
+        write_slabs(box, output, slabs())
+
+
+@contextmanager
+def summed(
+    box: LptBox,
+    made: Particles,
+    folder: Path,
+    workers: int,
+    told: Listener,
+    scheduler: str | None = None,
+) -> Iterator[Recipe]:
+    """Have the sums of particles lie in a folder, for `sums_of`, while the block runs.
+
+    Parameters
+    ----------
+    box
+        What to make, drawn from its seed.
+    made
+        Its particles.
+    folder
+        Of the slabs; removed once the block succeeds, and else gone on with.
     workers
         Threads of this process.
     told
@@ -85,48 +125,63 @@ def write_by_slabs(
     Raises
     ------
     BoxError
-        If there is too little memory.
+        If all local workers together need more memory than there is.
     OutputError
-        If the disk has too little space, a file cannot be written, or another process is at it.
+        If a file cannot be written, or another process is at it.
     ClusterError
         If the scheduler does not answer, or its workers vanish.
     """
-    folder = slabs_folder(output.resolve())
-    try:
-        with locked(folder):
-            _check_room(box, folder)
-            recipe = Recipe(box, linear_theory(box), cuts_of(box))
+    folder = folder.resolve()
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder))
+            recipe = Recipe(box, made, linear_theory(box), cuts_of(box, made))
             _begin(recipe, folder, told)
-            if scheduler is None:
-                _make(recipe, folder, _here(workers), told)
-            else:
-                with connected(scheduler) as client:
-                    if scheduler == "local":
-                        need = len(client.nthreads()) * slab_estimate(box).memory
-                        refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
-                    _make(recipe, folder, _there(client), told)
-            _write(recipe, folder, output, told)
-            shutil.rmtree(folder)
-    except Locked:
-        raise OutputError(
-            f"{output} is being made by another process; wait for it, or choose another --output"
-        ) from None
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        except Locked:
+            raise OutputError(
+                f"{folder} is at work in another process; wait for it, or choose another --output"
+            ) from None
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        if scheduler is None:
+            _make(recipe, folder, _here(workers), told)
+        else:
+            with connected(scheduler) as client:
+                if scheduler == "local":
+                    need = len(client.nthreads()) * slab_estimate(box, made).memory
+                    refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
+                _make(recipe, folder, _there(client), told)
+        yield recipe
+        shutil.rmtree(folder)
 
 
-def _check_room(box: LptBox, folder: Path) -> None:
-    """Refuse a density for which memory or disk lack, where it is not gone on with."""
-    need, what = slab_estimate(box), f"the 2LPT density of {shape_text(box.voxels)} voxels"
-    there = sum(path.stat().st_size for path in folder.iterdir())
+def check_room(
+    box: LptBox, folder: Path, made: Particles | None = None, kept: int | None = None
+) -> None:
+    """Refuse slabs for which memory or disk lack.
+
+    Parameters
+    ----------
+    box
+        Of which they are.
+    folder
+        Where they go; what is there already needs no more room.
+    made, kept
+        As in `slab_estimate`.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory.
+    OutputError
+        If there is too little disk.
+    """
+    need = slab_estimate(box, made, kept)
+    what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
+    refuse_beyond_memory(need.memory, what, _SMALLER)
+    there = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
     larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
-    try:
-        refuse_beyond_memory(need.memory, f"{what}, slab by slab,", _SMALLER)
-        refuse_beyond_disk(need.work - there, folder.parent, f"{what}, slab by slab,", larger)
-    except HalopaintError:
-        if not there:
-            folder.rmdir()
-        raise
+    refuse_beyond_disk(need.work - there, folder.parent, what, larger)
 
 
 def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
@@ -140,6 +195,7 @@ def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
             "voxel_size": box.voxel_size,
             "redshift": box.redshift,
             "velocity": box.velocity,
+            "particles": recipe.made,
             "cuts": recipe.cuts,
             **SOFTWARE,
         }
@@ -232,14 +288,3 @@ def _task(recipe: Recipe, folder: Path, name: str, number: int) -> None:
     threads: Any = get_worker().state.nthreads
     with _one_at_a_time:
         make_slab(recipe, folder, name, number, threads)
-
-
-def _write(recipe: Recipe, folder: Path, output: Path, told: Listener) -> None:
-    parts = pieces(recipe.box.voxels[0], SLAB)
-
-    def slabs() -> Iterator[Any]:
-        for number, part in enumerate(parts):
-            yield from_sums(sums_of(recipe, folder, part), recipe.linear.speed)
-            told.progress("writing", (number + 1) / len(parts))
-
-    write_slabs(recipe.box, output, slabs())

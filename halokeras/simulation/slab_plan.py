@@ -22,8 +22,52 @@ _THICK = 16
 _MARGIN = 16
 """Voxels on either side that particles are taken to reach, for the estimate alone."""
 _BYTES_AT_REST = 900_000_000
-_SLOWER = 1.5
+SLOWER = 1.5
 """Seconds over those in memory."""
+
+
+class Sums(NamedTuple):
+    """What particles are added to.
+
+    Attributes
+    ----------
+    points
+        Cells along the side of a voxel.
+    velocity
+        Whether velocities are added too.
+    dtype
+        Of the sums.
+    """
+
+    points: int
+    velocity: bool
+    dtype: str
+
+    def layer(self, box: LptBox) -> tuple[int, ...]:
+        """Return the shape of a plane of constant x."""
+        _, y, z = (side * self.points for side in box.voxels)
+        return (y, z, 4) if self.velocity else (y, z)
+
+    def bytes_along(self, box: LptBox) -> int:
+        """Return the bytes of all planes in the side of a voxel."""
+        return self.points * prod(self.layer(box)) * int(self.dtype[1:])
+
+
+class Particles(NamedTuple):
+    """Particles along the side of a voxel, and all that they are added to."""
+
+    per_voxel: int
+    sums: tuple[Sums, ...]
+
+    @property
+    def velocity(self) -> bool:
+        """Whether their velocities are wanted."""
+        return any(sums.velocity for sums in self.sums)
+
+    @property
+    def fields(self) -> int:
+        """How many fields of rows they are moved by."""
+        return GRADIENT * (1 + self.velocity) + 1
 
 
 class Cuts(NamedTuple):
@@ -52,54 +96,67 @@ def pieces(total: int, width: int) -> list[range]:
     return [range(start, min(start + width, total)) for start in range(0, total, width)]
 
 
-def fields_of_motion(box: LptBox) -> int:
-    """Return how many fields of rows the particles of a box are moved by."""
-    return GRADIENT * (1 + box.velocity) + 1
+def of_density(box: LptBox) -> Particles:
+    """Return the particles of the density, and velocity, on the voxels of a box."""
+    return Particles(PARTICLES, (Sums(1, box.velocity, "f8"),))
 
 
-def cuts_of(box: LptBox) -> Cuts:
+def cuts_of(box: LptBox, particles: Particles) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has: a run can go on."""
 
     def width(bytes_of_one: int, total: int) -> int:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
 
-    sums = _bytes_of_sums(box)
-    room = BUDGET // 2 // sums // 2 - 2 * _MARGIN
-    thick = max(_THICK, min(room, ceil(box.voxels[0] / _SLABS)))
+    plane, x = _bytes_of_plane(box), box.voxels[0]
+    room = BUDGET // 4 // _bytes_of_sums(box, particles) - 2 * _MARGIN
+    thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
-        columns=width(_bytes_of_column(box), box.lattice[1]),
-        planes=width(HESSIAN * _bytes_of_plane(box), products(box.lattice)[0]),
-        voxels=min(thick, box.voxels[0]),
-        read=width(2 * fields_of_motion(box) * _bytes_of_plane(box), box.voxels[0] * PARTICLES),
+        columns=width(_bytes_of_column(box, particles), box.lattice[1]),
+        planes=width(HESSIAN * plane, products(box.lattice)[0]),
+        voxels=min(thick, x),
+        read=width(2 * particles.fields * plane, x * particles.per_voxel),
     )
 
 
-def slab_estimate(box: LptBox) -> LptEstimate:
-    """Say what making a density slab by slab takes of each process, and of the disk."""
-    cuts, plane, sums = cuts_of(box), _bytes_of_plane(box), _bytes_of_sums(box)
-    x = box.voxels[0]
-    fields, fine = fields_of_motion(box), products(box.lattice)
-    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    motion = fields * x * PARTICLES * plane
+def slab_estimate(
+    box: LptBox, particles: Particles | None = None, kept: int | None = None
+) -> LptEstimate:
+    """Say what making fields slab by slab takes of each process, and of the disk.
+
+    Parameters
+    ----------
+    box
+        The box.
+    particles
+        Those that make the fields; by default of the density.
+    kept
+        Bytes of the files that are made of the sums; by default that of the density.
+    """
     in_memory = estimate(box)
+    particles = particles or of_density(box)
+    kept = in_memory.disk if kept is None else kept
+    cuts, plane = cuts_of(box, particles), _bytes_of_plane(box)
+    x, fine, sums = box.voxels[0], products(box.lattice), _bytes_of_sums(box, particles)
+    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
+    motion = particles.fields * x * particles.per_voxel * plane
     slabs = len(pieces(x, cuts.voxels))
-    particles = (x + 2 * _MARGIN * slabs) * sums
+    added = (x + 2 * _MARGIN * slabs) * sums
+    real = 4 * particles.per_voxel**2 * prod(box.voxels[1:])
     return LptEstimate(
         memory=_BYTES_AT_REST
         + max(
-            cuts.columns * _bytes_of_column(box),
+            cuts.columns * _bytes_of_column(box, particles),
             cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
             # twice the sums, which move where margins are widened
             2 * (cuts.voxels + 2 * _MARGIN) * sums
-            + cuts.read * fields * plane
-            + 10 * 4 * PARTICLES**2 * prod(box.voxels[1:]),
+            + cuts.read * particles.fields * plane
+            # planes that are made while those before are added, and the room for their transforms
+            + (2 * 3 * (1 + particles.velocity) + 4) * real,
             2 * SLAB * sums,
         ),
-        disk=in_memory.disk,
-        seconds=_SLOWER * in_memory.seconds,
-        work=max(
-            hessian + product, product + motion, motion + particles, particles + in_memory.disk
-        ),
+        disk=kept,
+        seconds=SLOWER * in_memory.seconds,
+        work=max(hessian + product, product + motion, motion + added, added + kept),
     )
 
 
@@ -108,14 +165,14 @@ def _bytes_of_plane(box: LptBox) -> int:
     return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
 
 
-def _bytes_of_sums(box: LptBox) -> int:
+def _bytes_of_sums(box: LptBox, particles: Particles) -> int:
     """Bytes of what is summed in a plane of voxels."""
-    return 8 * (4 if box.velocity else 1) * prod(box.voxels[1:])
+    return sum(sums.bytes_along(box) for sums in particles.sums)
 
 
-def _bytes_of_column(box: LptBox) -> int:
+def _bytes_of_column(box: LptBox, particles: Particles) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products(box.lattice)[0]
-    motion = fields_of_motion(box) * box.voxels[0] * PARTICLES
+    motion = particles.fields * box.voxels[0] * particles.per_voxel
     along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

@@ -29,7 +29,6 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
 from halokeras.simulation.density import (
-    PARTICLES,
     Linear,
     LptBox,
     drawn_modes,
@@ -40,7 +39,7 @@ from halokeras.simulation.density import (
 )
 from halokeras.simulation.deposit import SlabSums, in_turn
 from halokeras.simulation.planes import Columns, Planes, Taken, add_rows
-from halokeras.simulation.slab_plan import Cuts, fields_of_motion, pieces
+from halokeras.simulation.slab_plan import Cuts, Particles, pieces
 from halokeras.simulation.streamed_lpt import (
     HESSIAN,
     Motion,
@@ -56,9 +55,10 @@ from halokeras.storage.files import whole_file
 
 @dataclass(frozen=True)
 class Recipe:
-    """What tasks are told: the box, linear theory of it, and how it is cut."""
+    """What tasks are told: the box, its particles, linear theory of it, and how it is cut."""
 
     box: LptBox
+    made: Particles
     linear: Linear
     cuts: Cuts
 
@@ -70,7 +70,7 @@ class Recipe:
     @property
     def particles(self) -> Shape:
         """Particles along x, y, z."""
-        x, y, z = (side * PARTICLES for side in self.box.voxels)
+        x, y, z = (side * self.made.per_voxel for side in self.box.voxels)
         return x, y, z
 
     @property
@@ -101,7 +101,7 @@ class Step(NamedTuple):
     Attributes
     ----------
     make
-        Returns what the file of a task holds, of the recipe, the folder, the number of the task
+        Returns what the files of a task hold, of the recipe, the folder, the number of the task
         and a number of threads.
     tasks
         How many there are.
@@ -109,18 +109,18 @@ class Step(NamedTuple):
         What progress calls it.
     """
 
-    make: Callable[[Recipe, Path, int, int], NDArray[Any]]
+    make: Callable[[Recipe, Path, int, int], list[NDArray[Any]]]
     tasks: Callable[[Recipe], int]
     told: str
 
 
-def file_of(folder: Path, step: str, number: int) -> Path:
-    """Return the file of a task."""
-    return folder / f"{step}_{number:05d}.npy"
+def file_of(folder: Path, step: str, number: int, part: int = 0) -> Path:
+    """Return a file of a task, which is done once there is the first."""
+    return folder / (f"{step}_{number:05d}" + (f"_{part}.npy" if part else ".npy"))
 
 
 def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int) -> None:
-    """Do a task: make its file, whole, of those of the step before.
+    """Do a task: make its files, each whole, of those of the step before.
 
     Raises
     ------
@@ -133,78 +133,82 @@ def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int
         raise BoxError(f"a worker does not see {folder}; write where all workers see it")
     with numba_threads(workers):
         made = STEPS[step].make(recipe, folder, number, workers)
-    with whole_file(file_of(folder, step, number)) as temporary, temporary.open("wb") as file:
-        np.save(file, made)
+    for part, array in reversed(list(enumerate(made))):
+        target = file_of(folder, step, number, part)
+        with whole_file(target) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
 
 
-def sums_of(recipe: Recipe, folder: Path, voxels: range) -> NDArray[np.float64]:
+def sums_of(recipe: Recipe, folder: Path, voxels: range, part: int = 0) -> NDArray[Any]:
     """Return the sums in some voxels along x, of all slabs of particles that reach them."""
-    side = recipe.box.voxels[0]
-    sums: NDArray[np.float64] | None = None
-    for number, own in enumerate(recipe.voxels):
-        theirs = np.load(file_of(folder, "particles", number), mmap_mode="r")
-        if sums is None:
-            sums = np.zeros((len(voxels), *theirs.shape[1:]))
+    wanted = recipe.made.sums[part]
+    cells = _in_cells(voxels, wanted.points)
+    side = recipe.box.voxels[0] * wanted.points
+    sums = np.zeros((len(cells), *wanted.layer(recipe.box)), dtype=wanted.dtype)
+    for number, slab in enumerate(recipe.voxels):
+        own = _in_cells(slab, wanted.points)
+        theirs = np.load(file_of(folder, "particles", number, part), mmap_mode="r")
         first = own.start - (len(theirs) - len(own)) // 2
         for plane in range(len(theirs)):
             x = (first + plane) % side
-            if x in voxels:
-                sums[x - voxels.start] += theirs[plane]
-    assert sums is not None
+            if x in cells:
+                sums[x - cells.start] += theirs[plane]
     return sums
 
 
-def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[np.float32]:
+def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     modes = small_modes(recipe.box, recipe.linear, workers)
-    return np.stack(small_scales(modes, PARTICLES, workers))
+    return [np.stack(small_scales(modes, recipe.made.per_voxel, workers))]
 
 
-def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> Modes:
+def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     columns, delta = recipe.modes(number)
     taken = Taken(recipe.fine[0])
     rows = np.empty((HESSIAN, taken.number, *delta.shape[1:]), dtype=np.complex64)
     hessian_rows(delta, columns, taken, rows, workers)
-    return rows
+    return [rows]
 
 
-def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> Modes:
+def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     rows = _read_rows(recipe, folder, "hessian", HESSIAN, recipe.planes[number])
     to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
     for plane in range(rows.shape[1]):
         multiply_plane(rows[:, plane], to_plane, workers)
-    by_columns: Modes = rows[0].transpose(1, 0, 2)  # so that they are read in one piece
-    return by_columns
+    return [rows[0].transpose(1, 0, 2)]  # so that columns are read in one piece
 
 
-def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> Modes:
+def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     columns, delta = recipe.modes(number)
     source = np.zeros_like(delta)
     add_rows(_read_products(recipe, folder, columns), Taken(recipe.fine[0]), source, workers)
     subtract(delta, recipe.linear.ratio, source)
     taken = Taken(recipe.particles[0])
-    shape = (fields_of_motion(recipe.box), taken.number, *delta.shape[1:])
+    shape = (recipe.made.fields, taken.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
     moved = Movement(source, delta, recipe.linear.share)
     _motion_of(recipe, folder).rows(moved, columns, taken, rows, workers)
-    return rows
+    return [rows]
 
 
-def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[np.float64]:
+def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     motion, box, own = _motion_of(recipe, folder), recipe.box, recipe.voxels[number]
     to_plane = Planes(recipe.particles, box.lattice, recipe.particles, workers)
+    per_voxel = recipe.made.per_voxel
 
     def planes() -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
-        for part in pieces(len(own) * PARTICLES, recipe.cuts.read):
-            first = own.start * PARTICLES + part.start
+        for part in pieces(len(own) * per_voxel, recipe.cuts.read):
+            first = own.start * per_voxel + part.start
             read = range(first, first + len(part))
             rows = _read_rows(recipe, folder, "motion", motion.fields, read)
             for plane, x in enumerate(read):
                 yield x, motion.plane(x, rows[:, plane], to_plane)
 
-    layer = box.voxels[1:] if not box.velocity else (*box.voxels[1:], 4)
-    slab = SlabSums(own, layer, PARTICLES)
-    in_turn(planes(), [slab.add])
-    return slab.sums()
+    slabs = [
+        SlabSums(_in_cells(own, sums.points), sums.layer(box), per_voxel // sums.points, sums.dtype)
+        for sums in recipe.made.sums
+    ]
+    in_turn(planes(), [slab.add for slab in slabs])
+    return [slab.sums() for slab in slabs]
 
 
 STEPS = {
@@ -219,7 +223,7 @@ STEPS = {
 
 def _motion_of(recipe: Recipe, folder: Path) -> Motion:
     small = SmallScales(*np.load(file_of(folder, "small", 0)))
-    return Motion(recipe.particles, recipe.box.velocity, small)
+    return Motion(recipe.particles, recipe.made.velocity, small)
 
 
 def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: range) -> Modes:
@@ -241,6 +245,10 @@ def _read_products(recipe: Recipe, folder: Path, columns: Columns) -> Modes:
         stored = np.load(file_of(folder, "products", number), mmap_mode="r")
         rows[_slice(planes)] = stored[those].transpose(1, 0, 2)
     return rows
+
+
+def _in_cells(voxels: range, points: int) -> range:
+    return range(voxels.start * points, voxels.stop * points)
 
 
 def _slice(numbers: range) -> slice:

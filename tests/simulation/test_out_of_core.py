@@ -20,7 +20,7 @@ from halokeras.simulation import slabs
 from halokeras.simulation.density import LptBox, make_density, make_fields
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.out_of_core import by_slabs, expected, slabs_folder, write_by_slabs
-from halokeras.simulation.slab_plan import BUDGET, Cuts, cuts_of, slab_estimate
+from halokeras.simulation.slab_plan import BUDGET, Cuts, cuts_of, of_density, slab_estimate
 from halokeras.workers import ClusterError
 
 BOX = LptBox(box_cosmology("00"), 7, (16, 16, 16), box_id="00")
@@ -31,7 +31,7 @@ FEW = Cuts(columns=11, planes=13, voxels=5, read=7)
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(module, "cuts_of", lambda box: FEW)
+    monkeypatch.setattr(module, "cuts_of", lambda box, made: FEW)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def made(box, path, told=Listener(), scheduler=None):  # noqa: B008  (it is froz
     ids=["whole", "few", "thin"],
 )
 def test_slab_by_slab_a_density_is_that_made_in_memory(box, cuts, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "cuts_of", lambda box: cuts)
+    monkeypatch.setattr(module, "cuts_of", lambda box, made: cuts)
     write_by_slabs(box, tmp_path / "d.h5", 1, Listener())
     density, velocity = make_fields(box)
     with open_box_density(tmp_path / "d.h5") as given:
@@ -128,16 +128,16 @@ def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, mo
 def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
     target = tmp_path / "d.h5"
     large = replace(BOX, voxels=(512, 512, 512))
-    monkeypatch.setattr(module, "available_memory", lambda: 16 * 2**30)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
     assert not by_slabs(large, target, None)
     assert by_slabs(large, target, "local")
     assert expected(large, target).work == 0
-    monkeypatch.setattr(module, "available_memory", lambda: 6 * 2**30)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 6 * 2**30)
     assert by_slabs(large, target, None)
     assert not by_slabs(replace(large, initial_modes=lambda lattice, workers: None), target, None)
     assert expected(large, target).memory < 6 * 2**30
     assert expected(large, target).work > 20 * 2**30
-    monkeypatch.setattr(module, "available_memory", lambda: 16 * 2**30)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
     slabs_folder(target).mkdir()
     assert by_slabs(large, target, None)  # as it was begun so
 
@@ -145,7 +145,7 @@ def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
 def test_where_memory_is_short_it_is_told_and_made_slab_by_slab(
     few, in_memory, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(module, "available_memory", lambda: 1)
+    monkeypatch.setattr(module, "fits_in_memory", lambda need: False)
     told = []
     listener = Listener(announce=lambda what, message: told.append(message))
     assert make_density_file(BOX, tmp_path / "d.h5", listener) is None
@@ -169,7 +169,7 @@ def test_too_little_disk_or_memory_is_refused_before_anything_is_made(monkeypatc
 def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
     with (
         module.locked(slabs_folder(tmp_path / "d.h5")),
-        pytest.raises(OutputError, match="being made by another process"),
+        pytest.raises(OutputError, match="at work in another process"),
     ):
         made(BOX, tmp_path / "d.h5")
 
@@ -177,7 +177,7 @@ def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
 @pytest.mark.parametrize("side", [64, 512, 1024])
 def test_tasks_keep_to_the_budget(side):
     box = replace(BOX, voxels=(side, side, side))
-    assert min(cuts_of(box)) >= 1
+    assert min(cuts_of(box, of_density(box))) >= 1
     assert slab_estimate(box).memory < 1e9 + 1.2 * BUDGET
     assert slab_estimate(box).work < 220 * side**3
 
