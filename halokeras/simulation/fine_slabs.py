@@ -27,7 +27,15 @@ from halokeras.simulation.fine_fields import (
     to_velocity,
 )
 from halokeras.simulation.out_of_core import check_room, summed
-from halokeras.simulation.slab_plan import SLOWER, Particles, Sums, pieces, slab_estimate
+from halokeras.simulation.slab_plan import (
+    BYTES_AT_REST,
+    SLOWER,
+    Particles,
+    Sums,
+    pieces,
+    slab_estimate,
+    written_bytes,
+)
 from halokeras.simulation.slabs import Recipe, sums_of
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
@@ -41,10 +49,12 @@ def of_matter_below(box: LptBox) -> Particles:
 
 def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
-    slabs = slab_estimate(box, of_matter_below(box), kept_bytes(box))
+    made = of_matter_below(box)
+    slabs = slab_estimate(box, made, kept_bytes(box))
+    finished = BYTES_AT_REST + written_bytes(box, made) + _transforms(box)
     return replace(
         slabs,
-        memory=slabs.memory + _transforms(box),
+        memory=max(slabs.memory, finished),
         disk=0,
         seconds=SLOWER * fine_estimate(box).seconds,
     )

@@ -133,26 +133,34 @@ def summed(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder))
-            recipe = Recipe(box, made, linear_theory(box), cuts_of(box, made))
-            _begin(recipe, folder, told)
-        except Locked:
-            raise OutputError(
-                f"{folder} is at work in another process; wait for it, or choose another --output"
-            ) from None
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        if scheduler is None:
-            _make(recipe, folder, _here(workers), told)
-        else:
-            with connected(scheduler) as client:
-                if scheduler == "local":
-                    need = len(client.nthreads()) * slab_estimate(box, made).memory
-                    refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
-                _make(recipe, folder, _there(client), told)
+        with _runner(box, made, workers, scheduler) as run:
+            try:
+                held.enter_context(locked(folder))
+                recipe = Recipe(box, made, linear_theory(box), cuts_of(box, made))
+                _begin(recipe, folder, told)
+            except Locked:
+                raise OutputError(
+                    f"{folder} is at work in another process; wait for it, or choose another "
+                    "--output"
+                ) from None
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            _make(recipe, folder, run, told)
         yield recipe
         shutil.rmtree(folder)
+
+
+@contextmanager
+def _runner(box: LptBox, made: Particles, workers: int, scheduler: str | None) -> Iterator[Run]:
+    """Give what does tasks: this process, or the workers of a cluster."""
+    if scheduler is None:
+        yield _here(workers)
+        return
+    with connected(scheduler) as client:
+        if scheduler == "local":
+            need = len(client.nthreads()) * slab_estimate(box, made).memory
+            refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
+        yield _there(client)
 
 
 def check_room(

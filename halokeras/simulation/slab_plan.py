@@ -21,9 +21,10 @@ _THICK = 16
 """Voxels along x of a slab of particles, at least: of thinner ones most would be margin."""
 _MARGIN = 16
 """Voxels on either side that particles are taken to reach, for the estimate alone."""
-_BYTES_AT_REST = 900_000_000
-SLOWER = 1.5
-"""Seconds over those in memory."""
+BYTES_AT_REST = 600_000_000
+"""Of libraries and what is small."""
+SLOWER = 1.6
+"""Seconds over those in memory, measured at 128^3 and 256^3 voxels."""
 
 
 class Sums(NamedTuple):
@@ -143,7 +144,7 @@ def slab_estimate(
     added = (x + 2 * _MARGIN * slabs) * sums
     real = 4 * particles.per_voxel**2 * prod(box.voxels[1:])
     return LptEstimate(
-        memory=_BYTES_AT_REST
+        memory=BYTES_AT_REST
         + max(
             cuts.columns * _bytes_of_column(box, particles),
             cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
@@ -152,12 +153,17 @@ def slab_estimate(
             + cuts.read * particles.fields * plane
             # planes that are made while those before are added, and the room for their transforms
             + (2 * 3 * (1 + particles.velocity) + 4) * real,
-            2 * SLAB * sums,
+            written_bytes(box, particles),
         ),
         disk=kept,
         seconds=SLOWER * in_memory.seconds,
         work=max(hessian + product, product + motion, motion + added, added + kept),
     )
+
+
+def written_bytes(box: LptBox, particles: Particles) -> int:
+    """Bytes of the sums, and what is made of them, that are written at a time."""
+    return 2 * SLAB * _bytes_of_sums(box, particles)
 
 
 def _bytes_of_plane(box: LptBox) -> int:
