@@ -33,6 +33,7 @@ from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
 from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
+from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
@@ -143,17 +144,19 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     else:
         shape, below = request.lpt.voxels, box_to_make(request, None)
         made = [expected(request.lpt, request.source.path, request.scheduler)]
-    kept, seconds = 0, max
+    kept, apart = 0, False
     if below is not None and fine_by_slabs(below, below_folder(request), request.scheduler):
         made.append(fine_slab_estimate(below))
-        seconds = sum
+        apart = True
     elif below is not None:
         made.append(fine_estimate(below))
         kept = kept_bytes(below)
+    # what is made below the voxels, if in memory, is of the flow that the density is of
+    seconds = [one.seconds for one in made]
+    making = sum(seconds) if apart else max(seconds, default=0.0)
     painted = estimate(shape, painter, request.target, files, size)
     return shape, Estimate(
-        # what is made below the voxels, if in memory, is of the flow that the density is of
-        seconds=painted.seconds + (seconds(one.seconds for one in made) if made else 0),
+        seconds=painted.seconds + making,
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
@@ -216,7 +219,7 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
     names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
     told = [header.provenance.get(name) for name in names]
     asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
-    if held != asked or told != [wanted.seed, "2lpt", density.PARTICLES**3, None]:
+    if held != asked or told != [wanted.seed, "2lpt", PARTICLES**3, None]:
         return ""
     return "whole" if moves or not wanted.velocity else "without velocity"
 

@@ -23,9 +23,9 @@ from halokeras.simulation.density import (
     LptEstimate,
     estimate,
     from_sums,
-    linear_theory,
     write_slabs,
 )
+from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import Particles, cuts_of, of_density, pieces, slab_estimate
 from halokeras.simulation.slabs import STEPS, Recipe, file_of, make_slab, sums_of
 from halokeras.storage.disk import refuse_beyond_disk

@@ -3,14 +3,8 @@
 from math import ceil, prod
 from typing import NamedTuple
 
-from halokeras.simulation.density import (
-    PARTICLES,
-    SLAB,
-    LptBox,
-    LptEstimate,
-    estimate,
-    products,
-)
+from halokeras.simulation.density import SLAB, LptBox, LptEstimate, estimate
+from halokeras.simulation.lpt_recipe import PARTICLES, products
 from halokeras.simulation.streamed_lpt import GRADIENT, HESSIAN
 
 BUDGET = 2**31

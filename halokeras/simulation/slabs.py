@@ -28,16 +28,16 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
-from halokeras.simulation.density import (
+from halokeras.simulation.density import LptBox
+from halokeras.simulation.deposit import SlabSums, in_turn
+from halokeras.simulation.lpt_recipe import (
     Linear,
-    LptBox,
     drawn_modes,
     products,
     small_modes,
     small_scales,
     subtract,
 )
-from halokeras.simulation.deposit import SlabSums, in_turn
 from halokeras.simulation.planes import Columns, Planes, Taken, add_rows
 from halokeras.simulation.slab_plan import Cuts, Particles, pieces
 from halokeras.simulation.streamed_lpt import (
