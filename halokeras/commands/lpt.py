@@ -15,7 +15,7 @@ from halokeras.commands.options import (
     parse_voxels,
     refuse,
 )
-from halokeras.commands.terminal import listening, wrote
+from halokeras.commands.terminal import listening, tell, wrote
 
 
 def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
@@ -51,6 +51,14 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     velocity: Annotated[
         bool, typer.Option("--velocity", help="Write the velocity of the matter too [km/s].")
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Make it slab by slab by Dask workers: this machine's, or those of a scheduler "
+            "(tcp://...).",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,12 +66,15 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     refuse(
         {
             "--output is a box file and ends in .h5": output.suffix != ".h5",
+            "--scheduler's workers draw modes; leave --initial-modes out": scheduler is not None
+            and initial_modes is not None,
         }
     )
     from halokeras.cosmology.cosmology import box_cosmology
     from halokeras.simulation.density import LptBox
     from halokeras.simulation.files import make_density_file
     from halokeras.simulation.initial_modes import modes_of_file
+    from halokeras.simulation.out_of_core import slabs_folder
     from halokeras.storage.files import check_absent
 
     check_absent(output, overwrite)
@@ -79,6 +90,13 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         modes_name=initial_modes.name if initial_modes else "",
         velocity=velocity,
     )
-    with listening("initial modes") as told:
-        make_density_file(wanted, output, told, overwrite)
+    try:
+        with listening("initial modes") as told:
+            make_density_file(wanted, output, told, overwrite, scheduler)
+    except KeyboardInterrupt:
+        if not slabs_folder(output).exists():
+            raise
+        kept = "slabs that are done are kept; the same command goes on with them"
+        tell("Interrupted", kept, "yellow")
+        raise typer.Exit(130) from None
     wrote([output], as_json)

@@ -92,9 +92,10 @@ def tell_cost(requests: Sequence["Request"]) -> None:
     many = len(requests)
     voxels = " x ".join(str(side) for side in shape) + " voxels"
     voxels += "" if many == 1 else f", {many} times"
+    slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for the density slab by slab"
     typer.echo(
         f"{voxels}: about {many * expected.seconds:,.0f} s on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "
         f"{amount_of_bytes(many * expected.disk)} of disk "
-        f"({amount_of_bytes(expected.disk_free)} are free)"
+        f"({amount_of_bytes(expected.disk_free)} are free{slabs if expected.work else ''})"
     )

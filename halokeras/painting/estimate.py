@@ -32,12 +32,15 @@ class Estimate:
         That the output takes [bytes].
     disk_free
         Where it goes [bytes].
+    work
+        Disk that a density takes while it is made slab by slab [bytes]; 0 if it is not.
     """
 
     seconds: float
     memory: float
     disk: int
     disk_free: int
+    work: int = 0
 
 
 def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int) -> Estimate:

@@ -18,7 +18,12 @@ from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
-from halokeras.painting.known_matter import box_to_make, known_matter
+from halokeras.painting.known_matter import (
+    below_folder,
+    box_to_make,
+    check_below,
+    known_matter,
+)
 from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import Workers, box_conditions, paint_file, painted_header
 from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
@@ -26,7 +31,10 @@ from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
-from halokeras.simulation.fine_fields import check_fine_memory, fine_estimate, kept_bytes
+from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
+from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
+from halokeras.simulation.lpt_recipe import PARTICLES
+from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
 from halokeras.storage.grid import Grid
 from halokeras.workers import connected
@@ -64,11 +72,12 @@ def paint_files(
     """
     painter, drawing = request.painter, request.drawing
     below = box_to_make(request, None)
-    if below is not None:
-        check_fine_memory(below)
+    slab_by_slab = below is not None and check_below(request, below)
     if request.lpt is not None:
         _check_request(request, _header_to_make(request.lpt))  # before a density is made
     made = _make_density(request, told)
+    if slab_by_slab:
+        made = None  # its modes are drawn again
     with ExitStack() as files:
         given = files.enter_context(_opened(request))
         _check_request(request, given.header)
@@ -136,18 +145,24 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     else:
         _check_request(request, _header_to_make(request.lpt))
         shape, below = request.lpt.voxels, box_to_make(request, None)
-        made = [density.estimate(request.lpt)]
-    kept = 0
-    if below is not None:
+        made = [expected(request.lpt, request.source.path, request.scheduler)]
+    kept, apart = 0, False
+    if below is not None and fine_by_slabs(below, below_folder(request), request.scheduler):
+        made.append(fine_slab_estimate(below))
+        apart = True
+    elif below is not None:
         made.append(fine_estimate(below))
         kept = kept_bytes(below)
+    # what is made below the voxels, if in memory, is of the flow that the density is of
+    seconds = [one.seconds for one in made]
+    making = sum(seconds) if apart else max(seconds, default=0.0)
     painted = estimate(shape, painter, request.target, files, size)
     return shape, Estimate(
-        # what is made below the voxels is of the flow that the density is of
-        seconds=painted.seconds + max((one.seconds for one in made), default=0),
+        seconds=painted.seconds + making,
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),
         disk=painted.disk + sum(one.disk for one in made),
         disk_free=painted.disk_free,
+        work=max((one.work for one in made), default=0),
     )
 
 
@@ -198,7 +213,8 @@ def _make_density(request: Request, told: Listener) -> density.Flow | None:
     if kept == "whole":
         told.announce("Found", str(target))
         return None
-    return make_density_file(wanted, target, told, request.overwrite or kept == "without velocity")
+    replace_it = request.overwrite or kept == "without velocity"
+    return make_density_file(wanted, target, told, replace_it, request.scheduler)
 
 
 def _kept(path: Path, wanted: density.LptBox) -> str:
@@ -214,7 +230,7 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
     names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
     told = [header.provenance.get(name) for name in names]
     asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
-    if held != asked or told != [wanted.seed, "2lpt", density.PARTICLES**3, None]:
+    if held != asked or told != [wanted.seed, "2lpt", PARTICLES**3, None]:
         return ""
     return "whole" if moves or not wanted.velocity else "without velocity"
 

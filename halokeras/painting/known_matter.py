@@ -7,6 +7,7 @@ sub-voxels; what is made is then compared with the density itself before it is u
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,14 @@ from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import Request
 from halokeras.simulation.density import Flow, LptBox
-from halokeras.simulation.fine_fields import FineFields, make_fine_fields
+from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
+from halokeras.simulation.fine_slabs import (
+    check_fine_room,
+    fine_by_slabs,
+    fine_fields_on_disk,
+    fine_slab_estimate,
+)
+from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.storage.grid import Grid, slabs
 
 SHARPNESS = 2.7
@@ -107,6 +115,28 @@ def box_to_make(request: Request, given: Density | None) -> LptBox | None:
     return request.lpt if given is None else known_box(given.header, given.shape)
 
 
+def below_folder(request: Request) -> Path:
+    """Return where the matter below the voxels goes, if it is made slab by slab."""
+    return slabs_folder(request.target).with_suffix(".below")
+
+
+def check_below(request: Request, box: LptBox) -> bool:
+    """Say whether the matter below the voxels of a box is made slab by slab.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory for it either way.
+    OutputError
+        If there is too little disk.
+    """
+    if fine_by_slabs(box, below_folder(request), request.scheduler):
+        check_fine_room(box, below_folder(request))
+        return True
+    check_fine_memory(box)
+    return False
+
+
 @contextmanager
 def known_matter(
     request: Request, given: Density, told: Listener, made: Flow | None = None
@@ -144,26 +174,45 @@ def known_matter(
                 "the modes of this density are not known, so no finer 2LPT density tells where in "
                 "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
             )
-        fine = _fields(box, given, told, made)
-        del made  # as memory is needed for the painting
-        yield matter_of(fine, given.shape, given.header.voxel_size)
+        with _fields(request, box, given, told, made) as fine:
+            del made  # as memory is needed for the painting
+            yield matter_of(fine, given.shape, given.header.voxel_size)
 
 
 _kept: list[tuple[LptBox, FineFields]] = []
 """Those made again last: many draws of one density are placed by the same."""
 
 
-def _fields(box: LptBox, given: Density, told: Listener, made: Flow | None) -> FineFields:
-    if _kept and _kept[0][0] == box:
-        fine = _kept[0][1]
-    else:
+@contextmanager
+def _fields(
+    request: Request, box: LptBox, given: Density, told: Listener, made: Flow | None
+) -> Iterator[FineFields]:
+    what = "the 2LPT density and velocity below the voxels"
+    kept = [fine for known, fine in _kept if known == box]
+    if not kept:
         _kept.clear()  # before others take their memory
-        told.announce("Making", "the 2LPT density and velocity below the voxels")
+    if kept:
+        fine = kept[0]
+    elif made is None and check_below(request, box):
+        need = fine_slab_estimate(box)
+        told.announce(
+            "Making",
+            f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
+            f"{need.work / 2**30:.1f} GiB of disk meanwhile",
+        )
+        folder, cores = below_folder(request), allotted_cores()
+        with fine_fields_on_disk(box, folder, cores, told, request.scheduler) as on_disk:
+            check_same(given.grid, on_disk.density)
+            yield on_disk
+        return
+    else:
+        told.announce("Making", what)
         fine = make_fine_fields(box, allotted_cores(), told.progress, made)
     if made is None:
         check_same(given.grid, fine.density)
         _kept[:] = [(box, fine)]
-    return fine
+    del made
+    yield fine
 
 
 def _shape(grid: Grid) -> Shape:

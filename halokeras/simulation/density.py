@@ -7,9 +7,9 @@ small periodic box of the same power, repeated, and made larger where the box is
 second order makes them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, lcm, prod
+from math import lcm, prod
 from pathlib import Path
 
 import numpy as np
@@ -17,45 +17,39 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, header_attributes
-from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_text
-from halokeras.fields.modes import Modes, lattice_of, up_to
-from halokeras.randomness import fold_in
+from halokeras.fields.modes import Modes, lattice_of
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
-from halokeras.simulation.lpt import Table, first_order, modes_of_shape, resized
+from halokeras.simulation.lpt import Table
+from halokeras.simulation.lpt_recipe import (
+    PARTICLES,
+    POINTS,
+    drawn_modes,
+    linear_theory,
+    products,
+    small_modes,
+    small_scales,
+    subtract,
+)
+from halokeras.simulation.planes import work
 from halokeras.simulation.streamed_lpt import (
+    GRADIENT,
+    HESSIAN,
     Movement,
-    SmallScales,
     deposit_particles,
     second_order_source,
-    work,
 )
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import new_store
 
-PARTICLES = 3
-"""Particles along the side of a voxel."""
-POINTS = 2
-"""Lattice points of the modes along the side of a voxel."""
-
-_ALL = 4
-"""Lattice points along the side of a voxel of all modes, small scales too."""
-_TILE = 32
-"""Voxels along the side of the box whose small scales are repeated."""
-_RESPONSE = 0.6
-"""How much an overdensity of 1 raises displacements of small scales, over D2 / D1^2.
-
-It would be 2/3 if the overdensity were isotropic and of much larger scale. Regression of what the
-second order adds at 4 Mpc/h and z = 0.3 gives 0.54; the rest makes up for the modes of the source
-beyond those that are kept: the density then has the exact one's power at every wavenumber.
-"""
 _LARGEST_TABLE = 2**25
 """Squared wavenumbers of a box that is no cube: a quarter of a gigabyte."""
-_CHUNK = 32
-"""Voxels a side of the chunks of a file."""
+SLAB = 32
+"""Voxels a side of the chunks of a file, which is written so many along x at a time."""
 
 _BYTES_AT_REST = 800_000_000
 _SECONDS_AT_REST = 5.0
@@ -146,30 +140,43 @@ class LptBox:
 
 @dataclass(frozen=True)
 class LptEstimate:
-    """What a density will take: peak `memory` [bytes], `disk` [bytes] and `seconds` on a core."""
+    """What a density will take.
+
+    Attributes
+    ----------
+    memory
+        At most, of each process [bytes].
+    disk
+        Of the file [bytes].
+    seconds
+        On one core.
+    work
+        Disk that is taken meanwhile, of the file as well; 0 if all is made in memory.
+    """
 
     memory: int
     disk: int
     seconds: float
+    work: int = 0
 
 
 def estimate(box: LptBox) -> LptEstimate:
     """Say what making a density will take: memory counted, seconds from measured runs."""
     x, y, z = box.lattice
     layer = 8 * y * (z // 2 + 1)
-    modes, fine = x * layer, _products(box.lattice)[0]
+    modes, fine = x * layer, products(box.lattice)[0]
     particles = box.voxels[0] * PARTICLES
     voxels = prod(box.voxels)
-    again = 3 if box.velocity else 0  # three components, with their gradients
-    grids = 8 * (voxels if not again else 5 * voxels)
+    grids = 8 * (5 if box.velocity else 1) * voxels
+    fields = GRADIENT * (1 + box.velocity) + 1
     return LptEstimate(
         memory=_BYTES_AT_REST
         + 2 * modes
-        + max(work(fine, 6 * layer), work(particles, (4 + again) * layer) + grids),
-        disk=4 * (1 + again) * voxels,
+        + max(work(fine, HESSIAN * layer), work(particles, fields * layer) + grids),
+        disk=4 * (1 + 3 * box.velocity) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
-        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + again / 2),
+        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + 1.5 * box.velocity),
     )
 
 
@@ -250,20 +257,44 @@ def write_density(
     with numba_threads(workers):
         made = flow(box, workers, progress)
         density, velocity = fields_of(made, box.voxels, workers, progress, box.velocity)
+    write_slabs(box, output, slabs_of(density, velocity))
+    return made
+
+
+def slabs_of(
+    density: NDArray[np.float64], velocity: NDArray[np.float64] | None
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64] | None]]:
+    """Return fields in memory as `write_slabs` takes them."""
+    for start in range(0, len(density), SLAB):
+        part = slice(start, start + SLAB)
+        yield density[part], None if velocity is None else velocity[:, part]
+
+
+def write_slabs(
+    box: LptBox,
+    output: Path,
+    slabs: Iterable[tuple[NDArray[np.float64], NDArray[np.float64] | None]],
+) -> None:
+    """Write a box file, whole, of density and velocity that come `SLAB` voxels along x at a time.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
-    chunks = tuple(min(_CHUNK, side) for side in box.voxels)
+    chunks = tuple(min(SLAB, side) for side in box.voxels)
     layouts = {"density": Layout(box.voxels, np.float32, chunks)}
-    if velocity is not None:
+    if box.velocity:
         layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
     with new_store(output, header_attributes(header, box.voxels), layouts) as create:
-        stored = create("density")
-        for start in range(0, box.voxels[0], _CHUNK):
-            stored[start : start + _CHUNK] = density[start : start + _CHUNK].astype(np.float32)
-        if velocity is not None:
-            moving = create("velocity")
-            for axis, component in enumerate(velocity):
-                moving[axis] = component.astype(np.float32)
-    return made
+        stored = {name: create(name) for name in layouts}
+        for number, (density, velocity) in enumerate(slabs):
+            part = slice(number * SLAB, number * SLAB + len(density))
+            stored["density"][part] = density.astype(np.float32)
+            if velocity is not None:
+                for axis, component in enumerate(velocity):
+                    stored["velocity"][axis, part] = component.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -305,20 +336,8 @@ class Flow:
             As there.
         """
         x, y, z = (side * per_voxel for side in voxels)
-        small = self._small_scales(per_voxel, workers)
+        small = small_scales(self.small, per_voxel, workers)
         deposit_particles(self.moved, (x, y, z), grids, small, workers, progress)
-
-    def _small_scales(self, per_voxel: int, workers: int) -> SmallScales:
-        times = ceil(_ALL / per_voxel)  # particles may be too few to hold all modes
-        every = slice(None, None, times)
-        side = _TILE * per_voxel
-        moved, response = (
-            first_order(resized(modes, side * times), float(side), workers)[
-                every, every, every
-            ].copy()
-            for modes in self.small
-        )
-        return SmallScales(moved, response)
 
 
 def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None) -> Flow:
@@ -330,22 +349,14 @@ def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fract
         If the initial modes do not fit.
     """
     progress("initial modes", 0.0)
-    corner = np.pi * _ALL / box.voxel_size * np.sqrt(3)
-    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
-    now = growth(1 / (1 + box.redshift), box.cosmology)
-    ratio = float(now.second[0] / now.first[0] ** 2)
-    small = _small_scales(box, power, ratio, workers)
-    delta = _initial_modes(box, power, workers)
+    linear = linear_theory(box)
+    small = small_modes(box, linear, workers)
+    delta = _initial_modes(box, linear.power, workers)
     source = second_order_source(
-        delta, workers, lambda done: progress("second order", done), _products(box.lattice)
+        delta, workers, lambda done: progress("second order", done), products(box.lattice)
     )
-    _subtract(delta, ratio, source)
-    # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
-    # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.
-    first, second = float(now.first_rate[0]), float(now.second_rate[0])
-    moved = Movement(source, delta, first / second - 1)
-    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size * second
-    return Flow(moved, small, speed)
+    subtract(delta, linear.ratio, source)
+    return Flow(Movement(source, delta, linear.share), small, linear.speed)
 
 
 def fields_of(
@@ -361,12 +372,19 @@ def fields_of(
     """
     fields = np.zeros((*voxels, 4) if velocity else voxels)
     made.deposit(voxels, PARTICLES, [fields], workers, lambda done: progress("particles", done))
-    if not velocity:
-        fields /= PARTICLES**3
-        return fields, None
-    density, moving = fields[..., 0].copy(), np.moveaxis(fields[..., 1:], -1, 0)
+    return from_sums(fields, made.speed)
+
+
+def from_sums(
+    sums: NDArray[np.float64], speed: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return density and velocity by what `Flow.deposit` sums in voxels, which is changed."""
+    if sums.ndim == 3:
+        sums /= PARTICLES**3
+        return sums, None
+    density, moving = sums[..., 0].copy(), np.moveaxis(sums[..., 1:], -1, 0)
     np.divide(moving, density, out=moving, where=density > 0)
-    moving *= made.speed / PARTICLES
+    moving *= speed / PARTICLES
     density /= PARTICLES**3
     return density, moving
 
@@ -379,7 +397,7 @@ def _initial_modes(box: LptBox, power: Table, workers: int) -> Modes:
         check_modes(given, box.voxels, box.voxel_size, power, name)
         if lattice_of(given) == box.lattice:
             return given
-    drawn = modes_of_shape(box.seed, box.lattice, box.parts, box.length, power)
+    drawn = drawn_modes(box, power)
     return drawn if given is None else complete(drawn, given)
 
 
@@ -395,32 +413,3 @@ def _provenance(box: LptBox) -> dict[str, str | int | float]:
         "modes_per_voxel": POINTS**3,
         **SOFTWARE,
     }
-
-
-def _products(lattice: Shape) -> Shape:
-    """Lattice of the products of the second order, finer by 9/8.
-
-    Of the products only those beyond 5/4 of the modes' Nyquist frequency alias, to wavenumbers
-    beyond a quarter of it.
-    """
-    x, y, z = (2 * ceil(9 * points / 16) for points in lattice)
-    return x, y, z
-
-
-def _subtract(delta: Modes, ratio: float, source: Modes) -> None:
-    """Turn the modes of lap phi2 into those of delta - D2 / D1^2 lap phi2, the displacement's."""
-    for layer, second in zip(delta, source, strict=True):
-        second *= np.float32(-ratio)
-        second += layer
-
-
-def _small_scales(box: LptBox, power: Table, ratio: float, workers: int) -> tuple[Modes, Modes]:
-    """Modes of `Flow.small`: of the small scales alone, to second order."""
-    seed = int(fold_in(box.seed, "small scales").integers(2**63))
-    sides = (_TILE * _ALL,) * 3
-    delta = modes_of_shape(seed, sides, (1, 1, 1), _TILE * box.voxel_size, power)
-    for part in up_to((_TILE * POINTS // 2 - 1,) * 3):
-        delta[part] = 0
-    source = second_order_source(delta, workers)
-    _subtract(delta, ratio, source)
-    return source, np.float32(-ratio * _RESPONSE) * delta

@@ -12,6 +12,7 @@ from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import density, simulate
+from halokeras.simulation.out_of_core import by_slabs, expected, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.storage.files import (
     Locked,
@@ -27,9 +28,31 @@ BOXES = Path("boxes")
 
 
 def make_density_file(
-    wanted: density.LptBox, target: Path, told: Listener, overwrite: bool = False
-) -> density.Flow:
-    """Make a 2LPT density and write it as a box file, whole; return the flow of its particles.
+    wanted: density.LptBox,
+    target: Path,
+    told: Listener,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+) -> density.Flow | None:
+    """Make a 2LPT density and write it as a box file, whole.
+
+    Parameters
+    ----------
+    wanted
+        What to make.
+    target
+        The file.
+    told
+        Who is told.
+    overwrite
+        Whether it may replace one that is there.
+    scheduler
+        Dask workers that make it slab by slab: ``local``, or the address of a scheduler.
+
+    Returns
+    -------
+    Flow or None
+        Of its particles; None if it was made slab by slab, as it is where memory is short.
 
     Raises
     ------
@@ -37,18 +60,28 @@ def make_density_file(
         If it cannot be made, or there is too little memory.
     OutputError
         If the file is there and not to be replaced, or cannot be written.
+    ClusterError
+        If the scheduler does not answer, or its workers vanish.
     """
     check_absent(target, overwrite)
-    density.check_memory(wanted)
     check_writable(target)
-    expected = density.estimate(wanted)
+    slab_by_slab = by_slabs(wanted, target, scheduler)
+    if not slab_by_slab:
+        density.check_memory(wanted)
+    need = expected(wanted, target, scheduler)
     sides = "x".join(str(side) for side in wanted.voxels)
+    of_each = " of each worker" if scheduler else ""
+    meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
     told.announce(
         "Making",
-        f"{target} with {sides} voxels: about {expected.memory / 2**30:.1f} GiB of memory, "
-        f"{expected.disk / 2**30:.2f} GiB of disk and {_minutes(expected.seconds)}",
+        f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
+        f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
+        f"disk{meanwhile} and {_minutes(need.seconds)}",
     )
     told.progress("initial modes", 0.0)
+    if slab_by_slab:
+        write_by_slabs(wanted, target, allotted_cores(), told, scheduler)
+        return None
     return density.write_density(wanted, target, allotted_cores(), told.progress)
 
 
@@ -243,13 +276,13 @@ def _place(asked: AskedBox, told: Listener) -> Path | None:
 def _announce(
     wanted: Simulation, targets: Mapping[float, Path], state: Path, told: Listener
 ) -> None:
-    expected = simulate.estimate(wanted.particles, tuple(targets))
+    need = simulate.estimate(wanted.particles, tuple(targets))
     if state.exists():
         told.announce("Resuming", f"the run that {state} keeps")
     told.announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
-        f"{expected.memory / 2**30:.1f} GiB of memory and {_minutes(expected.seconds)} on one core",
+        f"{need.memory / 2**30:.1f} GiB of memory and {_minutes(need.seconds)} on one core",
     )
 
 

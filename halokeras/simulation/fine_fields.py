@@ -34,7 +34,7 @@ dispersion and multipoles in redshift space of `docs/catalogues.md`.
 _LARGE = 256**3
 """Voxels of the largest box whose sub-voxels are as small as the particles' separation."""
 
-_PARTICLES = 4
+PARTICLES_BELOW = 4
 """Particles along the side of a voxel."""
 _SECONDS_PER_PARTICLE = 1.2e-7
 
@@ -60,7 +60,7 @@ class FineFields:
 
 def finer(voxels: Shape) -> int:
     """Return the sub-voxels along the side of a voxel."""
-    return _PARTICLES if prod(voxels) <= _LARGE else _PARTICLES // 2
+    return PARTICLES_BELOW if prod(voxels) <= _LARGE else PARTICLES_BELOW // 2
 
 
 def fine_estimate(box: LptBox) -> LptEstimate:
@@ -69,7 +69,7 @@ def fine_estimate(box: LptBox) -> LptEstimate:
     return LptEstimate(
         memory=made.memory + kept_bytes(box),
         disk=0,
-        seconds=made.seconds + _SECONDS_PER_PARTICLE * _PARTICLES**3 * prod(box.voxels),
+        seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES_BELOW**3 * prod(box.voxels),
     )
 
 
@@ -131,17 +131,27 @@ def fine_fields_of(
     moving = np.zeros((*_times(box.voxels, points // 2), 4), dtype=np.float32)
     made.deposit(
         box.voxels,
-        _PARTICLES,
+        PARTICLES_BELOW,
         [density, moving],
         workers,
         lambda done: progress("matter below the voxels", done),
     )
-    density /= np.float32((_PARTICLES // points) ** 3)
-    _to_velocity(moving, np.float32(made.speed / _PARTICLES))
+    to_density(density, points)
+    to_velocity(moving, made.speed)
     # The velocity lies in the last three, and the scatter takes the place of its density.
     velocity, scatter = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
-    _add_infall(velocity, scatter, coarsened(density, 2), box, workers)
+    add_infall(velocity, scatter, coarsened(density, 2), box, workers)
     return FineFields(density, velocity, scatter)
+
+
+def to_density(sums: NDArray[np.float32], points: int) -> None:
+    """Divide sums of particles by their mean, on some sub-voxels along the side of a voxel."""
+    sums /= np.float32((PARTICLES_BELOW // points) ** 3)
+
+
+def to_velocity(moving: NDArray[np.float32], speed: float) -> None:
+    """Turn sums of particles, with what they move along axes, into velocities [km/s]."""
+    _to_velocity(moving, np.float32(speed / PARTICLES_BELOW))
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -173,7 +183,7 @@ def _waves(shape: Shape, side: float) -> _Waves:
     return _Waves(waves[0], waves[1], waves[2][: shape[2] // 2 + 1])
 
 
-def _add_infall(
+def add_infall(
     velocity: NDArray[np.float32],
     scatter: NDArray[np.float32],
     density: NDArray[np.float32],

@@ -54,7 +54,14 @@ def linear_modes(seed: int, lattice: int, box_size: float, power: Table) -> Mode
     return modes_of_shape(seed, (lattice,) * 3, (1, 1, 1), box_size, power)
 
 
-def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power: Table) -> Modes:
+def modes_of_shape(
+    seed: int,
+    lattice: Shape,
+    parts: Shape,
+    length: float,
+    power: Table,
+    columns: slice = slice(None),
+) -> Modes:
     """Draw modes as `linear_modes`, in a box that need not be a cube.
 
     Parameters
@@ -67,6 +74,8 @@ def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power
         How many times each side of the box goes into `length`.
     length
         A common multiple of the sides [Mpc/h].
+    columns
+        Which of the wavenumbers along y are wanted.
 
     Returns
     -------
@@ -81,8 +90,8 @@ def modes_of_shape(seed: int, lattice: Shape, parts: Shape, length: float, power
     log_mode = np.log(2 * np.pi / length) + 0.5 * np.log(squares[1:])
     volume = length**3 / np.prod(parts)
     amplitude[1:] = np.sqrt(np.exp(np.interp(log_mode, log_k, log_power)) / volume)
-    modes = np.zeros((lattice[0], lattice[1], lattice[2] // 2 + 1), dtype=np.complex64)
-    along_x, along_y = integers(lattice[0]), integers(lattice[1])
+    along_x, along_y = integers(lattice[0]), integers(lattice[1])[columns]
+    modes = np.zeros((lattice[0], len(along_y), lattice[2] // 2 + 1), dtype=np.complex64)
     _draw(np.uint64(seed), amplitude, parts, lattice, along_x, along_y, modes)
     return modes
 

@@ -30,6 +30,12 @@ def _container_room() -> int | None:
     return None if limit == "max" else max(int(limit) - used, 0)
 
 
+def fits_in_memory(need: float) -> bool:
+    """Whether the machine has so many bytes to spare, as far as it tells."""
+    free = available_memory()
+    return free is None or need <= free
+
+
 def refuse_beyond_memory(
     need: float, what: str, remedy: str = "use a smaller one or a larger machine"
 ) -> None:

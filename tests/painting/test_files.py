@@ -1,10 +1,19 @@
+from dataclasses import replace
+
+import h5py
+import numpy as np
 import pytest
 
+from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
+from halokeras.listener import Listener
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.files import cost, paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, Request, SeededDensity
+from halokeras.simulation import fine_slabs, out_of_core
 from halokeras.simulation.fine_fields import fine_estimate
+from halokeras.simulation.fine_slabs import fine_slab_estimate
+from halokeras.simulation.slab_plan import Cuts
 
 
 def wanted(folder, output, uniform):
@@ -24,8 +33,38 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     (_, more), (_, less) = cost(by_matter), cost(anywhere)
     assert more.disk < less.disk  # which has the velocity on the voxels
     assert more.memory > less.memory
-    short = fine_estimate(by_matter.lpt).memory - 1
+    ways = fine_estimate(by_matter.lpt), fine_slab_estimate(by_matter.lpt)
+    short = min(way.memory for way in ways) - 1
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: short)
     with pytest.raises(BoxError, match="--places uniform"):
         paint_files(by_matter)
     assert not list(tmp_path.glob("painted*"))
+
+
+def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_path, monkeypatch):
+    def painted(folder):
+        return replace(
+            wanted(drawing_model, tmp_path / folder / "painted.h5", False),
+            density=SeededDensity(5, (16, 16, 16)),
+        )
+
+    paint_files(painted("memory"))
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box, made: Cuts(32, 18, 8, 32))
+    for module in (out_of_core, fine_slabs):
+        monkeypatch.setattr(module, "fits_in_memory", lambda need: False)
+    told = []
+    listener = Listener(announce=lambda what, message: told.append(message))
+    expected = cost(painted("slabs"))[1]
+    assert expected.work > 0
+    paint_files(painted("slabs"), told=listener)
+    assert sum("slab by slab" in message for message in told) == 2
+    densities = [read_box(painted(folder).source.path).density for folder in ("slabs", "memory")]
+    np.testing.assert_array_equal(*densities)
+    ours, theirs = (painted(folder).catalogues[0] for folder in ("slabs", "memory"))
+    with h5py.File(ours) as slabs, h5py.File(theirs) as memory:
+        names = [name for name in memory if name.startswith("halo_")]
+        assert "halo_vx" in names
+        for name in names:
+            tolerance = 0.05 if name.startswith("halo_v") else 1e-4  # km/s and Mpc/h
+            np.testing.assert_allclose(slabs[name][...], memory[name][...], atol=tolerance)
+    assert not [path for path in tmp_path.rglob(".*") if path.name.endswith((".slabs", ".below"))]

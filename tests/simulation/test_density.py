@@ -9,7 +9,7 @@ from halokeras.boxes.box_file import find_box, read_box
 from halokeras.cosmology.cosmology import box_cosmology, growth, linear_power
 from halokeras.errors import BoxError
 from halokeras.painting.inputs import open_box_density
-from halokeras.simulation import density as module
+from halokeras.simulation import lpt_recipe as module
 from halokeras.simulation.density import LptBox, estimate, make_density, make_fields, write_density
 from halokeras.simulation.lpt import modes_of_shape
 

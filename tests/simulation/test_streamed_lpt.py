@@ -3,7 +3,7 @@ import pytest
 from scipy import fft
 
 from halokeras.cosmology.cosmology import Background, growth
-from halokeras.simulation import streamed_lpt as module
+from halokeras.simulation import planes as module
 from halokeras.simulation.lpt import (
     displaced_density,
     displacement,
@@ -12,12 +12,12 @@ from halokeras.simulation.lpt import (
     modes_of_shape,
     second_order,
 )
+from halokeras.simulation.planes import pass_count
 from halokeras.simulation.streamed_lpt import (
     Movement,
     SmallScales,
     deposit_particles,
     modes_of_planes,
-    pass_count,
     second_order_source,
 )
 

@@ -1,0 +1,168 @@
+"""Particles, plane by plane, added cloud-in-cell to grids."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import ceil, floor
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Planes = list[NDArray[np.float32]]
+"""Displacements along x, y, z of a plane of particles and, where wanted, what moves along them."""
+
+
+def deposit_plane(
+    x: int, planes: Planes, per_cell: int, grid: NDArray[np.floating], origin: int = 0
+) -> None:
+    """Add plane x of particles to a grid.
+
+    Parameters
+    ----------
+    x
+        Of the planes of all particles.
+    planes
+        Displacements and velocities [separations of particles].
+    per_cell
+        Particles along the side of a cell.
+    grid
+        (nx, ny, nz), to which particles are added, or (nx, ny, nz, 4), to which they are added
+        with their velocities. What lies beyond it is added at the other end.
+    origin
+        Which plane of cells is its first.
+    """
+    if grid.ndim == 3:
+        _deposit_plane(x, *planes[:3], 1 / per_cell, origin, grid)
+    else:
+        _deposit_moving(x, *planes[:6], 1 / per_cell, origin, grid)
+
+
+class SlabSums:
+    """A slab of cells, with margins for the particles that leave it, on either side as wide.
+
+    Parameters
+    ----------
+    cells
+        The cells along x that it has.
+    layer
+        Shape of a plane of them: (ny, nz), or (ny, nz, 4) with velocities.
+    per_cell
+        Particles along the side of a cell.
+    dtype
+        Of the sums.
+    """
+
+    def __init__(
+        self, cells: range, layer: tuple[int, ...], per_cell: int, dtype: str = "f8"
+    ) -> None:
+        self._cells, self._per_cell, self._margin = cells, per_cell, 0
+        self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer), dtype=dtype)
+
+    def add(self, x: int, planes: Planes) -> None:
+        """Add plane x of particles, once the margins are wide enough for it."""
+        reach = (x + planes[0].min()) / self._per_cell, (x + planes[0].max()) / self._per_cell
+        below = self._cells.start - floor(reach[0] - 0.5)
+        above = floor(reach[1] - 0.5) + 2 - self._cells.stop
+        need = max(below, above)
+        if need > self._margin:
+            self._widen(ceil(1.25 * need))
+        origin = self._cells.start - self._margin
+        deposit_plane(x, planes, self._per_cell, self._sums, origin)
+
+    def sums(self) -> NDArray[np.floating]:
+        """Return the sums in the slab with its margins, no wider than they need be."""
+        filled = np.flatnonzero(self._sums.reshape(len(self._sums), -1).any(axis=1))
+        empty = min(filled[0], len(self._sums) - 1 - filled[-1], self._margin)
+        return self._sums[empty : len(self._sums) - empty]
+
+    def _widen(self, margin: int) -> None:
+        more = margin - self._margin
+        self._sums = np.pad(self._sums, [(more, more)] + [(0, 0)] * (self._sums.ndim - 1))
+        self._margin = margin
+
+
+def in_turn(
+    moved: Iterable[tuple[int, Planes]], adders: Sequence[Callable[[int, Planes], None]]
+) -> None:
+    """Hand planes, in their order, to all adders, each in a thread while the next are made."""
+    with ThreadPoolExecutor(len(adders)) as threads:
+        added: list[Future[None]] = []
+        for x, planes in moved:
+            _wait_for(added)
+            added = [threads.submit(add, x, planes) for add in adders]
+        _wait_for(added)
+
+
+def _wait_for(work: Iterable[Future[None]]) -> None:
+    for one in work:
+        one.result()
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _place(first, step, moved, size, origin, points, corner, share):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
+    """Find the points below and above each particle of a row, and the share of either.
+
+    Particle k is at `first` + k `step` before it is moved, in cells of side 1 / `size`; points are
+    counted from `origin`.
+    """
+    for k in range(len(moved)):
+        place = first + k * step + moved[k] * size
+        below = np.floor(place)
+        share[0, k] = below + 1 - place
+        share[1, k] = place - below
+        below -= origin
+        below -= points * np.floor(below / points)
+        corner[0, k] = np.int64(below)
+        corner[1, k] = corner[0, k] + 1 if corner[0, k] + 1 < points else 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _place_row(i, j, row, size, origin, shape, corner, share):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
+    """Find the corners around the particles of row (i, j), and their shares, by axis."""
+    x, y, z = row
+    _place(i * size - 0.5, 0.0, x, size, origin, shape[0], corner[0], share[0])
+    _place(j * size - 0.5, 0.0, y, size, 0, shape[1], corner[1], share[1])
+    _place(-0.5, size, z, size, 0, shape[2], corner[2], share[2])
+
+
+@numba.njit(cache=True, nogil=True)
+def _deposit_plane(i, x, y, z, size, origin, grid):  # type: ignore[no-untyped-def]
+    """Deposit a plane of particles about the centres of cells, whose side is 1 / `size`."""
+    ny, nz = grid.shape[1:]
+    sums = grid.reshape(-1)
+    corner = np.empty((3, 2, x.shape[1]), np.int64)
+    share = np.empty((3, 2, x.shape[1]), grid.dtype)
+    for j in range(x.shape[0]):
+        _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
+        for k in range(x.shape[1]):
+            for a in range(2):
+                for b in range(2):
+                    row = (corner[0, a, k] * ny + corner[1, b, k]) * nz
+                    of_row = share[0, a, k] * share[1, b, k]
+                    for c in range(2):
+                        # Unsigned: numba asks of a signed place whether it counts from the end.
+                        at = np.uint64(row + corner[2, c, k])
+                        sums[at] += of_row * share[2, c, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _deposit_moving(i, x, y, z, along_x, along_y, along_z, size, origin, grid):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
+    """Deposit a plane of particles as `_deposit_plane`, and their velocities, in a last axis."""
+    nx, ny, nz, _ = grid.shape
+    sums = grid.reshape(nx * ny * nz, 4)
+    corner = np.empty((3, 2, x.shape[1]), np.int64)
+    share = np.empty((3, 2, x.shape[1]), grid.dtype)
+    for j in range(x.shape[0]):
+        _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
+        for k in range(x.shape[1]):
+            for a in range(2):
+                for b in range(2):
+                    row = (corner[0, a, k] * ny + corner[1, b, k]) * nz
+                    of_row = share[0, a, k] * share[1, b, k]
+                    for c in range(2):
+                        at = np.uint64(row + corner[2, c, k])
+                        weight = of_row * share[2, c, k]
+                        sums[at, 0] += weight
+                        sums[at, 1] += weight * along_x[j, k]
+                        sums[at, 2] += weight * along_y[j, k]
+                        sums[at, 3] += weight * along_z[j, k]

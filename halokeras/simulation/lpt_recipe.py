@@ -1,0 +1,117 @@
+"""What the 2LPT density of a box is made of, wherever it is made: in memory or slab by slab.
+
+Modes up to twice the Nyquist wavenumber of the voxels are the box's own, to second order. Smaller
+scales are those of a small box that is repeated.
+"""
+
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from halokeras.cosmology.cosmology import growth, linear_power
+from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes, up_to
+from halokeras.randomness import fold_in
+from halokeras.simulation.lpt import Table, first_order, modes_of_shape, resized
+from halokeras.simulation.streamed_lpt import SmallScales, second_order_source
+
+if TYPE_CHECKING:
+    from halokeras.simulation.density import LptBox
+
+PARTICLES = 3
+"""Particles along the side of a voxel."""
+POINTS = 2
+"""Lattice points of the modes along the side of a voxel."""
+
+_ALL = 4
+"""Lattice points along the side of a voxel of all modes, small scales too."""
+_TILE = 32
+"""Voxels along the side of the box whose small scales are repeated."""
+_RESPONSE = 0.6
+"""How much an overdensity of 1 raises displacements of small scales, over D2 / D1^2.
+
+It would be 2/3 if the overdensity were isotropic and of much larger scale. Regression of what the
+second order adds at 4 Mpc/h and z = 0.3 gives 0.54; the rest makes up for the modes of the source
+beyond those that are kept: the density then has the exact one's power at every wavenumber.
+"""
+
+
+class Linear(NamedTuple):
+    """What linear theory tells of a box.
+
+    Attributes
+    ----------
+    power
+        Of the overdensity at the redshift.
+    ratio
+        D2 / D1^2.
+    share
+        Of `Movement`.
+    speed
+        Of `Flow`.
+    """
+
+    power: Table
+    ratio: float
+    share: float
+    speed: float
+
+
+def linear_theory(box: "LptBox") -> Linear:
+    """Return the power of a box and how it grows."""
+    corner = np.pi * _ALL / box.voxel_size * np.sqrt(3)
+    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
+    now = growth(1 / (1 + box.redshift), box.cosmology)
+    # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
+    # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.
+    first, second = float(now.first_rate[0]), float(now.second_rate[0])
+    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size * second
+    ratio = float(now.second[0] / now.first[0] ** 2)
+    return Linear(power, ratio, first / second - 1, speed)
+
+
+def drawn_modes(box: "LptBox", power: Table, columns: slice = slice(None)) -> Modes:
+    """Draw the modes of a box, or some columns of them."""
+    return modes_of_shape(box.seed, box.lattice, box.parts, box.length, power, columns)
+
+
+def products(lattice: Shape) -> Shape:
+    """Lattice of the products of the second order, finer by 9/8.
+
+    Of the products only those beyond 5/4 of the modes' Nyquist frequency alias, to wavenumbers
+    beyond a quarter of it.
+    """
+    x, y, z = (2 * ceil(9 * points / 16) for points in lattice)
+    return x, y, z
+
+
+def subtract(delta: Modes, ratio: float, source: Modes) -> None:
+    """Turn the modes of lap phi2 into those of delta - D2 / D1^2 lap phi2, the displacement's."""
+    for layer, second in zip(delta, source, strict=True):
+        second *= np.float32(-ratio)
+        second += layer
+
+
+def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Modes]:
+    """Modes of `Flow.small`: of the small scales alone, to second order."""
+    seed = int(fold_in(box.seed, "small scales").integers(2**63))
+    sides = (_TILE * _ALL,) * 3
+    delta = modes_of_shape(seed, sides, (1, 1, 1), _TILE * box.voxel_size, linear.power)
+    for part in up_to((_TILE * POINTS // 2 - 1,) * 3):
+        delta[part] = 0
+    source = second_order_source(delta, workers)
+    subtract(delta, linear.ratio, source)
+    return source, np.float32(-linear.ratio * _RESPONSE) * delta
+
+
+def small_scales(small: tuple[Modes, Modes], per_voxel: int, workers: int) -> SmallScales:
+    """Return the displacements of `Flow.small`, of some particles along the side of a voxel."""
+    times = ceil(_ALL / per_voxel)  # particles may be too few to hold all modes
+    every = slice(None, None, times)
+    side = _TILE * per_voxel
+    moved, response = (
+        first_order(resized(modes, side * times), float(side), workers)[every, every, every].copy()
+        for modes in small
+    )
+    return SmallScales(moved, response)

@@ -1,0 +1,298 @@
+"""2LPT densities made slab by slab: where memory is short, or by the workers of a Dask cluster.
+
+Slabs are kept in a hidden folder beside the output until that is there, so that the same command,
+killed, goes on with those that are done. By a cluster that folder is on a file system that all
+workers see.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from halokeras.boxes.box import SOFTWARE
+from halokeras.errors import OutputError
+from halokeras.fields.gridding import shape_text
+from halokeras.listener import Listener
+from halokeras.simulation.density import (
+    SLAB,
+    LptBox,
+    LptEstimate,
+    estimate,
+    from_sums,
+    write_slabs,
+)
+from halokeras.simulation.lpt_recipe import linear_theory
+from halokeras.simulation.slab_plan import Particles, cuts_of, of_density, pieces, slab_estimate
+from halokeras.simulation.slabs import STEPS, Recipe, file_of, make_slab, sums_of
+from halokeras.storage.disk import refuse_beyond_disk
+from halokeras.storage.files import Locked, locked, remove_abandoned, unwritable, write_text
+from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
+from halokeras.workers import RETRIES, connected, result_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_RECIPE = "recipe.json"
+_SMALLER = "choose fewer voxels or a larger machine"
+
+Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
+"""Does tasks of one step, by number, and tells of each that is done."""
+
+
+def slabs_folder(output: Path) -> Path:
+    """Return the folder of the slabs of an output."""
+    return output.parent / f".{output.name}.slabs"
+
+
+def by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
+    """Say whether a density is made slab by slab: by workers, gone on with, or as memory is short.
+
+    Initial modes of one's own are read whole, so their densities are made in memory.
+    """
+    if box.initial_modes is not None:
+        return False
+    short = not fits_in_memory(estimate(box).memory)
+    return scheduler is not None or slabs_folder(output).exists() or short
+
+
+def expected(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
+    """Say what making a density will take, the way that it will be made."""
+    return slab_estimate(box) if by_slabs(box, output, scheduler) else estimate(box)
+
+
+def write_by_slabs(
+    box: LptBox, output: Path, workers: int, told: Listener, scheduler: str | None = None
+) -> None:
+    """Make the density of a box slab by slab and write it as a box file, whole.
+
+    Parameters
+    ----------
+    box
+        What to make, drawn from its seed.
+    output
+        The file.
+    workers, told, scheduler
+        As in `summed`.
+
+    Raises
+    ------
+    HalopaintError
+        As `summed`, or if the file cannot be written.
+    """
+    folder = slabs_folder(output)
+    check_room(box, folder)
+    with summed(box, of_density(box), folder, workers, told, scheduler) as recipe:
+        parts = pieces(box.voxels[0], SLAB)
+
+        def slabs() -> Iterator[Any]:
+            for number, part in enumerate(parts):
+                yield from_sums(sums_of(recipe, folder, part), recipe.linear.speed)
+                told.progress("writing", (number + 1) / len(parts))
+
+        write_slabs(box, output, slabs())
+
+
+@contextmanager
+def summed(
+    box: LptBox,
+    made: Particles,
+    folder: Path,
+    workers: int,
+    told: Listener,
+    scheduler: str | None = None,
+) -> Iterator[Recipe]:
+    """Have the sums of particles lie in a folder, for `sums_of`, while the block runs.
+
+    Parameters
+    ----------
+    box
+        What to make, drawn from its seed.
+    made
+        Its particles.
+    folder
+        Of the slabs; removed once the block succeeds, and else gone on with.
+    workers
+        Threads of this process.
+    told
+        Who is told.
+    scheduler
+        Dask workers that make the slabs: ``local``, or the address of a scheduler.
+
+    Raises
+    ------
+    BoxError
+        If all local workers together need more memory than there is.
+    OutputError
+        If a file cannot be written, or another process is at it.
+    ClusterError
+        If the scheduler does not answer, or its workers vanish.
+    """
+    folder = folder.resolve()
+    with ExitStack() as held:
+        with _runner(box, made, workers, scheduler) as run:
+            try:
+                held.enter_context(locked(folder))
+                recipe = Recipe(box, made, linear_theory(box), cuts_of(box, made))
+                _begin(recipe, folder, told)
+            except Locked:
+                raise OutputError(
+                    f"{folder} is at work in another process; wait for it, or choose another "
+                    "--output"
+                ) from None
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            _make(recipe, folder, run, told)
+        yield recipe
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _runner(box: LptBox, made: Particles, workers: int, scheduler: str | None) -> Iterator[Run]:
+    """Give what does tasks: this process, or the workers of a cluster."""
+    if scheduler is None:
+        yield _here(workers)
+        return
+    with connected(scheduler) as client:
+        if scheduler == "local":
+            need = len(client.nthreads()) * slab_estimate(box, made).memory
+            refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
+        yield _there(client)
+
+
+def check_room(
+    box: LptBox, folder: Path, made: Particles | None = None, kept: int | None = None
+) -> None:
+    """Refuse slabs for which memory or disk lack.
+
+    Parameters
+    ----------
+    box
+        Of which they are.
+    folder
+        Where they go; what is there already needs no more room.
+    made, kept
+        As in `slab_estimate`.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory.
+    OutputError
+        If there is too little disk.
+    """
+    need = slab_estimate(box, made, kept)
+    what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
+    refuse_beyond_memory(need.memory, what, _SMALLER)
+    there = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
+    larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
+    refuse_beyond_disk(need.work - there, folder.parent, what, larger)
+
+
+def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
+    """Keep the slabs of this very recipe that are there, and remove any others."""
+    box = recipe.box
+    text = json.dumps(
+        {
+            "cosmology": dict(box.cosmology.parameters),
+            "seed": box.seed,
+            "voxels": box.voxels,
+            "voxel_size": box.voxel_size,
+            "redshift": box.redshift,
+            "velocity": box.velocity,
+            "particles": recipe.made,
+            "cuts": recipe.cuts,
+            **SOFTWARE,
+        }
+    )
+    written = folder / _RECIPE
+    if written.exists() and written.read_text(encoding="utf-8") == text:
+        remove_abandoned(folder)
+        told.announce("Resuming", f"with the slabs that {folder} keeps")
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    write_text(written, text)
+
+
+def _make(recipe: Recipe, folder: Path, run: Run, told: Listener) -> None:
+    """Do every task that is not done, step by step, and remove what no step needs any more."""
+    names = list(STEPS)
+    begun = [any(folder.glob(f"{name}_*.npy")) for name in names]
+    last = max((at for at, is_begun in enumerate(begun) if is_begun), default=0)
+    for at, name in enumerate(names):
+        tasks = STEPS[name].tasks(recipe)
+        missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
+        # Of a step before the last that was begun all tasks were done, whatever was removed since.
+        if at >= last or name == "small":
+            _do(recipe, folder, name, missing, run, told)
+        if at > 1:
+            for path in folder.glob(f"{names[at - 1]}_*.npy"):
+                path.unlink()
+
+
+def _do(
+    recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, told: Listener
+) -> None:
+    step, tasks = STEPS[name], STEPS[name].tasks(recipe)
+    done = tasks - len(missing)
+    told.progress(step.told, done / tasks)
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        told.progress(step.told, done / tasks)
+
+    run(recipe, folder, name, missing, report)
+
+
+def _here(workers: int) -> Run:
+    """Return what does tasks in this process, one after another."""
+
+    def run(
+        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
+    ) -> None:
+        for number in tasks:
+            make_slab(recipe, folder, name, number, workers)
+            report()
+
+    return run
+
+
+def _there(client: "Client") -> Run:
+    """Return what has them done by the workers of a cluster, again where one vanishes."""
+    from distributed import as_completed
+
+    def run(
+        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
+    ) -> None:
+        futures = [
+            client.submit(_task, recipe, folder, name, number, retries=RETRIES, pure=False)
+            for number in tasks
+        ]
+        try:
+            for future in as_completed(futures):
+                result_of(future, "making slabs of a density", "every slab that is done")
+                report()
+        finally:
+            client.cancel(futures)
+
+    return run
+
+
+_one_at_a_time = Lock()
+
+
+def _task(recipe: Recipe, folder: Path, name: str, number: int) -> None:
+    """Do a task on a Dask worker, alone, with all of the worker's threads: memory is for one."""
+    from distributed import get_worker
+
+    threads: Any = get_worker().state.nthreads
+    with _one_at_a_time:
+        make_slab(recipe, folder, name, number, threads)

@@ -1,0 +1,178 @@
+"""How a box is cut into slabs, and what making its density slab by slab takes."""
+
+from math import ceil, prod
+from typing import NamedTuple
+
+from halokeras.simulation.density import SLAB, LptBox, LptEstimate, estimate
+from halokeras.simulation.lpt_recipe import PARTICLES, products
+from halokeras.simulation.streamed_lpt import GRADIENT, HESSIAN
+
+BUDGET = 2**31
+"""Bytes of arrays that a task may hold, if its slab can be as thin."""
+_SLABS = 32
+"""As many slabs at least, where there are as many columns, to be shared out to workers."""
+_THICK = 16
+"""Voxels along x of a slab of particles, at least: of thinner ones most would be margin."""
+_MARGIN = 16
+"""Voxels on either side that particles are taken to reach, for the estimate alone."""
+BYTES_AT_REST = 600_000_000
+"""Of libraries and what is small."""
+SLOWER = 1.6
+"""Seconds over those in memory, measured at 128^3 and 256^3 voxels."""
+
+
+class Sums(NamedTuple):
+    """What particles are added to.
+
+    Attributes
+    ----------
+    points
+        Cells along the side of a voxel.
+    velocity
+        Whether velocities are added too.
+    dtype
+        Of the sums.
+    """
+
+    points: int
+    velocity: bool
+    dtype: str
+
+    def layer(self, box: LptBox) -> tuple[int, ...]:
+        """Return the shape of a plane of constant x."""
+        _, y, z = (side * self.points for side in box.voxels)
+        return (y, z, 4) if self.velocity else (y, z)
+
+    def bytes_along(self, box: LptBox) -> int:
+        """Return the bytes of all planes in the side of a voxel."""
+        return self.points * prod(self.layer(box)) * int(self.dtype[1:])
+
+
+class Particles(NamedTuple):
+    """Particles along the side of a voxel, and all that they are added to."""
+
+    per_voxel: int
+    sums: tuple[Sums, ...]
+
+    @property
+    def velocity(self) -> bool:
+        """Whether their velocities are wanted."""
+        return any(sums.velocity for sums in self.sums)
+
+    @property
+    def fields(self) -> int:
+        """How many fields of rows they are moved by."""
+        return GRADIENT * (1 + self.velocity) + 1
+
+
+class Cuts(NamedTuple):
+    """How thick slabs are.
+
+    Attributes
+    ----------
+    columns
+        Wavenumbers along y of a slab of modes.
+    planes
+        Planes of a slab of the second order's products.
+    voxels
+        Voxels along x of a slab of particles.
+    read
+        Planes of its particles that are in memory at a time.
+    """
+
+    columns: int
+    planes: int
+    voxels: int
+    read: int
+
+
+def pieces(total: int, width: int) -> list[range]:
+    """Cut the numbers below `total` into ranges of a width, the last narrower."""
+    return [range(start, min(start + width, total)) for start in range(0, total, width)]
+
+
+def of_density(box: LptBox) -> Particles:
+    """Return the particles of the density, and velocity, on the voxels of a box."""
+    return Particles(PARTICLES, (Sums(1, box.velocity, "f8"),))
+
+
+def cuts_of(box: LptBox, particles: Particles) -> Cuts:
+    """Cut a box into slabs that keep to the budget, whatever the machine has: a run can go on."""
+
+    def width(bytes_of_one: int, total: int) -> int:
+        return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
+
+    plane, x = _bytes_of_plane(box), box.voxels[0]
+    room = BUDGET // 4 // _bytes_of_sums(box, particles) - 2 * _MARGIN
+    thick = max(_THICK, min(room, ceil(x / _SLABS)))
+    return Cuts(
+        columns=width(_bytes_of_column(box, particles), box.lattice[1]),
+        planes=width(HESSIAN * plane, products(box.lattice)[0]),
+        voxels=min(thick, x),
+        read=width(2 * particles.fields * plane, x * particles.per_voxel),
+    )
+
+
+def slab_estimate(
+    box: LptBox, particles: Particles | None = None, kept: int | None = None
+) -> LptEstimate:
+    """Say what making fields slab by slab takes of each process, and of the disk.
+
+    Parameters
+    ----------
+    box
+        The box.
+    particles
+        Those that make the fields; by default of the density.
+    kept
+        Bytes of the files that are made of the sums; by default that of the density.
+    """
+    in_memory = estimate(box)
+    particles = particles or of_density(box)
+    kept = in_memory.disk if kept is None else kept
+    cuts, plane = cuts_of(box, particles), _bytes_of_plane(box)
+    x, fine, sums = box.voxels[0], products(box.lattice), _bytes_of_sums(box, particles)
+    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
+    motion = particles.fields * x * particles.per_voxel * plane
+    slabs = len(pieces(x, cuts.voxels))
+    added = (x + 2 * _MARGIN * slabs) * sums
+    real = 4 * particles.per_voxel**2 * prod(box.voxels[1:])
+    return LptEstimate(
+        memory=BYTES_AT_REST
+        + max(
+            cuts.columns * _bytes_of_column(box, particles),
+            cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
+            # twice the sums, which move where margins are widened
+            2 * (cuts.voxels + 2 * _MARGIN) * sums
+            + cuts.read * particles.fields * plane
+            # planes that are made while those before are added, and the room for their transforms
+            + (2 * 3 * (1 + particles.velocity) + 4) * real,
+            written_bytes(box, particles),
+        ),
+        disk=kept,
+        seconds=SLOWER * in_memory.seconds,
+        work=max(hessian + product, product + motion, motion + added, added + kept),
+    )
+
+
+def written_bytes(box: LptBox, particles: Particles) -> int:
+    """Bytes of the sums, and what is made of them, that are written at a time."""
+    return 2 * SLAB * _bytes_of_sums(box, particles)
+
+
+def _bytes_of_plane(box: LptBox) -> int:
+    """Bytes of the modes along y and z of a plane of constant x."""
+    return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
+
+
+def _bytes_of_sums(box: LptBox, particles: Particles) -> int:
+    """Bytes of what is summed in a plane of voxels."""
+    return sum(sums.bytes_along(box) for sums in particles.sums)
+
+
+def _bytes_of_column(box: LptBox, particles: Particles) -> int:
+    """Bytes that a task on columns of modes takes for each wavenumber along y."""
+    points, fine = box.lattice[0], products(box.lattice)[0]
+    motion = particles.fields * box.voxels[0] * particles.per_voxel
+    along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
+    return 8 * (box.lattice[2] // 2 + 1) * along_x

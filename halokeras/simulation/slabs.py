@@ -1,0 +1,255 @@
+"""A 2LPT density made slab by slab: every step is a task on files, in one folder.
+
+Modes are cut along y, what is in real space along x; between the two lie the transposes. A task
+reads its part of the files of the step before and writes one file, whole:
+
+===========  ==================  ==================================================================
+step         cut along           file
+===========  ==================  ==================================================================
+``small``    not at all          displacements of small scales
+``hessian``  y, in wavenumbers   rows of columns of modes, for the second derivatives
+``products`` x, in planes        modes along y and z of the second order's source
+``motion``   y, in wavenumbers   rows of columns of modes, for displacements
+``particles`` x, in voxels       sums in voxels of the particles, with margins that neighbours add
+===========  ==================  ==================================================================
+
+A task is a function of the recipe and of those files, so it may be made twice, anywhere. The
+arithmetic is that of `halokeras.simulation.streamed_lpt`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.errors import BoxError
+from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes
+from halokeras.simulation.density import LptBox
+from halokeras.simulation.deposit import SlabSums, in_turn
+from halokeras.simulation.lpt_recipe import (
+    Linear,
+    drawn_modes,
+    products,
+    small_modes,
+    small_scales,
+    subtract,
+)
+from halokeras.simulation.planes import Columns, Planes, Taken, add_rows
+from halokeras.simulation.slab_plan import Cuts, Particles, pieces
+from halokeras.simulation.streamed_lpt import (
+    HESSIAN,
+    Motion,
+    Movement,
+    SmallScales,
+    hessian_rows,
+    multiply_plane,
+    planes_of_products,
+)
+from halokeras.simulation.threads import numba_threads
+from halokeras.storage.files import whole_file
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What tasks are told: the box, its particles, linear theory of it, and how it is cut."""
+
+    box: LptBox
+    made: Particles
+    linear: Linear
+    cuts: Cuts
+
+    @property
+    def fine(self) -> Shape:
+        """Lattice of the second order's products."""
+        return products(self.box.lattice)
+
+    @property
+    def particles(self) -> Shape:
+        """Particles along x, y, z."""
+        x, y, z = (side * self.made.per_voxel for side in self.box.voxels)
+        return x, y, z
+
+    @property
+    def columns(self) -> list[range]:
+        """Wavenumbers along y of each slab of modes."""
+        return pieces(self.box.lattice[1], self.cuts.columns)
+
+    @property
+    def planes(self) -> list[range]:
+        """Planes of each slab of products."""
+        return pieces(self.fine[0], self.cuts.planes)
+
+    @property
+    def voxels(self) -> list[range]:
+        """Voxels along x of each slab of particles."""
+        return pieces(self.box.voxels[0], self.cuts.voxels)
+
+    def modes(self, number: int) -> tuple[Columns, Modes]:
+        """Draw the columns of modes of a slab."""
+        those = _slice(self.columns[number])
+        drawn = drawn_modes(self.box, self.linear.power, those)
+        return Columns(self.box.lattice, those), drawn
+
+
+class Step(NamedTuple):
+    """One of the steps.
+
+    Attributes
+    ----------
+    make
+        Returns what the files of a task hold, of the recipe, the folder, the number of the task
+        and a number of threads.
+    tasks
+        How many there are.
+    told
+        What progress calls it.
+    """
+
+    make: Callable[[Recipe, Path, int, int], list[NDArray[Any]]]
+    tasks: Callable[[Recipe], int]
+    told: str
+
+
+def file_of(folder: Path, step: str, number: int, part: int = 0) -> Path:
+    """Return a file of a task, which is done once there is the first."""
+    return folder / (f"{step}_{number:05d}" + (f"_{part}.npy" if part else ".npy"))
+
+
+def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int) -> None:
+    """Do a task: make its files, each whole, of those of the step before.
+
+    Raises
+    ------
+    BoxError
+        If the folder is not there.
+    OutputError
+        If the file cannot be written.
+    """
+    if not folder.is_dir():
+        raise BoxError(f"a worker does not see {folder}; write where all workers see it")
+    with numba_threads(workers):
+        made = STEPS[step].make(recipe, folder, number, workers)
+    for part, array in reversed(list(enumerate(made))):
+        target = file_of(folder, step, number, part)
+        with whole_file(target) as temporary, temporary.open("wb") as file:
+            np.save(file, array)
+
+
+def sums_of(recipe: Recipe, folder: Path, voxels: range, part: int = 0) -> NDArray[Any]:
+    """Return the sums in some voxels along x, of all slabs of particles that reach them."""
+    wanted = recipe.made.sums[part]
+    cells = _in_cells(voxels, wanted.points)
+    side = recipe.box.voxels[0] * wanted.points
+    sums = np.zeros((len(cells), *wanted.layer(recipe.box)), dtype=wanted.dtype)
+    for number, slab in enumerate(recipe.voxels):
+        own = _in_cells(slab, wanted.points)
+        theirs = np.load(file_of(folder, "particles", number, part), mmap_mode="r")
+        first = own.start - (len(theirs) - len(own)) // 2
+        for plane in range(len(theirs)):
+            x = (first + plane) % side
+            if x in cells:
+                sums[x - cells.start] += theirs[plane]
+    return sums
+
+
+def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    modes = small_modes(recipe.box, recipe.linear, workers)
+    return [np.stack(small_scales(modes, recipe.made.per_voxel, workers))]
+
+
+def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    columns, delta = recipe.modes(number)
+    taken = Taken(recipe.fine[0])
+    rows = np.empty((HESSIAN, taken.number, *delta.shape[1:]), dtype=np.complex64)
+    hessian_rows(delta, columns, taken, rows, workers)
+    return [rows]
+
+
+def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    rows = _read_rows(recipe, folder, "hessian", HESSIAN, recipe.planes[number])
+    to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
+    for plane in range(rows.shape[1]):
+        multiply_plane(rows[:, plane], to_plane, workers)
+    return [rows[0].transpose(1, 0, 2)]  # so that columns are read in one piece
+
+
+def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    columns, delta = recipe.modes(number)
+    source = np.zeros_like(delta)
+    add_rows(_read_products(recipe, folder, columns), Taken(recipe.fine[0]), source, workers)
+    subtract(delta, recipe.linear.ratio, source)
+    taken = Taken(recipe.particles[0])
+    shape = (recipe.made.fields, taken.number, *delta.shape[1:])
+    rows = np.empty(shape, dtype=np.complex64)
+    moved = Movement(source, delta, recipe.linear.share)
+    _motion_of(recipe, folder).rows(moved, columns, taken, rows, workers)
+    return [rows]
+
+
+def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    motion, box, own = _motion_of(recipe, folder), recipe.box, recipe.voxels[number]
+    to_plane = Planes(recipe.particles, box.lattice, recipe.particles, workers)
+    per_voxel = recipe.made.per_voxel
+
+    def planes() -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+        for part in pieces(len(own) * per_voxel, recipe.cuts.read):
+            first = own.start * per_voxel + part.start
+            read = range(first, first + len(part))
+            rows = _read_rows(recipe, folder, "motion", motion.fields, read)
+            for plane, x in enumerate(read):
+                yield x, motion.plane(x, rows[:, plane], to_plane)
+
+    slabs = [
+        SlabSums(_in_cells(own, sums.points), sums.layer(box), per_voxel // sums.points, sums.dtype)
+        for sums in recipe.made.sums
+    ]
+    in_turn(planes(), [slab.add for slab in slabs])
+    return [slab.sums() for slab in slabs]
+
+
+STEPS = {
+    "small": Step(_small, lambda recipe: 1, "initial modes"),
+    "hessian": Step(_hessian, lambda recipe: len(recipe.columns), "initial modes"),
+    "products": Step(_products, lambda recipe: len(recipe.planes), "second order"),
+    "motion": Step(_motion, lambda recipe: len(recipe.columns), "displacements"),
+    "particles": Step(_particles, lambda recipe: len(recipe.voxels), "particles"),
+}
+"""In their order, by what their files are called."""
+
+
+def _motion_of(recipe: Recipe, folder: Path) -> Motion:
+    small = SmallScales(*np.load(file_of(folder, "small", 0)))
+    return Motion(recipe.particles, recipe.made.velocity, small)
+
+
+def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: range) -> Modes:
+    """Read some planes of all columns: (fields, planes, columns, modes along z)."""
+    _, y, z = recipe.box.lattice
+    rows = np.empty((fields, len(planes), y, z // 2 + 1), dtype=np.complex64)
+    for number, columns in enumerate(recipe.columns):
+        stored = np.load(file_of(folder, step, number), mmap_mode="r")
+        rows[:, :, _slice(columns)] = stored[:, _slice(planes)]
+    return rows
+
+
+def _read_products(recipe: Recipe, folder: Path, columns: Columns) -> Modes:
+    """Read all planes of some columns of the source: (planes, columns, modes along z)."""
+    those = columns.those
+    shape = (recipe.fine[0], those.stop - those.start, recipe.box.lattice[2] // 2 + 1)
+    rows = np.empty(shape, dtype=np.complex64)
+    for number, planes in enumerate(recipe.planes):
+        stored = np.load(file_of(folder, "products", number), mmap_mode="r")
+        rows[_slice(planes)] = stored[those].transpose(1, 0, 2)
+    return rows
+
+
+def _in_cells(voxels: range, points: int) -> range:
+    return range(voxels.start * points, voxels.stop * points)
+
+
+def _slice(numbers: range) -> slice:
+    return slice(numbers.start, numbers.stop)
