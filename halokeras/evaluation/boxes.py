@@ -158,13 +158,15 @@ def painted_counts(
     """
     told = found.provenance
     if told.get("model_hash", saved.hash) != saved.hash:
-        held, kept = told.get("mass_min", 0.0), saved.provenance.selection.mass_min
-        if held != kept:
+        held, kept = told.get("mass_min"), saved.provenance.selection.mass_min
+        if held is not None and held != kept:
             raise ModelError(
                 f"{path} holds halos from {held:g} Msun/h on and the painter paints those from "
                 f"{kept:g}; name the --model and the --mass-min that it was painted with"
             )
-        raise ModelError(f"{path} was painted by another painter; name that one with --model")
+        raise ModelError(
+            f"{path} was painted by another painter, or of another --mass-min; name those"
+        )
     if found.counts is None:
         raise BoxError(f"{path} has no counts; give a box that `halopaint paint` wrote")
     check_box(found, path)
