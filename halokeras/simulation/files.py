@@ -12,8 +12,9 @@ from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import density, simulate
-from halokeras.simulation.out_of_core import by_slabs, expected, write_by_slabs
+from halokeras.simulation.out_of_core import by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
+from halokeras.simulation.slab_plan import slab_estimate
 from halokeras.storage.files import (
     Locked,
     check_absent,
@@ -68,7 +69,7 @@ def make_density_file(
     slab_by_slab = by_slabs(wanted, target, scheduler)
     if not slab_by_slab:
         density.check_memory(wanted)
-    need = expected(wanted, target, scheduler)
+    need = slab_estimate(wanted) if slab_by_slab else density.estimate(wanted)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""

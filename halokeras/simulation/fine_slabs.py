@@ -26,7 +26,7 @@ from halokeras.simulation.fine_fields import (
     to_density,
     to_velocity,
 )
-from halokeras.simulation.out_of_core import check_room, summed
+from halokeras.simulation.out_of_core import check_room, summed, through_disk
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
     SLOWER,
@@ -38,7 +38,7 @@ from halokeras.simulation.slab_plan import (
 )
 from halokeras.simulation.slabs import Recipe, sums_of
 from halokeras.simulation.threads import numba_threads
-from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
+from halokeras.storage.memory import refuse_beyond_memory
 
 
 def of_matter_below(box: LptBox) -> Particles:
@@ -62,8 +62,7 @@ def fine_slab_estimate(box: LptBox) -> LptEstimate:
 
 def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
     """Say whether the fields are made slab by slab, as `out_of_core.by_slabs`."""
-    short = not fits_in_memory(fine_estimate(box).memory)
-    return scheduler is not None or folder.exists() or short
+    return through_disk(fine_estimate(box).memory, folder, scheduler)
 
 
 def check_fine_room(box: LptBox, folder: Path) -> None:

@@ -55,8 +55,12 @@ def by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
     """
     if box.initial_modes is not None:
         return False
-    short = not fits_in_memory(estimate(box).memory)
-    return scheduler is not None or slabs_folder(output).exists() or short
+    return through_disk(estimate(box).memory, slabs_folder(output), scheduler)
+
+
+def through_disk(in_memory: int, folder: Path, scheduler: str | None) -> bool:
+    """Say whether fields that need so many bytes `in_memory` are made in slabs in a folder."""
+    return scheduler is not None or folder.exists() or not fits_in_memory(in_memory)
 
 
 def expected(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:

@@ -10,7 +10,7 @@ from halokeras.listener import Listener
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.files import cost, paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, Request, SeededDensity
-from halokeras.simulation import fine_slabs, out_of_core
+from halokeras.simulation import out_of_core
 from halokeras.simulation.fine_fields import fine_estimate
 from halokeras.simulation.fine_slabs import fine_slab_estimate
 from halokeras.simulation.slab_plan import Cuts
@@ -50,8 +50,7 @@ def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_
 
     paint_files(painted("memory"))
     monkeypatch.setattr(out_of_core, "cuts_of", lambda box, made: Cuts(32, 18, 8, 32))
-    for module in (out_of_core, fine_slabs):
-        monkeypatch.setattr(module, "fits_in_memory", lambda need: False)
+    monkeypatch.setattr(out_of_core, "fits_in_memory", lambda need: False)
     told = []
     listener = Listener(announce=lambda what, message: told.append(message))
     expected = cost(painted("slabs"))[1]
