@@ -65,11 +65,12 @@ class CatalogueScores:
         distance = hubble_distance(box.redshift, box.cosmology)
         halos = _simulated(box.halos, self.saved.provenance.selection, box, distance)
         matter, coarse = _matter(known, box.density, halos.velocity is not None)
-        drawn, true = self._drawn(fields[DRAWS][0], header), _counted(halos)
+        draw = fields[DRAWS][0]
+        counts, masses = total_counts(draw).astype(np.uint16), self._masses(draw, header)
         placed = {
-            DRAWS: _placed(drawn, box, matter, distance),
-            TRUE_COUNTS: _placed(true, box, matter, distance),
-            UNIFORM: _placed(drawn, box, coarse, distance),
+            DRAWS: _placed(counts, box, matter, distance, masses),
+            TRUE_COUNTS: _placed_again(halos, box, matter, distance),
+            UNIFORM: _placed(counts, box, coarse, distance, masses),
         }
         columns = halos.columns & placed[DRAWS].columns
         self._statistics = tuple(one for one in self._statistics if set(one.needs) <= columns)
@@ -90,37 +91,17 @@ class CatalogueScores:
         names = tuple(self._names)
         return judged(self._statistics, names, self.comparisons, *self._last, self.saved.provenance)
 
-    def _drawn(self, draw: NDArray[Any], header: Header) -> "_Counts":
-        """Return a draw and the masses of its halos, if the painter tells any."""
+    def _masses(self, draw: NDArray[Any], header: Header) -> Masses | None:
+        """Return what the masses of a draw's halos are drawn from, if the painter tells any."""
         saved = self.saved.under(header.cosmology, header.redshift)
         law = None if saved.draws is None else saved.draws.masses
-        counts = total_counts(draw).astype(np.uint16)
         if law is None or draw.ndim == 3:
-            return _Counts(counts)
-        masses = Masses(draw, law, self.saved.provenance, header)
-        columns = whole_catalogue(counts, header.voxel_size, SEED, masses=masses)
-        return _Counts(counts, columns[masses.names[0]])
+            return None
+        return Masses(draw, law, self.saved.provenance, header)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
-
-
-@dataclass(frozen=True)
-class _Counts:
-    """Halos per voxel, uint16, and their masses in the order of voxels, the heaviest first."""
-
-    counts: NDArray[np.uint16]
-    mass: NDArray[np.floating] | None = None
-
-
-def _counted(halos: Catalogue) -> _Counts:
-    """Return the counts and masses of simulated halos."""
-    counts = halos.values.astype(np.uint16)
-    if halos.mass is None:
-        return _Counts(counts)
-    order = np.lexsort((-halos.mass, voxel_index(halos.position, halos.shape, halos.voxel_size)))
-    return _Counts(counts, halos.mass[order])
 
 
 def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[Matter, Matter]:
@@ -141,11 +122,28 @@ def _simulated(halos: Halos, selection: Selection, box: Box, distance: float) ->
     return Catalogue(chosen.position, box.shape, box.voxel_size, mass, chosen.velocity, distance)
 
 
-def _placed(drawn: _Counts, box: Box, matter: Matter, distance: float) -> Catalogue:
+def _placed(
+    counts: NDArray[np.uint16],
+    box: Box,
+    matter: Matter,
+    distance: float,
+    masses: Masses | None = None,
+) -> Catalogue:
     """Place halos and return them as statistics see them."""
-    columns = whole_catalogue(drawn.counts, box.voxel_size, SEED, matter=matter)
+    columns = whole_catalogue(counts, box.voxel_size, SEED, matter=matter, masses=masses)
     position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
     velocity = None
     if matter.velocity is not None:
         velocity = np.stack([columns[f"halo_v{axis}"] for axis in "xyz"], axis=1)
-    return Catalogue(position, box.shape, box.voxel_size, drawn.mass, velocity, distance)
+    mass = None if masses is None else columns[masses.names[0]]
+    return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)
+
+
+def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -> Catalogue:
+    """Place simulated halos in their voxels, whose counts know of each other."""
+    placed = _placed(halos.values.astype(np.uint16), box, matter, distance)
+    if halos.mass is None:
+        return placed
+    order = np.lexsort((-halos.mass, voxel_index(halos.position, halos.shape, halos.voxel_size)))
+    mass, velocity = halos.mass[order], placed.velocity
+    return Catalogue(placed.position, box.shape, box.voxel_size, mass, velocity, distance)

@@ -82,14 +82,15 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     x, y, z = _shape(counts)
     finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
     draw = Draw(seed, realization)
-    margin = ROUNDS if matter.exclusion else 0
+    margin = ROUNDS if matter.exclusion or matter.reach else 0
     values = max(finer**3, 1 if masses is None else masses.bins)
     pieces = _pieces((x, y, z), largest_piece // values)
     for done, piece in enumerate(pieces, start=1):
         wide = piece.widened(margin)
         ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, (x, y, z)))
-        inside = places(wide, voxel, ids, draw, matter)
+        mass = None if masses is None else masses.drawn(wide, ids, draw)
+        inside = places(wide, voxel, ids, draw, matter, mass)
         kept = piece.holds(voxel)
         ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
         position = _placed(voxel, inside, voxel_size)
@@ -97,8 +98,8 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         if matter.velocity is not None:
             moving = velocities(piece, voxel, ids, inside, draw, matter)
             columns |= zip(_VELOCITY, moving, strict=True)
-        if masses is not None:
-            columns |= masses.columns(piece, ids, draw)
+        if masses is not None and mass is not None:
+            columns |= masses.columns(mass[kept], ids)
         yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
 

@@ -41,6 +41,14 @@ power less shot noise is within 2 % up to k = 0.7, their correlation within 5 % 
 EXCLUSION = 0.45
 """Least distance of two halos [Mpc/h]: half of the pairs that near are found as one by b = 0.2."""
 
+REACH = 4.7
+"""Distance from which on halos of 1e13 Msun/h in different voxels leave each other alone [Mpc/h].
+
+Draws of neighbouring voxels do not know that both mean the same peak. Fitted on draws of the
+training boxes 1 to 3: without, 13 % too many pairs at 2 to 3 Mpc/h, and galaxies brighter than -21
+with 21 % too much power at k = 0.4 h/Mpc; with it 2 and 11 %.
+"""
+
 _LEAST_CORRELATION = 0.9
 """Of a density and the one made again, averaged in its voxels: 0.987 of a shipped box."""
 
@@ -52,6 +60,7 @@ def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
         fine.density,
         sharpness=SHARPNESS * float(np.sqrt(side)),
         exclusion=min(EXCLUSION / voxel_size, 1.0),
+        reach=REACH / voxel_size,
         velocity=fine.velocity,
         scatter=fine.scatter,
     )

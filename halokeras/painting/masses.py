@@ -107,24 +107,8 @@ class Masses:
             return [self._mass, *_HIERARCHY]
         return [self._mass, self._radius, *_CONCENTRATION, *_HIERARCHY]
 
-    def columns(self, piece: Piece, ids: NDArray[np.int64], draw: Draw) -> Columns:
-        """Draw the masses of the halos of a piece, in every voxel the heaviest first.
-
-        Parameters
-        ----------
-        piece
-            Of the box.
-        ids
-            (N,) of all its halos, ascending.
-        draw
-            Which with the ids fixes the masses.
-
-        Raises
-        ------
-        BoxError
-            If the bins do not hold as many halos.
-        """
-        mass = self._drawn(piece, ids, draw)
+    def columns(self, mass: NDArray[np.float32], ids: NDArray[np.int64]) -> Columns:
+        """Return what a catalogue tells of halos by their masses [Msun/h], (N,), and ids."""
         found = {self._mass: mass}
         sphere, cosmology, redshift = self._sphere, self.header.cosmology, self.header.redshift
         if sphere is not None and cosmology is not None:
@@ -134,14 +118,31 @@ class Masses:
         parent, host = _HIERARCHY
         return found | {parent: np.full(ids.shape, -1, np.int64), host: ids}
 
-    def _drawn(self, piece: Piece, ids: NDArray[np.int64], draw: Draw) -> NDArray[np.float32]:
-        held = np.asarray(self.by_mass[slice(*piece.x), slice(*piece.y)])[..., ::-1].ravel()
+    def drawn(self, piece: Piece, ids: NDArray[np.int64], draw: Draw) -> NDArray[np.float32]:
+        """Draw the masses of the halos of a piece [Msun/h], in every voxel the heaviest first.
+
+        Parameters
+        ----------
+        piece
+            Of the box.
+        ids
+            (N,) of all its halos, in the order of its voxels.
+        draw
+            Which with the ids fixes the masses.
+
+        Raises
+        ------
+        BoxError
+            If the bins do not hold as many halos.
+        """
+        held = np.asarray(piece.read(self.by_mass, lead=0))[..., ::-1].ravel()
         occupied = np.flatnonzero(held)
         channel = np.repeat(self.bins - 1 - occupied % self.bins, held[occupied])
         if channel.size != ids.size:
             raise BoxError("counts_by_mass do not add up to the counts; draw again")
         mass = self.law.draw(channel, draw.uniform("mass", ids))
-        return mass[np.lexsort((-mass, ids // IDS_PER_VOXEL))]
+        voxel = np.cumsum(np.diff(ids // IDS_PER_VOXEL, prepend=-1) != 0)
+        return mass[np.lexsort((-mass, voxel))]
 
     @property
     def _sphere(self) -> MassDefinition | None:

@@ -4,7 +4,9 @@ Three rules, each a function of (seed, realisation, id) and of the voxels nearby
 the tiles nor the pieces that are worked on leave a trace:
 
 - a halo is put into a sub-voxel with a probability proportional to a power of its density;
-- of two halos nearer than friends-of-friends finds them apart, one gives way and is put again;
+- of two halos nearer than friends-of-friends finds them apart the lighter gives way, which is to be
+  put again, and of two in different voxels, which were drawn without knowing of each other, it may
+  give way from further off;
 - its velocity is interpolated linearly between those of the matter around it.
 """
 
@@ -26,6 +28,11 @@ from halokeras.storage.grid import Grid
 ROUNDS = 2
 """Times that halos give way: of the pairs that are too close, few are left after the first."""
 
+REACH_SLOPE = 0.7
+"""Power of a halo's mass that its reach grows with."""
+_REACH_MASS = 1e13
+"""Of a halo whose reach is that of the matter [Msun/h]."""
+
 _AXES = ("x", "y", "z")
 _EXACT = 2.0**24
 """Parts of a voxel's side in which separations are measured, exactly wherever a piece begins."""
@@ -46,6 +53,11 @@ class Matter:
         Power of the density that the probability of a sub-voxel is proportional to.
     exclusion
         Least distance between two halos, in sides of a voxel, at most 1.
+    reach
+        Of halos of 1e13 Msun/h in different voxels, the distance in sides of a voxel from which on
+        neither gives way; nearer, if within one side, the lighter does with a chance that grows
+        linearly to 1. Of others it goes with their masses to the power `REACH_SLOPE`, of a pair it
+        is the mean of both.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
     scatter
@@ -55,6 +67,7 @@ class Matter:
     density: Grid | None = None
     sharpness: float = 1.0
     exclusion: float = 0.0
+    reach: float = 0.0
     velocity: Grid | None = None
     scatter: Grid | None = None
 
@@ -83,9 +96,14 @@ class Piece:
             spans.append((0, length) if whole else (start - margin, stop + margin))
         return Piece(self.shape, *spans)
 
-    def read(self, grid: Grid, finer: int = 1, beyond: int = 0) -> NDArray[np.generic]:
-        """Return a part of a grid, `finer` along each side, and `beyond` of its points around."""
-        lead = (slice(None),) * (len(grid.shape) - 3)
+    def read(
+        self, grid: Grid, finer: int = 1, beyond: int = 0, lead: int | None = None
+    ) -> NDArray[np.generic]:
+        """Return a part of a grid, `finer` along each side, and `beyond` of its points around.
+
+        Before x there are `lead` axes, by default all but three.
+        """
+        before = (slice(None),) * (len(grid.shape) - 3 if lead is None else lead)
         along_x, along_y = (
             [
                 run
@@ -97,10 +115,10 @@ class Piece:
         )
         return _joined(
             [
-                _joined([grid[(*lead, one, other)] for other in along_y], len(lead) + 1)
+                _joined([grid[(*before, one, other)] for other in along_y], len(before) + 1)
                 for one in along_x
             ],
-            len(lead),
+            len(before),
         )
 
     def index(self) -> NDArray[np.int64]:
@@ -130,7 +148,12 @@ class Piece:
 
 
 def places(
-    piece: Piece, voxel: NDArray[np.int64], ids: NDArray[np.int64], draw: Draw, matter: Matter
+    piece: Piece,
+    voxel: NDArray[np.int64],
+    ids: NDArray[np.int64],
+    draw: Draw,
+    matter: Matter,
+    mass: NDArray[np.floating] | None = None,
 ) -> Fractions:
     """Return where in their voxels halos lie, (3, N) in [0, 1).
 
@@ -143,15 +166,26 @@ def places(
         (3, N) in the box, and (N,).
     draw, matter
         What places them.
+    mass
+        (N,) [Msun/h]; of halos without, whichever of two the draw says is taken for the lighter.
     """
     weight = None if matter.density is None else _sub_density(piece, matter)
     local = piece.local(voxel)
     inside = _trial(local, ids, draw, weight)
-    if matter.exclusion == 0:
+    nearest = 1.0 if matter.reach and mass is not None else matter.exclusion
+    if nearest == 0 or len(ids) == 0:
         return inside
-    rank = draw.uniform("rank", ids)
+    reach = np.zeros(len(ids))
+    if mass is not None:
+        reach = matter.reach * (mass.astype(np.float64) / _REACH_MASS) ** REACH_SLOPE
+    order = _order(draw.uniform("rank", ids), mass)
     for trial in range(1, ROUNDS + 1):
-        given = np.flatnonzero(_giving_way(piece, local, inside, rank, matter.exclusion))
+        pairs = _Pairs.within(nearest, piece, local, inside, order)
+        apart = np.maximum((reach[pairs.first] + reach[pairs.last]) / 2, 1e-30)
+        chance = np.where(pairs.shared, 0.0, 1 - pairs.distance / apart)
+        chance[pairs.distance < matter.exclusion] = 1.0
+        unmoved = draw.uniform("unmoved", ids, trial)[pairs.last] >= chance
+        given = np.unique(pairs.last[~unmoved])
         inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
     return inside
 
@@ -264,19 +298,37 @@ def _parts(size: int, most: int = 2**16) -> Iterator[slice]:
         yield slice(start, start + most)
 
 
-def _giving_way(
-    piece: Piece,
-    local: NDArray[np.int64],
-    inside: Fractions,
-    rank: Fractions,
-    exclusion: float,
-) -> NDArray[np.bool_]:
-    """Tell which halos have another nearer than `exclusion` whose rank is lower."""
-    place = (local + np.floor(inside * _EXACT) / _EXACT).T
-    giving = np.zeros(len(place), dtype=np.bool_)
-    if len(place):
+class _Pairs(NamedTuple):
+    """Halos near each other: the first of each pair in the order, the last, and how far apart."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    distance: Fractions
+    shared: NDArray[np.bool_]
+
+    @classmethod
+    def within(
+        cls,
+        distance: float,
+        piece: Piece,
+        local: NDArray[np.int64],
+        inside: Fractions,
+        order: NDArray[np.int64],
+    ) -> "_Pairs":
+        """Find the pairs that are nearer than a distance in sides of a voxel."""
+        place = (local + np.floor(inside * _EXACT) / _EXACT).T
         tree = cKDTree(place, boxsize=piece.periods)
-        pairs = tree.query_pairs(exclusion, output_type="ndarray")
-        first, second = pairs.T
-        giving[np.where(rank[first] > rank[second], first, second)] = True
-    return giving
+        one, other = tree.query_pairs(distance, output_type="ndarray").T
+        first, last = np.where(order[one] < order[other], (one, other), (other, one))
+        away = np.abs(place[first] - place[last])
+        periods = np.array(piece.periods, dtype=np.float64)
+        away = np.minimum(away, np.where(periods > 0, np.abs(periods - away), away))
+        shared = (local[:, first] == local[:, last]).all(axis=0)
+        return cls(first, last, np.sqrt((away**2).sum(axis=1)), shared)
+
+
+def _order(rank: Fractions, mass: NDArray[np.floating] | None) -> NDArray[np.int64]:
+    """Return the place of each halo in the order of masses, heaviest first, or else of `rank`."""
+    order = np.empty(len(rank), dtype=np.int64)
+    order[np.lexsort((rank,) if mass is None else (rank, -mass))] = np.arange(len(rank))
+    return order

@@ -15,7 +15,7 @@ from halokeras.boxes.masses import own_definition
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.halo_structure import concentrations, radii
 from halokeras.errors import BoxError, ModelError
-from halokeras.evaluation.catalogues import _counted, _placed, _simulated
+from halokeras.evaluation.catalogues import _placed_again, _simulated
 from halokeras.fields.gridding import count, voxel_index
 from halokeras.inspection.inspect import inspect
 from halokeras.networks.painter import whole_box
@@ -358,6 +358,21 @@ def test_radii_that_cannot_be_had_are_refused(saved):
         check_spheres("200c", saved.draws.masses, learned, header)
 
 
+@pytest.mark.parametrize("largest_piece", [1, 8 * 60, 8 * 1000, 8 * 3000])
+def test_the_pieces_leave_no_trace_where_halos_give_way_to_heavier_ones(
+    saved, shared_box, largest_piece
+):
+    by_mass = draw(saved.draws, shared_box.density, 7)
+    fine = np.random.default_rng(4).lognormal(size=(32,) * 3)
+    matter = Matter(fine, sharpness=1.5, exclusion=0.1, reach=1.2)
+    expected, _ = listed(saved, by_mass, matter=matter)
+    found, _ = listed(saved, by_mass, matter=matter, largest_piece=largest_piece)
+    for name, column in expected.items():
+        np.testing.assert_array_equal(found[name], column)
+    without, _ = listed(saved, by_mass, matter=replace(matter, reach=0.0))
+    assert (without["halo_x"] != expected["halo_x"]).any()
+
+
 def test_counts_that_are_not_those_of_the_bins_are_refused(saved, shared_box):
     by_mass = draw(saved.draws, shared_box.density, 7)
     masses = Masses(by_mass, saved.draws.masses, saved.provenance, Header(4.0, 0.3, None))
@@ -424,7 +439,7 @@ def read_mass(path, format):
 def test_the_true_counts_of_an_evaluation_keep_the_true_masses(saved, tiny_box):
     selection = saved.provenance.selection
     chosen = _simulated(tiny_box.halos, selection, tiny_box, 0.01)
-    placed = _placed(_counted(chosen), tiny_box, Matter(), 0.01)
+    placed = _placed_again(chosen, tiny_box, Matter(), 0.01)
     for low, high in ((2e12, 1e13), (1e13, 1e15)):
         grids = [
             count(one.position[(one.mass >= low) & (one.mass < high)], (16,) * 3, 4.0)
