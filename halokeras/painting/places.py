@@ -28,8 +28,6 @@ from halokeras.storage.grid import Grid
 ROUNDS = 2
 """Times that halos give way: of the pairs that are too close, few are left after the first."""
 
-REACH_SLOPE = 0.7
-"""Power of a halo's mass that its reach grows with."""
 _REACH_MASS = 1e13
 """Of a halo whose reach is that of the matter [Msun/h]."""
 
@@ -56,8 +54,7 @@ class Matter:
     reach
         Of halos of 1e13 Msun/h in different voxels, the distance in sides of a voxel from which on
         neither gives way; nearer, if within one side, the lighter does with a chance that grows
-        linearly to 1. Of others it goes with their masses to the power `REACH_SLOPE`, of a pair it
-        is the mean of both.
+        linearly to 1. Of others it goes with their mass, of a pair it is the mean of both.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
     scatter
@@ -177,7 +174,7 @@ def places(
         return inside
     reach = np.zeros(len(ids))
     if mass is not None:
-        reach = matter.reach * (mass.astype(np.float64) / _REACH_MASS) ** REACH_SLOPE
+        reach = matter.reach * mass.astype(np.float64) / _REACH_MASS
     order = _order(draw.uniform("rank", ids), mass)
     for trial in range(1, ROUNDS + 1):
         pairs = _Pairs.within(nearest, piece, local, inside, order)

@@ -35,7 +35,7 @@ def one_round(monkeypatch):
     monkeypatch.setattr(rules, "ROUNDS", 1)
 
 
-@pytest.mark.parametrize("mass", [1e13, 1e14])
+@pytest.mark.parametrize("mass", [1e13, 3e13])
 def test_the_lighter_gives_way_with_a_chance_that_falls_linearly(one_round, mass):
     piece, voxel, ids = pairs_of(8000)
     masses = np.where(voxel[2] == 5, mass, 0.1 * mass)
@@ -43,7 +43,7 @@ def test_the_lighter_gives_way_with_a_chance_that_falls_linearly(one_round, mass
     found = places(piece, voxel, ids, DRAW, Matter(reach=1.2), masses)
     moved = (found != free).any(axis=0)
     assert not moved[voxel[2] == 5].any()
-    reach = 1.2 * 0.5 * ((mass / 1e13) ** 0.7 + (0.1 * mass / 1e13) ** 0.7)
+    reach = 1.2 * 0.5 * (mass + 0.1 * mass) / 1e13
     distance = distance_of(voxel, free)
     chance = np.where(distance <= 1, np.clip(1 - distance / reach, 0, 1), 0)
     scatter = np.sqrt((chance * (1 - chance)).sum())
