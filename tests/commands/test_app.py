@@ -508,6 +508,21 @@ def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
     assert json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)["found"] == 0
 
 
+def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
+    run, drawing_model
+):
+    words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--places", "uniform", "--seed", "1-2", "--json"]
+    first = json.loads(run(*words).stdout)
+    assert first["found"] == 0
+    assert json.loads(run(*words).stdout)["found"] == 2
+    seen = [*words, "--redshift-space", "z"]
+    assert json.loads(run(*seen).stdout)["found"] == 0
+    with h5py.File(first["wrote"][-1]) as file:
+        assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
+    assert json.loads(run(*seen).stdout)["found"] == 2
+
+
 @pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven"])
 def test_seeds_that_are_none_are_refused(run, seeds):
     result = run("paint", "--voxels", 16, "--seed", seeds)
