@@ -153,9 +153,9 @@ def _along(axes: Axes, card: Scorecard, axis: Axis, logarithmic: bool, name: boo
     if axis.logarithmic and logarithmic:
         axes.set_xscale("log")
         places = card.places[axis.name]
+        axes.set_xlim(0.8 * places[0], axis.limits[1])
         if places[-1] < 100 * places[0]:  # beyond, powers of ten say it better
             plain_ticks(axes.xaxis)
-        axes.set_xlim(0.8 * places[0], axis.limits[1])
     else:
         axes.set_xlim(*axis.limits)
     if axis is WAVENUMBER:

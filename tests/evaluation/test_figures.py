@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from halokeras.evaluation.names import (
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.slices import (
     counts_panel,
+    density_title,
     difference_panel,
     slab_panels,
     slices_figure,
@@ -180,6 +182,30 @@ def test_colour_bars_are_as_tall_as_their_panels():
         assert inside.y0 == pytest.approx(whole.y0)
         # the triangle for what is beyond the scale is the rest
         assert 0.95 * whole.height < inside.height <= 1.001 * whole.height
+
+
+@pytest.mark.parametrize("width", [0.2, 1.0])
+def test_a_colour_bar_has_labels_that_do_not_lie_on_each_other(width):
+    density = np.exp(width * np.random.default_rng(1).normal(size=(16, 16, 16)))
+    slab = project({DENSITY: density, FIELD: density}, 4.0)
+    figure = slices_figure(slab_panels(slab), slab)
+    figure.canvas.draw()
+    (bar,) = next(axes for axes in figure.axes if axes.images).child_axes
+    low, high = bar.get_ylim()
+    shown = [
+        label.get_window_extent()
+        for place, label in zip(bar.get_yticks(), bar.get_yticklabels(), strict=True)
+        if low <= place <= high and label.get_text()
+    ]
+    assert len(shown) >= 2
+    assert not any(one.overlaps(other) for one, other in pairwise(shown))
+    name = bar.yaxis.label.get_window_extent()
+    assert not any(name.overlaps(one) for one in shown)
+
+
+def test_a_density_of_which_no_scheme_is_told_is_called_no_2lpt():
+    assert density_title("2lpt") == "2LPT density"
+    assert density_title("unknown") == density_title(None) == "density"
 
 
 def test_empty_counts_and_an_even_density_can_be_drawn(tmp_path):
