@@ -239,5 +239,5 @@ def test_a_painted_picture_shows_the_halos_where_there_are_any(
     ((panels, _, title),) = drawn
     halos = ["halos of the simulation"] if has_halos else []
     assert [panel.title for panel in panels] == ["2LPT density", *halos, "painted field"]
-    assert title == "painter tiny, box 00, seed 7, z = 0.3"
+    assert title == "painter tiny, box 00, seed 7, z = 0.3, halos of 2 × 10¹² Msun/h and more"
     assert imread(tmp_path / "p.png").std() > 0.05
