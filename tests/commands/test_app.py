@@ -180,10 +180,11 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     run, box_file, drawing_model, tiny_box, tmp_path, monkeypatch
 ):
     np.save(tmp_path / "odd.npy", np.ones((17, 17, 17)))
+    np.savez(tmp_path / "two.npz", density=tiny_box.density, other=tiny_box.density)
     before = files(tmp_path)
     words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
     fails(run(*words, "--sub-density", "odd.npy"), "17", "whole multiple")
-    fails(run(*words, "--sub-density", box_file), "--sub-dataset", "density")
+    fails(run(*words, "--sub-density", "two.npz"), "--sub-dataset", "density")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
     fails(run(*words), "modes of this density are not known", "--places uniform")
@@ -430,7 +431,7 @@ def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_pat
     one, other = (read_box(tmp_path / f"painted/{name}_tiny.h5") for name in ("density", "delta"))
     np.testing.assert_allclose(other.counts, one.counts, rtol=1e-4, atol=1e-6)
     words = ["paint", "--density", "density.npy", *words, *told, "--output", "no.h5"]
-    fails(run(*words), "mean density is 2")
+    fails(run(*words), "has the mean 1, an overdensity 0", "1+delta")
 
 
 def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
