@@ -11,6 +11,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.curves import (
     NUMBERS,
+    _bars,
     drawable,
     scorecard_figure,
     shade_beyond_nyquist,
@@ -182,6 +183,10 @@ def test_colour_bars_are_as_tall_as_their_panels():
         assert inside.y0 == pytest.approx(whole.y0)
         # the triangle for what is beyond the scale is the rest
         assert 0.95 * whole.height < inside.height <= 1.001 * whole.height
+
+
+def test_an_endless_error_has_no_bar():
+    np.testing.assert_array_equal(_bars(np.array([0.5, np.inf, np.nan])), [0.5, 0, 0])
 
 
 @pytest.mark.parametrize("width", [0.2, 1.0])
