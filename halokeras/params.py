@@ -6,16 +6,19 @@ duplicate and out-of-range fields are errors that name their dotted path.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from halokeras.errors import ParamsError
+from halokeras.errors import ParamsError, problem
 from halokeras.painter_params import AnyPainterParams, InceptionParams
 from halokeras.resources import shipped
 from halokeras.sections import Count, NotNegative, Positive, Section, Seed, Selection
 from halokeras.strict_json import strict_json
 from halokeras.suggestions import beside, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Fields = TypeVar("Fields", bound="Section")
 
@@ -250,7 +253,7 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
         As `load_params`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes()
     except FileNotFoundError:
         meant = beside(path, shipped("params"), pattern="*.json")
         raise ParamsError(
@@ -258,48 +261,68 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
         ) from None
     except IsADirectoryError:
         raise ParamsError(f"{kind} {path} is a folder; give {option} a JSON file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ParamsError(f"{kind} {path} cannot be read as text: {reason}") from error
+    except OSError as error:
+        raise ParamsError(f"{kind} {path} cannot be read: {error.strerror}") from error
     return _parse(text, str(path), model)
 
 
-def _parse(text: str, source: str, model: type[Fields]) -> Fields:
+def _parse(text: str | bytes, source: str, model: type[Fields]) -> Fields:
     try:
         fields = strict_json(text)
+    except UnicodeDecodeError:
+        raise ParamsError(f"{source} is not text in UTF-8; save it as that") from None
     except (ValueError, RecursionError) as error:  # also of numbers too long, brackets too deep
         raise ParamsError(f"{source} is not valid JSON: {error}") from error
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise ParamsError(
-            f"{source}: " + "; ".join(_explain(e, model) for e in error.errors())
-        ) from None
+        found = error.errors()
+        # pydantic counts what is wrong within a list as lacking there
+        told = [
+            _explain(one, model)
+            for one in found
+            if not (one["type"] == "too_short" and any(_within(each, one) for each in found))
+        ]
+        raise ParamsError(f"{source}: {'; '.join(told)}") from None
 
 
-def _explain(error: Any, model: type[Section]) -> str:
-    path = ".".join(str(part) for part in error["loc"])
+def _within(inner: "ErrorDetails", outer: "ErrorDetails") -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
+def _explain(error: "ErrorDetails", model: type[Section]) -> str:
+    parts, known = _place(model, error["loc"])
+    path = ".".join(parts)
     if error["type"] == "extra_forbidden":
-        *sections, name = error["loc"]
-        known = _names(model, sections)
-        meant = did_you_mean(str(name), known) or f"; there are {', '.join(known)}"
+        meant = did_you_mean(parts[-1], known) or f"; there are {', '.join(known)}"
         return f"unknown field '{path}'{meant}"
-    reason = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "too_short":
-        reason = f"needs {error['ctx']['min_length']} or more in its list"
     if not path and error["type"] == "model_type":
-        reason = f"must be a JSON object of {', '.join(_names(model, ()))}"
-    return f"field '{path}': {reason}" if path else reason
+        return f"must be a JSON object of {', '.join(known)}"
+    return problem(error, f"field '{path}'" if path else "")
 
 
-def _names(model: type[BaseModel], sections: Sequence[str | int]) -> list[str]:
-    """Return the fields that a section may have: the one at these parts of an error's path."""
-    models = [model]
-    for part in sections:
-        inner = [each.model_fields[part] for each in models if part in each.model_fields]
-        # another part is the number in a list, or the kind that tells which section it is
-        models = [found for field in inner for found in _models(field.annotation)] or models
-    return list(dict.fromkeys(name for each in models for name in each.model_fields))
+def _place(model: type[BaseModel], location: Sequence[str | int]) -> tuple[list[str], list[str]]:
+    """Return the parts of a field's path, as the file has them, and the names of its section."""
+    parts: list[str] = []
+    section = inside = [model]
+    kinds: str | None = None  # the field that tells which section it is
+    for part in location:
+        if kinds is not None:  # pydantic names it here, where the file does not
+            inside = [each for each in inside if part in _choices(each, kinds)]
+            kinds = None
+            continue
+        parts.append(str(part))
+        section = inside
+        fields = [each.model_fields[part] for each in section if part in each.model_fields]
+        # what is no field is the number in a list, or a key
+        inside = [found for field in fields for found in _models(field.annotation)] or section
+        kinds = next((f.discriminator for f in fields if isinstance(f.discriminator, str)), None)
+    return parts, list(dict.fromkeys(name for each in section for name in each.model_fields))
+
+
+def _choices(model: type[BaseModel], field: str) -> tuple[Any, ...]:
+    return get_args(model.model_fields[field].annotation)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -8,7 +8,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
+MOST_SEEDS = 2**31
+Seed = Annotated[int, Field(ge=0, lt=MOST_SEEDS)]
 
 
 MassDefinition = Literal["fof", "virial", "200b", "200c"]

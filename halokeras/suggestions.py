@@ -19,4 +19,8 @@ def beside(path: Path, *others: Path, pattern: str = "*") -> str:
     """Suggest a file or folder in that of `path`, or in `others`, with a name like its own."""
     folders = [path.parent, *others]
     known = [found.name for folder in folders if folder.is_dir() for found in folder.glob(pattern)]
-    return did_you_mean(path.name, known)
+    # Of names that all end alike the end says nothing of what was meant.
+    ending = path.suffix if pattern == f"*{path.suffix}" else ""
+    stems = [name.removesuffix(ending) for name in known]
+    meant = did_you_mean(path.name.removesuffix(ending), stems)
+    return meant.replace("?)", f"{ending}?)")

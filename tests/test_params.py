@@ -101,7 +101,7 @@ def test_documented_defaults_are_the_defaults():
         ('{"painter": {"kernel_sizes": [4]}}', "kernel_sizes must be odd"),
         ('{"box": {"selection": {"mass_min": 2, "mass_max": 1}}}', "mass_max must be above"),
         ('{"box": {"train": [{"id": "00"}]}}', "'box.train.0'"),
-        ('{"box": {"train": []}}', "field 'box.train': needs 1 or more in its list"),
+        ('{"box": {"train": []}}', "field 'box.train' must have 1 or more in it"),
         ("{", "not valid JSON"),
         ('{"training": {"seed": 1' + "0" * 5000 + "}}", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
@@ -115,6 +115,26 @@ def test_bad_fields_are_named(text, told):
         parse_params(text, "params")
     assert "\n" not in str(error.value)
     assert str(error.value).startswith("params")
+
+
+def test_what_is_wrong_within_a_list_is_told_once():
+    with pytest.raises(ParamsError) as caught:
+        parse_params('{"box": {"train": [{"id": "00", "seed": 1, "suite": "s"}]}}', "p.json")
+    assert str(caught.value) == (
+        "p.json: field 'box.train.0': name a box by id and seed or by path or by suite, one of them"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_is_read_in_whatever_unicode_an_editor_saved_it(tmp_path, encoding):
+    (tmp_path / "p.json").write_text('{"run": {"name": "own"}}', encoding=encoding)
+    assert load_params(tmp_path / "p.json").run.name == "own"
+
+
+def test_a_file_that_is_no_text_is_told_so(tmp_path):
+    (tmp_path / "p.json").write_bytes(b'{"run": {"name": "\xe9"}}')
+    with pytest.raises(ParamsError, match=r"p\.json is not text in UTF-8; save it as that"):
+        load_params(tmp_path / "p.json")
 
 
 def test_a_missing_file_is_told_in_one_sentence(tmp_path):

@@ -13,4 +13,6 @@ def test_files_beside_a_missing_one_are_suggested(tmp_path):
     missing = tmp_path / "box00_sed7.h5"
     assert beside(missing, pattern="*.h5") == " (did you mean box00_seed7.h5?)"
     assert beside(tmp_path / "no" / "box00_sed7.h5", pattern="*.h5") == ""
+    (tmp_path / "my.json").touch()  # shares nothing but the ending
+    assert beside(tmp_path / "our.json", pattern="*.json") == ""
     assert "box00_seed7" in beside(tmp_path / "no" / "box00_sed7.h5", tmp_path)

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from halokeras.boxes.asked import AskedBox, differences
 from halokeras.cosmology.cosmology import Cosmology, whole_parameters
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
+from halokeras.resources import shipped
 from halokeras.sections import Count, NotNegative, Positive, Section, Seed
 from halokeras.storage.files import write_text
 from halokeras.suggestions import beside
@@ -114,11 +115,14 @@ def read_suite(folder: Path) -> Suite:
         If the index is damaged.
     """
     if not is_suite(folder):
-        raise BoxError(
-            f"{folder} is no suite, for it has no {INDEX}{beside(folder, Path('boxes'))}; make one "
-            "with `halopaint simulate --suite`"
+        raise BoxError(_no_suite(folder))
+    try:
+        index = load_json(folder / INDEX, "index of a suite", "--suite", _Index)
+    except ParamsError as error:
+        again = (
+            f"remove it, and `halopaint simulate --suite FILE --output {folder}` writes it again"
         )
-    index = load_json(folder / INDEX, "index of a suite", "--suite", _Index)
+        raise ParamsError(f"{error}; {again}") from None
     members = []
     for told in index.members:
         try:
@@ -130,6 +134,17 @@ def read_suite(folder: Path) -> Suite:
     return Suite(
         folder, index.size, index.particles, index.voxel_size, tuple(members), index.params
     )
+
+
+def _no_suite(folder: Path) -> str:
+    if folder.is_file():
+        return f"{folder} is a file; name a suite by its folder"
+    plan = shipped("params/suites") / f"{folder.name}.json"
+    file = f"params/suites/{plan.name}" if plan.is_file() else "FILE"
+    make = f"make it with `halopaint simulate --suite {file} --output {folder}`"
+    if not folder.exists():
+        return f"suite {folder} does not exist{beside(folder, Path('boxes'))}; {make}"
+    return f"{folder} is no suite, for it has no {INDEX}; {make}"
 
 
 def write_index(suite: Suite) -> None:

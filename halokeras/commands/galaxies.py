@@ -69,8 +69,9 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
         typer.Option(metavar="FILE", help="To write.", show_default="galaxies/<name>.hdf5"),
     ] = None,
     catalogue_format: Annotated[
-        CatalogueFormat, typer.Option(help="Its format.")
-    ] = CatalogueFormat.HDF5,
+        CatalogueFormat | None,
+        typer.Option(help="Its format.", show_default="that of the output's name, or hdf5"),
+    ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,6 +79,7 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
     from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.galaxies.files import populate_file
     from halokeras.galaxies.request import Request
+    from halokeras.painting.catalogue_formats import format_of
 
     source = box_path(halos)
     if output is not None and output.exists() and source.exists() and output.samefile(source):
@@ -92,7 +94,7 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
         cosmology=None if cosmology is None else load_cosmology(cosmology),
         seen_along=None if redshift_space is None else redshift_space.value,
         output=output,
-        format=catalogue_format.value,
+        format=catalogue_format or (output and format_of(output)) or CatalogueFormat.HDF5,
         overwrite=overwrite,
     )
     with listening("populating") as told:

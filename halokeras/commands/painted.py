@@ -66,7 +66,7 @@ def paint_many(requests: Sequence["Request"], as_json: bool) -> None:
         try:
             for done, request in enumerate(requests, start=1):
                 files = [*request.outputs, *request.catalogues]
-                if is_painted(request):
+                if is_painted(request) and _lists(request):
                     found += 1
                 else:
                     paint_files(request, told=told)
@@ -77,6 +77,14 @@ def paint_many(requests: Sequence["Request"], as_json: bool) -> None:
             tell("Interrupted", "the same command goes on with those that are missing", "yellow")
             raise typer.Exit(130) from None
     wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
+
+
+def _lists(request: "Request") -> bool:
+    """Whether its catalogues, if it has any, list halos as is asked."""
+    from halokeras.sources.tables.own import tells
+
+    listing = request.listing
+    return listing is None or all(tells(path, listing.told) for path in request.catalogues)
 
 
 def _left(made: int, missing: int, seconds: float) -> str:

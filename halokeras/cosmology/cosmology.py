@@ -16,6 +16,12 @@ CRITICAL_DENSITY = 2.77536627e11
 
 _A_START = 1e-4
 
+EARLIEST = 1 / _A_START - 1
+"""Redshift at which the growth of matter begins, beyond which nothing is known of it."""
+
+MOST_SIGMA8 = 5.0
+"""That no universe like ours has."""
+
 PARAMETERS = ("H0", "omega_m", "omega_b", "sigma8", "n_s", "w0", "wa")
 """Of a `Cosmology`, in its order and that of files."""
 
@@ -54,17 +60,20 @@ class Cosmology:
     wa: float = _LAMBDA["wa"]
 
     def __post_init__(self) -> None:
-        if not (
-            20 < self.H0 < 200
-            and 0 < self.omega_m <= 1
-            and 0 < self.omega_b < self.omega_m
-            and 0 < self.sigma8 < 5
-            and 0 < self.n_s < 3
-        ):
-            raise BoxError(
-                f"{self} is not a flat cosmology; H0 [km/s/Mpc], omega_m, omega_b < omega_m, "
-                "sigma8 and n_s must be positive and near the measured ones"
-            )
+        limits = {
+            "H0": (20 < self.H0 < 200, "20 and 200 km/s/Mpc"),
+            "omega_m": (0 < self.omega_m <= 1, "0 and 1"),
+            "omega_b": (0 < self.omega_b < self.omega_m, f"0 and omega_m, {self.omega_m:g}"),
+            "sigma8": (0 < self.sigma8 < MOST_SIGMA8, f"0 and {MOST_SIGMA8:g}"),
+            "n_s": (0 < self.n_s < 3, "0 and 3"),
+        }
+        told = [
+            f"{name} is {vars(self)[name]:g} and must lie between {between}"
+            for name, (holds, between) in limits.items()
+            if not holds
+        ]
+        if told:
+            raise BoxError("; ".join(told))
         if not (-3 < self.w0 < 0 and -3 < self.wa < 3 and self.w0 + self.wa < _EARLY_W):
             raise BoxError(
                 f"{self} has dark energy that matter never dominated; w0 lies between -3 and 0, wa "
@@ -181,9 +190,16 @@ def growth(a: NDArray[np.float64] | float, cosmology: Cosmology | Background) ->
     Einstein-de Sitter solution D1 = a, D2 = -3/7 a^2. dlnE/dlna is
     -3/2 [Omega_m(a) + (1 + w(a)) (1 - Omega_m(a))]; radiation is left out, and dark energy does
     not cluster.
+
+    Raises
+    ------
+    BoxError
+        If one of them is before the start.
     """
     omega_m = cosmology.omega_m
     scale = np.atleast_1d(np.asarray(a, dtype=np.float64))
+    if not np.all(scale >= _A_START):
+        raise BoxError(f"no growth is known before z = {EARLIEST:,.0f}; choose a lower redshift")
 
     def derivative(log_a: float, state: NDArray[np.float64]) -> list[float]:
         matter = omega_m * np.exp(-3 * log_a)

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from halokeras.cosmology.cosmology import Cosmology, camb_results
+from halokeras.cosmology.cosmology import MOST_SIGMA8, Cosmology, camb_results
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
 from halokeras.sections import Finite, Positive, Section
@@ -27,7 +27,8 @@ class _Fields(Section):
     @model_validator(mode="after")
     def _one_amplitude(self) -> Self:
         if (self.sigma8 is None) == (self.A_s is None):
-            raise ValueError("give one of 'sigma8' and 'A_s'")
+            has = "neither" if self.sigma8 is None else "both"
+            raise ValueError(f"has {has} of 'sigma8' and 'A_s'; write one of them")
         return self
 
 
@@ -64,5 +65,10 @@ def cosmology_of_amplitude(A_s: float, **parameters: float) -> Cosmology:
     """
     unscaled = Cosmology(**parameters, sigma8=1.0)
     k_max = 0.24 * unscaled.H0  # 24 h/Mpc, where the integral of sigma8 has converged
-    sigma8 = camb_results(unscaled, k_max, primordial_amplitude=A_s).get_sigma8_0()
-    return replace(unscaled, sigma8=float(sigma8))
+    sigma8 = float(camb_results(unscaled, k_max, primordial_amplitude=A_s).get_sigma8_0())
+    if not 0 < sigma8 < MOST_SIGMA8:
+        raise BoxError(
+            f"A_s is {A_s:g}, which makes sigma8 {sigma8:.3g} where at most {MOST_SIGMA8:g} is "
+            "allowed; it is some 2e-9"
+        )
+    return replace(unscaled, sigma8=sigma8)

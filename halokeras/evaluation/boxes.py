@@ -11,13 +11,18 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
 from halokeras.boxes.box_file import find_boxes, read_box
-from halokeras.boxes.masses import at_odds
+from halokeras.boxes.masses import at_odds, masses_of
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.words import masses
 from halokeras.fields.alignment import check_alignment
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painters.provenance import Provenance
 from halokeras.resources import or_shipped
+
+_LIGHTER = 1.4
+"""Of two least masses, from which on they are not those of one selection."""
+_ENOUGH_TO_TELL = 30
+"""Halos of a box of which the lightest is near the least that there can be."""
 
 
 def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool) -> dict[str, Box]:
@@ -208,6 +213,26 @@ def misfit(saved: SavedPainter, other: SavedPainter) -> str:
     if "unknown" not in schemes and schemes[0] != schemes[1]:
         return "it learned {} densities, this painter {} ones".format(*schemes)
     return ""
+
+
+def lacks_light_halos(box: Box, name: str, saved: SavedPainter) -> str:
+    """Say that a box holds no halos as light as those that a painter paints; empty if it does."""
+    selection = saved.provenance.selection
+    law = None if saved.draws is None else saved.draws.masses
+    painted = selection.mass_min or (0.0 if law is None else float(law.masses.min()))
+    halos = box.halos
+    if halos is None:
+        return ""
+    mass = masses_of(halos, selection.mass_definition, box.provenance)
+    if mass is None or not painted or len(mass) < _ENOUGH_TO_TELL:
+        return ""
+    least = float(mass.min())
+    if least < _LIGHTER * painted:
+        return ""
+    return (
+        f"the halos of {name} begin at {least:.2g} Msun/h and those that are painted at "
+        f"{painted:.2g}: expect too many to be painted; compare those that both have by --mass-min"
+    )
 
 
 def _check_aligned(

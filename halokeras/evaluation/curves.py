@@ -133,7 +133,7 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
             _curve(main, _style(card, name), x, _drawn(mean, drawing), error)
     if first[0].halos is not None:
         mean, error = average(first, "halos")
-        main.errorbar(x, _drawn(mean, drawing), np.nan_to_num(error), **_HALOS)
+        main.errorbar(x, _drawn(mean, drawing), _bars(error), **_HALOS)
     main.set(ylabel=drawing.label, ylim=drawing.limits)
     if drawing.logarithmic:
         main.set_yscale("log")
@@ -153,9 +153,9 @@ def _along(axes: Axes, card: Scorecard, axis: Axis, logarithmic: bool, name: boo
     if axis.logarithmic and logarithmic:
         axes.set_xscale("log")
         places = card.places[axis.name]
+        axes.set_xlim(0.8 * places[0], axis.limits[1])
         if places[-1] < 100 * places[0]:  # beyond, powers of ten say it better
             plain_ticks(axes.xaxis)
-        axes.set_xlim(0.8 * places[0], axis.limits[1])
     else:
         axes.set_xlim(*axis.limits)
     if axis is WAVENUMBER:
@@ -241,7 +241,12 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _curve(axes: Axes, style: dict[str, Any], x: Array, values: Array, error: Array) -> None:
-    axes.errorbar(x, values, np.nan_to_num(error), ms=3.5, capsize=2, **style)
+    axes.errorbar(x, values, _bars(error), ms=3.5, capsize=2, **style)
+
+
+def _bars(error: Array) -> Array:
+    """Return the lengths of error bars, none where the error is unknown or endless."""
+    return np.nan_to_num(error, posinf=0.0)
 
 
 def _style(card: Scorecard, name: str) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
-from halokeras.evaluation.boxes import alike, check_reference, misfit, painted_counts, unseen_boxes
+from halokeras.evaluation.boxes import (
+    alike,
+    check_reference,
+    lacks_light_halos,
+    misfit,
+    painted_counts,
+    unseen_boxes,
+)
 from halokeras.evaluation.catalogues import CatalogueScores
 from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.curves import NUMBERS, scorecard_figure, statistic_figures
@@ -142,6 +149,7 @@ def evaluate(
         check_reference(box, name, saved.provenance)
     if request.painted is None:
         notes += _fit(saved, boxes)
+    notes += filter(None, (lacks_light_halos(box, name, saved) for name, box in boxes.items()))
     others, left_out = _others(request)
     contenders = Contenders(saved, others, request.draws)
     source = "" if request.painted is None else str(request.painted)

@@ -22,6 +22,9 @@ Image = NDArray[np.floating]
 TITLES = {HALOS: "halos of the simulation", FIELD: "painted field", DRAWS: "a draw"}
 """Titles of panels by the counts that they show, in the order of a figure."""
 
+_CLOSE = (1, 1.2, 1.5, 2, 3, 4, 5, 7)
+"""Where a scale of less than a decade has labels."""
+
 _ALONG_X = "x [Mpc/h]"
 
 
@@ -47,12 +50,19 @@ class Panel:
     colours: dict[str, Any]
 
 
-def slab_panels(slab: Slab, titles: Mapping[str, str] = TITLES) -> list[Panel]:
+def density_title(scheme: object) -> str:
+    """Return what a density is called of which a file tells this scheme, ``unknown`` or none."""
+    return {"2lpt": "2LPT density", "zeldovich": "Zel'dovich density"}.get(str(scheme), "density")
+
+
+def slab_panels(
+    slab: Slab, titles: Mapping[str, str] = TITLES, density: str = "2LPT density"
+) -> list[Panel]:
     """Return the density of a slab and the counts that it holds, all in one scale of colours."""
     names = [name for name in titles if name in slab.columns]
     scale = slab.columns[names[0]]
     panels = [counts_panel(slab, name, titles[name], scale) for name in names]
-    return [density_panel(slab, DENSITY, "2LPT density"), *panels]
+    return [density_panel(slab, DENSITY, density), *panels]
 
 
 def density_panel(slab: Slab, name: str, title: str) -> Panel:
@@ -117,12 +127,13 @@ def draw_panel(axes: Axes, panel: Panel, voxel_size: float) -> None:
     bar = figure.colorbar(drawn, cax=beside, label=panel.label, extend=extend, extendfrac=0.03)
     if isinstance(drawn.norm, LogNorm):
         plain_ticks(bar.ax.yaxis)
-        bar.ax.yaxis.labelpad = -4  # beside its ticks, not beside the next panel
+        bar.ax.yaxis.labelpad = 1  # beside its ticks, not beside the next panel
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis 0.2, 0.5, 1, 2, ..."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Label a logarithmic axis 0.2, 0.5, 1, 2, ..., or a short one more closely."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high > 8 * low else _CLOSE))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

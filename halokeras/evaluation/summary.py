@@ -12,7 +12,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
 from halokeras.evaluation.curves import drawable
 from halokeras.evaluation.names import DENSITY, HALOS
-from halokeras.evaluation.slices import slab_panels, slices_figure
+from halokeras.evaluation.slices import density_title, slab_panels, slices_figure
 from halokeras.evaluation.words import masses
 from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure
@@ -79,7 +79,8 @@ def painted_figure(
     drawn
         Whether the counts are a draw.
     """
-    reference = _reference(given, source, painter.saved.provenance.selection)
+    selection = painter.saved.provenance.selection
+    reference = _reference(given, source, selection)
     grids = {DENSITY: given.grid, DRAWS if drawn else FIELD: counts}
     if reference is not None:
         _, grids[HALOS] = reference
@@ -87,7 +88,9 @@ def painted_figure(
     known = {name: told[key] for key, name in (("box_id", "box"), ("seed", "seed")) if key in told}
     realisation = "".join(f", {name} {value}" for name, value in known.items())
     title = f"painter {painter.name}{realisation}, z = {given.header.redshift:g}"
-    return slices_figure(slab_panels(slab), slab, drawable(title))
+    title += f", halos {masses(selection)}" if selection.cuts else ""
+    panels = slab_panels(slab, density=density_title(told.get("density_scheme")))
+    return slices_figure(panels, slab, drawable(title))
 
 
 def _reference(

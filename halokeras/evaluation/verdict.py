@@ -121,7 +121,8 @@ def average(measurements: Sequence[Measurement], attribute: str = "value") -> tu
     expected = first.scatter
     if attribute != "value" and expected is not None and first.painted is not None:
         assert first.halos is not None  # what has one has both, and its value is their ratio
-        expected = expected * first.halos
+        with np.errstate(invalid="ignore"):  # of no halos the relative error is infinite
+            expected = expected * first.halos
     return values.mean(axis=0), _error(values, expected)
 
 

@@ -12,6 +12,10 @@ Contrast = Literal["1+delta", "delta", "rho"]
 """Values that are rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
 
 
+_NO_OVERDENSITY = 0.5
+"""Mean beyond which a grid is nearer to rho/mean than to an overdensity."""
+
+
 class Scaled:
     """A grid whose values are those of another, multiplied and shifted as they are read.
 
@@ -57,16 +61,22 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
     Raises
     ------
     BoxError
-        If the contrast is unknown, or the mean of a ``rho`` is not positive.
+        If the contrast is unknown, the mean of a ``rho`` is not positive, or that of a ``delta``
+        is nothing like 0.
     """
     if contrast not in get_args(Contrast):
         known = ", ".join(get_args(Contrast))
         raise BoxError(f"{name}: contrast {contrast!r} is unknown; choose one of {known}")
     if contrast == "1+delta":
         return grid
-    if contrast == "delta":
-        return Scaled(grid, 1.0, 1.0)
     mean = survey(grid).mean
+    if contrast == "delta":
+        if mean > _NO_OVERDENSITY:
+            raise BoxError(
+                f"{name} has the mean {mean:.4g}, an overdensity 0; the contrast of rho/mean "
+                "is 1+delta, that of another rho is rho"
+            )
+        return Scaled(grid, 1.0, 1.0)
     if not (np.isfinite(mean) and mean > 0):
         raise BoxError(f"{name} has the mean {mean:.4g}; a rho has a positive one")
     return Scaled(grid, 1 / mean, 0.0)

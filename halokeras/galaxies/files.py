@@ -1,31 +1,26 @@
 """From the file of halos to the catalogue of galaxies in them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.errors import BoxError, HalopaintError
+from halokeras.errors import BoxError, OutputError
 from halokeras.galaxies.hosts import Hosts, open_hosts
 from halokeras.galaxies.missing import missing_share
 from halokeras.galaxies.populate import Universe, numbers, populate
 from halokeras.galaxies.request import Request, parameters
 from halokeras.listener import Listener
-from halokeras.painting.catalogue_formats import About, catalogue_file, check_format
+from halokeras.painting.catalogue_formats import About, catalogue_file, check_format, format_of
 from halokeras.sections import MassDefinition
-from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.own import told as told_by
+from halokeras.sources.tables.own import tells
 from halokeras.statistics.occupation import Occupation
 from halokeras.storage.files import refusal
 
 _WORTH_TELLING = 0.01
 """Share of galaxies that are missing."""
-_SAME = 1e-12
-"""Relative difference of numbers that were written into a file and read again."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,12 @@ def populate_file(
     """
     occupation = request.occupation()
     check_format(request.format)
+    named = format_of(request.target)
+    if named not in (None, request.format):
+        raise OutputError(
+            f"{request.target} has the name of a {named} file and would be {request.format}; name "
+            f"--catalogue-format {named}, or another --output"
+        )
     with open_hosts(request.halos, request.definition) as hosts:
         cosmology = _cosmology(hosts, request.cosmology)
         if request.seen_along is not None and not hosts.moving:
@@ -81,7 +82,8 @@ def populate_file(
         universe = Universe(hosts.box_size, cosmology, hosts.redshift, sphere)
         counted = _count(hosts, occupation, request, cosmology, told)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
-        if request.target.exists() and not (request.overwrite or _is_same(request.target, about)):
+        same = {name: value for name, value in about.items() if name != "software_version"}
+        if request.target.exists() and not (request.overwrite or tells(request.target, same)):
             raise refusal(request.target)
         names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
         names += ["vx", "vy", "vz"] if hosts.moving else []
@@ -164,29 +166,9 @@ def _about(
         "threshold": request.threshold,
         **parameters(occupation),
         "galaxy_seed": request.seed,
+        "redshift_space": request.seen_along or "none",
         "satellites": "NFW, isotropic orbits",
         "radii": f"of {universe.definition} spheres",
         "concentrations": "diemer19 of colossus",
         **SOFTWARE,
     }
-
-
-def _is_same(path: Path, about: Mapping[str, Any]) -> bool:
-    """Whether a file is the catalogue that `about` tells of."""
-    try:
-        with open_table(path) as table:
-            held = told_by(table.about)
-    except HalopaintError:
-        return False
-    wanted = told_by(about)
-    return all(
-        name in held and _equal(held[name], value)
-        for name, value in wanted.items()
-        if name != "software_version"
-    )
-
-
-def _equal(held: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str) or isinstance(held, str):
-        return str(held) == str(wanted)
-    return bool(np.allclose(held, wanted, rtol=_SAME, atol=0))

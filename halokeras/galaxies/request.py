@@ -3,14 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.errors import ParamsError, first_problem
+from halokeras.errors import ParamsError
 from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.params import load_json
 from halokeras.sections import Finite, MassDefinition, NotNegative, Positive, Section
 from halokeras.statistics.occupation import ZHENG07, Occupation
-from halokeras.strict_json import strict_json
 
 GALAXIES = Path("galaxies")
 """Where catalogues go that no output names."""
@@ -103,23 +101,12 @@ class Request:
         published_one = ZHENG07[self.threshold]
         if self.params is None:
             return published_one
-        chosen = _load(self.params).model_dump(exclude_none=True)
+        chosen = load_json(self.params, "occupation file", "--params", Zheng07).model_dump(
+            exclude_none=True
+        )
         return replace(published_one, **{_FIELDS[name]: value for name, value in chosen.items()})
 
 
 def parameters(occupation: Occupation) -> dict[str, float]:
     """Return the parameters of an occupation by their names in halotools."""
     return {name: getattr(occupation, field) for name, field in _FIELDS.items()}
-
-
-def _load(path: Path) -> Zheng07:
-    try:
-        return Zheng07.model_validate(strict_json(path.read_bytes()))
-    except OSError as error:
-        raise ParamsError(f"{path} cannot be read ({error.strerror}); check --params") from error
-    except ValidationError as error:
-        raise ParamsError(
-            f"{path}: {first_problem(error)}; its fields are {', '.join(_FIELDS)}"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise ParamsError(f"{path} is no JSON of parameters: {error}") from error

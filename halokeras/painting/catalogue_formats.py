@@ -259,3 +259,8 @@ FORMATS: Mapping[str, Format] = {
     "parquet": Format(".parquet", "pyarrow", "catalogues", _parquet),
     "bigfile": Format(".bigfile", "bigfile", "bigfile", _bigfile),
 }
+
+
+def format_of(path: Path) -> str | None:
+    """Return the format that the ending of a name stands for, if it is one of these."""
+    return next((name for name, one in FORMATS.items() if one.suffix == path.suffix), None)

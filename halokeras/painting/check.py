@@ -70,7 +70,10 @@ def check_fit(provenance: Provenance, box: Header) -> None:
     """
     found = misfits(provenance, box)
     if found:
-        raise ModelError(f"{found[0]}; use one that fits, or --force to paint all the same")
+        raise ModelError(
+            f"{'; '.join(found)}; choose a --model that learned it, or paint all the same with "
+            "--force"
+        )
 
 
 def misfits(provenance: Provenance, box: Header) -> list[str]:
@@ -96,8 +99,8 @@ def _outside(provenance: Provenance, box: Header) -> list[str]:
     if box.cosmology is not None:
         asked |= asdict(box.cosmology)
     return [
-        f"the painter learned {name} from {low:.4g} to {high:.4g} and was asked for "
-        f"{asked[name]:.4g}"
+        f"the painter learned {name} {low:.4g}{f' to {high:.4g}' if high > low else ' alone'} and "
+        f"was asked for {asked[name]:.4g}"
         for name, (low, high) in (provenance.conditions_seen or {}).items()
         if name in asked and not low - _SLACK <= asked[name] <= high + _SLACK
     ]

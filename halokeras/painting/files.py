@@ -110,7 +110,10 @@ def paint_files(
 
 
 def is_painted(request: Request) -> bool:
-    """Whether all that is asked is there already, whole and of this very painting."""
+    """Whether all that is asked is there already, whole and of this very painting.
+
+    Of catalogues it is seen that they are there, not how they list halos.
+    """
     files = [request.source.path, *request.outputs, *request.catalogues]
     files += [] if request.picture is None else [request.picture]
     if request.overwrite or not all(path.exists() for path in files):
@@ -259,7 +262,9 @@ def _listed(
     """Write the catalogue of a draw, which takes its name once the draw has its own."""
     painter, listing = request.painter, request.listing
     assert listing is not None
-    header = painted_header(given, painter.saved, painter.name, **request.told(number))
+    header = painted_header(
+        given, painter.saved, painter.name, **request.told(number), **listing.told
+    )
     learned, law = painter.saved.provenance, law_of(painter.saved, painter.name).masses
     masses = None
     if law is not None and drawn.by_mass is not None:

@@ -83,6 +83,18 @@ class Listing:
     seen_along: str | None = None
     spheres: MassDefinition | None = None
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What a catalogue tells of how it was listed."""
+        places = "uniform" if self.uniform else "2lpt"
+        if self.sub_density is not None:
+            places = f"sub-density {self.sub_density.path.name}"
+        return {
+            "places": places,
+            "redshift_space": self.seen_along or "none",
+            "radii": self.spheres or "none",
+        }
+
 
 @dataclass(frozen=True)
 class Drawing:

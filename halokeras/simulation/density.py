@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, header_attributes
-from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.cosmology import EARLIEST, Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_text
 from halokeras.fields.modes import Modes, lattice_of
@@ -106,8 +106,8 @@ class LptBox:
             raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
         if not (np.isfinite(self.voxel_size) and self.voxel_size > 0):
             raise BoxError(f"voxel_size {self.voxel_size} Mpc/h must be positive")
-        if not (np.isfinite(self.redshift) and self.redshift >= 0):
-            raise BoxError(f"redshift {self.redshift} must not be negative")
+        if not 0 <= self.redshift < EARLIEST:
+            raise BoxError(f"redshift {self.redshift:g} must lie between 0 and {EARLIEST:.0f}")
         if min(self.voxels) < 2:
             raise BoxError(
                 f"voxels {shape_text(self.voxels)} are too few; choose 2 or more along a side"

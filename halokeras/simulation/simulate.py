@@ -89,13 +89,14 @@ class Simulation:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
+        told = [f"{redshift:g}" for redshift in self.redshifts]
         for redshift in self.redshifts:
             if not 0 <= redshift < 1 / START - 1:
                 raise BoxError(
                     f"redshift {redshift} must lie between 0 and the start, {1 / START - 1:.0f}"
                 )
-            if self.redshifts.count(redshift) > 1:
-                raise BoxError(f"redshift {redshift} is asked twice; name it once")
+            if told.count(f"{redshift:g}") > 1:  # as names of files tell them
+                raise BoxError(f"redshift {redshift:g} is asked twice; name it once")
         if not self.redshifts:
             raise BoxError("a simulation needs a redshift to give a box at; name one or more")
         if self.particles < self.voxels:

@@ -11,12 +11,16 @@ from pydantic import Field, model_validator
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, whole_parameters
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
-from halokeras.sections import Count, Finite, NotNegative, Positive, Section, Seed
+from halokeras.sections import MOST_SEEDS, Count, Finite, NotNegative, Positive, Section, Seed
 from halokeras.simulation.simulate import Simulation
 
 _DIGITS = 4
 """Decimals of what a sequence draws, so that files tell it whole."""
 
+_MOST = 2**16
+"""Simulations of a design; more are a slip of the pen, and only planning them takes minutes."""
+
+_Number = Annotated[int, Field(ge=1, le=_MOST)]
 _Range = Annotated[tuple[float, float], Field(strict=False)]
 
 
@@ -35,7 +39,7 @@ class SobolDesign(Section):
     """
 
     kind: Literal["sobol"]
-    members: Count
+    members: _Number
     scramble_seed: Seed
     ranges: Annotated[dict[str, _Range], Field(min_length=1)]
     fiducial: Annotated[dict[str, Finite], Field(default_factory=dict)]
@@ -69,7 +73,7 @@ class PairedDesign(Section):
     """
 
     kind: Literal["paired"]
-    realizations: Count
+    realizations: _Number
     fiducial: dict[str, Finite]
     steps: Annotated[dict[str, Positive], Field(min_length=1)]
 
@@ -107,7 +111,21 @@ class SuiteParams(Section):
     def _redshifts_once(self) -> Self:
         drawn = isinstance(self.design, SobolDesign) and "redshift" in self.design.ranges
         if drawn == bool(self.redshifts):
-            raise ValueError("give redshifts, or a range of redshift in design.ranges")
+            has = "both" if drawn else "neither"
+            raise ValueError(
+                f"has {has} of redshifts and design.ranges.redshift; write one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_follow(self) -> Self:
+        design = self.design
+        seeds = design.members if isinstance(design, SobolDesign) else design.realizations
+        if self.first_seed + seeds > MOST_SEEDS:
+            raise ValueError(
+                f"first_seed {self.first_seed} leaves no room for {seeds} seeds below "
+                f"{MOST_SEEDS}; choose a lower one"
+            )
         return self
 
     def simulations(self) -> list[Planned]:

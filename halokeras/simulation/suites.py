@@ -69,7 +69,7 @@ def make_suite(
     ClusterError
         If the scheduler does not answer, or its workers vanish.
     """
-    suite = begin(planned, folder)
+    suite = agreed(planned, folder)
     simulations = [simulation_of(suite, member) for member in suite.members]
     to_make = [
         tuple(left)
@@ -84,6 +84,7 @@ def make_suite(
         refuse_beyond_memory(
             processes * memory, what, "choose fewer --processes or a larger machine"
         )
+    begin(planned, folder)
     told.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
@@ -104,6 +105,21 @@ def make_suite(
 
 def begin(planned: SuiteParams, folder: Path) -> Suite:
     """Return the suite of a folder after its index is seen to be that of the plan, or written.
+
+    Raises
+    ------
+    OutputError
+        If the index is that of another suite, or cannot be written.
+    """
+    suite = agreed(planned, folder)
+    check_writable(folder / INDEX)
+    if not is_suite(folder) or len(read_suite(folder).members) < len(suite.members):
+        write_index(suite)
+    return suite
+
+
+def agreed(planned: SuiteParams, folder: Path) -> Suite:
+    """Return the suite that a plan makes of a folder, whose index, if there is one, agrees.
 
     Raises
     ------
@@ -136,7 +152,7 @@ def begin(planned: SuiteParams, folder: Path) -> Suite:
                 )
     stem = folder.resolve().name
     members = [*before, *(_member(wanted, stem) for wanted in simulations[len(before) :])]
-    suite = Suite(
+    return Suite(
         folder,
         planned.size,
         planned.particles,
@@ -144,10 +160,6 @@ def begin(planned: SuiteParams, folder: Path) -> Suite:
         tuple(members),
         planned.model_dump(mode="json"),
     )
-    check_writable(folder / INDEX)
-    if len(members) > len(before):
-        write_index(suite)
-    return suite
 
 
 def work(suite: Suite, workers: int, report: Report, pause: float) -> None:

@@ -128,16 +128,20 @@ class _Power:
     def _of(self, halos: Catalogue) -> Array:
         bin = self._told[2]
         if bin is not None and _in_bin(halos, bin).sum() < 2:
-            edges = default_edges(halos.voxel_size)[1:]
-            return np.full(len(edges), np.nan)
+            return _no_power(halos)
         return halos.listed(_power, *self._told).power[self._order]
+
+
+def _no_power(halos: Catalogue) -> Array:
+    """Return what is known of the power of no halos, in the bins that a box of this size fills."""
+    return np.full(len(WAVENUMBER.places(halos)), np.nan)
 
 
 def _density_power(halos: Catalogue, density: Sample, bin: int) -> Array:
     """Cross-power of the halos in one bin of mass with the density, on the voxels."""
     inside = _in_bin(halos, bin)
     if not inside.any():
-        return np.full(len(default_edges(halos.voxel_size)) - 1, np.nan)
+        return _no_power(halos)
     counts = count(halos.position[inside], halos.shape, halos.voxel_size)
     return measure(counts, density.values, halos.voxel_size).cross
 

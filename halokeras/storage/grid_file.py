@@ -108,13 +108,18 @@ def _stored(store: Store, dataset: str | None, option: str) -> Grid:
     array = store.array(dataset.strip("/") if dataset else "")
     if array is None:
         grids = [name for name, one in store.contents().items() if len(one.shape) == 3]
-        raise _unknown(store.name, dataset, grids, option)
+        if dataset is None and len(grids) == 1:
+            array = store.array(grids[0])
+        if array is None:
+            raise _unknown(store.name, dataset, grids, option)
     _check_numbers(array.shape, array.dtype, array.name)
     return array
 
 
 def _unknown(name: str, dataset: str | None, known: list[str], option: str) -> BoxError:
-    listed = f"it holds {', '.join(known[:_NAMED])}" if known else "it holds no 3D dataset"
+    if not known:
+        return BoxError(f"{name} holds no 3D dataset, as a density is; check the path")
+    listed = f"it holds {', '.join(known[:_NAMED])}"
     if dataset is None:
         return BoxError(f"say which dataset of {name} is the density with {option} ({listed})")
     return BoxError(f"{name} has no dataset {dataset!r}; choose with {option} ({listed})")

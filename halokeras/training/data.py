@@ -57,8 +57,8 @@ class TrainingData:
         """What memory the boxes take, in a sentence."""
         held_out = sum(box.density.nbytes + box.counts.nbytes for box in self.held_out)
         told = (
-            f"{len(self.boxes)} training boxes of {amount_of_bytes(self.memory)} in all, "
-            f"{len(self.held_out)} held-out ones of {amount_of_bytes(held_out)}"
+            f"{amount_of_bytes(self.memory)} of boxes that train ({len(self.boxes)}), "
+            f"{amount_of_bytes(held_out)} of boxes held out ({len(self.held_out)})"
         )
         if self.memory <= self.boxes.memory:
             return f"memory: {told}, all kept"

@@ -161,9 +161,11 @@ def _alone(folder: Path, devices: Devices) -> Iterator[None]:
 
 def _load(params: Params, devices: Devices, callbacks: Sequence[Callback]) -> TrainingData:
     named = (*params.box.train, *params.box.validate_on)
-    suites = sum(name.suite is not None for name in named)
-    boxes = f"boxes of {suites} suites" if suites else f"{len(named)} boxes"
-    _prepare(f"reading {boxes}", devices, callbacks)
+    single = sum(name.suite is None for name in named)
+    suites = sorted({name.suite for name in named if name.suite is not None})
+    told = [f"{single} boxes"] if single else []
+    told += [f"the boxes of {suite}" for suite in suites]
+    _prepare(f"reading {' and '.join(told)}", devices, callbacks)
     return load_data(params)
 
 

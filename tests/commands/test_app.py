@@ -180,10 +180,11 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     run, box_file, drawing_model, tiny_box, tmp_path, monkeypatch
 ):
     np.save(tmp_path / "odd.npy", np.ones((17, 17, 17)))
+    np.savez(tmp_path / "two.npz", density=tiny_box.density, other=tiny_box.density)
     before = files(tmp_path)
     words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
     fails(run(*words, "--sub-density", "odd.npy"), "17", "whole multiple")
-    fails(run(*words, "--sub-density", box_file), "--sub-dataset", "density")
+    fails(run(*words, "--sub-density", "two.npz"), "--sub-dataset", "density")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
     fails(run(*words), "modes of this density are not known", "--places uniform")
@@ -430,7 +431,7 @@ def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_pat
     one, other = (read_box(tmp_path / f"painted/{name}_tiny.h5") for name in ("density", "delta"))
     np.testing.assert_allclose(other.counts, one.counts, rtol=1e-4, atol=1e-6)
     words = ["paint", "--density", "density.npy", *words, *told, "--output", "no.h5"]
-    fails(run(*words), "mean density is 2")
+    fails(run(*words), "has the mean 1, an overdensity 0", "1+delta")
 
 
 def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
@@ -506,6 +507,21 @@ def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
     assert again["found"] == 1 and again["wrote"][0] == told["wrote"][1]
     assert second.stat().st_mtime_ns == kept
     assert json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)["found"] == 0
+
+
+def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
+    run, drawing_model
+):
+    words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--places", "uniform", "--seed", "1-2", "--json"]
+    first = json.loads(run(*words).stdout)
+    assert first["found"] == 0
+    assert json.loads(run(*words).stdout)["found"] == 2
+    seen = [*words, "--redshift-space", "z"]
+    assert json.loads(run(*seen).stdout)["found"] == 0
+    with h5py.File(first["wrote"][-1]) as file:
+        assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
+    assert json.loads(run(*seen).stdout)["found"] == 2
 
 
 @pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven"])

@@ -7,6 +7,7 @@ from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import ParamsError
 
 FIELDS = {"H0": 70, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
+WITHOUT_SIGMA8 = {name: value for name, value in FIELDS.items() if name != "sigma8"}
 
 
 def test_a_cosmology_is_read(tmp_path):
@@ -37,9 +38,17 @@ def test_dark_energy_and_an_amplitude_are_read(tmp_path):
         (json.dumps({**FIELDS, "H0": "70"}), "'H0'"),
         (json.dumps({**FIELDS, "sigma8": float("nan")}), "'sigma8'"),
         (json.dumps({k: v for k, v in FIELDS.items() if k != "omega_b"}), "'omega_b'"),
-        (json.dumps({**FIELDS, "omega_b": 0.4}), "omega_b < omega_m"),
-        (json.dumps({**FIELDS, "A_s": 2e-9}), "give one of 'sigma8' and 'A_s'"),
-        (json.dumps({k: v for k, v in FIELDS.items() if k != "sigma8"}), "give one of 'sigma8'"),
+        (
+            json.dumps({**FIELDS, "omega_b": 0.4}),
+            "omega_b is 0.4 and must lie between 0 and omega_m, 0.3",
+        ),
+        (
+            json.dumps({**FIELDS, "omega_m": 1.2}),
+            "c.json: omega_m is 1.2 and must lie between 0 and 1$",
+        ),
+        (json.dumps({**FIELDS, "A_s": 2e-9}), "has both of 'sigma8' and 'A_s'"),
+        (json.dumps(WITHOUT_SIGMA8), "has neither of 'sigma8' and"),
+        (json.dumps({**WITHOUT_SIGMA8, "A_s": 2.1}), "A_s is 2.1, which makes sigma8 .* some 2e-9"),
         (json.dumps({**FIELDS, "wa": 0.9}), "matter never dominated"),
     ],
 )

@@ -5,11 +5,13 @@ import pytest
 
 from halokeras.boxes.box import box_hash, halo_counts
 from halokeras.boxes.box_file import find_boxes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.boxes import (
     alike,
     check_reference,
+    lacks_light_halos,
     misfit,
     painted_counts,
     unseen_boxes,
@@ -189,3 +191,19 @@ def test_painters_that_learned_something_else_do_not_fit(tiny_model):
     ):
         other = replace(saved, provenance=saved.provenance.model_copy(update={name: value}))
         assert told in misfit(saved, other)
+
+
+def test_a_box_of_heavier_particles_than_those_learned_is_told(tiny_box, tiny_model):
+    saved = load_painter(tiny_model)
+    least = saved.provenance.selection.mass_min
+    halos = tiny_box.halos
+    mass = np.geomspace(least, 100 * least, len(halos.mass)).astype(np.float32)
+    same, coarse = (
+        replace(tiny_box, halos=replace(halos, mass=factor * mass)) for factor in (1.0, 8.0)
+    )
+    assert lacks_light_halos(same, "box", saved) == ""
+    told = lacks_light_halos(coarse, "box", saved)
+    assert f"box begin at {8 * least:.2g} Msun/h" in told and "--mass-min" in told
+    few = replace(coarse, halos=Halos(position=halos.position[:3], mass=8 * mass[:3]))
+    assert lacks_light_halos(few, "box", saved) == ""
+    assert lacks_light_halos(replace(coarse, halos=None), "box", saved) == ""

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.curves import (
     NUMBERS,
+    _bars,
     drawable,
     scorecard_figure,
     shade_beyond_nyquist,
@@ -25,6 +27,7 @@ from halokeras.evaluation.names import (
 from halokeras.evaluation.scorecard import score
 from halokeras.evaluation.slices import (
     counts_panel,
+    density_title,
     difference_panel,
     slab_panels,
     slices_figure,
@@ -182,6 +185,34 @@ def test_colour_bars_are_as_tall_as_their_panels():
         assert 0.95 * whole.height < inside.height <= 1.001 * whole.height
 
 
+def test_an_endless_error_has_no_bar():
+    np.testing.assert_array_equal(_bars(np.array([0.5, np.inf, np.nan])), [0.5, 0, 0])
+
+
+@pytest.mark.parametrize("width", [0.2, 1.0])
+def test_a_colour_bar_has_labels_that_do_not_lie_on_each_other(width):
+    density = np.exp(width * np.random.default_rng(1).normal(size=(16, 16, 16)))
+    slab = project({DENSITY: density, FIELD: density}, 4.0)
+    figure = slices_figure(slab_panels(slab), slab)
+    figure.canvas.draw()
+    (bar,) = next(axes for axes in figure.axes if axes.images).child_axes
+    low, high = bar.get_ylim()
+    shown = [
+        label.get_window_extent()
+        for place, label in zip(bar.get_yticks(), bar.get_yticklabels(), strict=True)
+        if low <= place <= high and label.get_text()
+    ]
+    assert len(shown) >= 2
+    assert not any(one.overlaps(other) for one, other in pairwise(shown))
+    name = bar.yaxis.label.get_window_extent()
+    assert not any(name.overlaps(one) for one in shown)
+
+
+def test_a_density_of_which_no_scheme_is_told_is_called_no_2lpt():
+    assert density_title("2lpt") == "2LPT density"
+    assert density_title("unknown") == density_title(None) == "density"
+
+
 def test_empty_counts_and_an_even_density_can_be_drawn(tmp_path):
     slab = project({DENSITY: np.ones((8, 8, 8)), FIELD: np.zeros((8, 8, 8))}, 4.0)
     save_figure(slices_figure(slab_panels(slab), slab), tmp_path / "empty.png")
@@ -213,5 +244,5 @@ def test_a_painted_picture_shows_the_halos_where_there_are_any(
     ((panels, _, title),) = drawn
     halos = ["halos of the simulation"] if has_halos else []
     assert [panel.title for panel in panels] == ["2LPT density", *halos, "painted field"]
-    assert title == "painter tiny, box 00, seed 7, z = 0.3"
+    assert title == "painter tiny, box 00, seed 7, z = 0.3, halos of 2 × 10¹² Msun/h and more"
     assert imread(tmp_path / "p.png").std() > 0.05

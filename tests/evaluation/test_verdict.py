@@ -124,3 +124,11 @@ def test_all_targets_together():
     assert overall([good, open_]) is Verdict.UNDECIDED
     assert overall([good, open_, bad]) is Verdict.MISSED
     assert DRAWS not in good.verdict
+
+
+def test_of_halos_that_a_bin_has_none_of_no_error_is_known_without_a_warning():
+    infinite = np.array([np.inf, 0.5])
+    one = Measurement(np.array([np.nan, 1.0]), np.array([0.0, 4.0]), np.array([0.0, 4.0]), infinite)
+    mean, error = average([one], "painted")
+    np.testing.assert_array_equal(mean, [0, 4])
+    np.testing.assert_array_equal(error, [np.nan, 2])

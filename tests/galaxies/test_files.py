@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -86,6 +87,21 @@ def test_every_format_tells_the_galaxies_and_how_they_were_made(tmp_path, format
     assert inspected.headline == f"catalogue of {found.galaxies:,} galaxies"
     with pytest.raises(OutputError, match="--overwrite"):
         populate_file(Request(source, -21.0, seed=2, format=format, output=request.target))
+    other = "fits" if format == "hdf5" else "hdf5"
+    with pytest.raises(OutputError, match=f"a {format} file and would be {other}"):
+        populate_file(replace(request, format=other, overwrite=True))
+    assert request.target.read_bytes() == first
+
+
+def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
+    request = Request(source, -21.0, seen_along="z", output=tmp_path / "galaxies.hdf5")
+    populate_file(request)
+    populate_file(request)
+    for axis in ("x", None):
+        with pytest.raises(OutputError, match="--overwrite"):
+            populate_file(replace(request, seen_along=axis))
+    assert "z_rsd" in columns_of(request.target)
 
 
 def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
@@ -147,7 +163,7 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
         populate_file(Request(source, -21.2))
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"logmmin": 12}')
-    with pytest.raises(ParamsError, match="its fields are logMmin, sigma_logM"):
+    with pytest.raises(ParamsError, match=r"unknown field 'logmmin' \(did you mean logMmin"):
         populate_file(Request(source, -21.0, params=wrong))
     tiny = Halos(position=halos.position, mass=halos.mass / 1e10)
     with pytest.raises(BoxError, match="hold no galaxies brighter"):

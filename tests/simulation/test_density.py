@@ -143,7 +143,9 @@ def test_sides_need_no_common_divisor():
         ({"seed": -1}, "seed -1 is negative"),
         ({"voxels": (1, 16, 16)}, "1x16x16 are too few"),
         ({"voxel_size": 0.0}, "must be positive"),
-        ({"redshift": -0.5}, "must not be negative"),
+        ({"redshift": -0.5}, "redshift -0.5 must lie between 0 and 9999"),
+        ({"redshift": 1e9}, "must lie between 0 and 9999"),
+        ({"redshift": np.nan}, "must lie between 0 and 9999"),
         ({"voxels": (211, 199, 197)}, "no simple ratio"),
     ],
 )

@@ -98,6 +98,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         ({"size": -1.0}, "must both be positive"),
         ({"redshifts": (30.0,)}, "redshift 30.0 must lie between 0 and the start, 19"),
         ({"redshifts": (0.5, 0.5)}, "redshift 0.5 is asked twice"),
+        ({"redshifts": (0.3, 0.30000001)}, "redshift 0.3 is asked twice"),
         ({"redshifts": ()}, "needs a redshift"),
         ({"particles": 32}, "fewer than the 64 voxels"),
     ],

@@ -94,11 +94,28 @@ def test_paired_simulations_share_phases_and_differ_in_one_parameter(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"redshifts": []}, "give redshifts, or a range of redshift"),
+        ({"redshifts": []}, "has neither of redshifts and design.ranges.redshift; write one"),
+        (
+            {"design": {**PAIRED["design"], "members": 2}},
+            "unknown field .design.members.; there",
+        ),
+        (
+            {"design": {"kind": "sobol", "rangs": {}}},
+            "members. is missing.*mean r",
+        ),
+        (
+            {"design": {**PAIRED["design"], "realizations": 10**9}},
+            "65536 or less, not 1000000000",
+        ),
+        ({"first_seed": 2**31 - 1}, "leaves no room for 2 seeds below 2147483648"),
         ({"design": {**PAIRED["design"], "steps": {"omega_k": 1}}}, "steps names 'omega_k'"),
         ({"design": {**PAIRED["design"], "steps": {"omega_m": 0.8}}}, "member 0_omega_m_up"),
         ({"design": {**PAIRED["design"], "fiducial": {"H0": 70}}}, "omega_m, omega_b, sigma8"),
-        ({"design": {"kind": "grid"}}, "'design'"),
+        (
+            {"design": {"kind": "grid"}},
+            "of 'kind' 'sobol' or 'paired', not 'grid'",
+        ),
+        ({"design": {}}, "'design' has no 'kind'"),
         ({"particles": 2}, "member 0_fiducial: particles 2 a side are fewer than the 4 voxels"),
         ({"sizes": 3}, "unknown field 'sizes' .did you mean size"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.suite import choose, read_suite
-from halokeras.errors import BoxError, OutputError
+from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.listener import Listener
 from halokeras.simulation import suites
 from halokeras.simulation.files import claimed
@@ -120,8 +120,33 @@ def test_boxes_are_chosen_by_member_and_redshift(tmp_path):
 
 
 def test_a_folder_without_an_index_is_no_suite(tmp_path):
-    with pytest.raises(BoxError, match=r"is no suite, for it has no suite.json"):
+    with pytest.raises(BoxError, match=r"is no suite, for it has no suite.json; make it with"):
         read_suite(tmp_path)
+    with pytest.raises(BoxError, match=r"sobol64 does not exist; .* params/suites/sobol64.json"):
+        read_suite(tmp_path / "sobol64")
+    (tmp_path / "suite.json").touch()
+    with pytest.raises(BoxError, match=r"is a file; name a suite by its folder"):
+        read_suite(tmp_path / "suite.json")
+
+
+def test_an_index_that_is_damaged_can_be_written_again(tmp_path):
+    suite = make_suite(plan(2), tmp_path / "s", QUIET)
+    index = tmp_path / "s" / "suite.json"
+    whole = index.read_text()
+    index.write_text(whole[:300])
+    with pytest.raises(ParamsError, match=r"suite.json is not valid JSON.*; remove it, and"):
+        make_suite(plan(2), tmp_path / "s", QUIET)
+    index.unlink()
+    before = [box.path.stat().st_mtime_ns for box in suite.boxes()]
+    make_suite(plan(2), tmp_path / "s", QUIET)
+    assert index.read_text() == whole
+    assert [box.path.stat().st_mtime_ns for box in suite.boxes()] == before
+
+
+def test_a_suite_for_which_memory_is_short_leaves_no_folder(tmp_path):
+    with pytest.raises(BoxError, match="choose fewer --processes"):
+        make_suite(plan(), tmp_path / "s", QUIET, processes=10**6)
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_member_that_another_process_has_claimed_is_left_to_it(tmp_path):

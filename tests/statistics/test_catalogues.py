@@ -10,14 +10,14 @@ BY_NAME = {one.name: one for one in CATALOGUE_STATISTICS}
 DENSITY = Sample(np.random.default_rng(0).lognormal(size=SHAPE), 4.0)
 
 
-def catalogue(number=4000, seed=1, **columns):
+def catalogue(number=4000, seed=1, shape=SHAPE, **columns):
     rng = np.random.default_rng(seed)
     made = {
         "mass": 10 ** rng.uniform(12.2, 14.5, number),
         "velocity": rng.normal(0, 300, (number, 3)),
     }
-    position = (rng.random((number, 3)) * 128).astype(np.float32)
-    return Catalogue(position, SHAPE, 4.0, distance=0.011, **(made | columns))
+    position = (rng.random((number, 3)) * 4 * shape[0]).astype(np.float32)
+    return Catalogue(position, shape, 4.0, distance=0.011, **(made | columns))
 
 
 def test_every_statistic_of_a_catalogue_against_itself_is_one_wherever_there_is_something():
@@ -68,6 +68,20 @@ def test_bins_of_mass_without_halos_have_no_power():
     light = catalogue(mass=np.full(4000, MASS_EDGES[1] / 2))
     assert np.isnan(BY_NAME["mass_bin_4_power"].measure(light, halos, DENSITY).value).all()
     assert np.isnan(BY_NAME["mass_bin_4_cross_power"].measure(light, halos, DENSITY).value).all()
+
+
+@pytest.mark.parametrize("side", [8, 12, 16])
+def test_a_box_too_small_for_the_lowest_bin_is_compared_where_halos_of_a_bin_are_missing(side):
+    # the longest mode of a box of less than 126 Mpc/h is beyond the first bin, 0.05 h/Mpc
+    shape = (side, side, side)
+    halos = catalogue(500, shape=shape)
+    light = catalogue(500, shape=shape, mass=np.full(500, MASS_EDGES[1] / 2))
+    density = Sample(np.random.default_rng(0).lognormal(size=shape), 4.0)
+    for statistic in CATALOGUE_STATISTICS:
+        for pair in ((light, halos), (halos, light)):
+            found = statistic.measure(*pair, density).value
+            if statistic.axis is not None:
+                assert np.shape(found) == np.shape(statistic.axis.places(halos)), statistic.name
 
 
 def test_galaxies_are_those_of_zheng_et_al():

@@ -71,7 +71,7 @@ def test_a_zarr_array_in_no_group_needs_no_name(tmp_path):
     refused(tmp_path / "rho.zarr", "no dataset 'rho'", dataset="rho")
     zarr.open_group(str(tmp_path / "g.zarr"), mode="w").create_array("fields/rho", data=GRID)
     np.testing.assert_array_equal(read(tmp_path / "g.zarr", "fields/rho"), GRID)
-    refused(tmp_path / "g.zarr", "say which dataset", "(it holds fields/rho)")
+    np.testing.assert_array_equal(read(tmp_path / "g.zarr"), GRID)
 
 
 def test_an_unnamed_or_unknown_dataset_lists_the_known_ones(tmp_path):
@@ -79,10 +79,16 @@ def test_an_unnamed_or_unknown_dataset_lists_the_known_ones(tmp_path):
         file["fields/density"] = GRID
         file["name"] = "text"
     np.testing.assert_array_equal(read(tmp_path / "d.h5", "/fields/density"), GRID)
-    refused(tmp_path / "d.h5", "--dataset", "(it holds fields/density)")
+    np.testing.assert_array_equal(read(tmp_path / "d.h5"), GRID)  # the only grid
     refused(tmp_path / "d.h5", "no dataset 'delta'", "fields/density", dataset="delta")
     refused(tmp_path / "d.h5", "must hold real numbers", dataset="name")
     refused(tmp_path / "d.h5", "no dataset 'fields'", dataset="fields")
+    with h5py.File(tmp_path / "d.h5", "a") as file:
+        file["other"] = GRID
+    refused(tmp_path / "d.h5", "say which dataset", "--dataset (it holds fields/density, other)")
+    with h5py.File(tmp_path / "table.h5", "w") as file:
+        file["mass"] = GRID.ravel()
+    refused(tmp_path / "table.h5", "holds no 3D dataset, as a density is; check the path")
 
 
 class Bomb:

@@ -210,7 +210,7 @@ def test_two_workers_train_as_one_and_go_on_after_one_is_lost(params, one, tmp_p
     ("text", "reason"),
     [
         ("{", "Invalid JSON"),
-        ("{}", "cluster: Field required"),
+        ("{}", "cluster is missing"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "task.type"),
         ('{"cluster": {"worker": ["a", "b"]}, "task": {"index": 0}}', "cluster.worker.0"),
         (

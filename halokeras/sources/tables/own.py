@@ -1,11 +1,17 @@
 """What the catalogues that halopaint writes tell of themselves, whatever their format."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from halokeras.cosmology.cosmology import PARAMETERS
+from halokeras.errors import HalopaintError
+from halokeras.sources.tables.formats import open_table
+
+_SAME = 1e-12
+"""Relative difference of numbers that were written into a file and read again."""
 
 
 def told(about: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,3 +27,20 @@ def told(about: Mapping[str, Any]) -> dict[str, Any]:
     sides = [plainly.pop(name, None) for name in ("lbox_x", "lbox_y", "lbox_z")]
     size = plainly.pop("lbox", None) or plainly.pop("boxsize", None) or sides
     return {"box_size": size, **plainly}
+
+
+def tells(path: Path, about: Mapping[str, Any]) -> bool:
+    """Whether a file is a catalogue that tells all that `about` does."""
+    try:
+        with open_table(path) as table:
+            held = told(table.about)
+    except HalopaintError:
+        return False
+    wanted = {name: value for name, value in told(about).items() if value != [None] * 3}
+    return all(name in held and _equal(held[name], value) for name, value in wanted.items())
+
+
+def _equal(held: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str) or isinstance(held, str):
+        return str(held) == str(wanted)
+    return bool(np.allclose(held, wanted, rtol=_SAME, atol=0))
