@@ -51,7 +51,7 @@ def main() -> None:
     from halokeras.networks.painter import built_painter
     from halokeras.painting.paint import LARGEST_TILE, painted_rows
     from halokeras.painting.tile_painter import TilePainter
-    from halokeras.painting.tiles import tile_shape
+    from halokeras.painting.tiles import cover, tile_shape
 
     loaded = _peak_memory()
     name, side = sys.argv[1], int(sys.argv[2])
@@ -73,7 +73,8 @@ def main() -> None:
             depth = min(32, side - layer)
             density[layer : layer + depth] = draw.lognormal(-0.3, 0.8, (depth, side, side))
         start = time.perf_counter()
-        for place, painted in painted_rows(tile_painter, density):
+        rows = cover((side, side, side), tile_painter.tile)
+        for place, painted in painted_rows(tile_painter, density, rows):
             counts[place] = total_counts(painted)
         seconds = time.perf_counter() - start
     peak = _peak_memory()

@@ -1,6 +1,5 @@
 """The Box: a density and its halos on one periodic grid."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,27 +9,25 @@ from numpy.typing import NDArray
 
 import halokeras
 from halokeras.boxes.halos import (
-    DATASETS,
     Halos,
     check_halos,
     check_lengths,
     stored_columns,
 )
+from halokeras.boxes.hashes import hash_fields
 from halokeras.boxes.masses import select
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, count
 from halokeras.sections import MassDefinition
-from halokeras.storage.grid import Grid, Survey, slabs, survey
+from halokeras.storage.grid import Grid, Survey, survey
 
 Provenance = Mapping[str, str | int | float]
 
 SOFTWARE: Provenance = {"software": "halopaint", "software_version": halokeras.__version__}
 """What the provenance of every box that we make ends in."""
 
-_HASHED_PROVENANCE = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _MEAN_TOLERANCE = 0.01
-_DTYPES = {"density": "f4", **{name: column.dtype for name, column in DATASETS.items()}}
 
 
 @dataclass(frozen=True)
@@ -135,10 +132,15 @@ def check_scale(voxel_size: float, redshift: float, source: str) -> None:
 
 def check_grid(grid: Grid, name: str, source: str) -> None:
     """Refuse a grid, the ``density`` or ``counts`` of a box, as `check_box`, slab by slab."""
+    check_axes(grid, name, source)
+    check_values(survey(grid), name, source)
+
+
+def check_axes(grid: Grid, name: str, source: str) -> None:
+    """Refuse a grid by its shape, as `check_grid`."""
     axes = (3, 4) if name == "counts" else (3,)
     if len(grid.shape) not in axes or 0 in grid.shape:
         raise BoxError(f"{source}: {name} must be a 3D grid, not of shape {grid.shape}")
-    check_values(survey(grid), name, source)
 
 
 def check_values(seen: Survey, name: str, source: str) -> None:
@@ -215,31 +217,10 @@ def box_hash(box: Box) -> str:
     Returns
     -------
     str
-        sha256, hexadecimal. Software, box id and seed do not enter, the data they made do.
+        sha256, hexadecimal, as `hash_fields`. Software, box id and seed do not enter, the data
+        they made do.
     """
     return hash_fields(box.voxel_size, box.redshift, box.cosmology, box.provenance, box_arrays(box))
-
-
-def hash_fields(
-    voxel_size: float,
-    redshift: float,
-    cosmology: Cosmology | None,
-    provenance: Provenance,
-    arrays: Mapping[str, Grid],
-) -> str:
-    """Hash what `box_hash` hashes, of a box whose arrays may still be in their file."""
-    digest = hashlib.sha256()
-    attributes: list[object] = [voxel_size, redshift, cosmology]
-    attributes += [provenance.get(name) for name in _HASHED_PROVENANCE]
-    digest.update(repr(attributes).encode())
-    for name, array in arrays.items():
-        kept = _DTYPES.get(name, array[:0].dtype)  # counts are hashed in their own
-        stored = np.dtype(kept).newbyteorder("<")
-        digest.update(f"{name} {tuple(array.shape)} {stored.str}".encode())
-        for slab in slabs(array):
-            with np.errstate(over="ignore"):  # of halos that nobody has looked at
-                digest.update(np.ascontiguousarray(slab, dtype=stored).tobytes())
-    return digest.hexdigest()
 
 
 def box_arrays(box: Box) -> dict[str, NDArray[Any]]:

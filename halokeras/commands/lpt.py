@@ -65,7 +65,8 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     """Make the 2LPT density of a box of any size, ready to paint."""
     refuse(
         {
-            "--output is a box file and ends in .h5": output.suffix != ".h5",
+            "--output is a box file and ends in .h5 or .zarr": output.suffix
+            not in (".h5", ".zarr"),
             "--scheduler's workers draw modes; leave --initial-modes out": scheduler is not None
             and initial_modes is not None,
         }

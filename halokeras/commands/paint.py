@@ -189,6 +189,13 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             rich_help_panel=_DRAWS,
         ),
     ] = None,
+    spectra: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the power spectra of all that is painted into this .npz file.",
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -222,6 +229,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and (voxel_size is None or redshift is None),
             "--output is a box file and ends in .h5 or .zarr": output is not None
             and output.suffix not in (".h5", ".zarr"),
+            "--spectra is a file of arrays and ends in .npz": spectra is not None
+            and spectra.suffix != ".npz",
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw
             and (realizations > 1 or (seed is not None and not voxels)),
             "--output names one file; leave it out with a range of seeds": output is not None
@@ -296,6 +305,6 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     if dry_run:
         tell_cost(requests)
     elif len(requests) == 1:
-        paint_one(requests[0], as_json)
+        paint_one(requests[0], as_json, spectra)
     else:
-        paint_many(requests, as_json)
+        paint_many(requests, as_json, spectra)

@@ -12,25 +12,30 @@ from halokeras.readable import amount_of_bytes
 
 if TYPE_CHECKING:
     from halokeras.painting.inputs import Density
+    from halokeras.painting.partial import PartialCounts
     from halokeras.painting.request import Request
-    from halokeras.storage.grid import Grid
 
 
-def paint_one(request: "Request", as_json: bool) -> None:
-    """Paint, and show what was painted."""
+def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) -> None:
+    """Paint, and show what was painted; write its power too where a file for it is named."""
+    from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.evaluation.summary import painted_figure, summarize
     from halokeras.painting.files import paint_files, unfinished
     from halokeras.storage.figure_file import save_figure
 
     shown: dict[str, Any] = {}
     source = request.density if isinstance(request.density, Path) else None
+    if spectra is not None:
+        check_powers(request.outputs, spectra, request.overwrite)
 
-    def look(given: "Density", counts: "Grid", seconds: float) -> None:
+    def look(given: "Density", painted: "PartialCounts", seconds: float) -> None:
         shown["seconds"] = seconds
         if not as_json:
-            shown["tables"] = summarize(given, counts, source, request.painter, seconds)
+            mean, counts = painted.mean(), painted.counts
+            shown["tables"] = summarize(given, counts, mean, source, request.painter, seconds)
         if request.picture is not None:
             drawn = request.drawing is not None
+            counts = painted.counts
             shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
 
     try:
@@ -44,18 +49,28 @@ def paint_one(request: "Request", as_json: bool) -> None:
     if request.picture is not None:
         save_figure(shown["figure"], request.picture)
         written.append(request.picture)
+    if spectra is not None:
+        write_powers(request.outputs, spectra)
+        written.append(spectra)
     if not as_json:
         print_tables(*shown["tables"])
     wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
 
 
-def paint_many(requests: Sequence["Request"], as_json: bool) -> None:
-    """Paint one density after another in this process, but for those that are there."""
+def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | None = None) -> None:
+    """Paint one density after another in this process, but for those that are there.
+
+    The power of all is written where a file for it is named.
+    """
+    from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.listener import Listener
     from halokeras.painting.files import is_painted, paint_files
 
     total, found, start = len(requests), 0, time.perf_counter()
     written: list[Path] = []
+    painted = [path for request in requests for path in request.outputs]
+    if spectra is not None:
+        check_powers(painted, spectra, requests[0].overwrite)
     with progress("painting") as show:
         told = Listener(
             progress=lambda stage, fraction: show(
@@ -76,6 +91,9 @@ def paint_many(requests: Sequence["Request"], as_json: bool) -> None:
         except KeyboardInterrupt:
             tell("Interrupted", "the same command goes on with those that are missing", "yellow")
             raise typer.Exit(130) from None
+    if spectra is not None:
+        write_powers(painted, spectra)
+        written.append(spectra)
     wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
 
 

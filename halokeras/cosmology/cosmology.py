@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -238,6 +239,7 @@ def growth(a: NDArray[np.float64] | float, cosmology: Cosmology | Background) ->
     )
 
 
+@lru_cache(maxsize=8)
 def linear_power(
     cosmology: Cosmology, redshift: float = 0.0, k_max: float = 20.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -249,13 +251,17 @@ def linear_power(
     Returns
     -------
     k, power
-        Wavenumbers [h/Mpc] up to `k_max`, logarithmic, and power [(Mpc/h)^3].
+        Wavenumbers [h/Mpc] up to `k_max`, logarithmic, and power [(Mpc/h)^3]; read-only, as many
+        boxes of one cosmology share them.
     """
     results = camb_results(cosmology, 1.2 * k_max * cosmology.H0 / 100)
     k, _, power = results.get_matter_power_spectrum(minkh=1e-4, maxkh=k_max, npoints=800)
     rescale = (cosmology.sigma8 / results.get_sigma8_0()) ** 2
     growth_squared = growth(1 / (1 + redshift), cosmology).first[0] ** 2
-    return k, power[0] * rescale * growth_squared
+    power = power[0] * rescale * growth_squared
+    k.setflags(write=False)
+    power.setflags(write=False)
+    return k, power
 
 
 def nonlinear_power(

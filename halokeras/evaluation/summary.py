@@ -20,14 +20,19 @@ from halokeras.painting.inputs import Density
 from halokeras.painting.request import NamedPainter
 from halokeras.sections import Selection
 from halokeras.statistics.statistic import DRAWS, FIELD
-from halokeras.storage.grid import Grid, survey
+from halokeras.storage.grid import Grid
 
 _LARGEST = 256**3
 """Voxels of the largest box that is read whole for a comparison."""
 
 
 def summarize(
-    given: Density, counts: Grid, source: Path | None, painter: NamedPainter, seconds: float
+    given: Density,
+    counts: Grid,
+    mean: float,
+    source: Path | None,
+    painter: NamedPainter,
+    seconds: float,
 ) -> list[Table]:
     """Tell what was painted and, where the box has halos of its own, how the two compare.
 
@@ -37,6 +42,8 @@ def summarize(
         The density that was painted on.
     counts
         What was painted.
+    mean
+        Halos per voxel of them.
     source
         The box file that the density is of, if it is of one.
     painter
@@ -50,7 +57,6 @@ def summarize(
         For a terminal.
     """
     voxels = int(np.prod(given.shape, dtype=np.int64))
-    mean = survey(counts).mean
     table = Table(show_header=False)
     sides = " x ".join(str(side) for side in given.shape)
     table.add_row("box", f"{sides} voxels of {given.header.voxel_size:g} Mpc/h")

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from halokeras.boxes.box import check_scale, check_values, hash_fields
+from halokeras.boxes.box import check_scale, check_values
 from halokeras.boxes.box_file import describe, open_box
 from halokeras.boxes.halos import COLUMNS, DATASETS, check_lengths
+from halokeras.boxes.hashes import hash_fields
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle

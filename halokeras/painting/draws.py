@@ -9,6 +9,7 @@ The means of every voxel and bin stay those that are expected.
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +25,16 @@ from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
 from halokeras.painting.paint import (
     LARGEST_TILE,
-    Place,
     Progress,
     Whole,
     Workers,
+    fill_files,
     paint,
     painted_file,
-    rows_of,
 )
 from halokeras.painting.sharing import shared_alike, shared_by_rank
-from halokeras.painting.tiles import Shape
+from halokeras.painting.tiles import Place, Shape
+from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid
@@ -171,16 +172,27 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
             )
             for number, output in enumerate(outputs)
         ]
-        first = min(partial.done for partial in partials)
-        rows = rows_of(given, saved, True, progress, first, workers)
-        for done, (place, expected) in enumerate(rows, start=first + 1):
-            for number, partial in enumerate(partials):
-                drawn = draw_row(draws, expected, place, given.shape, seed, number)
-                partial.counts[place] = total_counts(drawn)
-                if partial.by_mass is not None:
-                    partial.by_mass[place] = drawn
-                partial.commit(done)
+        fill = partial(_drawn, shape=given.shape, seed=seed, realizations=len(outputs))
+        fill_files(given, saved, True, partials, fill, progress, workers)
         whole(partials)
+
+
+def _drawn(
+    saved: SavedPainter,
+    place: Place,
+    expected: NDArray[np.float32],
+    shape: Shape,
+    seed: int,
+    realizations: int,
+) -> list[Filled]:
+    """Draw a row of tiles some times."""
+    assert saved.draws is not None
+    filled: list[Filled] = []
+    for number in range(realizations):
+        drawn = draw_row(saved.draws, expected, place, shape, seed, number)
+        by_mass = {} if saved.draws.masses is None else {COUNTS_BY_MASS: drawn}
+        filled.append({COUNTS: total_counts(drawn).astype(np.uint16), **by_mass})
+    return filled
 
 
 def law_of(saved: SavedPainter, model: str) -> DrawModel:

@@ -14,7 +14,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogue import check_listed, listed
 from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_fit, check_input
-from halokeras.painting.cluster import Cluster
+from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files, law_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
@@ -25,10 +25,11 @@ from halokeras.painting.known_matter import (
     known_matter,
 )
 from halokeras.painting.masses import Masses, check_spheres
-from halokeras.painting.paint import Workers, box_conditions, paint_file, painted_header
-from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_paths
+from halokeras.painting.paint import box_conditions, paint_file, painted_header
+from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
+from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
 from halokeras.simulation import density
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
@@ -36,10 +37,9 @@ from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
-from halokeras.storage.grid import Grid
 from halokeras.workers import connected
 
-Look = Callable[[Density, Grid, float], None]
+Look = Callable[[Density, PartialCounts, float], None]
 _SAME = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 
 
@@ -79,7 +79,8 @@ def paint_files(
     if slab_by_slab:
         made = None  # its modes are drawn again
     with ExitStack() as files:
-        given = files.enter_context(_opened(request))
+        workers = files.enter_context(_workers(request))
+        given = files.enter_context(_opened(request, workers))
         _check_request(request, given.header)
         saved = painter.saved.under(given.header.cosmology, given.header.redshift)
         painter = replace(painter, saved=saved)
@@ -92,13 +93,13 @@ def paint_files(
         start = time.perf_counter()
 
         def whole(drawn: Sequence[PartialCounts]) -> None:
-            look(given, drawn[0].counts, time.perf_counter() - start)
+            look(given, drawn[0], time.perf_counter() - start)
             for number in range(len(request.catalogues)):
                 files.enter_context(_listed(request, number, drawn[number], given, matter, told))
 
         paint: dict[str, Any] = {
             "progress": lambda fraction: told.progress("painting", fraction),
-            "workers": files.enter_context(_workers(request)),
+            "workers": None if workers is None else workers.of(given.header),
             "whole": whole,
         }
         if drawing is None:
@@ -175,8 +176,9 @@ def unfinished(request: Request) -> Path | None:
     return part if journal.exists() else None
 
 
-def _opened(request: Request) -> AbstractContextManager[Density]:
-    own = request.density
+def _opened(request: Request, workers: Cluster | None = None) -> AbstractContextManager[Density]:
+    """Open the density, which workers look at where there are any."""
+    own, looks = request.density, {} if workers is None else {"see": workers.see}
     if isinstance(own, OwnDensity):
         return open_density(
             own.file.path,
@@ -185,8 +187,9 @@ def _opened(request: Request) -> AbstractContextManager[Density]:
             own.redshift,
             own.contrast,
             own.cosmology,
+            **looks,
         )
-    return open_box_density(request.source.path)
+    return open_box_density(request.source.path, **looks)
 
 
 def _header_to_make(wanted: density.LptBox) -> Header:
@@ -239,16 +242,19 @@ def _kept(path: Path, wanted: density.LptBox) -> str:
 
 
 @contextmanager
-def _workers(request: Request) -> Iterator[Workers | None]:
+def _workers(request: Request) -> Iterator[Cluster | None]:
     """Connect to the Dask workers that paint, if a scheduler is named."""
     if request.scheduler is None:
         yield None
         return
-    source, folder = request.source, request.painter.folder.resolve()
+    source, saved = request.source, request.painter.saved
+    found = FoundPainter(
+        request.painter.folder.resolve(),
+        saved.folder_hash or saved.hash,
+        None if saved.learned is None else saved.provenance.selection.mass_min,
+    )
     with connected(request.scheduler) as client:
-        saved = request.painter.saved
-        model_hash = saved.folder_hash or saved.hash
-        yield Cluster(client, source.path.resolve(), source.dataset, folder, model_hash)
+        yield Cluster(client, source.path.resolve(), source.dataset, found)
 
 
 def _listed(
@@ -262,6 +268,7 @@ def _listed(
     """Write the catalogue of a draw, which takes its name once the draw has its own."""
     painter, listing = request.painter, request.listing
     assert listing is not None
+    drawn.check_seen()
     header = painted_header(
         given, painter.saved, painter.name, **request.told(number), **listing.told
     )

@@ -1,6 +1,6 @@
 """What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box, box_hash, check_grid, check_scale, hash_fields
+from halokeras.boxes.box import Box, box_hash, check_axes, check_grid, check_scale, check_values
 from halokeras.boxes.box_file import Header, describe, open_box
+from halokeras.boxes.hashes import Seen, hash_fields, see, surveyed_by
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
@@ -18,6 +19,9 @@ from halokeras.storage.grid_file import open_numbers
 
 _SAMPLE = 128
 """Voxels a side of the corner that stands for a larger density when its look is compared."""
+
+See = Callable[[Grid], Sequence[Seen]]
+"""Looks at every value of a density, here or by workers."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +86,38 @@ def check_density(grid: Grid, source: str) -> None:
         If it is no three-dimensional grid of real numbers, finite, non-negative and of mean 1,
         with the remedy.
     """
+    _check_numbers(grid, source)
+    check_grid(grid, "density", source)
+
+
+def _checked(grid: Grid, source: str, see: See) -> Sequence[Seen]:
+    """Refuse a density as `check_density`, and return what was seen of it."""
+    _check_numbers(grid, source)
+    check_axes(grid, "density", source)
+    seen = see(grid)
+    check_values(surveyed_by(seen), "density", source)
+    return seen
+
+
+def _check_numbers(grid: Grid, source: str) -> None:
     dtype = getattr(grid, "dtype", None)
     if dtype is None or dtype.kind not in "fiu":
         raise BoxError(
             f"{source}: must be an array of real numbers (nx, ny, nz), not "
             f"{type(grid).__name__ if dtype is None else dtype}; convert it to float32"
         )
-    check_grid(grid, "density", source)
 
 
 @contextmanager
-def open_box_density(path: Path) -> Iterator[Density]:
+def open_box_density(path: Path, see: See = see) -> Iterator[Density]:
     """Open the density of a box file; its halos or counts, if it has any, are not looked at.
+
+    Parameters
+    ----------
+    path
+        The file.
+    see
+        Looks at the density.
 
     Raises
     ------
@@ -107,10 +131,9 @@ def open_box_density(path: Path) -> Iterator[Density]:
         if "density" not in fields:
             raise ModelError(f"{path} holds no density to paint on; give a box or file with one")
         check_scale(header.voxel_size, header.redshift, store.name)
-        check_density(fields["density"], store.name)
-        hashed = hash_fields(
-            header.voxel_size, header.redshift, header.cosmology, header.provenance, fields
-        )
+        seen = {"density": _checked(fields["density"], store.name, see)}
+        known = header.voxel_size, header.redshift, header.cosmology, header.provenance
+        hashed = hash_fields(*known, fields, seen)
         velocity = store.array("velocity", "f")
         if velocity is not None and velocity.shape != (3, *fields["density"].shape):
             raise BoxError(
@@ -128,6 +151,7 @@ def open_density(
     redshift: float | None,
     contrast: Contrast = "1+delta",
     cosmology: Cosmology | None = None,
+    see: See = see,
 ) -> Iterator[Density]:
     """Open a density grid that comes without a description.
 
@@ -146,6 +170,8 @@ def open_density(
         What the file holds, if it is not rho/mean.
     cosmology
         Of the density, if it is known.
+    see
+        Looks at the density, which workers can where it is rho/mean.
 
     Raises
     ------
@@ -160,20 +186,22 @@ def open_density(
     provenance = {"density_file": path.name, "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, cosmology, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
-    with open_grid(path, dataset, contrast=contrast) as grid:
-        hashed = hash_fields(voxel_size, redshift, cosmology, provenance, {"density": grid})
+    source = f"density file {path}"
+    with open_numbers(path, dataset) as numbers:
+        grid = as_density(numbers, contrast, source)
+        seen = {"density": _checked(grid, source, see)}
+        fields = {"density": grid}
+        hashed = hash_fields(voxel_size, redshift, cosmology, provenance, fields, seen)
         yield Density(grid, header, hashed)
 
 
 @contextmanager
-def open_grid(
-    path: Path, dataset: str | None, option: str = "--dataset", contrast: Contrast = "1+delta"
-) -> Iterator[Grid]:
-    """Open and check the grid of a density, of whatever voxel size, as `open_density`.
+def open_grid(path: Path, dataset: str | None, option: str) -> Iterator[Grid]:
+    """Open and check a grid of rho/mean, of whatever voxel size, as `open_density`.
 
     Parameters
     ----------
-    path, dataset, contrast
+    path, dataset
         As there.
     option
         What names the dataset on the command line, for messages.
@@ -183,7 +211,6 @@ def open_grid(
     BoxError
         If the file cannot be read, or the array is no density.
     """
-    with open_numbers(path, dataset, option) as numbers:
-        grid = as_density(numbers, contrast, f"density file {path}")
+    with open_numbers(path, dataset, option) as grid:
         check_density(grid, f"density file {path}")
         yield grid

@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from halokeras.painting.ids import global_index
-from halokeras.painting.paint import Place
-from halokeras.painting.tiles import Shape
+from halokeras.painting.tiles import Place, Shape
 from halokeras.randomness import uniform_at
 
 _LEAST_SIDE = 3

@@ -1,8 +1,9 @@
 """Paint halo counts onto a density of any size, tile by tile, in bounded memory."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +16,10 @@ from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density, check_density
-from halokeras.painting.partial import COUNTS, COUNTS_BY_MASS, PartialCounts, partial_counts
+from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tile_painter import TilePainter, compiled
-from halokeras.painting.tiles import Shape, cover, joined, tile_shape
+from halokeras.painting.tiles import Place, Row, Shape, cover, joined, tile_shape
+from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled, WrittenRow
 from halokeras.storage.grid import Grid, WritableGrid
 from halokeras.storage.store import Layout
 
@@ -26,21 +28,35 @@ LARGEST_TILE = 64
 
 Progress = Callable[[float], None]
 Whole = Callable[[Sequence[PartialCounts]], None]
-Place = tuple[slice, slice, slice]
+Fill = Callable[[SavedPainter, Place, NDArray[np.float32]], Sequence[Filled]]
+"""Returns what each file holds of a row of tiles, of its place and what is painted of it."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is painted of a density: what a painter paints or expects of draws, in which tiles."""
+
+    expected: bool
+    conditions: tuple[float, ...]
+    shape: Shape
+    tile: Shape
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of tiles."""
+        return cover(self.shape, self.tile)
 
 
 class Workers(Protocol):
     """Others that paint rows of tiles, such as a Dask cluster's."""
 
     def painted_rows(  # noqa: D102
-        self,
-        expected: bool,
-        conditions: tuple[float, ...],
-        shape: Shape,
-        tile: Shape,
-        progress: Progress,
-        first: int,
+        self, work: Work, missing: Sequence[int]
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]: ...
+
+    def write_rows(  # noqa: D102
+        self, work: Work, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
+    ) -> Iterator[Sequence[WrittenRow]]: ...
 
 
 def paint(
@@ -106,17 +122,17 @@ def paint_into(
     ModelError
         If the painter gives counts that are not finite.
     """
-    for place, painted in painted_rows(painter, density, progress):
+    x, y, z = density.shape
+    rows = cover((x, y, z), painter.tile)
+    for done, (place, painted) in enumerate(painted_rows(painter, density, rows), start=1):
         counts[place] = painted
+        progress(done / len(rows))
 
 
 def painted_rows(
-    painter: TilePainter,
-    density: Grid,
-    progress: Progress = lambda fraction: None,
-    first: int = 0,
+    painter: TilePainter, density: Grid, rows: Iterable[Row]
 ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Paint row by row, from row `first` on; give the place in the box and the counts of each.
+    """Paint row by row; give the place in the box and the counts of each.
 
     Raises
     ------
@@ -124,10 +140,8 @@ def painted_rows(
         As `paint_into`.
     """
     x, y, z = density.shape
-    rows = cover((x, y, z), painter.tile)
-    for done, row in enumerate(rows[first:], start=first + 1):
+    for row in rows:
         yield joined(painter.paint_row(density, row), row, (x, y, z))
-        progress(done / len(rows))
 
 
 def paint_file(
@@ -142,8 +156,8 @@ def paint_file(
     """Paint from where the density lies into a box file that tells it, in bounded memory.
 
     The file holds the sum of several channels. Killed half-way, the same call goes on where it
-    stopped and ends with the same bits. With `workers` they paint, and this process only writes.
-    `whole` is called with the counts once they are all there, before the file takes its name.
+    stopped and ends with the same bits. With `workers` they paint, and into a Zarr group they write
+    too. `whole` is called with the counts once they are all there, before the file takes its name.
 
     Raises
     ------
@@ -153,28 +167,67 @@ def paint_file(
         If the file cannot be written.
     """
     with painted_file(given, saved, model, output, np.float32) as partial:
-        rows = rows_of(given, saved, False, progress, partial.done, workers)
-        for done, (place, painted) in enumerate(rows, start=partial.done + 1):
-            partial.counts[place] = saved.total(painted)
-            partial.commit(done)
+        fill_files(given, saved, False, [partial], _total, progress, workers)
         whole([partial])
 
 
-def rows_of(
+def _total(saved: SavedPainter, place: Place, painted: NDArray[np.float32]) -> Sequence[Filled]:
+    return [{COUNTS: saved.total(painted)}]
+
+
+def fill_files(
     given: Density,
     saved: SavedPainter,
     expected: bool,
-    progress: Progress,
-    first: int,
-    workers: Workers | None,
-) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Paint rows as `painted_rows`, here or by `workers`; if `expected` what draws expect."""
+    partials: Sequence[PartialCounts],
+    fill: Fill,
+    progress: Progress = lambda fraction: None,
+    workers: Workers | None = None,
+) -> None:
+    """Paint the rows that files lack, here or by workers, and fill the files with them.
+
+    Parameters
+    ----------
+    given, saved, progress, workers
+        As in `paint_file`.
+    expected
+        Whether what draws expect is painted.
+    partials
+        The files.
+    fill
+        What they hold. Where workers write it is sent to them.
+
+    Raises
+    ------
+    ModelError
+        If the painter gives counts that are not finite.
+    """
     tile = tile_shape(given.shape, LARGEST_TILE)
-    conditions = box_conditions(given.header, saved)
+    work = Work(expected, box_conditions(given.header, saved), given.shape, tile)
+    missing, rows = sorted(set().union(*(one.missing for one in partials))), work.rows
+    before = len(rows) - len(missing)
+    if workers is not None and all(partial.shared for partial in partials):
+        for partial in partials:
+            partial.note(min(missing, default=len(rows)))
+        parts = [partial.path.resolve() for partial in partials]
+        written = zip(missing, workers.write_rows(work, missing, fill, parts), strict=True)
+        for done, (number, told) in enumerate(written, start=1):
+            for partial, row in zip(partials, told, strict=True):
+                partial.written[number] = row
+            progress((before + done) / len(rows))
+        return
     if workers is None:
         painter = saved.draws.painter if expected and saved.draws else saved.painter
-        return painted_rows(compiled(painter, tile, conditions), given.grid, progress, first)
-    return workers.painted_rows(expected, conditions, given.shape, tile, progress, first)
+        tiles = compiled(painter, tile, work.conditions)
+        painted = painted_rows(tiles, given.grid, [rows[number] for number in missing])
+    else:
+        painted = workers.painted_rows(work, missing)
+    for done, (place, counts) in enumerate(painted, start=1):
+        filled = fill(saved, place, counts)
+        first_missing = missing[done] if done < len(missing) else len(rows)
+        for partial, arrays in zip(partials, filled, strict=True):
+            partial.fill(place, arrays, first_missing)
+        progress((before + done) / len(rows))
 
 
 def box_conditions(box: Box | Header, saved: SavedPainter) -> tuple[float, ...]:

@@ -4,7 +4,8 @@ Until it is whole the file lies beside its target in a hidden folder, with a jou
 how many rows of tiles are safely on the disk. All space is taken and the structure of the file
 is on the disk before the first row; rows only overwrite values, so no moment leaves it unreadable.
 The folder is held by the process that paints, so that two of them never write the same file. An
-array that is packed in HDF5 is plain until the end and then written anew, in a whole file.
+array that is packed in HDF5 is plain until the end and then written anew, in a whole file. Rows of
+a Zarr group can be written by many processes, see `written_rows`, and need not be in order.
 """
 
 import json
@@ -12,6 +13,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,17 @@ import numpy as np
 from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.errors import BoxError, ModelError, OutputError
 from halokeras.fields.gridding import Shape
-from halokeras.painting.tiles import cover
+from halokeras.painting.tiles import Place, cover, place_of
+from halokeras.painting.written_rows import (
+    COUNTS,
+    COUNTS_BY_MASS,
+    Filled,
+    WrittenRow,
+    notes_folder,
+    told_of,
+    written_rows,
+)
+from halokeras.storage.checksums import sum_of_blocks
 from halokeras.storage.files import (
     Locked,
     locked,
@@ -30,7 +43,7 @@ from halokeras.storage.files import (
     unwritable,
     write_text,
 )
-from halokeras.storage.grid import slabs
+from halokeras.storage.grid import WritableGrid, slabs, survey
 from halokeras.storage.store import Layout, packed
 from halokeras.storage.stores import (
     UnfinishedStore,
@@ -39,13 +52,10 @@ from halokeras.storage.stores import (
     new_store,
     packs_later,
     resumed_store,
+    shares,
 )
 
 _SECONDS_BETWEEN_COMMITS = 2.0
-
-
-COUNTS, COUNTS_BY_MASS = "counts", "counts_by_mass"
-"""The arrays of a painted file."""
 
 
 class PartialCounts:
@@ -53,28 +63,105 @@ class PartialCounts:
 
     Attributes
     ----------
-    counts
-        The array, to be filled row by row.
-    by_mass
-        That of the halos in each bin of mass, or None where there is none.
-    done
-        Rows that an earlier process has filled.
+    path
+        Where it lies until then.
+    arrays
+        To be filled, row by row: `COUNTS`, and `COUNTS_BY_MASS` where it holds them.
+    missing
+        Numbers of the rows that no earlier process has filled, in their order.
+    shared
+        Whether many processes can write it at once.
+    written
+        What workers have told of rows that they wrote, by number.
     """
 
-    def __init__(self, store: UnfinishedStore, journal: Path, done: int, identity: str):
-        self.counts = store.arrays[COUNTS]
-        self.by_mass = store.arrays.get(COUNTS_BY_MASS)
-        self.done = done
-        self._store, self._journal, self._identity = store, journal, identity
-        self._committed = time.monotonic()
+    def __init__(
+        self, store: UnfinishedStore, path: Path, done: int, identity: str, tile: Shape
+    ) -> None:
+        self.path, self.arrays, self.shared = path, store.arrays, shares(path)
+        x, y, z = self.counts.shape
+        self._places = [place_of(row, tile, (x, y, z)) for row in cover((x, y, z), tile)]
+        rows = len(self._places)
+        self.written = written_rows(path, rows, self.arrays) if self.shared else {}
+        self.missing = [number for number in range(done, rows) if number not in self.written]
+        self._store, self._identity, self._tile = store, identity, tile
+        self._noted, self._filled_here = time.monotonic(), False
 
-    def commit(self, done: int) -> None:
-        """Note that `done` rows are filled; at most every two seconds, as it waits for the disk."""
-        if time.monotonic() - self._committed < _SECONDS_BETWEEN_COMMITS:
-            return
+    @property
+    def counts(self) -> WritableGrid:
+        """The halos in each voxel."""
+        return self.arrays[COUNTS]
+
+    @property
+    def by_mass(self) -> WritableGrid | None:
+        """The halos in each bin of mass, or None where there is none."""
+        return self.arrays.get(COUNTS_BY_MASS)
+
+    def fill(self, place: Place, filled: Filled, done: int) -> None:
+        """Fill a row, after which the first `done` rows are; note it, at most every two seconds.
+
+        To note it is to wait for the disk.
+        """
+        for name, values in filled.items():
+            self.arrays[name][place] = values
+        self._filled_here = True
+        if time.monotonic() - self._noted >= _SECONDS_BETWEEN_COMMITS:
+            self.note(done)
+
+    def note(self, done: int = 0) -> None:
+        """Have on the disk what is there and that the first `done` rows are filled."""
         self._store.flush()
-        write_text(self._journal, json.dumps({"identity": self._identity, "rows": done}))
-        self._committed = time.monotonic()
+        text = json.dumps({"identity": self._identity, "rows": done})
+        write_text(_journal(self.path), text)
+        self._noted = time.monotonic()
+
+    def mean(self) -> float:
+        """Return the halos per voxel, of rows that workers wrote as they told."""
+        if not self.shared:
+            return survey(self.counts).mean
+        return sum(row.halos for row in self._told) / prod(self.counts.shape)
+
+    def check_seen(self) -> None:
+        """Refuse to go on where this process does not see what workers wrote, as NFS can delay.
+
+        Raises
+        ------
+        OutputError
+            That says how to go on.
+        """
+        if self.shared and survey(self.counts).mean != self.mean():
+            raise OutputError(
+                f"not all that workers wrote into {self.path} is seen here yet; run the same "
+                "command again, which goes on with it"
+            )
+
+    def seal(self) -> None:
+        """Write the checksums of the arrays, all rows of which are filled."""
+        if not self.shared:
+            self._store.seal()
+            return
+        if self._filled_here:
+            self._store.flush()
+        self._store.seal_parts(
+            {
+                name: sum_of_blocks(
+                    self._store.layouts[name].dtype,
+                    array.shape,
+                    (*self._tile[:2], *array.shape[2:]),
+                    [row.sums[name] for row in self._told],
+                )
+                for name, array in self.arrays.items()
+            }
+        )
+
+    @cached_property
+    def _told(self) -> list[WrittenRow]:
+        """Return what is told of all rows, of those that no worker wrote by reading them."""
+        return [
+            self.written.get(number)
+            or told_of({name: np.asarray(array[place]) for name, array in self.arrays.items()})
+            for number, place in enumerate(self._places)
+        ]
 
 
 @contextmanager
@@ -116,14 +203,16 @@ def partial_counts(
             x, y, z = layouts[COUNTS].shape
             done = _rows_done(part, journal, identity, len(cover((x, y, z), tile)))
             told = header_attributes(header, (x, y, z))
-            if not done:
+            if done is None:
+                shutil.rmtree(notes_folder(part), ignore_errors=True)
                 begin_store(part, told, layouts)
             with _opened(part, layouts) as store:
-                yield PartialCounts(store, journal, done, identity)
+                partial = PartialCounts(store, part, done or 0, identity, tile)
+                yield partial
                 if packs_later(target, layouts):
                     _pack(store, target, told, layouts)
                 else:
-                    store.seal()
+                    partial.seal()
             if not packs_later(target, layouts):
                 take(part, target)
             shutil.rmtree(part.parent)
@@ -145,8 +234,12 @@ def partial_counts(
 
 def partial_paths(target: Path) -> tuple[Path, Path]:
     """Return where the unfinished file and its journal lie, in a folder of their own."""
-    folder = target.with_name(f".{target.name}.part")
-    return folder / target.name, folder / "journal.json"
+    part = target.with_name(f".{target.name}.part") / target.name
+    return part, _journal(part)
+
+
+def _journal(part: Path) -> Path:
+    return part.with_name("journal.json")
 
 
 def _forget_beginning(part: Path, journal: Path) -> None:
@@ -155,9 +248,10 @@ def _forget_beginning(part: Path, journal: Path) -> None:
         shutil.rmtree(part.parent, ignore_errors=True)
 
 
-def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int:
+def _rows_done(part: Path, journal: Path, identity: str, rows: int) -> int | None:
+    """Return how many rows from the first on are filled, or None where nothing was begun."""
     if not (part.exists() and journal.exists()):
-        return 0
+        return None
     try:
         told: dict[str, Any] = json.loads(journal.read_text(encoding="utf-8"))
         found, done = str(told["identity"]), told["rows"]

@@ -201,7 +201,8 @@ class Request:
         if isinstance(self.density, SeededDensity):
             # by default named after itself alone, so that fields, draws and painters share it
             named = PAINTED / self._stem if self.output is None else self.output.with_suffix("")
-            return GridFile(named.with_name(f"{named.name}_density.h5"), "density")
+            suffix = self.target.suffix  # of a group that workers write, a group
+            return GridFile(named.with_name(f"{named.name}_density{suffix}"), "density")
         return GridFile(self.density, "density")
 
     @property

@@ -6,7 +6,7 @@ written exactly once, by a tile of the same shape as all others, and the order i
 are painted cannot matter. Tiles of one x and y make a row, which is read and written at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from halokeras.storage.grid import Grid
 
 Shape = tuple[int, int, int]
+Place = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,18 @@ def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArra
 
 def joined(
     painted: list[NDArray[np.float32]], row: Row, shape: Shape
-) -> tuple[tuple[slice, slice, slice], NDArray[np.float32]]:
+) -> tuple[Place, NDArray[np.float32]]:
     """Return the place in a box of `shape` voxels of a row's painted tiles, and what they hold."""
     whole = np.concatenate(painted, axis=2)
-    x = slice(row.x, min(row.x + whole.shape[0], shape[0]))
-    y = slice(row.y, min(row.y + whole.shape[1], shape[1]))
-    kept = whole[: x.stop - x.start, : y.stop - y.start, : shape[2]]
-    return (x, y, slice(0, shape[2])), kept
+    x, y, z = place_of(row, whole.shape[:2], shape)
+    return (x, y, z), whole[: x.stop - x.start, : y.stop - y.start, : shape[2]]
+
+
+def place_of(row: Row, sides: Sequence[int], shape: Shape) -> Place:
+    """Return the place in a box of `shape` voxels of a row of tiles of `sides` along x and y."""
+    x = slice(row.x, min(row.x + sides[0], shape[0]))
+    y = slice(row.y, min(row.y + sides[1], shape[1]))
+    return x, y, slice(0, shape[2])
 
 
 def wrapped_runs(start: int, count: int, length: int) -> Iterator[tuple[slice, slice]]:

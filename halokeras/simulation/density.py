@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import lcm, prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -282,12 +283,8 @@ def write_slabs(
     OutputError
         If the file cannot be written.
     """
-    header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
-    chunks = tuple(min(SLAB, side) for side in box.voxels)
-    layouts = {"density": Layout(box.voxels, np.float32, chunks)}
-    if box.velocity:
-        layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
-    with new_store(output, header_attributes(header, box.voxels), layouts) as create:
+    attributes, layouts = structure(box)
+    with new_store(output, attributes, layouts) as create:
         stored = {name: create(name) for name in layouts}
         for number, (density, velocity) in enumerate(slabs):
             part = slice(number * SLAB, number * SLAB + len(density))
@@ -295,6 +292,16 @@ def write_slabs(
             if velocity is not None:
                 for axis, component in enumerate(velocity):
                     stored["velocity"][axis, part] = component.astype(np.float32)
+
+
+def structure(box: LptBox) -> tuple[dict[str, Any], dict[str, Layout]]:
+    """Return what the file of a box tells of itself, and the arrays that it holds."""
+    header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
+    chunks = tuple(min(SLAB, side) for side in box.voxels)
+    layouts = {"density": Layout(box.voxels, np.float32, chunks)}
+    if box.velocity:
+        layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
+    return header_attributes(header, box.voxels), layouts
 
 
 @dataclass(frozen=True)

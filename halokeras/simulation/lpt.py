@@ -96,9 +96,14 @@ def modes_of_shape(
     return modes
 
 
-def first_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.float32]:
-    """Displacement -grad phi1 [Mpc/h] on the lattice, (N, N, N, 3) float32."""
-    return _gradient(delta, box_size, -1.0, workers)
+def first_order(
+    delta: Modes, box_size: float, workers: int = 1, points: int | None = None
+) -> NDArray[np.float32]:
+    """Displacement -grad phi1 [Mpc/h], (N, N, N, 3) float32.
+
+    N is that of the lattice of the modes, or an even number of `points` of any other.
+    """
+    return _gradient(delta, box_size, -1.0, workers, points)
 
 
 def second_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.float32]:
@@ -178,15 +183,22 @@ def lattice_positions(lattice: int, box_size: float) -> NDArray[np.float32]:
     return np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1)
 
 
-def _gradient(source: Modes, box_size: float, sign: float, workers: int) -> NDArray[np.float32]:
+def _gradient(
+    source: Modes, box_size: float, sign: float, workers: int, points: int | None = None
+) -> NDArray[np.float32]:
     """`sign` times the gradient of the inverse Laplacian of `source`."""
     lattice = source.shape[0]
-    gradient = np.empty((lattice, lattice, lattice, 3), dtype=np.float32)
+    points = points or lattice
+    gradient = np.empty((points, points, points, 3), dtype=np.float32)
     scale = -sign * box_size / (2 * np.pi)
     for axis in range(3):
         component = np.empty_like(source)
         _inverse_laplacian(source, component, lattice, axis, -1, 1j * scale)
-        gradient[..., axis] = _to_lattice(component, lattice, workers)
+        if points < lattice:
+            component = folded(component, points)
+        elif points > lattice:
+            component = resized(component, points)
+        gradient[..., axis] = _to_lattice(component, points, workers)
     return gradient
 
 
@@ -207,6 +219,28 @@ def _to_lattice(modes: Modes, lattice: int, workers: int) -> NDArray[np.float32]
         modes, s=(lattice,) * 3, norm="forward", workers=workers, overwrite_x=True
     )
     return field
+
+
+def folded(modes: Modes, lattice: int) -> Modes:
+    """Return the modes that a field has on a coarser lattice, onto which finer ones alias.
+
+    Parameters
+    ----------
+    modes
+        Of the field, without Nyquist planes.
+    lattice
+        Even, coarser than that of the modes by less than 2.
+    """
+    half = lattice // 2
+    rows = np.zeros((lattice, *modes.shape[1:]), dtype=np.complex64)
+    for wave, row in zip(integers(len(modes)), modes, strict=True):
+        rows[wave % lattice] += row
+    columns = np.zeros((lattice, lattice, modes.shape[2]), dtype=np.complex64)
+    for wave in integers(modes.shape[1]):
+        columns[:, wave % lattice] += rows[:, wave % modes.shape[1]]
+    opposite = np.roll(columns[::-1, ::-1, half:][..., ::-1], 1, axis=(0, 1)).conj()
+    columns[:, :, 1 + lattice - modes.shape[2] : half + 1] += opposite
+    return columns[:, :, : half + 1].copy()
 
 
 def resized(modes: Modes, lattice: int) -> Modes:

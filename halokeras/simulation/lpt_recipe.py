@@ -13,7 +13,7 @@ from halokeras.cosmology.cosmology import growth, linear_power
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, up_to
 from halokeras.randomness import fold_in
-from halokeras.simulation.lpt import Table, first_order, modes_of_shape, resized
+from halokeras.simulation.lpt import Table, first_order, modes_of_shape
 from halokeras.simulation.streamed_lpt import SmallScales, second_order_source
 
 if TYPE_CHECKING:
@@ -107,11 +107,6 @@ def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Mod
 
 def small_scales(small: tuple[Modes, Modes], per_voxel: int, workers: int) -> SmallScales:
     """Return the displacements of `Flow.small`, of some particles along the side of a voxel."""
-    times = ceil(_ALL / per_voxel)  # particles may be too few to hold all modes
-    every = slice(None, None, times)
     side = _TILE * per_voxel
-    moved, response = (
-        first_order(resized(modes, side * times), float(side), workers)[every, every, every].copy()
-        for modes in small
-    )
+    moved, response = (first_order(modes, float(side), workers, side) for modes in small)
     return SmallScales(moved, response)

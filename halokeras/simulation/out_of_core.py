@@ -7,7 +7,7 @@ workers see.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -23,20 +23,42 @@ from halokeras.simulation.density import (
     LptEstimate,
     estimate,
     from_sums,
+    structure,
     write_slabs,
 )
 from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import Particles, cuts_of, of_density, pieces, slab_estimate
-from halokeras.simulation.slabs import STEPS, Recipe, file_of, make_slab, sums_of
+from halokeras.simulation.slabs import (
+    GROUP,
+    STEPS,
+    STEPS_TO_A_GROUP,
+    Recipe,
+    Step,
+    checksums_of,
+    file_of,
+    make_slab,
+    sums_of,
+)
 from halokeras.storage.disk import refuse_beyond_disk
-from halokeras.storage.files import Locked, locked, remove_abandoned, unwritable, write_text
+from halokeras.storage.files import (
+    Locked,
+    locked,
+    remove_abandoned,
+    sync,
+    take,
+    unwritable,
+    write_text,
+)
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
+from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
 from halokeras.workers import RETRIES, connected, result_of
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _RECIPE = "recipe.json"
+_KEPT = ("group", "small")
+"""Steps whose files are kept to the end."""
 _SMALLER = "choose fewer voxels or a larger machine"
 
 Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
@@ -87,9 +109,14 @@ def write_by_slabs(
     HalopaintError
         As `summed`, or if the file cannot be written.
     """
-    folder = slabs_folder(output)
+    folder, made = slabs_folder(output), of_density(box)
     check_room(box, folder)
-    with summed(box, of_density(box), folder, workers, told, scheduler) as recipe:
+    if scheduler is not None and shares(output):
+        check_replaceable_store(output)
+        with summed(box, made, folder, workers, told, scheduler, STEPS_TO_A_GROUP) as recipe:
+            _finish(recipe, folder, output)
+        return
+    with summed(box, made, folder, workers, told, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -100,6 +127,18 @@ def write_by_slabs(
         write_slabs(box, output, slabs())
 
 
+def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
+    """Seal the group that workers have written, and give it its name."""
+    group = folder / GROUP
+    try:
+        with resumed_store(group, structure(recipe.box)[1]) as store:
+            store.seal_parts(checksums_of(recipe, folder))
+        take(group, output)
+        sync(output.parent)
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
 @contextmanager
 def summed(
     box: LptBox,
@@ -108,6 +147,7 @@ def summed(
     workers: int,
     told: Listener,
     scheduler: str | None = None,
+    steps: Mapping[str, Step] = STEPS,
 ) -> Iterator[Recipe]:
     """Have the sums of particles lie in a folder, for `sums_of`, while the block runs.
 
@@ -125,6 +165,8 @@ def summed(
         Who is told.
     scheduler
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
+    steps
+        That are done, `STEPS_TO_A_GROUP` to have the sums written too instead.
 
     Raises
     ------
@@ -149,7 +191,7 @@ def summed(
                 ) from None
             except OSError as error:
                 raise unwritable(folder, error) from error
-            _make(recipe, folder, run, told)
+            _make(recipe, folder, run, told, steps)
         yield recipe
         shutil.rmtree(folder)
 
@@ -225,18 +267,20 @@ def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
     write_text(written, text)
 
 
-def _make(recipe: Recipe, folder: Path, run: Run, told: Listener) -> None:
+def _make(
+    recipe: Recipe, folder: Path, run: Run, told: Listener, steps: Mapping[str, Step]
+) -> None:
     """Do every task that is not done, step by step, and remove what no step needs any more."""
-    names = list(STEPS)
+    names = list(steps)
     begun = [any(folder.glob(f"{name}_*.npy")) for name in names]
     last = max((at for at, is_begun in enumerate(begun) if is_begun), default=0)
     for at, name in enumerate(names):
-        tasks = STEPS[name].tasks(recipe)
+        tasks = steps[name].tasks(recipe)
         missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
         # Of a step before the last that was begun all tasks were done, whatever was removed since.
-        if at >= last or name == "small":
+        if at >= last or name in _KEPT:
             _do(recipe, folder, name, missing, run, told)
-        if at > 1:
+        if at > 0 and names[at - 1] not in _KEPT:
             for path in folder.glob(f"{names[at - 1]}_*.npy"):
                 path.unlink()
 
@@ -244,7 +288,8 @@ def _make(recipe: Recipe, folder: Path, run: Run, told: Listener) -> None:
 def _do(
     recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, told: Listener
 ) -> None:
-    step, tasks = STEPS[name], STEPS[name].tasks(recipe)
+    step = STEPS_TO_A_GROUP[name]
+    tasks = step.tasks(recipe)
     done = tasks - len(missing)
     told.progress(step.told, done / tasks)
 

@@ -13,6 +13,9 @@ step         cut along           file
 ``particles`` x, in voxels       sums in voxels of the particles, with margins that neighbours add
 ===========  ==================  ==================================================================
 
+Workers that write a Zarr group take two steps more: ``group`` makes it, empty, before all others,
+and ``written`` writes its planes, each task its own chunks, and keeps their checksums.
+
 A task is a function of the recipe and of those files, so it may be made twice, anywhere. The
 arithmetic is that of `halokeras.simulation.streamed_lpt`.
 """
@@ -28,7 +31,7 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
-from halokeras.simulation.density import LptBox
+from halokeras.simulation.density import SLAB, LptBox, from_sums, structure
 from halokeras.simulation.deposit import SlabSums, in_turn
 from halokeras.simulation.lpt_recipe import (
     Linear,
@@ -50,7 +53,12 @@ from halokeras.simulation.streamed_lpt import (
     planes_of_products,
 )
 from halokeras.simulation.threads import numba_threads
+from halokeras.storage.checksums import Sum, block_sum, sum_of_blocks
 from halokeras.storage.files import whole_file
+from halokeras.storage.stores import begin_store, shared_store
+
+GROUP = "density.zarr"
+"""The group that workers write, in the folder of the slabs until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,11 @@ class Recipe:
     def voxels(self) -> list[range]:
         """Voxels along x of each slab of particles."""
         return pieces(self.box.voxels[0], self.cuts.voxels)
+
+    @property
+    def written(self) -> list[range]:
+        """Planes along x that are written at a time, whole chunks of them."""
+        return pieces(self.box.voxels[0], SLAB)
 
     def modes(self, number: int) -> tuple[Columns, Modes]:
         """Draw the columns of modes of a slab."""
@@ -132,7 +145,7 @@ def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int
     if not folder.is_dir():
         raise BoxError(f"a worker does not see {folder}; write where all workers see it")
     with numba_threads(workers):
-        made = STEPS[step].make(recipe, folder, number, workers)
+        made = STEPS_TO_A_GROUP[step].make(recipe, folder, number, workers)
     for part, array in reversed(list(enumerate(made))):
         target = file_of(folder, step, number, part)
         with whole_file(target) as temporary, temporary.open("wb") as file:
@@ -154,6 +167,40 @@ def sums_of(recipe: Recipe, folder: Path, voxels: range, part: int = 0) -> NDArr
             if x in cells:
                 sums[x - cells.start] += theirs[plane]
     return sums
+
+
+def _group(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    begin_store(folder / GROUP, *structure(recipe.box))
+    return [np.zeros(0)]
+
+
+def _written(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+    own = recipe.written[number]
+    density, velocity = from_sums(sums_of(recipe, folder, own), recipe.linear.speed)
+    group, planes = shared_store(folder / GROUP), _slice(own)
+    values = density.astype(np.float32)
+    group.write({"density": values}, (planes,))
+    sums = [block_sum(values)]
+    if velocity is not None:
+        values = velocity.astype(np.float32)
+        group.write({"velocity": values}, (slice(0, 3), planes))
+        sums.append(block_sum(values))
+    return [np.array(sums)]
+
+
+def checksums_of(recipe: Recipe, folder: Path) -> dict[str, Sum]:
+    """Return the checksums of the arrays of a group that is written."""
+    _, layouts = structure(recipe.box)
+    told = [np.load(file_of(folder, "written", one)) for one in range(len(recipe.written))]
+    return {
+        name: sum_of_blocks(
+            layout.dtype,
+            layout.shape,
+            (*layout.shape[:-3], SLAB, *layout.shape[-2:]),
+            [str(sums[number]) for sums in told],
+        )
+        for number, (name, layout) in enumerate(layouts.items())
+    }
 
 
 def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
@@ -219,6 +266,13 @@ STEPS = {
     "particles": Step(_particles, lambda recipe: len(recipe.voxels), "particles"),
 }
 """In their order, by what their files are called."""
+
+STEPS_TO_A_GROUP = {
+    "group": Step(_group, lambda recipe: 1, "initial modes"),
+    **STEPS,
+    "written": Step(_written, lambda recipe: len(recipe.written), "writing"),
+}
+"""Those of workers that write a Zarr group too."""
 
 
 def _motion_of(recipe: Recipe, folder: Path) -> Motion:

@@ -4,14 +4,21 @@ A sealed file, format version 2, has an attribute ``checksums``: JSON of the SHA
 array (type, shape and values, whatever the chunks or compression) by its name, and under
 ``attributes`` that of all other attributes. Of an HDF5 file the library itself keeps checksums of
 its structure and of each chunk, so that a part can be read without the whole.
+
+An array that many processes write has no SHA-256 in one piece. Its checksum is an object, of the
+sides of the ``blocks`` that it is cut into from its first corner on, and the ``sha256`` of the
+SHA-256 of all blocks, in the order of their corners.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from halokeras.errors import BoxError
 from halokeras.storage.grid import Grid, slabs
@@ -19,6 +26,11 @@ from halokeras.storage.grid import Grid, slabs
 SEALED_VERSION = 2
 _CHECKSUMS = "checksums"
 _ATTRIBUTES = "attributes"
+_MOST_BLOCKS = 2**20
+
+Sum = str | Mapping[str, Any]
+"""Checksum of an array: of the whole, or of its blocks."""
+Place = tuple[slice, ...]
 
 
 def plain(value: Any) -> Any:
@@ -36,17 +48,21 @@ def promise(root: Any, names: Iterable[str]) -> None:
     _write(root, dict.fromkeys([_ATTRIBUTES, *names], "0" * 64))
 
 
-def seal(root: Any, names: Iterable[str] = ()) -> None:
-    """Write the checksums of an HDF5 file or Zarr group: of `names`, or of those promised."""
+def seal(root: Any, names: Iterable[str] = (), known: Mapping[str, Sum] | None = None) -> None:
+    """Write the checksums of an HDF5 file or Zarr group: of `names`, or of those promised.
+
+    Those that are `known` already are written as they are.
+    """
     if names:
         promise(root, names)
+    known = known or {}
     attributes = {name: plain(value) for name, value in root.attrs.items()}
-    promised = _stated(attributes, "the file that is sealed")
-    sums = {name: array_sum(root[name]) for name in promised if name != _ATTRIBUTES}
+    promised = [one for one in _stated(attributes, "the file that is sealed") if one != _ATTRIBUTES]
+    sums = {name: known.get(name) or array_sum(root[name]) for name in promised}
     _write(root, {_ATTRIBUTES: attributes_sum(attributes), **sums})
 
 
-def checked(attributes: Mapping[str, Any], name: str) -> dict[str, str]:
+def checked(attributes: Mapping[str, Any], name: str) -> dict[str, Sum]:
     """Return the stated checksums of arrays, or refuse attributes that are not as sealed."""
     stated = _stated(attributes, name)
     if stated.get(_ATTRIBUTES) != attributes_sum(attributes):
@@ -54,10 +70,12 @@ def checked(attributes: Mapping[str, Any], name: str) -> dict[str, str]:
     return stated
 
 
-def check_arrays(stated: Mapping[str, str], arrays: Mapping[str, Grid], name: str) -> None:
+def check_arrays(stated: Mapping[str, Sum], arrays: Mapping[str, Grid], name: str) -> None:
     """Refuse arrays that are not those which were sealed."""
     for array, values in arrays.items():
-        if stated.get(array) != array_sum(values):
+        told = stated.get(array)
+        found = _sum_like(told, values) if isinstance(told, Mapping) else array_sum(values)
+        if told != found:
             raise _damaged(name, array)
 
 
@@ -77,7 +95,46 @@ def array_sum(stored: Grid) -> str:
     return digest.hexdigest()
 
 
-def _write(root: Any, sums: Mapping[str, str]) -> None:
+def block_places(shape: Sequence[int], blocks: Sequence[int]) -> Iterator[Place]:
+    """Return where the blocks of an array lie, in the order of their corners."""
+    starts = (range(0, length, side) for length, side in zip(shape, blocks, strict=True))
+    for corner in product(*starts):
+        ends = zip(corner, blocks, shape, strict=True)
+        yield tuple(slice(start, min(start + side, end)) for start, side, end in ends)
+
+
+def block_sum(values: NDArray[Any]) -> str:
+    """Return the SHA-256 of the values of a block."""
+    stored = np.dtype(values.dtype).newbyteorder("<")
+    return hashlib.sha256(np.ascontiguousarray(values, dtype=stored).data).hexdigest()
+
+
+def sum_of_blocks(
+    dtype: DTypeLike, shape: Sequence[int], blocks: Sequence[int], sums: Iterable[str]
+) -> Sum:
+    """Return the checksum of an array by the `block_sum` of each of its blocks, in their order."""
+    stored = np.dtype(dtype).newbyteorder("<")
+    digest = hashlib.sha256(f"{stored.str} {tuple(shape)} {tuple(blocks)}".encode())
+    for one in sums:
+        digest.update(bytes.fromhex(one))
+    return {"blocks": list(blocks), "sha256": digest.hexdigest()}
+
+
+def _sum_like(told: Mapping[str, Any], stored: Grid) -> Sum | None:
+    """Return the checksum of an array by blocks of the sides that are told; None of odd sides."""
+    blocks, shape = told.get("blocks"), stored.shape
+    if not isinstance(blocks, list) or len(blocks) != len(shape):
+        return None
+    if not all(isinstance(side, int) and side > 0 for side in blocks):
+        return None
+    pairs = zip(shape, blocks, strict=True)
+    if prod(-(-length // side) for length, side in pairs) > _MOST_BLOCKS:
+        return None
+    sums = (block_sum(np.asarray(stored[place])) for place in block_places(shape, blocks))
+    return sum_of_blocks(stored[:0].dtype, shape, blocks, sums)
+
+
+def _write(root: Any, sums: Mapping[str, Sum]) -> None:
     text = json.dumps(sums)
     if hasattr(root.attrs, "modify"):  # HDF5's: in place, where it is of one length
         root.attrs.modify(_CHECKSUMS, np.bytes_(text))

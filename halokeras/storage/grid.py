@@ -33,12 +33,17 @@ class Survey:
     mean: float
 
 
+def slab_ranges(shape: tuple[int, ...]) -> list[range]:
+    """Cut the layers of a grid of `shape` into runs of at most 2^24 values, or one layer."""
+    layer = int(np.prod(shape[1:], dtype=np.int64))
+    depth = max(1, _SLAB // max(layer, 1))
+    return [range(start, min(start + depth, shape[0])) for start in range(0, shape[0], depth)]
+
+
 def slabs(grid: Grid) -> Iterator[NDArray[Any]]:
     """Return `grid`, of any number of axes, in order as arrays of at most 64 MiB, or one layer."""
-    layer = int(np.prod(grid.shape[1:], dtype=np.int64))
-    depth = max(1, _SLAB // max(layer, 1))
-    for start in range(0, grid.shape[0], depth):
-        yield np.asarray(grid[start : start + depth])
+    for part in slab_ranges(grid.shape):
+        yield np.asarray(grid[part.start : part.stop])
 
 
 def surveyed(grid: Grid) -> Iterator[tuple[NDArray[Any], Survey]]:

@@ -103,7 +103,7 @@ class Store(ABC):
 
     def __init__(self, root: Any, name: str) -> None:
         self.root, self.name = root, name
-        self._sums: Mapping[str, str] | None = None
+        self._sums: Mapping[str, checksums.Sum] | None = None
 
     @cached_property
     def attributes(self) -> dict[str, Any]:

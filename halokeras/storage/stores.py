@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import h5py
+from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
 from halokeras.storage import hdf5_store, zarr_store
-from halokeras.storage.checksums import attributes_sum, seal
-from halokeras.storage.files import check_replaceable, whole_file, whole_folder
+from halokeras.storage.checksums import Sum, attributes_sum, seal
+from halokeras.storage.files import check_replaceable, sync, whole_file, whole_folder
 from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
 from halokeras.storage.unreadable import reading
@@ -66,6 +67,34 @@ class UnfinishedStore:
         """Write the checksums of the arrays, all of which are there."""
         seal(self._root)
         self.flush()
+
+    def seal_parts(self, sums: Mapping[str, Sum]) -> None:
+        """Write the checksums of arrays whose parts lie on the disk, as `SharedStore` writes them.
+
+        What they hold is not read.
+        """
+        seal(self._root, known=sums)
+        sync(self._path / zarr_store.MARK)
+
+
+class SharedStore:
+    """An unfinished Zarr group of which this process, one of many, writes some chunks.
+
+    Attributes
+    ----------
+    arrays
+        By name. A process writes whole chunks that no other one does.
+    """
+
+    def __init__(self, root: Any, path: Path) -> None:
+        self.arrays: Mapping[str, Any] = dict(root.arrays())
+        self._path = path
+
+    def write(self, values: Mapping[str, NDArray[Any]], place: tuple[slice, ...]) -> None:
+        """Write a part of some arrays, the same along their first axes, and sync it to the disk."""
+        for name, part in values.items():
+            self.arrays[name][place] = part
+            zarr_store.sync_part(self.arrays[name], self._path / name, place)
 
 
 def is_store(path: Path) -> bool:
@@ -137,6 +166,24 @@ def begin_store(path: Path, attributes: Mapping[str, Any], layouts: Mapping[str,
 def packs_later(path: Path, layouts: Mapping[str, Layout]) -> bool:
     """Whether a store that was begun is to be written anew once it is filled, to be packed."""
     return _library(path) is hdf5_store and any(layout.packed for layout in layouts.values())
+
+
+def shares(path: Path) -> bool:
+    """Whether many processes can write a store of that name at once, each its own chunks."""
+    return _library(path) is zarr_store
+
+
+def shared_store(path: Path) -> SharedStore:
+    """Join in writing what `begin_store` made, of a store that `shares`.
+
+    Raises
+    ------
+    BoxError
+        If it is not there.
+    """
+    if not path.is_dir():
+        raise BoxError(f"a worker does not see {path}; write where all workers see it")
+    return SharedStore(zarr_store.joined(path), path)
 
 
 @contextmanager

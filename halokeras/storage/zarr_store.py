@@ -2,8 +2,9 @@
 
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from halokeras.errors import BoxError, install
 from halokeras.storage.checksums import promise
-from halokeras.storage.files import sync_tree
+from halokeras.storage.files import sync, sync_tree
 from halokeras.storage.store import MOST_ARRAYS, Layout, Store
 from halokeras.storage.unreadable import reading
 
@@ -116,6 +117,38 @@ def resumed(path: Path) -> Iterator[ZarrStore]:
     with reading(str(path)):
         root = zarr.open_group(str(path), mode="r+")
     yield ZarrStore(root, str(path))
+
+
+def joined(path: Path) -> Any:
+    """Open what `begin` made, to write beside others that do."""
+    zarr = _zarr(str(path))
+    with reading(str(path)):
+        return zarr.open_group(str(path), mode="r+")
+
+
+def sync_part(array: Any, folder: Path, place: Sequence[slice]) -> None:
+    """Have the chunks of a part of an array, which lies in a folder, survive the machine.
+
+    Parameters
+    ----------
+    array
+        Zarr's.
+    folder
+        Of it.
+    place
+        The part along its first axes, whole along the others.
+    """
+    whole = [*place, *(slice(0, length) for length in array.shape[len(place) :])]
+    cut = zip(whole, array.chunks, strict=True)
+    numbers = product(*(range(part.start // side, -(-part.stop // side)) for part, side in cut))
+    folders = {folder}
+    for chunk in numbers:
+        file = folder / array.metadata.encode_chunk_key(chunk)
+        if file.exists():  # of zeros alone there is none
+            sync(file)
+            folders.update(parent for parent in file.parents if folder in parent.parents)
+    for one in folders:
+        sync(one)
 
 
 def flush(root: Any, path: Path, since: int) -> None:

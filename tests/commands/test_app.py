@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.commands.app import COMMANDS, app
 from halokeras.fields.gridding import count
+from halokeras.fields.spectra import measure
 from halokeras.painters.model_store import save_painter
 from halokeras.resources import shipped
 
@@ -522,6 +524,24 @@ def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_
     with h5py.File(first["wrote"][-1]) as file:
         assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
     assert json.loads(run(*seen).stdout)["found"] == 2
+
+
+def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--spectra", "mocks.npz"]
+    told = json.loads(run(*words, "--seed", "11-12", "--json").stdout)
+    assert told["wrote"][2] == "mocks.npz"
+    with np.load(tmp_path / "mocks.npz") as mocks:
+        assert mocks["files"].tolist() == [Path(name).name for name in told["wrote"][:2]]
+        for name, power in zip(told["wrote"][:2], mocks["power"], strict=True):
+            counts = read_box(tmp_path / name).counts
+            found = measure(counts, counts, 4.0)
+            np.testing.assert_array_equal(power, found.first)
+            np.testing.assert_array_equal(mocks["modes"], found.modes)
+    assert run(*words, "--seed", "11-12").exit_code == 0
+    fails(run(*words, "--seed", "12-13"), "mocks.npz", "--spectra", "--overwrite")
+    fails(run(*words, "--seed", 12, "--no-figure"), "mocks.npz", "--overwrite")
+    assert not (tmp_path / "painted" / "box00_seed13_16_density.h5").exists()
+    assert run("paint", "--spectra", "mocks.txt").exit_code == 2
 
 
 @pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven"])

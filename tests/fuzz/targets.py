@@ -33,6 +33,7 @@ from halokeras.sources.abacus_cosmos import read as abacus_cosmos
 from halokeras.sources.abacus_cosmos.halos import FOF_RECORD
 from halokeras.sources.abacus_cosmos.parameter_file import read_cosmology, read_parameters
 from halokeras.sources.source import Source
+from halokeras.storage.store import Layout
 
 COSMOLOGY = ABACUS_COSMOS["00"]
 BOX = 32.0
@@ -244,6 +245,7 @@ def _read_initial_modes(folder: Path) -> None:
 
 
 _JOURNAL = "0" * 64
+_COUNTS = {"counts": Layout((8, 8, 8), np.float32)}
 
 
 def _partial(folder: Path) -> None:
@@ -251,11 +253,10 @@ def _partial(folder: Path) -> None:
     header, output = Header(4.0, 0.3, COSMOLOGY, {}), folder / "a" / "painted.h5"
     with (
         suppress(KeyboardInterrupt),
-        partial_counts(output, header, (8, 8, 8), np.float32, _JOURNAL, (4, 4, 8)) as partial,
+        partial_counts(output, header, _COUNTS, _JOURNAL, (4, 4, 8)) as partial,
     ):
         partial.counts[:4] = np.ones((4, 8, 8), "f4")
-        partial._committed = -np.inf
-        partial.commit(2)
+        partial.note(2)
         raise KeyboardInterrupt
     assert all(path.is_file() for path in partial_paths(output))
 
@@ -263,9 +264,9 @@ def _partial(folder: Path) -> None:
 def _read_partial(folder: Path) -> None:
     header = Header(4.0, 0.3, COSMOLOGY, {})
     output = folder / "painted.h5"
-    with partial_counts(output, header, (8, 8, 8), np.float32, _JOURNAL, (4, 4, 8)) as partial:
-        assert 0 <= partial.done <= 4
-        for row in range(partial.done, 4):
+    with partial_counts(output, header, _COUNTS, _JOURNAL, (4, 4, 8)) as partial:
+        assert set(partial.missing) <= set(range(4))
+        for row in partial.missing:
             x, y = divmod(row, 2)
             partial.counts[4 * x : 4 * x + 4, 4 * y : 4 * y + 4] = np.ones((4, 4, 8), "f4")
     read_box(output)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box, write_box
+from halokeras.boxes.hashes import see
 from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
-from halokeras.painting.cluster import Cluster
+from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.paint import paint_file
+from halokeras.storage import grid
 from halokeras.workers import ClusterError, connected
 
 distributed = pytest.importorskip("distributed")
@@ -37,7 +39,8 @@ def painted(tiny_box, drawing_model, tmp_path, monkeypatch, client):
     monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
     write_box(tiny_box, tmp_path / "box.h5")
     saved = load_painter(drawing_model)
-    workers = Cluster(client, tmp_path / "box.h5", "density", drawing_model, saved.hash)
+    found = FoundPainter(drawing_model, saved.hash)
+    workers = Cluster(client, tmp_path / "box.h5", "density", found)
     return tmp_path, saved, workers
 
 
@@ -92,7 +95,8 @@ def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
 @pytest.mark.slow
 def test_a_painter_that_changed_under_the_workers_is_refused(painted):
     folder, saved, workers = painted
-    other = Cluster(workers.client, workers.density, "density", workers.model, "another hash")
+    another = FoundPainter(workers.painter.folder, "another hash")
+    other = Cluster(workers.client, workers.density, "density", another)
     with (
         open_box_density(folder / "box.h5") as given,
         pytest.raises(Exception, match="another painter on a worker"),
@@ -101,9 +105,98 @@ def test_a_painter_that_changed_under_the_workers_is_refused(painted):
     assert not (folder / "out.h5").exists()
 
 
+def held_by(group):
+    """What a group tells, checksums too, and what its arrays hold; packed bytes may differ."""
+    box = read_box(group)  # which checks them
+    told = [path.read_bytes() for path in sorted(group.rglob("zarr.json"))]
+    by_mass = None if box.counts_by_mass is None else box.counts_by_mass.tolist()
+    return told, box.counts.dtype, box.counts.tolist(), by_mass
+
+
+def refused(*_, **__):
+    raise AssertionError("this process writes rows that workers are to write")
+
+
+@pytest.mark.slow
+def test_workers_write_a_group_themselves_as_this_process_would(painted, monkeypatch):
+    folder, saved, workers = painted
+    drawn = [folder / f"{name}.zarr" for name in ("first", "second")]
+    drawn_there = [folder / f"{name}_there.zarr" for name in ("first", "second")]
+    with open_box_density(folder / "box.h5") as given:
+        paint_file(given, saved, "m", folder / "here.zarr")
+        draw_files(given, saved, "m", drawn, 3)
+        monkeypatch.setattr(partial.PartialCounts, "fill", refused)
+        fractions = []
+        paint_file(given, saved, "m", folder / "there.zarr", fractions.append, workers)
+        draw_files(given, saved, "m", drawn_there, 3, workers=workers)
+    assert fractions == [row / 16 for row in range(1, 17)]
+    pairs = [(folder / "here.zarr", folder / "there.zarr"), *zip(drawn, drawn_there, strict=True)]
+    for here, there in pairs:
+        assert held_by(here) == held_by(there)
+        assert read_box(there).counts.any()
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_group_is_gone_on_with_by_workers_and_by_this_process(painted):
+    folder, saved, workers = painted
+
+    def stop(fraction):
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    runs = [(None, workers), (workers, None), (workers, workers)]
+    with open_box_density(folder / "box.h5") as given:
+        paint_file(given, saved, "m", folder / "whole.zarr")
+        for number, (first, second) in enumerate(runs):
+            cut = folder / f"cut{number}.zarr"
+            with pytest.raises(KeyboardInterrupt):
+                paint_file(given, saved, "m", cut, stop, first)
+            assert not cut.exists()
+            fractions = []
+            paint_file(given, saved, "m", cut, fractions.append, second)
+            assert len(fractions) < 16
+            assert held_by(cut) == held_by(folder / "whole.zarr")
+
+
+@pytest.mark.slow
+def test_a_worker_that_vanishes_changes_nothing_in_a_group(painted):
+    folder, saved, workers = painted
+    pids = workers.client.run(os.getpid)
+
+    def kill_one(fraction):
+        if pids:
+            os.kill(pids.popitem()[1], signal.SIGKILL)
+            pids.clear()
+
+    with open_box_density(folder / "box.h5") as given:
+        paint_file(given, saved, "m", folder / "here.zarr")
+        paint_file(given, saved, "m", folder / "there.zarr", kill_one, workers)
+    assert held_by(folder / "here.zarr") == held_by(folder / "there.zarr")
+
+
+@pytest.mark.slow
+def test_workers_see_and_hash_a_density_as_this_process_does(painted, monkeypatch):
+    folder, _, workers = painted
+    monkeypatch.setattr("halokeras.storage.grid._SLAB", 700)
+    monkeypatch.setattr("halokeras.painting.cluster._VALUES_SEEN", 1500)
+    workers.client.run(setattr, grid, "_SLAB", 700)
+    try:
+        with (
+            open_box_density(folder / "box.h5") as ours,
+            open_box_density(folder / "box.h5", workers.see) as theirs,
+        ):
+            seen = workers.see(ours.grid)
+            assert len(seen) == 8
+            assert seen == see(ours.grid)
+            assert ours.hash == theirs.hash
+    finally:
+        workers.client.run(setattr, grid, "_SLAB", 2**24)
+
+
 def test_workers_that_cannot_see_the_density_are_told(painted):
     folder, saved, workers = painted
-    blind = Cluster(workers.client, folder / "gone.h5", "density", workers.model, saved.hash)
+    blind = Cluster(workers.client, folder / "gone.h5", "density", workers.painter)
     with (
         open_box_density(folder / "box.h5") as given,
         pytest.raises(Exception, match="put it where all workers see it"),

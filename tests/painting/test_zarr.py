@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, OutputError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.inputs import density_of, open_box_density, open_density
 from halokeras.painting.paint import paint_file
+from halokeras.painting.tile_painter import TilePainter
+from halokeras.painting.tiles import joined
+from halokeras.painting.written_rows import write_row
 
 zarr = pytest.importorskip("zarr")
 
@@ -83,3 +86,58 @@ def test_a_group_that_is_no_box_is_told(tmp_path):
     zarr.open_group(str(tmp_path / "e.zarr"), mode="w").create_array("rho", data=np.ones((2, 2, 2)))
     with pytest.raises(BoxError, match="not a halopaint box"):
         read_box(tmp_path / "e.zarr")
+
+
+class Beside:
+    """Workers of this process: what they are sent and tell is what a cluster's are."""
+
+    def __init__(self, saved, grid):
+        self.saved, self.grid, self.rows = saved, grid, []
+
+    def write_rows(self, work, missing, fill, parts):
+        painter = TilePainter(self.saved.painter, work.tile, work.conditions)
+        for number in missing:
+            row = work.rows[number]
+            place, counts = joined(painter.paint_row(self.grid, row), row, work.shape)
+            filled = zip(parts, fill(self.saved, place, counts), strict=True)
+            self.rows.append(number)
+            yield [write_row(part, number, place, arrays) for part, arrays in filled]
+
+
+def test_rows_whose_notes_are_damaged_are_written_again(saved, tiny_box, tmp_path):
+    def stop(fraction):
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    given, target = density_of(tiny_box), tmp_path / "box.zarr"
+    paint_file(given, saved, "m", tmp_path / "whole.zarr")
+    with pytest.raises(KeyboardInterrupt):
+        paint_file(given, saved, "m", target, stop, Beside(saved, given.grid))
+    notes = sorted((tmp_path / ".box.zarr.part" / "rows").iterdir())
+    assert len(notes) == 3
+    notes[1].write_text('{"sums": {"counts": "00"}, "halos": 1}')
+    again, means = Beside(saved, given.grid), []
+    paint_file(
+        given, saved, "m", target, workers=again, whole=lambda made: means.append(made[0].mean())
+    )
+    assert again.rows == [1, 3]
+    whole = read_box(tmp_path / "whole.zarr").counts
+    np.testing.assert_array_equal(read_box(target).counts, whole)
+    assert means == [pytest.approx(whole.mean(), rel=1e-6)]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_group_that_is_not_all_seen_here_is_refused_until_it_is(saved, tiny_box, tmp_path):
+    given, target = density_of(tiny_box), tmp_path / "box.zarr"
+    chunk = tmp_path / ".box.zarr.part" / "box.zarr" / "counts" / "c" / "1" / "0" / "1"
+
+    def unseen(made):
+        chunk.rename(tmp_path / "aside")
+        made[0].check_seen()
+
+    with pytest.raises(OutputError, match="seen here yet; run the same command"):
+        paint_file(given, saved, "m", target, workers=Beside(saved, given.grid), whole=unseen)
+    (tmp_path / "aside").rename(chunk)
+    again = Beside(saved, given.grid)
+    paint_file(given, saved, "m", target, workers=again, whole=lambda made: made[0].check_seen())
+    assert again.rows == [] and read_box(target).counts.any()

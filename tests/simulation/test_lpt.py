@@ -8,6 +8,7 @@ from halokeras.simulation.lpt import (
     displacement,
     first_order,
     linear_modes,
+    resized,
     second_order,
 )
 
@@ -60,6 +61,14 @@ def test_a_plane_wave_moves_by_its_amplitude_over_k_and_has_no_second_order():
     np.testing.assert_allclose(moved[3, 5, :, 2], -np.sin(k * z) / k, atol=1e-5)
     np.testing.assert_allclose(moved[..., :2], 0, atol=1e-6)
     np.testing.assert_allclose(second_order(delta, box_size), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize("points", [18, 24, 32, 48])
+def test_on_other_points_the_displacement_is_the_same_field(points):
+    delta, box_size = linear_modes(6, 32, 50.0, FLAT), 50.0
+    every = first_order(resized(delta, 4 * points), box_size)[::4, ::4, ::4]
+    found = first_order(delta, box_size, points=points)
+    np.testing.assert_allclose(found, every, atol=1e-6 * np.abs(every).max())
 
 
 def test_crossed_plane_waves_have_the_second_order_of_their_product():

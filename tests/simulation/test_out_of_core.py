@@ -21,6 +21,7 @@ from halokeras.simulation.density import LptBox, make_density, make_fields
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.out_of_core import by_slabs, expected, slabs_folder, write_by_slabs
 from halokeras.simulation.slab_plan import BUDGET, Cuts, cuts_of, of_density, slab_estimate
+from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
 
 BOX = LptBox(box_cosmology("00"), 7, (16, 16, 16), box_id="00")
@@ -238,6 +239,34 @@ def test_a_worker_killed_on_the_way_changes_nothing(stage, few, in_memory, clust
     density = made(BOX, tmp_path / "d.h5", listener, cluster.scheduler_address)
     assert not pids
     np.testing.assert_array_equal(density, in_memory)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_workers_write_a_group_themselves_and_it_is_gone_on_with(cluster, tmp_path, monkeypatch):
+    long = LptBox(box_cosmology("00"), 7, (64, 16, 16), velocity=True)
+    density, velocity = make_fields(long)
+
+    def kill(stage, fraction):
+        if stage == "writing" and fraction:
+            raise Killed
+
+    output, address = tmp_path / "d.zarr", cluster.scheduler_address
+    with pytest.raises(Killed):
+        write_by_slabs(long, output, 1, Listener(progress=kill), address)
+    assert not output.exists()
+    monkeypatch.setattr(module, "write_slabs", None)  # this process writes nothing
+    write_by_slabs(long, output, 1, Listener(), address)
+    with open_store(output, "d.zarr") as store:
+        store.check_attributes()
+        fields = {name: store.array(name).load() for name in ("density", "velocity")}
+        store.check_values(fields)
+        np.testing.assert_allclose(fields["density"], density, rtol=2e-7)
+        np.testing.assert_allclose(fields["velocity"], velocity, rtol=1e-6, atol=1e-9)
+        fields["velocity"][2, 40, 3, 3] += 1
+        with pytest.raises(BoxError, match="velocity is not what its checksum says"):
+            store.check_values(fields)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.zarr"]
 
 
 def test_workers_that_do_not_see_the_folder_are_told(tmp_path):

@@ -1,5 +1,6 @@
 """HDF5 and Zarr alike: what is written comes back, and what is no damage is told as what it is."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError
-from halokeras.storage.checksums import seal
+from halokeras.storage.checksums import block_places, block_sum, seal, sum_of_blocks
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import (
     begin_store,
@@ -20,6 +21,7 @@ from halokeras.storage.stores import (
     new_store,
     open_store,
     resumed_store,
+    shared_store,
 )
 
 VALUES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
@@ -267,3 +269,53 @@ def test_text_is_called_text_whatever_its_name(tmp_path, content):
 def test_what_is_no_hdf5_may_be_truncated(tmp_path, content):
     (tmp_path / "a.h5").write_bytes(content)
     refused(tmp_path / "a.h5", "cannot be read", "may be truncated or of another kind")
+
+
+def written_by_many(path, values, blocks):
+    """Write a group as many processes do, each of them one block."""
+    begin_store(path, TOLD, {"counts": Layout(values.shape, values.dtype, blocks)})
+    sums = []
+    for place in block_places(values.shape, blocks):
+        shared_store(path).write({"counts": values[place]}, place)
+        sums.append(block_sum(values[place]))
+    with resumed_store(path, ["counts"]) as store:
+        store.seal_parts({"counts": sum_of_blocks(values.dtype, values.shape, blocks, sums)})
+
+
+def test_parts_that_many_write_are_one_sealed_array(tmp_path):
+    path, values = tmp_path / "a.zarr", np.arange(105, dtype=np.uint16).reshape(5, 7, 3)
+    values[2:4] = 0  # of zeros alone no chunk is stored
+    written_by_many(path, values, (2, 3, 3))
+    with open_store(path, "a file") as store:
+        store.check_attributes()
+        np.testing.assert_array_equal(store.array("counts").load(), values)
+        store.check_values({"counts": values})
+        for place in [(0, 0, 0), (4, 6, 2)]:
+            changed = values.copy()
+            changed[place] += 1
+            with pytest.raises(BoxError, match="counts is not what its checksum says"):
+                store.check_values({"counts": changed})
+        with pytest.raises(BoxError, match="counts is not what its checksum says"):
+            store.check_values({"counts": values[:4]})
+
+
+@pytest.mark.parametrize(
+    "blocks", [[2, 3], [2, 3, 0], [2, 3, "3"], {"x": 2}, None, [1, 1, 1]], ids=str
+)
+def test_blocks_that_are_none_are_damage(tmp_path, monkeypatch, blocks):
+    monkeypatch.setattr("halokeras.storage.checksums._MOST_BLOCKS", 100)
+    path, values = tmp_path / "a.zarr", np.ones((5, 7, 3), np.uint16)
+    written_by_many(path, values, (2, 3, 3))
+    with edited(path) as root:
+        sums = json.loads(root.attrs["checksums"])
+        sums["counts"]["blocks"] = blocks
+        root.attrs["checksums"] = json.dumps(sums)
+    with open_store(path, "a file") as store:
+        store.check_attributes()
+        with pytest.raises(BoxError, match="counts is not what its checksum says"):
+            store.check_values({"counts": values})
+
+
+def test_a_store_that_a_worker_does_not_see_is_told(tmp_path):
+    with pytest.raises(BoxError, match="write where all workers see it"):
+        shared_store(tmp_path / "absent.zarr")
