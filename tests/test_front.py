@@ -88,7 +88,7 @@ def test_what_is_no_density_is_refused_in_a_sentence(tiny_box, tiny_model, chang
 def test_an_unknown_contrast_and_a_contrast_that_does_not_fit_are_refused(tiny_box, tiny_model):
     with pytest.raises(BoxError, match="choose one of 1\\+delta, delta, rho"):
         halokeras.paint(tiny_box.density, model=tiny_model, contrast="overdensity")
-    with pytest.raises(BoxError, match="mean density is 2"):
+    with pytest.raises(BoxError, match="mean 1, and an overdensity has 0"):
         halokeras.paint(tiny_box.density, model=tiny_model, contrast="delta")
     with pytest.raises(BoxError, match="positive"):
         halokeras.paint(tiny_box.density - 1.5, model=tiny_model, contrast="rho")

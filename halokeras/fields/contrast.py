@@ -73,8 +73,8 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
     if contrast == "delta":
         if mean > _NO_OVERDENSITY:
             raise BoxError(
-                f"{name} has the mean {mean:.4g}, an overdensity 0; the contrast of rho/mean "
-                "is 1+delta, that of another rho is rho"
+                f"{name} has the mean {mean:.4g}, and an overdensity has 0; the contrast of "
+                "rho/mean is 1+delta, that of another rho is rho"
             )
         return Scaled(grid, 1.0, 1.0)
     if not (np.isfinite(mean) and mean > 0):

@@ -168,7 +168,10 @@ TAMPERED = {
     "newer": (lambda f: f.attrs.__setitem__("format_version", 3), "update halopaint"),
     "no voxel": (lambda f: f.attrs.pop("voxel_size"), "voxel_size is missing"),
     "half a cosmology": (lambda f: f.attrs.pop("n_s"), "n_s is missing"),
-    "odd cosmology": (lambda f: f.attrs.__setitem__("H0", 0.7), "not a flat cosmology"),
+    "odd cosmology": (
+        lambda f: f.attrs.__setitem__("H0", 0.7),
+        "H0 is 0.7 and must lie between 20 and 200",
+    ),
     "other size": (lambda f: f.attrs.__setitem__("box_size", 20.0), "box_size 20.0 is not shape"),
     "odd attribute": (
         lambda f: f.attrs.__setitem__("note", h5py.Empty("f4")),

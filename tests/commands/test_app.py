@@ -433,7 +433,7 @@ def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_pat
     one, other = (read_box(tmp_path / f"painted/{name}_tiny.h5") for name in ("density", "delta"))
     np.testing.assert_allclose(other.counts, one.counts, rtol=1e-4, atol=1e-6)
     words = ["paint", "--density", "density.npy", *words, *told, "--output", "no.h5"]
-    fails(run(*words), "has the mean 1, an overdensity 0", "1+delta")
+    fails(run(*words), "has the mean 1, and an overdensity has 0", "1+delta")
 
 
 def test_all_that_is_missing_or_at_odds_is_told_at_once(run):

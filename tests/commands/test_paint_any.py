@@ -34,7 +34,7 @@ def test_halos_are_as_many_as_a_mass_function_expects_there(mine, tmp_path):
 
 def test_what_was_never_learned_is_refused_before_a_density_is_made(mine, tmp_path):
     for words, told in (
-        (("--redshift", 2.5), "redshift from 0 to 1.5"),
+        (("--redshift", 2.5), "redshift 0 to 1.5"),
         (("--mass-min", 1e12), "2.8e+12 Msun/h"),
     ):
         for dry in ((), ("--dry-run",)):
@@ -49,7 +49,7 @@ def test_a_dry_run_refuses_a_grid_as_painting_does(mine, tmp_path):
     words = ("paint", "--density", "rho.npy", "--voxel-size", 4, "--no-figure", "--dry-run")
     for more, told in (
         (("--redshift", 1, "--model", "saved_models/any"), "name it with --cosmology"),
-        (("--redshift", 2, "--cosmology", "mine.json"), "redshift from 0 to 1.5"),
+        (("--redshift", 2, "--cosmology", "mine.json"), "redshift 0 to 1.5"),
     ):
         result = mine(*words, *more)
         assert result.exit_code == 1

@@ -17,7 +17,9 @@ def test_each_contrast_is_read_as_rho_over_its_mean(contrast, values):
 
 @pytest.mark.parametrize("values", [RHO, 27 * RHO])
 def test_a_density_that_is_called_an_overdensity_is_refused_with_what_it_is(values):
-    with pytest.raises(BoxError, match=r"a.npy has the mean .*, an overdensity 0; the contrast"):
+    with pytest.raises(
+        BoxError, match=r"a.npy has the mean .*, and an overdensity has 0; the contrast"
+    ):
         as_density(values, "delta", "a.npy")
 
 

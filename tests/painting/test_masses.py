@@ -452,7 +452,7 @@ def test_the_true_counts_of_an_evaluation_keep_the_true_masses(saved, tiny_box):
 IMPOSSIBLE = {
     "too few weights": (lambda told: told["further"].pop(), "do not fit a painter of 4 channels"),
     "no weight": (lambda told: told.update(further=[0.0] * 4), "all weights"),
-    "weight above one": (lambda told: told.update(further=[2.0] * 4), "less than or equal to 1"),
+    "weight above one": (lambda told: told.update(further=[2.0] * 4), "must be 1 or less"),
     "not symmetric": (lambda told: told["neighbors"][0].reverse(), "not symmetric"),
     "too strong": (
         lambda told: told.update(neighbors=[[-0.28, -0.28], [-0.28, -0.28]]),

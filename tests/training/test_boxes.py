@@ -103,7 +103,7 @@ def params(tmp_path, tiny_box):
 
 def test_boxes_of_files_are_read_again_beyond_the_memory(params, monkeypatch):
     whole = load_data(params(1.0))
-    assert "6 training boxes" in whole.plan and whole.plan.endswith("all kept")
+    assert "boxes that train (6)" in whole.plan and whole.plan.endswith("all kept")
     box = whole.boxes[0].memory
     read = []
     read_box = data_module.read_box

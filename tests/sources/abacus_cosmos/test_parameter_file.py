@@ -137,7 +137,7 @@ def test_sigma8_today_follows_from_the_one_of_the_initial_conditions(parameters)
         (
             PLANCK.replace("67.26", "0.6726") + REST,
             None,
-            r"abacus\.par: .* is not a flat cosmology; H0",
+            r"abacus\.par: H0 is 0.6726 and must lie between 20 and 200",
         ),
         (REST, None, "H0 is missing"),
     ],
