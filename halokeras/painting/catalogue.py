@@ -163,7 +163,8 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     names += [] if seen_along is None else [f"halo_{seen_along}_rsd"]
     names += [] if masses is None else masses.names
     size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-    about = _about(header, _shape(counts), selection, matter)
+    about = _about(header, _shape(counts), selection)
+    about["placed"] = _placed_by(matter, masses is not None)
     about |= {} if masses is None else masses.about
     with catalogue_file(target, format, names, size, about) as append:
         for piece in halos(
@@ -232,13 +233,12 @@ def _seen(piece: Columns, header: Header, axis: str, voxels: int) -> Columns:
     return {f"halo_{axis}_rsd": wrap(piece[f"halo_{axis}"].astype(np.float64) + shift, side)}
 
 
-def _about(header: Header, shape: Shape, selection: Selection | None, matter: Matter) -> About:
+def _about(header: Header, shape: Shape, selection: Selection | None) -> About:
     """Return what is known of a catalogue, and no more."""
     told: About = {
         "Lbox": [length * header.voxel_size for length in shape],
         "voxel_size": header.voxel_size,
         "redshift": header.redshift,
-        "placed": _placed_by(matter),
     }
     if header.cosmology is not None:
         told |= header.cosmology.parameters
@@ -247,13 +247,14 @@ def _about(header: Header, shape: Shape, selection: Selection | None, matter: Ma
     return told | dict(header.provenance)
 
 
-def _placed_by(matter: Matter) -> str:
+def _placed_by(matter: Matter, with_masses: bool) -> str:
     if matter.density is None:
         return "uniformly in the voxel"
     if matter.sharpness == 1:
         return "by the sub-voxel density"
     power = f"{matter.sharpness:.3g}"
-    return f"by the 2LPT density of the same modes below the voxels, to the power {power}"
+    by = f"by the 2LPT density of the same modes below the voxels, to the power {power}"
+    return f"{by}, and away from heavier halos in voxels beside" if with_masses else by
 
 
 def _pieces(shape: Shape, largest: int) -> list[Piece]:
