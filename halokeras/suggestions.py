@@ -8,11 +8,14 @@ _NEAR = 0.6
 """Least likeness of a name that is suggested, as `difflib.get_close_matches` has it."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean X?)`` for the nearest of the known names, or nothing if none is."""
+def did_you_mean(name: str, known: Iterable[str], ending: str = "") -> str:
+    """Return `` (did you mean X?)`` for the nearest of the known names, or nothing if none is.
+
+    Names are compared without an `ending` that all of them have, which is told with X.
+    """
     likeness = {one: SequenceMatcher(None, one, name).ratio() for one in sorted(set(known))}
     near = max(likeness, key=likeness.__getitem__, default="")  # the first of those equally near
-    return f" (did you mean {near}?)" if likeness.get(near, 0.0) >= _NEAR else ""
+    return f" (did you mean {near}{ending}?)" if likeness.get(near, 0.0) >= _NEAR else ""
 
 
 def beside(path: Path, *others: Path, pattern: str = "*") -> str:
@@ -22,5 +25,4 @@ def beside(path: Path, *others: Path, pattern: str = "*") -> str:
     # Of names that all end alike the end says nothing of what was meant.
     ending = path.suffix if pattern == f"*{path.suffix}" else ""
     stems = [name.removesuffix(ending) for name in known]
-    meant = did_you_mean(path.name.removesuffix(ending), stems)
-    return meant.replace("?)", f"{ending}?)")
+    return did_you_mean(path.name.removesuffix(ending), stems, ending)

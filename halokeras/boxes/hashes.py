@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.halos import DATASETS
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.storage.grid import Grid, Survey, slab_ranges, slabs
+from halokeras.storage.grid import Grid, Survey, least_and_total, slab_ranges, slabs
 
 _HASHED_PROVENANCE = ("density_scheme", "halo_finder", "mass_definition", "particle_mass")
 _DTYPES = {"density": "f4", **{name: column.dtype for name, column in DATASETS.items()}}
@@ -45,8 +45,7 @@ def see(density: Grid) -> list[Seen]:
 
 def see_slab(slab: NDArray[Any]) -> Seen:
     """Look at every value of one of those slabs."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        minimum, total = float(slab.min()), float(slab.sum(dtype=np.float64))
+    minimum, total = least_and_total(slab)
     values = _stored_bytes(slab, np.dtype(_DTYPES["density"]).newbyteorder("<"))
     return Seen(minimum, total, slab.size, hashlib.sha256(values).digest())
 

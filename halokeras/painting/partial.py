@@ -108,7 +108,7 @@ class PartialCounts:
         if time.monotonic() - self._noted >= _SECONDS_BETWEEN_COMMITS:
             self.note(done)
 
-    def note(self, done: int = 0) -> None:
+    def note(self, done: int) -> None:
         """Have on the disk what is there and that the first `done` rows are filled."""
         self._store.flush()
         text = json.dumps({"identity": self._identity, "rows": done})

@@ -181,8 +181,8 @@ def places(
         apart = np.maximum((reach[pairs.first] + reach[pairs.last]) / 2, 1e-30)
         chance = np.where(pairs.shared, 0.0, 1 - pairs.distance / apart)
         chance[pairs.distance < matter.exclusion] = 1.0
-        unmoved = draw.uniform("unmoved", ids, trial)[pairs.last] >= chance
-        given = np.unique(pairs.last[~unmoved])
+        gives_way = draw.uniform("unmoved", ids, trial)[pairs.last] < chance
+        given = np.unique(pairs.last[gives_way])
         inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
     return inside
 

@@ -84,7 +84,7 @@ def make_suite(
         refuse_beyond_memory(
             processes * memory, what, "choose fewer --processes or a larger machine"
         )
-    begin(planned, folder)
+    begin(suite)
     told.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
@@ -103,19 +103,17 @@ def make_suite(
     return suite
 
 
-def begin(planned: SuiteParams, folder: Path) -> Suite:
-    """Return the suite of a folder after its index is seen to be that of the plan, or written.
+def begin(suite: Suite) -> None:
+    """Write the index of a suite that is `agreed`, unless it tells of all members already.
 
     Raises
     ------
     OutputError
-        If the index is that of another suite, or cannot be written.
+        If it cannot be written.
     """
-    suite = agreed(planned, folder)
-    check_writable(folder / INDEX)
-    if not is_suite(folder) or len(read_suite(folder).members) < len(suite.members):
+    check_writable(suite.folder / INDEX)
+    if not is_suite(suite.folder) or len(read_suite(suite.folder).members) < len(suite.members):
         write_index(suite)
-    return suite
 
 
 def agreed(planned: SuiteParams, folder: Path) -> Suite:

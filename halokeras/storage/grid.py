@@ -46,13 +46,19 @@ def slabs(grid: Grid) -> Iterator[NDArray[Any]]:
         yield np.asarray(grid[part.start : part.stop])
 
 
+def least_and_total(slab: NDArray[Any]) -> tuple[float, float]:
+    """Return the least value and the sum of a slab; neither is finite if a value is not."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(slab.min()), float(slab.sum(dtype=np.float64))
+
+
 def surveyed(grid: Grid) -> Iterator[tuple[NDArray[Any], Survey]]:
     """Return `grid` as `slabs`, each slab with what was seen up to its end."""
     minimum, total, size = np.inf, 0.0, 0
     for slab in slabs(grid):
-        with np.errstate(invalid="ignore", over="ignore"):
-            minimum = float(np.minimum(minimum, slab.min()))  # keeps a NaN
-            total += float(slab.sum(dtype=np.float64))
+        least, sum_of_slab = least_and_total(slab)
+        minimum = float(np.minimum(minimum, least))  # keeps a NaN
+        total += sum_of_slab
         size += slab.size
         yield slab, Survey(minimum, total / size)
 

@@ -44,6 +44,24 @@ def painted(tiny_box, drawing_model, tmp_path, monkeypatch, client):
     return tmp_path, saved, workers
 
 
+def stop(fraction):
+    """Break off in the middle of a painting."""
+    if fraction > 0.5:
+        raise KeyboardInterrupt
+
+
+def killing_one(workers):
+    """Return what kills a worker as soon as it is told of progress, and then no other."""
+    pids = workers.client.run(os.getpid)
+
+    def kill_one(fraction):
+        if pids:
+            os.kill(pids.popitem()[1], signal.SIGKILL)
+            pids.clear()
+
+    return kill_one
+
+
 @pytest.mark.slow
 def test_workers_paint_the_same_bits(painted):
     folder, saved, workers = painted
@@ -60,10 +78,6 @@ def test_workers_paint_the_same_bits(painted):
 def test_workers_go_on_with_what_this_process_began(painted):
     folder, saved, workers = painted
 
-    def stop(fraction):
-        if fraction > 0.5:
-            raise KeyboardInterrupt
-
     with open_box_density(folder / "box.h5") as given:
         paint_file(given, saved, "m", folder / "whole.h5")
         with pytest.raises(KeyboardInterrupt):
@@ -78,13 +92,7 @@ def test_workers_go_on_with_what_this_process_began(painted):
 @pytest.mark.slow
 def test_the_rows_of_a_vanished_worker_are_painted_again(painted):
     folder, saved, workers = painted
-    pids = workers.client.run(os.getpid)
-
-    def kill_one(fraction):
-        if pids:
-            os.kill(pids.popitem()[1], signal.SIGKILL)
-            pids.clear()
-
+    kill_one = killing_one(workers)
     with open_box_density(folder / "box.h5") as given:
         paint_file(given, saved, "m", folder / "here.h5")
         paint_file(given, saved, "m", folder / "there.h5", kill_one, workers)
@@ -141,10 +149,6 @@ def test_workers_write_a_group_themselves_as_this_process_would(painted, monkeyp
 def test_a_group_is_gone_on_with_by_workers_and_by_this_process(painted):
     folder, saved, workers = painted
 
-    def stop(fraction):
-        if fraction > 0.5:
-            raise KeyboardInterrupt
-
     runs = [(None, workers), (workers, None), (workers, workers)]
     with open_box_density(folder / "box.h5") as given:
         paint_file(given, saved, "m", folder / "whole.zarr")
@@ -162,13 +166,7 @@ def test_a_group_is_gone_on_with_by_workers_and_by_this_process(painted):
 @pytest.mark.slow
 def test_a_worker_that_vanishes_changes_nothing_in_a_group(painted):
     folder, saved, workers = painted
-    pids = workers.client.run(os.getpid)
-
-    def kill_one(fraction):
-        if pids:
-            os.kill(pids.popitem()[1], signal.SIGKILL)
-            pids.clear()
-
+    kill_one = killing_one(workers)
     with open_box_density(folder / "box.h5") as given:
         paint_file(given, saved, "m", folder / "here.zarr")
         paint_file(given, saved, "m", folder / "there.zarr", kill_one, workers)

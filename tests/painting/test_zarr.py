@@ -22,6 +22,12 @@ def saved(tiny_model, monkeypatch):
     return load_painter(tiny_model)
 
 
+def stop(fraction):
+    """Break off in the middle of a painting."""
+    if fraction > 0.5:
+        raise KeyboardInterrupt
+
+
 def test_a_zarr_group_holds_what_a_box_file_holds(saved, tiny_box, tmp_path):
     for name in ("box.h5", "box.zarr"):
         paint_file(density_of(tiny_box), saved, "m", tmp_path / name)
@@ -34,10 +40,6 @@ def test_a_zarr_group_holds_what_a_box_file_holds(saved, tiny_box, tmp_path):
 
 
 def test_an_interrupted_group_goes_on_and_replaces_an_older_one(saved, tiny_box, tmp_path):
-    def stop(fraction):
-        if fraction > 0.5:
-            raise KeyboardInterrupt
-
     given, target = density_of(tiny_box), tmp_path / "box.zarr"
     paint_file(given, saved, "m", tmp_path / "whole.h5")
     paint_file(given, saved, "m", target)
@@ -105,10 +107,6 @@ class Beside:
 
 
 def test_rows_whose_notes_are_damaged_are_written_again(saved, tiny_box, tmp_path):
-    def stop(fraction):
-        if fraction > 0.5:
-            raise KeyboardInterrupt
-
     given, target = density_of(tiny_box), tmp_path / "box.zarr"
     paint_file(given, saved, "m", tmp_path / "whole.zarr")
     with pytest.raises(KeyboardInterrupt):

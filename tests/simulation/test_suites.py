@@ -16,7 +16,7 @@ from halokeras.listener import Listener
 from halokeras.simulation import suites
 from halokeras.simulation.files import claimed
 from halokeras.simulation.suite_params import SuiteParams
-from halokeras.simulation.suites import begin, make_member, make_suite
+from halokeras.simulation.suites import agreed, begin, make_member, make_suite
 
 QUIET = Listener()
 
@@ -32,6 +32,12 @@ def plan(members=3, particles=16, **other):
         "particles": particles,
     }
     return SuiteParams.model_validate({**fields, **other})
+
+
+def begun(planned, folder):
+    suite = agreed(planned, folder)
+    begin(suite)
+    return suite
 
 
 def hashes(folder):
@@ -91,9 +97,9 @@ def test_what_is_there_is_not_made_again_and_a_longer_suite_goes_on(tmp_path, mo
     ],
 )
 def test_another_suite_is_never_mixed_in(tmp_path, other, told):
-    begin(plan(), tmp_path)
+    begun(plan(), tmp_path)
     with pytest.raises(OutputError, match=told):
-        begin(plan(**other), tmp_path)
+        begun(plan(**other), tmp_path)
 
 
 def test_a_box_that_is_not_what_the_index_says_is_refused(tmp_path):
@@ -107,7 +113,7 @@ def test_a_box_that_is_not_what_the_index_says_is_refused(tmp_path):
 
 
 def test_boxes_are_chosen_by_member_and_redshift(tmp_path):
-    suite = begin(plan(), tmp_path / "s")
+    suite = begun(plan(), tmp_path / "s")
     with pytest.raises(BoxError, match=r"2 of 2 boxes of .* are not made, s_001_z1.h5 the first"):
         choose(suite, 1, 1)
     with pytest.raises(BoxError, match=r"no box at redshift 0.4; choose among 0.3, 1"):
@@ -150,7 +156,7 @@ def test_a_suite_for_which_memory_is_short_leaves_no_folder(tmp_path):
 
 
 def test_a_member_that_another_process_has_claimed_is_left_to_it(tmp_path):
-    suite = begin(plan(), tmp_path / "s")
+    suite = begun(plan(), tmp_path / "s")
     with claimed(next(suite.boxes()).path):
         assert not make_member(suite, 0, 1, lambda number, done: None)
         assert make_member(suite, 1, 1, lambda number, done: None)
@@ -164,7 +170,7 @@ def _hold(target, ready):
 
 
 def test_the_claim_of_a_dead_process_is_taken_over(tmp_path):
-    suite = begin(plan(1), tmp_path / "s")
+    suite = begun(plan(1), tmp_path / "s")
     context = multiprocessing.get_context("fork")
     ready = context.Event()
     holder = context.Process(target=_hold, args=(next(suite.boxes()).path, ready))
