@@ -17,9 +17,10 @@ from halokeras.evaluation.scorecard import Scorecard, judged
 from halokeras.fields.gridding import voxel_index
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue import hubble_distance, whole_catalogue
+from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.masses import Masses
-from halokeras.painting.places import Matter
+from halokeras.painting.places import Matter, Piece, velocities
 from halokeras.sections import Selection
 from halokeras.simulation.density import LptBox, fields_of, flow
 from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
@@ -141,9 +142,16 @@ def _placed(
 
 def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -> Catalogue:
     """Place simulated halos in their voxels, whose counts know of each other."""
-    placed = _placed(halos.values.astype(np.uint16), box, matter, distance)
-    if halos.mass is None:
-        return placed
-    order = np.lexsort((-halos.mass, voxel_index(halos.position, halos.shape, halos.voxel_size)))
-    mass, velocity = halos.mass[order], placed.velocity
-    return Catalogue(placed.position, box.shape, box.voxel_size, mass, velocity, distance)
+    resting = replace(matter, velocity=None)
+    position = _placed(halos.values.astype(np.uint16), box, resting, distance).position
+    mass, velocity = None, None
+    if halos.mass is not None:
+        there = voxel_index(halos.position, halos.shape, halos.voxel_size)
+        mass = halos.mass[np.lexsort((-halos.mass, there))]
+    if matter.velocity is not None:
+        ids = halo_ids(halos.values.astype(np.uint16).ravel(), np.arange(halos.values.size))
+        voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, halos.shape))
+        inside = position.T.astype(np.float64) / halos.voxel_size - voxel
+        whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))
+        velocity = velocities(whole, voxel, ids, inside, Draw(SEED, 0), matter, mass).T
+    return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)

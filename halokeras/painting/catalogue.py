@@ -93,13 +93,14 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         inside = places(wide, voxel, ids, draw, matter, mass)
         kept = piece.holds(voxel)
         ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
+        mass = None if mass is None else mass[kept]
         position = _placed(voxel, inside, voxel_size)
         columns = dict(zip(_POSITION, position, strict=True))
         if matter.velocity is not None:
-            moving = velocities(piece, voxel, ids, inside, draw, matter)
+            moving = velocities(piece, voxel, ids, inside, draw, matter, mass)
             columns |= zip(_VELOCITY, moving, strict=True)
         if masses is not None and mass is not None:
-            columns |= masses.columns(mass[kept], ids)
+            columns |= masses.columns(mass, ids)
         yield {_ID[0]: ids, **columns}
         progress(done / len(pieces))
 

@@ -58,11 +58,12 @@ def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
     side = voxel_size / (fine.density.shape[0] // shape[0])
     return Matter(
         fine.density,
-        sharpness=SHARPNESS * float(np.sqrt(side)),
+        sharpness=SHARPNESS * float(np.sqrt(side)) * fine.motion.sharpening,
         exclusion=min(EXCLUSION / voxel_size, 1.0),
         reach=REACH / voxel_size,
         velocity=fine.velocity,
-        scatter=fine.scatter,
+        smoothed=fine.smoothed,
+        motion=fine.motion,
     )
 
 

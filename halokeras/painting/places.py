@@ -23,6 +23,7 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.painting.ids import Draw
 from halokeras.painting.tiles import wrapped_runs
+from halokeras.simulation.halo_motion import HaloMotion
 from halokeras.storage.grid import Grid
 
 ROUNDS = 2
@@ -57,8 +58,10 @@ class Matter:
         linearly to 1. Of others it goes with their mass, of a pair it is the mean of both.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
-    scatter
-        Standard deviation of halos about it along one axis [km/s], on the same points.
+    smoothed
+        rho/mean on the same points, by which halos scatter about it; None where none do.
+    motion
+        How.
     """
 
     density: Grid | None = None
@@ -66,7 +69,8 @@ class Matter:
     exclusion: float = 0.0
     reach: float = 0.0
     velocity: Grid | None = None
-    scatter: Grid | None = None
+    smoothed: Grid | None = None
+    motion: HaloMotion | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,7 @@ def velocities(
     inside: Fractions,
     draw: Draw,
     matter: Matter,
+    mass: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """Return how fast halos move, (3, N) [km/s], at their places in voxels of a piece.
 
@@ -206,8 +211,9 @@ def velocities(
     """
     assert matter.velocity is not None  # or nobody asks
     velocity = interpolated(piece, voxel, inside, matter.velocity)
-    if matter.scatter is not None:
-        scatter = interpolated(piece, voxel, inside, matter.scatter)
+    if matter.smoothed is not None and matter.motion is not None:
+        density = interpolated(piece, voxel, inside, matter.smoothed)
+        scatter = matter.motion.scatter(density, mass)
         # between the numbers that are drawn, so that none is 0 or 1
         chance = np.stack([draw.uniform(f"v{axis}", ids) + 2.0**-54 for axis in _AXES])
         velocity += (scatter * ndtri(chance)).astype(np.float32)

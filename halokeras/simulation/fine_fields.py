@@ -1,8 +1,7 @@
 """The 2LPT matter of a box below its voxels: a finer density, and how halos move there.
 
 All is made of the same modes as the density on the voxels: it tells where in its voxel a halo may
-lie and how fast it moves there. 2LPT particles stream through each other where halos fall together,
-so halos get a part of their velocity from the density instead.
+lie and how fast it moves there, as `halokeras.simulation.halo_motion` tells.
 """
 
 from dataclasses import dataclass
@@ -14,23 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.cosmology.cosmology import growth
 from halokeras.fields.gridding import Shape, coarsened
 from halokeras.simulation.density import Flow, LptBox, LptEstimate, Progress, estimate, flow
+from halokeras.simulation.halo_motion import HaloMotion, halo_motion
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
 
-_LPT_SHARE, _INFALL_SHARE, _NEAR_INFALL = 0.6, 0.4, 2.15
-"""How halos move: a part of the 2LPT velocity, the linear velocity that their density has beyond
-2 Mpc/h, and more of what it has between 1 and 2."""
 _SMOOTHED, _NEAR = 2.0, 1.0
-"""Gaussian radii of that density [Mpc/h]."""
-_SCATTER = 60.0
-"""Scatter about it [km/s] at the mean density; it grows as the root of the smoothed density.
-
-All fitted on the N-body halos of seed 1 of box 00, z = 0.3, put again into their voxels: infall,
-dispersion and multipoles in redshift space of `docs/catalogues.md`.
-"""
+"""Gaussian radii of the density that halos fall by [Mpc/h]."""
 _LARGE = 256**3
 """Voxels of the largest box whose sub-voxels are as small as the particles' separation."""
 
@@ -49,13 +39,16 @@ class FineFields:
         rho/mean, on `finer` sub-voxels along the side of a voxel.
     velocity
         Mean velocity of halos [km/s], (3, nx, ny, nz), on half as many points.
-    scatter
-        Standard deviation of a halo's velocity about it, along one axis [km/s], on the same points.
+    smoothed
+        rho/mean smoothed by 2 Mpc/h, on the same points.
+    motion
+        How halos scatter about that velocity, by that density and their masses.
     """
 
     density: NDArray[np.float32]
     velocity: NDArray[np.float32]
-    scatter: NDArray[np.float32]
+    smoothed: NDArray[np.float32]
+    motion: HaloMotion
 
 
 def finer(voxels: Shape) -> int:
@@ -138,10 +131,10 @@ def fine_fields_of(
     )
     to_density(density, points)
     to_velocity(moving, made.speed)
-    # The velocity lies in the last three, and the scatter takes the place of its density.
-    velocity, scatter = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
-    add_infall(velocity, scatter, coarsened(density, 2), box, workers)
-    return FineFields(density, velocity, scatter)
+    # The velocity lies in the last three, and the smoothed density takes the place of its density.
+    velocity, smoothed = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
+    motion = add_infall(velocity, smoothed, coarsened(density, 2), box, workers)
+    return FineFields(density, velocity, smoothed, motion)
 
 
 def to_density(sums: NDArray[np.float32], points: int) -> None:
@@ -167,7 +160,7 @@ def _to_velocity(moving, factor):  # type: ignore[no-untyped-def]
 
 
 class _Waves(NamedTuple):
-    """Wavenumbers along x, y, z [h/Mpc] of half of the modes, 0 at the Nyquist frequency."""
+    """Wavenumbers along x, y, z [h/Mpc] of half of the modes."""
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
@@ -177,34 +170,33 @@ class _Waves(NamedTuple):
 def _waves(shape: Shape, side: float) -> _Waves:
     waves = []
     for length in shape:
-        wave = 2 * np.pi * fft.fftfreq(length, side)
-        wave[length // 2] = 0  # which has no direction
-        waves.append(wave.astype(np.float32))
+        waves.append((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32))
     return _Waves(waves[0], waves[1], waves[2][: shape[2] // 2 + 1])
 
 
 def add_infall(
     velocity: NDArray[np.float32],
-    scatter: NDArray[np.float32],
+    smoothed: NDArray[np.float32],
     density: NDArray[np.float32],
     box: LptBox,
     workers: int,
-) -> None:
-    """Turn the 2LPT velocity into that of halos, in place, and write their scatter about it."""
+) -> HaloMotion:
+    """Turn the 2LPT velocity into that of halos, in place, and write the smoothed density."""
     side = box.voxel_size * box.voxels[0] / len(density)
-    now = growth(1 / (1 + box.redshift), box.cosmology)
-    rate = np.float32(100 * float(now.a[0] * now.expansion[0] * now.first_rate[0]))
+    motion = halo_motion(box.cosmology, box.redshift)
+    far, near = (
+        np.float32(motion.rate * share) for share in (motion.infall_share, motion.near_infall)
+    )
     waves = _waves(density.shape, side)
     modes = fft.rfftn(density, workers=workers)
     part = np.empty_like(modes)
-    velocity *= np.float32(_LPT_SHARE)
+    velocity *= np.float32(motion.lpt_share)
     for axis, component in enumerate(velocity):
-        _infall(modes, waves, axis, rate, part)
+        _infall(modes, waves, axis, far, near, part)
         component += _to_field(part, density.shape, workers)
     _smooth(modes, waves, part)
-    smoothed = _to_field(part, density.shape, workers)
-    np.maximum(smoothed, 0, out=smoothed)
-    np.multiply(np.sqrt(smoothed, out=smoothed), np.float32(_SCATTER), out=scatter)
+    np.maximum(_to_field(part, density.shape, workers), 0, out=smoothed)
+    return motion
 
 
 def _to_field(
@@ -215,18 +207,20 @@ def _to_field(
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
-def _infall(modes, waves, axis, rate, part):  # type: ignore[no-untyped-def]
+def _infall(modes, waves, axis, far, near, part):  # type: ignore[no-untyped-def]
     """Write the modes of the velocity, along an axis, that halos fall together with."""
+    # the modes at the Nyquist frequency have no direction
+    highest = np.array([-waves.x.min(), -waves.y.min(), np.abs(waves.z).max()])
     for i in numba.prange(modes.shape[0]):
         for j in range(modes.shape[1]):
             for k in range(modes.shape[2]):
                 along = (waves.x[i], waves.y[j], waves.z[k])
                 square = along[0] ** 2 + along[1] ** 2 + along[2] ** 2
                 smooth = np.exp(-square * np.float32(_SMOOTHED**2 / 2))
-                near = np.exp(-square * np.float32(_NEAR**2 / 2)) - smooth
-                share = np.float32(_INFALL_SHARE) * smooth + np.float32(_NEAR_INFALL) * near
-                if square > 0:
-                    share *= rate * along[axis] / square
+                between = np.exp(-square * np.float32(_NEAR**2 / 2)) - smooth
+                share = far * smooth + near * between
+                if square > 0 and abs(along[axis]) < highest[axis]:
+                    share *= along[axis] / square
                     part[i, j, k] = modes[i, j, k] * np.complex64(1j) * share
                 else:
                     part[i, j, k] = 0

@@ -104,7 +104,7 @@ def _fields(recipe: Recipe, folder: Path, workers: int, told: Listener) -> FineF
     )
     density = _new(folder / "density.npy", of_density)
     velocity = _new(folder / "velocity.npy", (3, *of_velocity))
-    scatter = _new(folder / "scatter.npy", of_velocity)
+    smoothed = _new(folder / "smoothed.npy", of_velocity)
     coarse = np.empty(of_velocity, dtype=np.float32)
     points, half = (sums.points for sums in recipe.made.sums)
     for part in pieces(box.voxels[0], SLAB):
@@ -117,8 +117,8 @@ def _fields(recipe: Recipe, folder: Path, workers: int, told: Listener) -> FineF
         coarse[there] = coarsened(fine, 2)
         velocity[:, there] = np.moveaxis(moving[..., 1:], -1, 0)
         told.progress("matter below the voxels", part.stop / box.voxels[0])
-    add_infall(velocity, scatter, coarse, box, workers)
-    return FineFields(density, velocity, scatter)
+    motion = add_infall(velocity, smoothed, coarse, box, workers)
+    return FineFields(density, velocity, smoothed, motion)
 
 
 def _new(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:

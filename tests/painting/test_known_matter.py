@@ -9,6 +9,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.simulation.fine_fields import FineFields
+from halokeras.simulation.halo_motion import HaloMotion
 
 TOLD = {"seed": 5, "density_scheme": "2lpt", **SOFTWARE}
 HEADER = Header(4.0, 0.3, ABACUS_COSMOS["03"], TOLD)
@@ -48,9 +49,13 @@ def test_a_finer_density_of_another_realisation_is_refused():
 
 
 def test_sharpness_and_exclusion_follow_the_side_of_a_sub_voxel():
-    fine = FineFields(*(np.ones((32, 32, 32)),) * 3)
+    ones = np.ones((32, 32, 32))
+    fine = FineFields(ones, ones, ones, HaloMotion(amplitude=1.0, rate=60.0, mean_density=9e10))
     of_one = matter_of(fine, (8, 8, 8), 4.0)
     of_two = matter_of(fine, (8, 8, 8), 8.0)
     assert of_one.sharpness == 2.7
     assert of_two.sharpness == pytest.approx(2.7 * 2**0.5)
     assert of_one.exclusion * 4 == pytest.approx(of_two.exclusion * 8)
+    earlier = replace(fine, motion=replace(fine.motion, amplitude=0.5))
+    # where matter has clustered less, less of it is anywhere but where halos are
+    assert matter_of(earlier, (8, 8, 8), 4.0).sharpness > 1.5 * of_one.sharpness

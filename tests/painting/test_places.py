@@ -5,7 +5,8 @@ import pytest
 
 from halokeras.painting import places as rules
 from halokeras.painting.ids import Draw, halo_ids
-from halokeras.painting.places import Matter, Piece, places
+from halokeras.painting.places import Matter, Piece, places, velocities
+from halokeras.simulation.halo_motion import HaloMotion
 
 DRAW = Draw(5, 0)
 APART = 20
@@ -80,3 +81,22 @@ def test_heavy_halos_lie_where_they_do_without_the_light_ones():
     np.testing.assert_array_equal(alone, every[:, heavy])
     unmoved = places(piece, voxel, ids, DRAW, Matter(matter.density, 2.0), mass)
     assert (every != unmoved).any(axis=0).mean() > 0.2
+
+
+def test_halos_scatter_about_the_velocity_by_their_masses_where_these_are_known():
+    piece, voxel, ids = pairs_of(600)
+    motion = HaloMotion(amplitude=1.0, rate=60.0, mean_density=9e10)
+    still = np.zeros((3, *piece.shape))
+    matter = Matter(velocity=still, smoothed=np.full(piece.shape, 4.0), motion=motion)
+    inside = places(piece, voxel, ids, DRAW, matter)
+    mass = np.where(voxel[2] == 5, 1e12, 1e14)
+    unknown = velocities(piece, voxel, ids, inside, DRAW, matter)
+    moving = velocities(piece, voxel, ids, inside, DRAW, matter, mass)
+    for one in (1e12, 1e14):
+        ours = mass == one
+        expected = motion.scatter(np.array([4.0]), np.array([one]))[0]
+        found = np.sqrt((moving[:, ours].astype(float) ** 2).mean())
+        assert found == pytest.approx(expected, rel=5 / np.sqrt(2 * 3 * ours.sum()))
+    # the same numbers, only wider or narrower: masses change no other halo's velocity
+    heavy = moving[:, mass == 1e14] / unknown[:, mass == 1e14]
+    np.testing.assert_allclose(heavy, heavy[0, 0], rtol=1e-5)

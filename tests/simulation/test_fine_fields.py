@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
@@ -42,19 +43,18 @@ def test_halos_move_by_linear_theory_on_large_scales(made):
     assert abs(np.angle(ratio)) < 0.1
 
 
-def test_scatter_grows_with_density(made):
-    assert made.scatter.shape == (32, 32, 32)
-    assert (made.scatter >= 0).all()
+def test_the_smoothed_density_is_that_of_the_sub_voxels(made):
     coarse = made.density.reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
-    assert np.corrcoef(made.scatter.ravel(), coarse.ravel())[0, 1] > 0.5
-    assert np.mean(made.scatter**2) == pytest.approx(60**2, rel=0.02)  # of a density of mean 1
+    smoothed = scipy.ndimage.gaussian_filter(coarse, 1.0, mode="wrap", truncate=6)  # of 2 Mpc/h
+    # between the points a Gaussian that is sampled differs from one of all its waves
+    np.testing.assert_allclose(made.smoothed, smoothed, atol=0.01 * smoothed.max())
 
 
 def test_the_flow_of_the_density_gives_the_same_fields_whatever_the_threads(made, tmp_path):
     flow = write_density(BOX, tmp_path / "density.h5")
     for workers in (1, 2):
         again = make_fine_fields(BOX, workers, made=flow)
-        for name in ("density", "velocity", "scatter"):
+        for name in ("density", "velocity", "smoothed"):
             np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
 
 
