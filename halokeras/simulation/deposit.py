@@ -126,6 +126,29 @@ def _place_row(i, j, row, size, origin, shape, corner, share):  # type: ignore[n
 
 
 @numba.njit(cache=True, nogil=True)
+def _columns(k, corner, share, ny, nz):  # type: ignore[no-untyped-def]
+    """Return where the four columns of points about particle k begin, and the share of each."""
+    x, other_x = corner[0, 0, k] * ny, corner[0, 1, k] * ny
+    y, other_y = corner[1, 0, k], corner[1, 1, k]
+    of_x, of_other_x, of_y, of_other_y = (
+        share[0, 0, k],
+        share[0, 1, k],
+        share[1, 0, k],
+        share[1, 1, k],
+    )
+    return (
+        ((x + y) * nz, of_x * of_y),
+        ((x + other_y) * nz, of_x * of_other_y),
+        ((other_x + y) * nz, of_other_x * of_y),
+        ((other_x + other_y) * nz, of_other_x * of_other_y),
+    )
+
+
+# In both, what is read of a particle is read before its first sum: numba cannot know that sums are
+# not what it reads. Places are unsigned: of a signed one it asks whether it counts from the end.
+
+
+@numba.njit(cache=True, nogil=True)
 def _deposit_plane(i, x, y, z, size, origin, grid):  # type: ignore[no-untyped-def]
     """Deposit a plane of particles about the centres of cells, whose side is 1 / `size`."""
     ny, nz = grid.shape[1:]
@@ -135,14 +158,11 @@ def _deposit_plane(i, x, y, z, size, origin, grid):  # type: ignore[no-untyped-d
     for j in range(x.shape[0]):
         _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
         for k in range(x.shape[1]):
-            for a in range(2):
-                for b in range(2):
-                    row = (corner[0, a, k] * ny + corner[1, b, k]) * nz
-                    of_row = share[0, a, k] * share[1, b, k]
-                    for c in range(2):
-                        # Unsigned: numba asks of a signed place whether it counts from the end.
-                        at = np.uint64(row + corner[2, c, k])
-                        sums[at] += of_row * share[2, c, k]
+            low, high = corner[2, 0, k], corner[2, 1, k]
+            of_low, of_high = share[2, 0, k], share[2, 1, k]
+            for column, of_column in _columns(k, corner, share, ny, nz):
+                sums[np.uint64(column + low)] += of_column * of_low
+                sums[np.uint64(column + high)] += of_column * of_high
 
 
 @numba.njit(cache=True, nogil=True)
@@ -155,14 +175,13 @@ def _deposit_moving(i, x, y, z, along_x, along_y, along_z, size, origin, grid): 
     for j in range(x.shape[0]):
         _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
         for k in range(x.shape[1]):
-            for a in range(2):
-                for b in range(2):
-                    row = (corner[0, a, k] * ny + corner[1, b, k]) * nz
-                    of_row = share[0, a, k] * share[1, b, k]
-                    for c in range(2):
-                        at = np.uint64(row + corner[2, c, k])
-                        weight = of_row * share[2, c, k]
-                        sums[at, 0] += weight
-                        sums[at, 1] += weight * along_x[j, k]
-                        sums[at, 2] += weight * along_y[j, k]
-                        sums[at, 3] += weight * along_z[j, k]
+            low, high = corner[2, 0, k], corner[2, 1, k]
+            of_low, of_high = share[2, 0, k], share[2, 1, k]
+            moving = along_x[j, k], along_y[j, k], along_z[j, k]
+            for column, of_column in _columns(k, corner, share, ny, nz):
+                for point, of_point in ((low, of_low), (high, of_high)):
+                    at, weight = np.uint64(column + point), of_column * of_point
+                    sums[at, 0] += weight
+                    sums[at, 1] += weight * moving[0]
+                    sums[at, 2] += weight * moving[1]
+                    sums[at, 3] += weight * moving[2]

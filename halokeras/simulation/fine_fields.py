@@ -168,10 +168,8 @@ class _Waves(NamedTuple):
 
 
 def _waves(shape: Shape, side: float) -> _Waves:
-    waves = []
-    for length in shape:
-        waves.append((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32))
-    return _Waves(waves[0], waves[1], waves[2][: shape[2] // 2 + 1])
+    x, y, z = ((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32) for length in shape)
+    return _Waves(x, y, z[: shape[2] // 2 + 1])
 
 
 def add_infall(

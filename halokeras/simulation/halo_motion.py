@@ -71,7 +71,8 @@ class HaloMotion:
     @property
     def sharpening(self) -> float:
         """What the power of the density that halos lie by is, over that of the reference."""
-        return float(self.amplitude**_SHARPNESS_POWER)
+        # beyond it a weaker power would be likelier, and leave halos too little power at k > 0.2
+        return float(min(self.amplitude, 1.0) ** _SHARPNESS_POWER)
 
     def scatter(self, density: Array, mass: Array | None = None) -> Array:
         """Return the standard deviation of halos about that velocity, along one axis [km/s].
