@@ -3,11 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from halokeras.boxes.box import Box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import read_provenance
 from halokeras.painting import check
 from halokeras.painting.inputs import density_of
+from halokeras.simulation.density import LptBox, make_density
 
 
 def check_input(provenance, box, force=False):
@@ -17,6 +19,18 @@ def check_input(provenance, box, force=False):
 @pytest.fixture
 def provenance(tiny_provenance):
     return read_provenance(tiny_provenance, "test")
+
+
+@pytest.fixture(scope="module")
+def of_theory():
+    made = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(16, 16, 16))
+    return Box(
+        voxel_size=4.0,
+        redshift=made.redshift,
+        cosmology=made.cosmology,
+        provenance={"density_scheme": "2lpt"},
+        density=make_density(made).astype(np.float32),
+    )
 
 
 def test_the_training_box_itself_is_fine(provenance, tiny_box):
@@ -73,15 +87,27 @@ def test_a_box_without_density_is_refused(provenance, tiny_box):
         check_input(provenance, painted)
 
 
-def test_conditions_that_were_not_seen_are_refused_by_name_unless_forced(provenance, tiny_box):
+def test_conditions_that_were_not_seen_are_refused_by_name_unless_forced(provenance, of_theory):
     seen = {"redshift": (0.0, 1.5), "omega_m": (0.1, 0.4), "w0": (-1.0, -1.0)}
     told = provenance.model_copy(update={"conditions_seen": seen, "cosmology": None})
-    assert check_input(told, replace(tiny_box, redshift=1.5)) == []
+    assert check_input(told, replace(of_theory, redshift=1.5)) == []
     asked = r"redshift 0 to 1\.5 and was asked for 1\.8; choose a --model that .* --force"
     with pytest.raises(ModelError, match=asked):
-        check_input(told, replace(tiny_box, redshift=1.8))
-    dark = replace(tiny_box, cosmology=replace(ABACUS_COSMOS["00"], w0=-0.8))
+        check_input(told, replace(of_theory, redshift=1.8))
+    dark = replace(of_theory, cosmology=replace(ABACUS_COSMOS["00"], w0=-0.8))
     with pytest.raises(ModelError, match=r"w0 -1 alone and was asked for -0\.8"):
         check_input(told, dark)
     (warning,) = check_input(told, dark, force=True)
     assert "w0" in warning
+
+
+def test_a_density_of_another_epoch_than_it_tells_warns_a_painter_of_any(provenance, of_theory):
+    seen = {"redshift": (0.0, 9.0), "sigma8": (0.1, 4.0)}
+    told = provenance.model_copy(update={"conditions_seen": seen, "cosmology": None})
+    assert check_input(told, of_theory) == []
+    (warning,) = check_input(told, replace(of_theory, redshift=6.0))
+    assert "at z = 6: check its redshift" in warning
+    strong = replace(of_theory, cosmology=replace(of_theory.cosmology, sigma8=3.0))
+    (warning,) = check_input(told, strong)
+    assert " below k = 0.2 h/Mpc is 0.0" in warning
+    assert check_input(told, replace(of_theory, cosmology=None, redshift=6.0)) == []
