@@ -1,5 +1,6 @@
 """The boxes that a run trains and validates on, found, checked and put side by side."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -83,9 +84,7 @@ def load_data(params: Params) -> TrainingData:
     paths = _find_all(params)
     trained = [path for name in params.box.train for path in paths[name]]
     validated_on = [path for name in params.box.validate_on for path in paths[name]]
-    both = [path for path in validated_on if path in trained]
-    if both:
-        raise RunError(f"validate_on names {both[0]}, which train names too; hold it out")
+    _check_once(trained, validated_on)
     reader = _Reader(params, trained)
     boxes = TrainingBoxes(reader.again, len(trained), params.run.box_memory * 2**30)
     halos, memory = np.zeros(params.painter.channels), 0
@@ -123,6 +122,18 @@ def load_data(params: Params) -> TrainingData:
             **({"conditions_seen": seen} if seen else {}),
         },
     )
+
+
+def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:
+    """Refuse a box that is named twice, by whatever names of its file."""
+    training = {path.resolve() for path in trained}
+    for path in validated_on:
+        if path.resolve() in training:
+            raise RunError(f"validate_on names {path}, which train names too; hold it out")
+    for name, paths in (("train", trained), ("validate_on", validated_on)):
+        for path, number in Counter(path.resolve() for path in paths).items():
+            if number > 1:
+                raise RunError(f"{name} names {path} {number} times; name each box once")
 
 
 class _Reader:

@@ -7,7 +7,7 @@ import pytest
 
 from halokeras.boxes.box_file import write_box
 from halokeras.errors import BoxError, RunError
-from halokeras.params import Params
+from halokeras.params import BoxName, Params
 from halokeras.training.data import load_data
 
 
@@ -42,6 +42,17 @@ def test_boxes_of_a_suite_train_and_validate(tiny_suite):
 def test_what_a_painter_cannot_learn_together_is_one_sentence(tiny_suite, train, validate_on, told):
     with pytest.raises(RunError, match=told):
         load_data(params_of(tiny_suite, train, validate_on))
+
+
+def test_a_box_is_named_once_by_whatever_name(tiny_suite):
+    first = {"last_member": 0, "redshifts": [0.3]}
+    params = params_of(tiny_suite, first, {"first_member": 1, "redshifts": [0.3]})
+    again = tiny_suite / ".." / tiny_suite.name / "tiny_000_z0.3.h5"
+    for section, told in (("train", "train names .* 2 times"), ("validate_on", "hold it out")):
+        named = [*getattr(params.box, section), BoxName(path=str(again))]
+        box = params.box.model_copy(update={section: tuple(named)})
+        with pytest.raises(RunError, match=told):
+            load_data(params.model_copy(update={"box": box}))
 
 
 def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
