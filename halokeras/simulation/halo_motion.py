@@ -24,10 +24,10 @@ _REFERENCE = 1.526
 
 _LPT_SHARE, _LPT_SLOPE = 0.6, 0.6
 _NEAR_INFALL = 2.15
-_LEAST_SCATTER, _SCATTER, _SCATTER_POWER, _SCATTER_GROWTH = 0.40, 0.345, 1.36, 1.3
-_NEIGHBORHOOD = 47.0
+_LEAST_SCATTER, _SCATTER, _KNEE, _SCATTER_GROWTH = 0.42, 0.856, 2.0, 1.3
+_NEIGHBORHOOD = 46.0
 """Volume whose matter a halo's mass is compared with [(Mpc/h)^3]."""
-_MEAN_SHARE = 0.72
+_MEAN_SHARE = 0.73
 """What that comparison leaves of the scatter of halos of unknown mass."""
 _SHARPNESS_POWER = -0.75
 
@@ -88,7 +88,7 @@ class HaloMotion:
         if mass is not None:
             around = np.maximum(density, 1e-6) * (_NEIGHBORHOOD * self.mean_density)
             share = 1 / (1 + mass / around)
-        growing = share * _SCATTER * density**_SCATTER_POWER
+        growing = share * _SCATTER * density**2 / (density + _KNEE)
         unit = self.rate * self.amplitude**_SCATTER_GROWTH
         found: Array = unit * np.sqrt(_LEAST_SCATTER**2 + growing**2)
         return found
