@@ -54,6 +54,11 @@ class TrainingData:
     memory: int = 0
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """Hashes of all boxes by name."""
+        return {**self.provenance["training_boxes"], **self.provenance["validation_boxes"]}
+
+    @property
     def plan(self) -> str:
         """What memory the boxes take, in a sentence."""
         held_out = sum(box.density.nbytes + box.counts.nbytes for box in self.held_out)

@@ -35,6 +35,7 @@ from halokeras.training.run_folder import (
     MOVIE,
     PARAMS,
     TENSORBOARD,
+    keep_to_boxes,
     unfinished_run,
 )
 from halokeras.training.schedule import schedule
@@ -184,6 +185,7 @@ def _go_on(
 ) -> Path:
     """Train from the newest whole checkpoint, or from the start, to the end."""
     if devices.is_chief:
+        keep_to_boxes(folder, data.hashes)
         for callback in callbacks:
             callback.planned(data.plan)
     _prepare("building the networks", devices, callbacks)

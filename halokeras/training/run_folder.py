@@ -1,6 +1,8 @@
 """A run's folder as others see it: its params, state and history, without TensorFlow."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -9,11 +11,14 @@ from typing import Literal
 from halokeras.errors import RunError
 from halokeras.painters.folders import BEST
 from halokeras.params import Params, load_params
-from halokeras.storage.files import remove_abandoned
+from halokeras.storage.files import remove_abandoned, write_text
+from halokeras.strict_json import strict_json
 from halokeras.training.history import Row, best_row, read_history
 from halokeras.training.schedule import schedule
 
 PARAMS, HISTORY, FINISHED, CHECKPOINTS = "params.json", "history.csv", "finished", "checkpoints"
+BOXES = "boxes.json"
+"""Hashes of the boxes that the run began with; runs of an older halopaint have none."""
 MOVIE, TENSORBOARD = "movie", "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)|ckpt-(\d+)\.index")
 
@@ -70,6 +75,33 @@ class RunRecord:
             return self.best
         scores = [row for row in self.rows if row.validated and isfinite(row.validated.score)]
         return scores[-1] if scores else None
+
+
+def keep_to_boxes(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Note the boxes of a run, by name with their hashes, or refuse others than are noted.
+
+    Raises
+    ------
+    RunError
+        If a box is not what it was when the run began, or the note cannot be read.
+    """
+    noted = folder / BOXES
+    if not noted.exists():
+        write_text(noted, json.dumps(hashes, indent=2) + "\n")
+        return
+    try:
+        began_with = dict(strict_json(noted.read_bytes()))
+    except (OSError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{noted}, which notes the boxes that the run began with, cannot be read ({error}); "
+            "delete it to go on with the boxes that are there now"
+        ) from None
+    changed = sorted(name for name in hashes if hashes[name] != began_with.get(name))
+    if changed:
+        raise RunError(
+            f"{changed[0]} is not the box that the run in {folder} began with; put that one back, "
+            "or start a run of another name"
+        )
 
 
 def is_run(folder: Path) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from halokeras.errors import RunError
 from halokeras.params import parse_params
 from halokeras.training.compare import differing_params, flattened, summary
-from halokeras.training.run_folder import read_run, run_folders
+from halokeras.training.run_folder import keep_to_boxes, read_run, run_folders
 
 HISTORY = """step,stage,seconds,painter_loss,critic_loss,wasserstein,penalty,score,mean_ratio,\
 transfer_function,cross_correlation,k
@@ -68,3 +68,15 @@ def test_looking_at_runs_takes_no_tensorflow():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_run_goes_on_with_the_boxes_that_it_began_with(tmp_path):
+    keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
+    keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
+    for other in ({"a.h5": "1", "b.h5": "3"}, {"a.h5": "1", "b.h5": "2", "c.h5": "4"}):
+        with pytest.raises(RunError, match=r"[bc]\.h5 is not the box that the run in .* put that"):
+            keep_to_boxes(tmp_path, other)
+    for damaged in ("[1]", "{", ""):
+        (tmp_path / "boxes.json").write_text(damaged)
+        with pytest.raises(RunError, match=r"boxes\.json.* cannot be read .*; delete it"):
+            keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
