@@ -44,6 +44,8 @@ class TrainingData:
         (boxes, conditions) of the training boxes, or None.
     memory
         Bytes that all training boxes would take.
+    hashes
+        Name and hash of each box in the order of the params, those that train first.
     """
 
     boxes: TrainingBoxes
@@ -52,11 +54,7 @@ class TrainingData:
     mean_counts: tuple[float, ...] = ()
     conditions: NDArray[np.float32] | None = None
     memory: int = 0
-
-    @property
-    def hashes(self) -> dict[str, str]:
-        """Hashes of all boxes by name."""
-        return {**self.provenance["training_boxes"], **self.provenance["validation_boxes"]}
+    hashes: tuple[tuple[str, str], ...] = ()
 
     @property
     def plan(self) -> str:
@@ -113,6 +111,7 @@ def load_data(params: Params) -> TrainingData:
         mean_counts=tuple((halos / (len(trained) * boxes[0].density.size)).tolist()),
         conditions=conditions if names else None,
         memory=memory,
+        hashes=tuple((path.name, reader.hashes[path]) for path in (*trained, *validated_on)),
         provenance={
             "voxel_size": first.voxel_size,
             "redshift": _redshift(reader.headers, params),
@@ -136,9 +135,11 @@ def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:
         if path.resolve() in training:
             raise RunError(f"validate_on names {path}, which train names too; hold it out")
     for name, paths in (("train", trained), ("validate_on", validated_on)):
-        for path, number in Counter(path.resolve() for path in paths).items():
-            if number > 1:
-                raise RunError(f"{name} names {path} {number} times; name each box once")
+        times = Counter(path.resolve() for path in paths)
+        for path in paths:
+            if times[path.resolve()] > 1:
+                again = times[path.resolve()]
+                raise RunError(f"{name} names {path} {again} times; name each box once")
 
 
 class _Reader:

@@ -2,23 +2,26 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import isfinite
 from pathlib import Path
 from typing import Literal
+
+from pydantic import TypeAdapter
 
 from halokeras.errors import RunError
 from halokeras.painters.folders import BEST
 from halokeras.params import Params, load_params
 from halokeras.storage.files import remove_abandoned, write_text
-from halokeras.strict_json import strict_json
 from halokeras.training.history import Row, best_row, read_history
 from halokeras.training.schedule import schedule
 
 PARAMS, HISTORY, FINISHED, CHECKPOINTS = "params.json", "history.csv", "finished", "checkpoints"
 BOXES = "boxes.json"
 """Hashes of the boxes that the run began with; runs of an older halopaint have none."""
+_BOXES = TypeAdapter(list[tuple[str, str]])
 MOVIE, TENSORBOARD = "movie", "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)|ckpt-(\d+)\.index")
 
@@ -77,8 +80,8 @@ class RunRecord:
         return scores[-1] if scores else None
 
 
-def keep_to_boxes(folder: Path, hashes: Mapping[str, str]) -> None:
-    """Note the boxes of a run, by name with their hashes, or refuse others than are noted.
+def keep_to_boxes(folder: Path, hashes: Sequence[tuple[str, str]]) -> None:
+    """Note the names and hashes of a run's boxes, or refuse others than are noted.
 
     Raises
     ------
@@ -90,16 +93,17 @@ def keep_to_boxes(folder: Path, hashes: Mapping[str, str]) -> None:
         write_text(noted, json.dumps(hashes, indent=2) + "\n")
         return
     try:
-        began_with = dict(strict_json(noted.read_bytes()))
-    except (OSError, TypeError, ValueError) as error:
+        began_with = _BOXES.validate_json(noted.read_bytes())
+    except (OSError, ValueError):
         raise RunError(
-            f"{noted}, which notes the boxes that the run began with, cannot be read ({error}); "
-            "delete it to go on with the boxes that are there now"
+            f"{noted}, which notes the boxes that the run began with, is damaged; delete it to go "
+            "on with the boxes that are there now"
         ) from None
-    changed = sorted(name for name in hashes if hashes[name] != began_with.get(name))
+    changed = [ours for ours, then in zip_longest(hashes, began_with) if ours != then]
     if changed:
+        name = changed[0][0] if changed[0] else began_with[len(hashes)][0]
         raise RunError(
-            f"{changed[0]} is not the box that the run in {folder} began with; put that one back, "
+            f"{name} is not the box that the run in {folder} began with; put that one back, "
             "or start a run of another name"
         )
 

@@ -71,12 +71,13 @@ def test_looking_at_runs_takes_no_tensorflow():
 
 
 def test_a_run_goes_on_with_the_boxes_that_it_began_with(tmp_path):
-    keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
-    keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
-    for other in ({"a.h5": "1", "b.h5": "3"}, {"a.h5": "1", "b.h5": "2", "c.h5": "4"}):
+    boxes = [("a.h5", "1"), ("b.h5", "2"), ("b.h5", "3")]
+    keep_to_boxes(tmp_path, boxes)
+    keep_to_boxes(tmp_path, boxes)
+    for other in ([boxes[0], ("b.h5", "4"), boxes[2]], boxes[:2], [*boxes, ("c.h5", "4")]):
         with pytest.raises(RunError, match=r"[bc]\.h5 is not the box that the run in .* put that"):
             keep_to_boxes(tmp_path, other)
-    for damaged in ("[1]", "{", ""):
+    for damaged in ("[1]", "{", "", "{}", '["ab"]', '[["a.h5"]]', "[" * 50000):
         (tmp_path / "boxes.json").write_text(damaged)
-        with pytest.raises(RunError, match=r"boxes\.json.* cannot be read .*; delete it"):
-            keep_to_boxes(tmp_path, {"a.h5": "1", "b.h5": "2"})
+        with pytest.raises(RunError, match=r"boxes\.json.* is damaged; delete it"):
+            keep_to_boxes(tmp_path, boxes)
