@@ -245,7 +245,7 @@ def pairwise_velocity(
         return {"separation": [], "pairs": [], "found": [], "expected": []}
     pairs = count_pairs(halos.position, (wanted.size,) * 3, SEPARATIONS, halos.velocity)
     now = growth(1 / (1 + redshift), wanted.cosmology)
-    rate = float(100 * now.expansion[0] * now.a[0] * now.first_rate[0])
+    rate = float(now.velocity_rate[0])
     power = modes.linear * now.first[0] ** 2 * modes.weight / wanted.size**3
     return {
         "separation": pairs.separation.tolist(),

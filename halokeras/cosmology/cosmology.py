@@ -159,6 +159,11 @@ class Growth:
     second: NDArray[np.float64]
     second_rate: NDArray[np.float64]
 
+    @property
+    def velocity_rate(self) -> NDArray[np.float64]:
+        """The velocity that a linear displacement tells, a H f1 [km/s per Mpc/h]."""
+        return 100 * self.a * self.expansion * self.first_rate
+
 
 def expansion_rate(
     a: NDArray[np.float64], cosmology: Cosmology | Background

@@ -142,14 +142,14 @@ def _placed(
 
 def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -> Catalogue:
     """Place simulated halos in their voxels, whose counts know of each other."""
-    resting = replace(matter, velocity=None)
-    position = _placed(halos.values.astype(np.uint16), box, resting, distance).position
+    counts = halos.values.astype(np.uint16)
+    position = _placed(counts, box, replace(matter, velocity=None), distance).position
     mass, velocity = None, None
     if halos.mass is not None:
         there = voxel_index(halos.position, halos.shape, halos.voxel_size)
         mass = halos.mass[np.lexsort((-halos.mass, there))]
     if matter.velocity is not None:
-        ids = halo_ids(halos.values.astype(np.uint16).ravel(), np.arange(halos.values.size))
+        ids = halo_ids(counts.ravel(), np.arange(counts.size))
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, halos.shape))
         inside = position.T.astype(np.float64) / halos.voxel_size - voxel
         whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))

@@ -9,6 +9,7 @@ from halokeras.cosmology.cosmology import Cosmology, linear_power, whole_paramet
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
 from halokeras.painting.inputs import Density
+from halokeras.simulation.lpt import tabulated
 
 # Below these a difference is rounding of a header, not another simulation.
 _SAME_VOXEL_SIZE = 1e-3  # relative
@@ -79,8 +80,10 @@ def _unexpected_power(given: Density) -> list[str]:
     if modes < _FEWEST_MODES:
         return []
     # the table that modes of a density are drawn by, which is kept
-    k, power = linear_power(box.cosmology, box.redshift, 20.0)
-    expected = sum(one.modes * np.interp(one.k, k, power) for one in large)
+    theory = tabulated(
+        linear_power(box.cosmology, box.redshift, 20.0), np.array([one.k for one in large])
+    )
+    expected = sum(one.modes * power for one, power in zip(large, theory, strict=True))
     ratio = float(sum(one.modes * one.power for one in large) / expected)
     if abs(np.log(ratio)) < np.log(_POWER_FACTOR) + 3 * np.sqrt(2 / modes):
         return []

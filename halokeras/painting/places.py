@@ -61,7 +61,7 @@ class Matter:
     smoothed
         rho/mean on the same points, by which halos scatter about it; None where none do.
     motion
-        How.
+        How much they do, by that density and their masses.
     """
 
     density: Grid | None = None

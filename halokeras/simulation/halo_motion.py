@@ -23,13 +23,21 @@ _REFERENCE = 1.526
 """The rms of that density in cosmology 00 at z = 0.3."""
 
 _LPT_SHARE, _LPT_SLOPE = 0.6, 0.6
+"""At the reference, and what it loses for a unit of the logarithm of the amplitude."""
 _NEAR_INFALL = 2.15
-_LEAST_SCATTER, _SCATTER, _KNEE, _SCATTER_GROWTH = 0.42, 0.856, 2.0, 1.3
+"""At the reference; it grows with the amplitude."""
+_LEAST_SCATTER, _SCATTER = 0.42, 0.856
+"""Displacements [Mpc/h] that tell the scatter where the density is low, and for each unit of it."""
+_KNEE = 2.0
+"""Density, over the mean, up to which scatter grows faster than in proportion."""
+_SCATTER_GROWTH = 1.3
+"""Power of the amplitude that scatter goes with."""
 _NEIGHBORHOOD = 46.0
 """Volume whose matter a halo's mass is compared with [(Mpc/h)^3]."""
 _MEAN_SHARE = 0.73
 """What that comparison leaves of the scatter of halos of unknown mass."""
 _SHARPNESS_POWER = -0.75
+"""Power of the amplitude that the sharpness of places goes with."""
 
 Array = NDArray[np.floating]
 
@@ -100,9 +108,8 @@ def halo_motion(cosmology: Cosmology, redshift: float) -> HaloMotion:
     # these arguments are those that the modes of boxes are drawn by, which are kept
     k, power = linear_power(cosmology, redshift, 20.0)
     each = k**3 * power * np.exp(-((k * _SMOOTHED) ** 2)) / (2 * np.pi**2)
-    now = growth(1 / (1 + redshift), cosmology)
     return HaloMotion(
         amplitude=float(np.sqrt(np.trapezoid(each, np.log(k)))) / _REFERENCE,
-        rate=float(100 * now.a[0] * now.expansion[0] * now.first_rate[0]),
+        rate=float(growth(1 / (1 + redshift), cosmology).velocity_rate[0]),
         mean_density=CRITICAL_DENSITY * cosmology.omega_m,
     )
