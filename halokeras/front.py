@@ -7,6 +7,7 @@ does not keep it from painting is a Python warning.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
     from halokeras.painting.inputs import Density
     from halokeras.painting.masses import Masses
+    from halokeras.painting.places import Matter
     from halokeras.params import Params
 
 SHIPPED = "gen"
@@ -149,6 +151,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     *,
     seed: int = 1,
     realization: int = 0,
+    modes: Box | int | None = None,
     sub_density: Grid | None = None,
     velocity: Grid | None = None,
     redshift: float = 0.3,
@@ -162,23 +165,30 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     ----------
     counts
         Halos per voxel, (nx, ny, nz) whole numbers, or by mass (nx, ny, nz, bins).
-    voxel_size
-        Side of a voxel [Mpc/h].
+    voxel_size, redshift, cosmology
+        Side of a voxel [Mpc/h], and what velocities, radii and concentrations follow from; those of
+        `modes` where that is a box.
     seed, realization
         With the id of a halo they fix its place and its mass.
+    modes
+        Box whose density `simulate`, `lpt` or `paint` made of a seed, or the seed itself: halos are
+        placed by the 2LPT matter of the same modes below the voxels and move with it, as by
+        ``halopaint paint --draw --catalogue``. By default they lie anywhere in their voxel.
     sub_density
-        rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie.
+        rho/mean on a grid finer by a whole number, which tells where in its voxel a halo may lie,
+        instead of `modes`.
     velocity
-        Of the matter in each voxel [km/s], (3, nx, ny, nz), interpolated to each halo.
-    redshift, cosmology, mass_min, model
-        Of counts by mass: what radii and concentrations follow from, the least mass that they were
-        drawn from on [Msun/h], and the painter that drew them.
+        Of the matter in each voxel [km/s], (3, nx, ny, nz), interpolated to each halo, instead of
+        `modes`.
+    mass_min, model
+        Of counts by mass: the least mass that they were drawn from on [Msun/h], and the painter
+        that drew them.
 
     Returns
     -------
     dict
         Columns by name: ``halo_id``; ``halo_x``, ``halo_y``, ``halo_z`` [Mpc/h] in [0, box_size);
-        with a velocity ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s]; and of counts by mass
+        with modes or a velocity ``halo_vx``, ``halo_vy``, ``halo_vz`` [km/s]; and of counts by mass
         ``halo_mass``, ``halo_mvir``, ``halo_m200b`` or ``halo_m200c`` [Msun/h], in each voxel the
         heaviest first, ``halo_upid``, ``halo_hostid`` and, unless masses are those of
         friends-of-friends, ``halo_rvir`` or the like [Mpc/h] and ``halo_nfw_conc``.
@@ -186,7 +196,8 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     Raises
     ------
     BoxError
-        If the counts are not drawn ones, or the grids do not fit them.
+        If the counts are not drawn ones, the grids do not fit them, or they were not drawn on a
+        density of the modes.
     ModelError
         If the painter draws no masses, or those of other bins, or the counts hold lighter halos.
     """
@@ -202,13 +213,39 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
         raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
     whole = total_counts(counts).astype(np.uint16)
-    matter = Matter(sub_density, velocity=velocity)
-    masses = None
-    if counts.ndim == 4:
-        chosen = _cosmology(cosmology)
-        header = box_file.Header(voxel_size, redshift, chosen)
-        masses = _masses(counts, header, model, mass_min)
-    return whole_catalogue(whole, voxel_size, seed, realization, matter, masses)
+    if isinstance(modes, Box):
+        header = box_file.Header(modes.voxel_size, modes.redshift, modes.cosmology)
+    else:
+        header = box_file.Header(voxel_size, redshift, _cosmology(cosmology))
+    if modes is None:
+        matter = Matter(sub_density, velocity=velocity)
+    elif sub_density is None and velocity is None:
+        matter = _matter(whole, header, modes)
+    else:
+        raise BoxError("modes bring a sub_density and a velocity of their own; leave these out")
+    masses = _masses(counts, header, model, mass_min) if counts.ndim == 4 else None
+    return whole_catalogue(whole, header.voxel_size, seed, realization, matter, masses)
+
+
+def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | int) -> "Matter":
+    """Return what places the halos of counts that were drawn on a density of ours."""
+    from halokeras.painting.known_matter import known_box, matter_again
+    from halokeras.simulation.density import LptBox
+
+    x, y, z = counts.shape
+    if isinstance(modes, Box):
+        told = replace(header, provenance=modes.provenance)
+        known = None if modes.shape != counts.shape else known_box(told, modes.shape)
+        if known is None:
+            raise BoxError(
+                "the modes of this box are not known: it is of another shape than the counts, or "
+                "its density is not one that halopaint made of a seed; give a sub_density, or "
+                "leave modes out"
+            )
+    else:
+        assert header.cosmology is not None  # it was named
+        known = LptBox(header.cosmology, modes, (x, y, z), header.voxel_size, header.redshift)
+    return matter_again(known, counts, modes.density if isinstance(modes, Box) else None)
 
 
 def _masses(

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -122,6 +124,35 @@ def test_draws_become_a_catalogue_whose_halos_are_counted_again(tiny_box, drawin
         halokeras.catalogue(tiny_box.density)
     with pytest.raises(BoxError, match="negative"):
         halokeras.catalogue(drawn.astype(np.int64) - 1)
+
+
+def test_a_catalogue_is_that_of_the_command_where_the_modes_are_known(run):
+    words = ["paint", "--voxels", "16", "--seed", "7", "--draw", "--catalogue", "--no-figure"]
+    assert run(*words).exit_code == 0
+    (density_file,) = Path("painted").glob("*_density.h5")
+    (listed,) = Path("painted").glob("*_halos.hdf5")
+    box = halokeras.read_box(density_file)
+    drawn = halokeras.draw(box.density, seed=7, by_mass=True)
+    found = halokeras.catalogue(drawn, seed=7, modes=box)
+    again = halokeras.catalogue(drawn, seed=7, modes=7)
+    with h5py.File(listed) as file:
+        told = {name: file[name][:] for name in found}
+    assert len(told["halo_id"]) > 100 and "halo_vx" in told
+    for name, column in told.items():
+        np.testing.assert_array_equal(found[name], column)
+        np.testing.assert_array_equal(again[name], column)
+    with pytest.raises(BoxError, match="not drawn on the density of seed 8"):
+        halokeras.catalogue(drawn, seed=7, modes=8)
+    with pytest.raises(BoxError, match="leave these out"):
+        halokeras.catalogue(drawn, seed=7, modes=7, sub_density=box.density)
+
+
+def test_modes_of_another_shape_or_of_others_are_refused(tiny_box, drawing_model):
+    drawn = halokeras.draw(tiny_box.density, model=drawing_model)
+    with pytest.raises(BoxError, match="modes of this box are not known"):
+        halokeras.catalogue(drawn, modes=tiny_box)
+    with pytest.raises(BoxError, match="of another shape than the counts"):
+        halokeras.catalogue(drawn[:-1], modes=halokeras.read_box("00"))
 
 
 def test_a_painter_is_loaded_once_and_again_when_it_changed(

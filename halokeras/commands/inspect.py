@@ -15,7 +15,7 @@ def inspect(
     path: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE|DIR", help="A box, a painted box, a suite, a run or a saved painter."
+            metavar="FILE|DIR", help="A box, painted box, catalogue, suite, run or saved painter."
         ),
     ],
     figure: Annotated[
@@ -29,7 +29,7 @@ def inspect(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a box, painted box, suite, run or saved painter is, and what is wrong with it."""
+    """Tell what a box, catalogue, suite, run or painter is, and what is wrong with it."""
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
     if overwrite and figure is None:

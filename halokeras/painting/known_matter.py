@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
+from halokeras.fields.alignment import measure_coherence
 from halokeras.fields.gridding import Shape, coarsened
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
@@ -51,6 +53,9 @@ with 21 % too much power at k = 0.4 h/Mpc; with it 3 and 12 %.
 
 _LEAST_CORRELATION = 0.9
 """Of a density and the one made again, averaged in its voxels: 0.987 of a shipped box."""
+
+_LEAST_DEVIATIONS = 3.0
+"""Coherence of draws with their density, at least, in deviations of unrelated fields'."""
 
 
 def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
@@ -107,6 +112,39 @@ def check_same(density: Grid, fine: Grid) -> None:
             f"correlate by {found:.2f}); give its finer density as --sub-density, or choose "
             "--places uniform"
         )
+
+
+def matter_again(
+    box: LptBox, counts: NDArray[np.integer], density: NDArray[np.floating] | None = None
+) -> Matter:
+    """Make the matter below the voxels of a box again, in memory.
+
+    Parameters
+    ----------
+    box
+        The box.
+    counts
+        Halos per voxel that were drawn on its density.
+    density
+        That density, where it is there.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory, or counts or density are not of the modes of the box.
+    """
+    fine = make_fine_fields(box, allotted_cores())
+    if density is not None:
+        check_same(density, fine.density)
+    times = finer_by(fine.density, box.voxels)
+    found = measure_coherence(coarsened(fine.density, times), counts.astype(np.float32))
+    if counts.any() and found.unmoved < _LEAST_DEVIATIONS * found.noise:
+        raise BoxError(
+            f"the counts were not drawn on the density of seed {box.seed} (coherence "
+            f"{found.unmoved:.2f}); name the modes, voxel_size, redshift and cosmology that they "
+            "were drawn on"
+        )
+    return matter_of(fine, box.voxels, box.voxel_size)
 
 
 def box_to_make(request: Request, given: Density | None) -> LptBox | None:
