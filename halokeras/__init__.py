@@ -12,22 +12,18 @@ from halokeras import environment
 
 if TYPE_CHECKING:
     from halokeras.fields.spectra import measure
-    from halokeras.front import (
-        catalogue,
-        draw,
-        evaluate,
-        load_painter,
-        lpt,
-        paint,
-        read_box,
-        simulate,
-        snapshots,
-        train,
-        write_box,
-    )
+    from halokeras.front.boxes import lpt, read_box, simulate, snapshots, write_box
+    from halokeras.front.paint import catalogue, draw, paint
+    from halokeras.front.painters import evaluate, load_painter, train
 
     __version__: str
 
+_HOMES = {
+    "fields.spectra": ("measure",),
+    "front.boxes": ("lpt", "read_box", "simulate", "snapshots", "write_box"),
+    "front.paint": ("catalogue", "draw", "paint"),
+    "front.painters": ("evaluate", "load_painter", "train"),
+}
 __all__ = [
     "catalogue",
     "draw",
@@ -53,8 +49,8 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and nothing that
         if name == "__version__":
             value = _version()
         elif name in __all__:
-            home = "halokeras.fields.spectra" if name == "measure" else "halokeras.front"
-            value = getattr(import_module(home), name)
+            (home,) = (home for home, names in _HOMES.items() if name in names)
+            value = getattr(import_module(f"halokeras.{home}"), name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

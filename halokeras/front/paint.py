@@ -1,40 +1,27 @@
-"""What `import halokeras` offers: each step on plain arrays, or on a box, with names for painters.
-
-A `model` is a saved painter, the path of its folder, or the name of one that ships: ``gen``.
-Densities are real numbers of any type and memory order; what differs from a painter's training but
-does not keep it from painting is a Python warning.
-"""
+"""Halos painted and drawn on a density, and drawn ones listed."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from halokeras.boxes import box_file
 from halokeras.boxes.box import Box, check_scale, total_counts
-from halokeras.cosmology.cosmology import Cosmology, box_cosmology
-from halokeras.environment import allotted_cores, load_tensorflow
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
-from halokeras.fields.gridding import Shape
-from halokeras.resources import can_be_seen, or_shipped
+from halokeras.front.boxes import cosmology_of
+from halokeras.front.painters import SHIPPED, load_painter
 from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
-    from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painters.model_store import SavedPainter
     from halokeras.painting.inputs import Density
     from halokeras.painting.masses import Masses
     from halokeras.painting.places import Matter
-    from halokeras.params import Params
-
-SHIPPED = "gen"
-"""The painter that ships, of one epoch and cosmology; ``any`` is told them."""
 
 
 def paint(  # noqa: PLR0913  (what is painted, and by what)
@@ -82,7 +69,7 @@ def paint(  # noqa: PLR0913  (what is painted, and by what)
     ModelError
         If there is no such painter, or the density is not what it learned to paint on.
     """
-    chosen = _cosmology(cosmology)
+    chosen = cosmology_of(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.paint import box_conditions
     from halokeras.painting.paint import paint as painted
@@ -129,7 +116,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     ModelError
         As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
-    chosen = _cosmology(cosmology)
+    chosen = cosmology_of(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import law_of
@@ -216,7 +203,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     if isinstance(modes, Box):
         header = box_file.Header(modes.voxel_size, modes.redshift, modes.cosmology)
     else:
-        header = box_file.Header(voxel_size, redshift, _cosmology(cosmology))
+        header = box_file.Header(voxel_size, redshift, cosmology_of(cosmology))
     if modes is None:
         matter = Matter(sub_density, velocity=velocity)
     elif sub_density is None and velocity is None:
@@ -289,273 +276,12 @@ def _painter(
     return saved if mass_min is None else saved.above(mass_min)
 
 
-@overload
-def _cosmology(told: str | Cosmology) -> Cosmology: ...
-@overload
-def _cosmology(told: str | Cosmology | None) -> Cosmology | None: ...
-def _cosmology(told: str | Cosmology | None) -> Cosmology | None:
-    """Return a cosmology that is given, or that of a box id."""
-    return box_cosmology(told) if isinstance(told, str) else told
-
-
 def _named(model: "str | Path | SavedPainter | None") -> str:
     return str(model) if isinstance(model, str | Path) else "the painter"
 
 
 def _without_masses(name: str) -> ModelError:
     return ModelError(f"{name} draws no masses; choose a painter of the kind halos")
-
-
-def lpt(
-    voxels: int | Shape,
-    seed: int = 1,
-    voxel_size: float = 4.0,
-    redshift: float = 0.3,
-    cosmology: str | Cosmology = "00",
-) -> NDArray[np.float32]:
-    """Make the 2LPT density of a periodic box.
-
-    Parameters
-    ----------
-    voxels
-        Along a side, or along x, y and z.
-    seed
-        Realisation: equal seeds give equal phases in every cosmology.
-    voxel_size
-        Side of a voxel [Mpc/h].
-    redshift
-        Redshift of the density.
-    cosmology
-        ``00`` to ``04``, or one of your own.
-
-    Returns
-    -------
-    ndarray
-        rho/mean, cloud-in-cell about voxel centres, (nx, ny, nz) float32.
-
-    Raises
-    ------
-    BoxError
-        If it cannot be made, or there is too little memory.
-    """
-    from halokeras.simulation.density import LptBox, make_density
-
-    x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
-    chosen = _cosmology(cosmology)
-    wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
-    return make_density(wanted, allotted_cores()).astype(np.float32)
-
-
-def simulate(
-    box_id: str = "00",
-    seed: int = 1,
-    *,
-    size: float = 256.0,
-    particles: int = 256,
-    voxel_size: float = 4.0,
-    redshift: float = 0.3,
-) -> Box:
-    """Make a box: 2LPT density, N-body simulation, friends-of-friends halos.
-
-    Parameters
-    ----------
-    box_id
-        Cosmology, ``00`` to ``04``.
-    seed
-        Realisation.
-    size
-        Side of the box [Mpc/h].
-    particles
-        Particles along a side.
-    voxel_size
-        Side of the density's voxels [Mpc/h].
-    redshift
-        Redshift of density and halos.
-
-    Raises
-    ------
-    BoxError
-        If it cannot be made, or there is too little memory.
-    """
-    return next(
-        snapshots([redshift], box_id, seed, size=size, particles=particles, voxel_size=voxel_size)
-    )
-
-
-def snapshots(
-    redshifts: Sequence[float],
-    cosmology: str | Cosmology = "00",
-    seed: int = 1,
-    *,
-    size: float = 256.0,
-    particles: int = 256,
-    voxel_size: float = 4.0,
-) -> Iterator[Box]:
-    """Make boxes at several redshifts of one simulation, each as `simulate` makes one.
-
-    Parameters
-    ----------
-    redshifts
-        Of the boxes, in any order; they come from the earliest to the last.
-    cosmology
-        ``00`` to ``04``, or one of your own.
-    seed
-        Realisation: equal seeds give equal phases in every cosmology.
-    size
-        Side of the box [Mpc/h].
-    particles
-        Particles along a side.
-    voxel_size
-        Side of the density's voxels [Mpc/h].
-
-    Returns
-    -------
-    iterator of Box
-        Each as soon as it is made; there is memory for one at a time.
-
-    Raises
-    ------
-    BoxError
-        If they cannot be made, or there is too little memory.
-    """
-    from halokeras.simulation.simulate import Simulation
-    from halokeras.simulation.simulate import simulate as simulated
-
-    named = cosmology if isinstance(cosmology, str) else None
-    chosen = _cosmology(cosmology)
-    wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
-    return simulated(wanted, allotted_cores())
-
-
-def train(
-    params: "str | Path | Mapping[str, Any] | Params",
-    run: str | Path | None = None,
-    *,
-    movie: bool = False,
-    tensorboard: bool = False,
-) -> Path:
-    """Train a painter in a new folder; `halopaint resume` goes on with what was interrupted.
-
-    Parameters
-    ----------
-    params
-        A params file, one that ships (``params/quick.json``), its fields, or parsed params.
-    run
-        The run's folder, by default where the params say.
-    movie, tensorboard
-        Whether the run keeps up a GIF of a slice and TensorBoard's events.
-
-    Returns
-    -------
-    Path
-        The folder of its best painter.
-
-    Raises
-    ------
-    ParamsError
-        If the params cannot be read or used.
-    RunError
-        If the folder holds a run already, or the run cannot go on.
-    """
-    load_tensorflow()
-    from halokeras.training.run import train as trained
-
-    folder = None if run is None else Path(run)
-    return trained(_params(params), folder, (), movie=movie, tensorboard=tensorboard)
-
-
-def evaluate(
-    box: str | Path | Box, model: "str | Path | SavedPainter" = SHIPPED, painted: Box | None = None
-) -> "Scorecard":
-    """Score painted halos against those of a box.
-
-    Parameters
-    ----------
-    box
-        With a density and halos, or what `read_box` takes.
-    model
-        The painter.
-    painted
-        What it painted on the box, if it did so before.
-
-    Raises
-    ------
-    BoxError
-        If the box has no halos, or what was painted was painted on another.
-    ModelError
-        As `paint`.
-    """
-    saved = load_painter(model)
-    from halokeras.evaluation.boxes import check_reference, painted_counts
-    from halokeras.evaluation.contenders import Contenders
-    from halokeras.evaluation.scorecard import score
-    from halokeras.painting.check import check_input
-    from halokeras.painting.inputs import density_of
-    from halokeras.statistics.statistic import DRAWS, FIELD
-
-    reference = box if isinstance(box, Box) else read_box(box)
-    boxes = {"box": reference}
-    check_reference(reference, "box", saved.provenance)
-    counts = {}
-    if painted is None:
-        for told in check_input(saved.provenance, density_of(reference)):
-            warnings.warn(told, stacklevel=2)
-    else:
-        found = painted_counts(painted, "the painted box", boxes, saved)[1]
-        counts["box"] = {DRAWS if found.dtype.kind in "iu" else FIELD: found}
-    return score(boxes, Contenders(saved, {}, draws=1), counts)
-
-
-def read_box(path: str | Path) -> Box:
-    """Read a box file, or of a box id, ``00`` to ``04``, the realisation that was held out.
-
-    Raises
-    ------
-    BoxError
-        If there is none, or it is no box.
-    """
-    named = Path(path)
-    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
-    return box_file.read_box(or_shipped(found, "boxes"))
-
-
-def write_box(box: Box, path: str | Path) -> None:
-    """Check a box and write its file, whole.
-
-    Raises
-    ------
-    BoxError
-        If the box would not be read back.
-    OutputError
-        If the file cannot be written.
-    """
-    box_file.write_box(box, Path(path))
-
-
-def load_painter(model: "str | Path | SavedPainter" = SHIPPED) -> "SavedPainter":
-    """Load a saved painter by the path of its folder, or by its name one that ships.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or it cannot be used.
-    """
-    load_tensorflow()
-    from halokeras.painters.folders import painter_folder
-    from halokeras.painters.model_store import SavedPainter
-
-    if isinstance(model, SavedPainter):
-        return model
-    folder = painter_folder(Path(model)).resolve()
-    return _loaded(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
-
-
-@lru_cache(maxsize=4)
-def _loaded(folder: Path, changed: int) -> "SavedPainter":
-    """Load a painter once, with what was compiled of it, as long as its folder does not change."""
-    from halokeras.painters.model_store import load_painter as loaded
-
-    return loaded(folder)
 
 
 def _checked(
@@ -585,15 +311,3 @@ def _checked(
     for told in check_input(saved.provenance, given, force):
         warnings.warn(told, stacklevel=3)
     return given
-
-
-def _params(params: "str | Path | Mapping[str, Any] | Params") -> "Params":
-    import json
-
-    from halokeras.params import Params, load_params, parse_params
-
-    if isinstance(params, Params):
-        return params
-    if isinstance(params, Mapping):
-        return parse_params(json.dumps(params), "params")
-    return load_params(or_shipped(Path(params), "params"))

@@ -1,0 +1,171 @@
+"""Boxes and their densities: made, read and written."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.boxes import box_file
+from halokeras.boxes.box import Box
+from halokeras.cosmology.cosmology import Cosmology, box_cosmology
+from halokeras.environment import allotted_cores
+from halokeras.fields.gridding import Shape
+from halokeras.resources import can_be_seen, or_shipped
+
+
+def lpt(
+    voxels: int | Shape,
+    seed: int = 1,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+    cosmology: str | Cosmology = "00",
+) -> NDArray[np.float32]:
+    """Make the 2LPT density of a periodic box.
+
+    Parameters
+    ----------
+    voxels
+        Along a side, or along x, y and z.
+    seed
+        Realisation: equal seeds give equal phases in every cosmology.
+    voxel_size
+        Side of a voxel [Mpc/h].
+    redshift
+        Redshift of the density.
+    cosmology
+        ``00`` to ``04``, or one of your own.
+
+    Returns
+    -------
+    ndarray
+        rho/mean, cloud-in-cell about voxel centres, (nx, ny, nz) float32.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made, or there is too little memory.
+    """
+    from halokeras.simulation.density import LptBox, make_density
+
+    x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
+    chosen = cosmology_of(cosmology)
+    wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
+    return make_density(wanted, allotted_cores()).astype(np.float32)
+
+
+def simulate(
+    box_id: str = "00",
+    seed: int = 1,
+    *,
+    size: float = 256.0,
+    particles: int = 256,
+    voxel_size: float = 4.0,
+    redshift: float = 0.3,
+) -> Box:
+    """Make a box: 2LPT density, N-body simulation, friends-of-friends halos.
+
+    Parameters
+    ----------
+    box_id
+        Cosmology, ``00`` to ``04``.
+    seed
+        Realisation.
+    size
+        Side of the box [Mpc/h].
+    particles
+        Particles along a side.
+    voxel_size
+        Side of the density's voxels [Mpc/h].
+    redshift
+        Redshift of density and halos.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made, or there is too little memory.
+    """
+    return next(
+        snapshots([redshift], box_id, seed, size=size, particles=particles, voxel_size=voxel_size)
+    )
+
+
+def snapshots(
+    redshifts: Sequence[float],
+    cosmology: str | Cosmology = "00",
+    seed: int = 1,
+    *,
+    size: float = 256.0,
+    particles: int = 256,
+    voxel_size: float = 4.0,
+) -> Iterator[Box]:
+    """Make boxes at several redshifts of one simulation, each as `simulate` makes one.
+
+    Parameters
+    ----------
+    redshifts
+        Of the boxes, in any order; they come from the earliest to the last.
+    cosmology
+        ``00`` to ``04``, or one of your own.
+    seed
+        Realisation: equal seeds give equal phases in every cosmology.
+    size
+        Side of the box [Mpc/h].
+    particles
+        Particles along a side.
+    voxel_size
+        Side of the density's voxels [Mpc/h].
+
+    Returns
+    -------
+    iterator of Box
+        Each as soon as it is made; there is memory for one at a time.
+
+    Raises
+    ------
+    BoxError
+        If they cannot be made, or there is too little memory.
+    """
+    from halokeras.simulation.simulate import Simulation
+    from halokeras.simulation.simulate import simulate as simulated
+
+    named = cosmology if isinstance(cosmology, str) else None
+    chosen = cosmology_of(cosmology)
+    wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
+    return simulated(wanted, allotted_cores())
+
+
+def read_box(path: str | Path) -> Box:
+    """Read a box file, or of a box id, ``00`` to ``04``, the realisation that was held out.
+
+    Raises
+    ------
+    BoxError
+        If there is none, or it is no box.
+    """
+    named = Path(path)
+    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
+    return box_file.read_box(or_shipped(found, "boxes"))
+
+
+def write_box(box: Box, path: str | Path) -> None:
+    """Check a box and write its file, whole.
+
+    Raises
+    ------
+    BoxError
+        If the box would not be read back.
+    OutputError
+        If the file cannot be written.
+    """
+    box_file.write_box(box, Path(path))
+
+
+@overload
+def cosmology_of(told: str | Cosmology) -> Cosmology: ...
+@overload
+def cosmology_of(told: str | Cosmology | None) -> Cosmology | None: ...
+def cosmology_of(told: str | Cosmology | None) -> Cosmology | None:
+    """Return a cosmology that is given, or that of a box id."""
+    return box_cosmology(told) if isinstance(told, str) else told
