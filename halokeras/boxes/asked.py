@@ -131,11 +131,12 @@ def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> lis
             f"cosmology {name}": (None if cosmology is None else getattr(cosmology, name), value)
             for name, value in vars(wanted).items()
         },
-        "seed": (_number(header.provenance.get("seed")), asked.seed),
     }
     if asked.voxel_size is not None:
         numbers["voxel_size"] = (header.voxel_size, asked.voxel_size)
-    return [
+    seed = header.provenance.get("seed")
+    other = [f"seed {seed} instead of {asked.seed}"] if seed not in (None, asked.seed) else []
+    return other + [
         f"{name} {has:g} instead of {value:g}"
         for name, (has, value) in numbers.items()
         if has is not None and not np.isclose(has, value, rtol=_TOLERANCE, atol=_TOLERANCE / 10)

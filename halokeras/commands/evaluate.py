@@ -79,7 +79,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = False,
 ) -> None:
     """Score painted halos against those of a box: of an id, every realisation held out."""
-    from halokeras.boxes.suite import is_suite
+    from halokeras.boxes.suite import is_suite, read_suite
 
     refuse(
         {
@@ -88,6 +88,8 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
             and painted is not None,
         }
     )
+    if suite is not None:
+        read_suite(suite)  # or it is refused as what it is not
     named = str(suite) if box is None else box
     model = model or _painter_for(Path(named), mass_min)
     saved = load_saved(model, mass_min)

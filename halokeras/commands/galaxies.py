@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from halokeras.commands.options import CosmologyOption, JsonOption, OverwriteOption, box_path
+from halokeras.commands.options import (
+    CosmologyOption,
+    JsonOption,
+    OverwriteOption,
+    box_path,
+    known_seed,
+)
 from halokeras.commands.paint import AlongAxis, CatalogueFormat
 from halokeras.commands.terminal import listening, tell, wrote
 
@@ -50,7 +56,12 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Realisation: with the id of a halo it fixes its galaxies.")
+        int,
+        typer.Option(
+            min=0,
+            callback=known_seed,
+            help="Realisation: with the id of a halo it fixes its galaxies.",
+        ),
     ] = 1,
     mass_definition: Annotated[
         MassOf | None,

@@ -7,6 +7,7 @@ import typer
 
 from halokeras.commands.terminal import load_tensorflow
 from halokeras.resources import can_be_seen
+from halokeras.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
     from halokeras.cosmology.cosmology import Cosmology
@@ -73,8 +74,18 @@ RunOption = Annotated[
 ]
 
 
+def known_seed(seed: int | None) -> int | None:
+    """Refuse a seed that files cannot tell."""
+    if seed is not None and seed > LARGEST_SEED:
+        raise typer.BadParameter(f"{seed} is larger than the largest seed, {LARGEST_SEED}")
+    return seed
+
+
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Realisation: of what is drawn at random.")
+    int,
+    typer.Option(
+        "--seed", min=0, callback=known_seed, help="Realisation: of what is drawn at random."
+    ),
 ]
 
 
@@ -117,6 +128,8 @@ def parse_seeds(text: str) -> range:
     if not first.isdecimal() or (dash and not last.isdecimal()):
         raise typer.BadParameter(f"{text!r} is neither a seed such as 7 nor 1000-1099")
     seeds = range(int(first), int(last if dash else first) + 1)
+    if seeds.stop > LARGEST_SEED + 1:
+        raise typer.BadParameter(f"{text!r} goes beyond the largest seed, {LARGEST_SEED}")
     if not 0 < len(seeds) <= _MOST_SEEDS:
         raise typer.BadParameter(
             f"{text!r} is no range of 1 to {_MOST_SEEDS:,} seeds, the lower first"

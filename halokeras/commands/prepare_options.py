@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halokeras.commands.options import refuse
+from halokeras.commands.options import known_seed, refuse
 from halokeras.commands.terminal import listening, wrote
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ SeedOption = Annotated[
     typer.Option(
         "--seed",
         min=0,
+        callback=known_seed,
         help="Realisation: of the small scales that initial conditions lack.",
         rich_help_panel=_BOX,
     ),

@@ -11,6 +11,7 @@ from halokeras.commands.options import (
     JsonOption,
     OverwriteOption,
     cosmology_of,
+    known_seed,
     refuse,
 )
 from halokeras.commands.terminal import listening, tell, wrote
@@ -45,7 +46,13 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Realisation.", show_default="1", rich_help_panel=_ONE_RUN),
+        typer.Option(
+            min=0,
+            callback=known_seed,
+            help="Realisation.",
+            show_default="1",
+            rich_help_panel=_ONE_RUN,
+        ),
     ] = None,
     size: Annotated[
         float | None,

@@ -220,11 +220,17 @@ def _log_mass_of_rank(
 @lru_cache(maxsize=8)
 def _cumulative(cosmology: Cosmology, redshift: float, definition: str | None) -> Array:
     """Halos above each of the tabulated masses in a (Mpc/h)^3."""
+    from colossus.halo.mass_so import deltaVir
     from colossus.lss.mass_function import massFunction
 
     definition = definition or _UNSTATED
     model = "watson13" if definition == "fof" else "tinker08"
     with in_colossus(cosmology):
+        if definition == "vir" and deltaVir(redshift) < _TINKER[0] * matter_fraction(
+            redshift, cosmology
+        ):
+            # at early times that is 178 times the mean, and Tinker begins at 200
+            definition = _UNSTATED
         per_log_mass = massFunction(_MASSES, redshift, mdef=definition, model=model, q_out="dndlnM")
     steps = 0.5 * (per_log_mass[1:] + per_log_mass[:-1]) * np.diff(np.log(_MASSES))
     return np.append(np.cumsum(steps[::-1])[::-1], 0.0)

@@ -224,9 +224,12 @@ def lacks_light_halos(box: Box, name: str, saved: SavedPainter) -> str:
     if halos is None:
         return ""
     mass = masses_of(halos, selection.mass_definition, box.provenance)
-    if mass is None or not painted or len(mass) < _ENOUGH_TO_TELL:
+    if mass is None or not painted:
         return ""
-    least = float(mass.min())
+    known = mass[mass > 0]  # a halo that no sphere of the definition is about has 0
+    if len(known) < _ENOUGH_TO_TELL:
+        return ""
+    least = float(known.min())
     if least < _LIGHTER * painted:
         return ""
     return (

@@ -11,6 +11,7 @@ from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.masses import masses_of, select
 from halokeras.environment import allotted_cores
+from halokeras.errors import BoxError
 from halokeras.evaluation.contenders import SEED, Fields
 from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
@@ -65,7 +66,13 @@ class CatalogueScores:
             return
         distance = hubble_distance(box.redshift, box.cosmology)
         halos = _simulated(box.halos, self.saved.provenance.selection, box, distance)
-        matter, coarse = _matter(known, box.density, halos.velocity is not None)
+        try:
+            matter, coarse = _matter(known, box.density, halos.velocity is not None)
+        except (
+            BoxError
+        ) as error:  # too little memory, or a density that is not of the seed it tells
+            self._note(f"catalogues on {name} are not scored: {str(error).partition(';')[0]}")
+            return
         draw = fields[DRAWS][0]
         counts, masses = total_counts(draw).astype(np.uint16), self._masses(draw, header)
         placed = {

@@ -1,5 +1,6 @@
 """The halos that galaxies are put in: those of a box file, or of a catalogue that was painted."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class Hosts:
     about
         What else the file tells.
     pieces
-        Gives the halos that lie in no other, with ids, and their masses, `ROWS` at a time or fewer.
+        Gives the halos that lie in no other and have a mass, with ids, and their masses, `ROWS` or
+        fewer at a time.
     """
 
     name: str
@@ -134,6 +136,12 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
             f"{path} is no catalogue of `halopaint paint --draw --catalogue`; make a box of it "
             "with `halopaint prepare catalogue`, and name that"
         )
+    if len(sizes) != 3 or not all(_is_number(side) and side > 0 for side in sizes):
+        raise BoxError(f"{path}: Lbox is {sides!r}; it must be one side or three, in Mpc/h")
+    redshift = about.pop("redshift")
+    if not _is_number(redshift) or redshift < 0:
+        raise BoxError(f"{path}: redshift is {redshift!r}; it must be a number of 0 or more")
+    cosmology = _cosmology(about, path)
     if "id" not in found:
         raise BoxError(f"{path} has no halo_id; draw the catalogue again")
     wanted, stated = _definition(found, definition, about, path)
@@ -144,7 +152,7 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         for chunk in table.chunks(real, whole, ROWS):
             halos = Halos(
                 **{
-                    name: chunk[names[0]]
+                    name: COLUMNS[name].stored(chunk[names[0]])
                     if len(names) == 1
                     else np.stack([chunk[one] for one in names], axis=1)
                     for name, names in found.items()
@@ -153,12 +161,11 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
             check_halos(halos, sizes, str(path))
             yield _hosting(halos, wanted, about)
 
-    cosmology = {name: float(about.pop(name)) for name in PARAMETERS if name in about}
     return Hosts(
         name=str(path),
         box_size=sizes,
-        redshift=float(about.pop("redshift")),
-        cosmology=Cosmology(**cosmology) if cosmology else None,
+        redshift=float(redshift),
+        cosmology=cosmology,
         definition=stated,
         column=_column(wanted, found),
         moving="velocity" in found,
@@ -166,6 +173,28 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         about=about,
         pieces=pieces,
     )
+
+
+def _cosmology(about: dict[str, Any], path: Path) -> Cosmology | None:
+    """Take a cosmology out of what a catalogue tells, if it tells one."""
+    parameters = {name: about.pop(name) for name in PARAMETERS if name in about}
+    if not parameters:
+        return None
+    lacking = [name for name in PARAMETERS[:5] if name not in parameters]
+    if lacking or not all(map(_is_number, parameters.values())):
+        what = f"it lacks {', '.join(lacking)}" if lacking else f"{parameters} are not all numbers"
+        raise BoxError(
+            f"{path} tells no whole cosmology: {what}; remove {', '.join(parameters)} from it and "
+            "give --cosmology FILE"
+        )
+    try:
+        return Cosmology(**{name: float(value) for name, value in parameters.items()})
+    except BoxError as error:
+        raise BoxError(f"{path}: {error}") from None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _sides(told: Any) -> Any:
@@ -214,8 +243,11 @@ def _column(definition: MassDefinition | None, columns: Mapping[str, Any]) -> st
 def _hosting(
     halos: Halos, definition: MassDefinition | None, about: Mapping[str, Any]
 ) -> tuple[Halos, NDArray[np.floating]]:
-    """Return the halos that lie in no other, and their masses."""
+    """Return the halos that lie in no other and have a mass, and their masses.
+
+    Where no sphere about a halo is as dense as its definition asks for, its mass is 0.
+    """
     kept = halos if halos.parent is None else halos[halos.parent < 0]
     mass = masses_of(kept, definition, about)
     assert mass is not None  # or it was refused
-    return kept, mass
+    return kept[mass > 0], mass[mass > 0]

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ParamsError
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.params import load_json
-from halokeras.sections import Finite, MassDefinition, NotNegative, Positive, Section
+from halokeras.sections import MassDefinition, NotNegative, Positive, Section
 from halokeras.statistics.occupation import ZHENG07, Occupation
 
 GALAXIES = Path("galaxies")
@@ -23,13 +26,17 @@ _FIELDS = {
 """Parameters of an occupation by their names in halotools."""
 
 
+LogMass = Annotated[float, Field(gt=0, lt=20)]
+"""log10 of a mass [Msun/h]; who gives the mass itself is told."""
+
+
 class Zheng07(Section):
     """Parameters that replace those of the threshold, by their names in halotools."""
 
-    logMmin: Finite | None = None
+    logMmin: LogMass | None = None
     sigma_logM: Positive | None = None
-    logM0: Finite | None = None
-    logM1: Finite | None = None
+    logM0: LogMass | None = None
+    logM1: LogMass | None = None
     alpha: NotNegative | None = None
 
 

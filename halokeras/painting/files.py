@@ -11,7 +11,7 @@ from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.errors import HalopaintError
 from halokeras.fields.gridding import Shape
 from halokeras.listener import Listener
-from halokeras.painting.catalogue import check_listed, listed
+from halokeras.painting.catalogue import check_listed, check_moving, listed
 from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_fit, check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
@@ -87,6 +87,8 @@ def paint_files(
         request = replace(request, painter=painter)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told, made))
+        if request.listing is not None:
+            check_moving(request.listing.seen_along, matter)
         del made  # its modes may take more memory than the painting
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)

@@ -77,7 +77,8 @@ def known_box(header: Header, shape: Shape) -> LptBox | None:
     told = header.provenance
     seed, cosmology = told.get("seed"), header.cosmology
     ours = told.get("software") == SOFTWARE["software"] and told.get("density_scheme") == "2lpt"
-    if not ours or "initial_modes" in told or not isinstance(seed, int) or cosmology is None:
+    others = {"initial_modes", "initial_conditions"} & told.keys()
+    if not ours or others or not isinstance(seed, int) or cosmology is None:
         return None
     try:
         return LptBox(cosmology, seed, shape, header.voxel_size, header.redshift)

@@ -22,6 +22,7 @@ from halokeras.cosmology.cosmology import EARLIEST, Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_text
 from halokeras.fields.modes import Modes, lattice_of
+from halokeras.seeds import check_seed
 from halokeras.simulation.initial_modes import InitialModes, check_modes, complete
 from halokeras.simulation.lpt import Table
 from halokeras.simulation.lpt_recipe import (
@@ -69,7 +70,7 @@ class LptBox:
     cosmology
         Of the modes and of their growth.
     seed
-        Realisation, not negative.
+        Realisation, up to `LARGEST_SEED`.
     voxels
         Voxels along x, y, z.
     voxel_size
@@ -103,8 +104,7 @@ class LptBox:
     velocity: bool = False
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
+        check_seed(self.seed)
         if not (np.isfinite(self.voxel_size) and self.voxel_size > 0):
             raise BoxError(f"voxel_size {self.voxel_size} Mpc/h must be positive")
         if not 0 <= self.redshift < EARLIEST:

@@ -11,6 +11,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
 from halokeras.errors import BoxError
+from halokeras.seeds import check_seed
 from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
 from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, Snapshot, evolve, step_edges
@@ -59,7 +60,7 @@ class Simulation:
     cosmology
         Of the modes and of their growth.
     seed
-        Realisation, not negative: equal seeds give equal phases in every cosmology.
+        Realisation, up to `LARGEST_SEED`: equal seeds give equal phases in every cosmology.
     size
         Side of the box [Mpc/h].
     particles
@@ -87,8 +88,7 @@ class Simulation:
     box_id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise BoxError(f"seed {self.seed} is negative; choose 0 or more")
+        check_seed(self.seed)
         told = [f"{redshift:g}" for redshift in self.redshifts]
         for redshift in self.redshifts:
             if not 0 <= redshift < 1 / START - 1:

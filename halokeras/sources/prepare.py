@@ -167,7 +167,8 @@ def _density(
         modes_name=source.name,
     )
     density = make_density(box, workers, progress).astype(np.float32)
-    return density, {"density_scheme": "2lpt", "seed": box.seed}
+    given = {} if source.initial_modes is None else {"initial_modes": source.name}
+    return density, {"density_scheme": "2lpt", "seed": box.seed, **given}
 
 
 def _counted(source: Source, voxels: int, voxel_size: float) -> tuple[Halos | None, NDArray[Any]]:

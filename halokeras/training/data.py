@@ -120,12 +120,18 @@ def load_data(params: Params) -> TrainingData:
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "mass_definition": str(first.provenance.get("mass_definition", "unknown")),
             "selection": params.box.selection.model_dump(),
-            "training_boxes": {path.name: reader.hashes[path] for path in trained},
-            "validation_boxes": {path.name: reader.hashes[path] for path in validated_on},
+            "training_boxes": _by_name(trained, reader.hashes),
+            "validation_boxes": _by_name(validated_on, reader.hashes),
             "fingerprint": fingerprint(boxes[0].density, first.voxel_size).model_dump(),
             **({"conditions_seen": seen} if seen else {}),
         },
     )
+
+
+def _by_name(paths: Sequence[Path], hashes: Mapping[Path, str]) -> dict[str, str]:
+    """Return hashes of boxes by their files' names, by whole paths where names are the same."""
+    times = Counter(path.name for path in paths)
+    return {path.name if times[path.name] == 1 else str(path): hashes[path] for path in paths}
 
 
 def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:

@@ -51,6 +51,7 @@ def test_a_box_that_is_as_asked_is_found(boxes):
         (replace(ASKED, particles=32), "particles 32 instead of 16"),
         (replace(ASKED, id="03"), "cosmology H0 64.26 instead of 67.26"),
         (replace(ASKED, seed=7), "seed 7 instead of 900"),
+        (replace(ASKED, seed=901), "seed 901 instead of 900"),
     ],
 )
 def test_a_box_that_is_not_is_refused_with_both_values(boxes, other, told):

@@ -190,6 +190,7 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
     fails(run(*words), "modes of this density are not known", "--places uniform")
+    monkeypatch.setattr("halokeras.painting.files.draw_files", None)  # refused before the painting
     fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "velocities")
     assert files(tmp_path) == before
 
@@ -544,9 +545,17 @@ def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawin
     assert run("paint", "--spectra", "mocks.txt").exit_code == 2
 
 
-@pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven"])
+@pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven", 2**63])
 def test_seeds_that_are_none_are_refused(run, seeds):
     result = run("paint", "--voxels", 16, "--seed", seeds)
+    assert result.exit_code == 2 and "--seed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["lpt", "--voxels", 16, "--output", "d.h5"], ["simulate"], ["galaxies", "00"]]
+)
+def test_a_seed_that_files_cannot_tell_is_refused(run, words):
+    result = run(*words, "--seed", 2**63)
     assert result.exit_code == 2 and "--seed" in result.stderr
 
 

@@ -218,6 +218,12 @@ def test_each_box_of_a_suite_is_scored(run, tiny_suite, tiny_model, tmp_path):
     assert "4 boxes of" in again.stdout and "tiny_001_z0.3" in again.stdout
 
 
+def test_a_suite_that_is_not_there_is_told_as_one(run):
+    fails(
+        run("evaluate", "--suite", "boxes/sobol64"), "boxes/sobol64", "halopaint simulate --suite"
+    )
+
+
 def test_a_box_that_a_suite_lacks_is_named(run, tiny_suite, drawing_model):
     (tiny_suite / "tiny_001_z1.h5").unlink()
     fails(run("evaluate", "--model", drawing_model, "--suite", tiny_suite), "tiny_001_z1.h5")

@@ -79,6 +79,15 @@ def test_more_halos_are_expected_where_less_density_bounds_them():
     assert above["200m"] == expected_above(np.array([1e13]), PLANCK, 0.3, 1e6, None)
 
 
+@pytest.mark.parametrize("redshift", [1.1, 1.5, 3.0])
+def test_virial_halos_of_early_times_are_as_many_as_those_of_200_times_the_mean(redshift):
+    mass = np.array([1e12, 1e13])
+    found = [expected_above(mass, PLANCK, redshift, 1e6, name) for name in ("vir", "200m")]
+    np.testing.assert_array_equal(*found)
+    late = [expected_above(mass, PLANCK, 0.3, 1e6, name) for name in ("vir", "200m")]
+    assert (late[0] < 0.99 * late[1]).all()
+
+
 def test_abundance_counts_every_halo_above_the_floor_once(masses):
     edges, found, expected = abundance(masses[0], 4e12, PLANCK, 0.3, 256.0**3, "fof")
     assert found.sum() == np.count_nonzero(masses[0] >= 4e12)

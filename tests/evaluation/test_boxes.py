@@ -204,6 +204,9 @@ def test_a_box_of_heavier_particles_than_those_learned_is_told(tiny_box, tiny_mo
     assert lacks_light_halos(same, "box", saved) == ""
     told = lacks_light_halos(coarse, "box", saved)
     assert f"box begin at {8 * least:.2g} Msun/h" in told and "--mass-min" in told
+    some = np.where(np.arange(len(mass)) % 9 == 4, 0, 8 * mass)  # no sphere of the definition
+    lacking = replace(coarse, halos=replace(halos, mass=some.astype(np.float32)))
+    assert lacks_light_halos(lacking, "box", saved) == told
     few = replace(coarse, halos=Halos(position=halos.position[:3], mass=8 * mass[:3]))
     assert lacks_light_halos(few, "box", saved) == ""
     assert lacks_light_halos(replace(coarse, halos=None), "box", saved) == ""

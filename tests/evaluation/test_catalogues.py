@@ -58,3 +58,16 @@ def test_masses_of_draws_and_of_true_counts_are_scored(
     np.testing.assert_allclose(found[TRUE_COUNTS][known_bins], 1)  # the very halos
     assert (found[DRAWS][known_bins][:5] > 0).all()
     np.testing.assert_array_equal(found[DRAWS], found[UNIFORM])
+
+
+def test_a_density_that_is_not_of_the_seed_it_tells_has_no_catalogues_scored(
+    known, binned_draws, tiny_provenance, tmp_path
+):
+    save_painter(binned_draws.painter, tiny_provenance, tmp_path / "m", binned_draws)
+    saved = load_painter(tmp_path / "m")
+    fields = Contenders(saved, {}, draws=1).fields(known, halo_counts(known, mass_min=2e12))
+    scores = CatalogueScores(saved)
+    scores.add("other", replace(known, provenance=known.provenance | {"seed": 8}), fields)
+    assert scores.card() is None
+    (note,) = scores.notes
+    assert "catalogues on other are not scored" in note and "--places" not in note

@@ -182,3 +182,67 @@ def test_the_command_populates_and_counts(run, tmp_path):
     wrong = run("galaxies", source, "--threshold", -21.3)
     assert wrong.exit_code == 1
     assert wrong.stderr.startswith("Error: --threshold -21.3")
+
+
+def test_halos_that_no_sphere_is_about_hold_no_galaxies(tmp_path):
+    """`find_halos` gives those a mass of 0; every shipped box has some."""
+    halos = halos_of()
+    lacking = np.arange(len(halos)) % 5 == 0
+    virial = np.where(lacking, 0, halos.mass).astype(np.float32)
+    source = box_file(tmp_path / "box.h5", replace(halos, mass_virial=virial))
+    request = Request(source, -21.0, definition="virial", output=tmp_path / "galaxies.hdf5")
+    found = columns_of(populate_file(request).path)
+    assert len(found["x"]) > 100
+    assert not set(found["halo_id"]) & set(halos.id[lacking])
+
+
+@pytest.mark.parametrize("redshift", [0.3, 1.1, 1.5, 3.0])
+def test_virial_masses_of_any_epoch_are_populated(tmp_path, redshift):
+    halos = halos_of()
+    source = painted_file(
+        tmp_path / "halos.hdf5", halos, "hdf5", redshift=redshift, mass_definition="virial"
+    )
+    assert populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5")).galaxies > 100
+
+
+@pytest.mark.parametrize("name", ["logMmin", "logM0", "logM1"])
+@pytest.mark.parametrize("value", [8.7e13, 330, -2])
+def test_a_mass_in_the_place_of_its_logarithm_is_refused(tmp_path, name, value):
+    source = box_file(tmp_path / "box.h5", halos_of())
+    (tmp_path / "hod.json").write_text(json.dumps({name: value}))
+    with pytest.raises(ParamsError, match=f"hod.json.*{name}"):
+        populate_file(Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g"))
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ({"Lbox": "40 Mpc/h"}, "Lbox"),
+        ({"Lbox": [40.0, 60.0]}, "Lbox"),
+        ({"Lbox": [40.0, -60.0, 20.0]}, "Lbox"),
+        ({"redshift": "z=0.3"}, "redshift"),
+        ({"redshift": -0.3}, "redshift"),
+        ({"omega_b": "little"}, "not all numbers"),
+        ({"omega_m": 3.0}, "omega_m is 3"),
+    ],
+)
+def test_what_a_table_tells_wrongly_of_its_box_is_one_sentence(tmp_path, about, told):
+    source = painted_file(tmp_path / "halos.hdf5", halos_of(20), "hdf5", **about)
+    with pytest.raises(BoxError, match=told):
+        populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5"))
+
+
+def test_half_a_cosmology_is_refused_and_ids_of_any_width_are_read(tmp_path):
+    halos = halos_of()
+    source = painted_file(tmp_path / "halos.hdf5", halos, "hdf5")
+    wide = columns_of(populate_file(Request(source, -21.0, output=tmp_path / "a.hdf5")).path)
+    with h5py.File(source, "r+") as file:
+        ids = file["halo_id"][:].astype(np.int32)
+        del file["halo_id"]
+        file["halo_id"] = ids
+    narrow = columns_of(populate_file(Request(source, -21.0, output=tmp_path / "b.hdf5")).path)
+    np.testing.assert_array_equal(narrow["x"], wide["x"])
+    with h5py.File(source, "r+") as file:
+        del file.attrs["sigma8"], file.attrs["n_s"]
+    with pytest.raises(BoxError, match="lacks sigma8, n_s"):
+        populate_file(Request(source, -21.0, output=tmp_path / "c.hdf5"))

@@ -27,6 +27,7 @@ def test_a_box_made_from_a_seed_is_known():
         {"density_scheme": "zeldovich"},
         {"seed": "five"},
         {"initial_modes": "mine.npy"},
+        {"initial_conditions": "zeldovich 720^3"},
     ],
 )
 def test_modes_of_others_are_not_known(told):

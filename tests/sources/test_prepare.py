@@ -125,6 +125,9 @@ def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     assert np.std(with_modes.density - exact) < 0.05 * np.std(exact)
     assert with_seed.provenance["density_scheme"] == "2lpt"
     assert with_seed.provenance["seed"] == 100
+    # so that nobody takes its modes for those of the seed
+    assert with_modes.provenance["initial_modes"] == "tiny"
+    assert "initial_modes" not in with_seed.provenance
 
 
 @pytest.mark.parametrize(

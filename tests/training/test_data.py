@@ -1,5 +1,6 @@
 """Boxes of a suite that params name."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_a_box_is_named_once_by_whatever_name(tiny_suite):
         box = params.box.model_copy(update={section: tuple(named)})
         with pytest.raises(RunError, match=told):
             load_data(params.model_copy(update={"box": box}))
+
+
+def test_boxes_of_one_name_in_two_folders_are_both_remembered(tiny_suite, tiny_box, tmp_path):
+    """Or the first would pass for one that was never trained on."""
+    paths = [tmp_path / part / "box.h5" for part in ("one", "two")]
+    for path, name in zip(paths, ("tiny_000_z0.3.h5", "tiny_001_z0.3.h5"), strict=True):
+        path.parent.mkdir()
+        shutil.copy(tiny_suite / name, path)
+    write_box(tiny_box, tmp_path / "held_out.h5")
+    train, held_out = paths, [tmp_path / "held_out.h5"]
+    params = params_of(tiny_suite, {"last_member": 0}, {"first_member": 1})
+    box = params.box.model_copy(
+        update={
+            name: tuple(BoxName(path=str(path)) for path in some)
+            for name, some in (("train", train), ("validate_on", held_out))
+        }
+    )
+    told = load_data(params.model_copy(update={"box": box})).provenance["training_boxes"]
+    assert set(told) == {str(path) for path in paths}
+    assert len(set(told.values())) == 2
 
 
 def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
