@@ -90,6 +90,11 @@ def paint_files(
         if request.listing is not None:
             check_moving(request.listing.seen_along, matter)
         del made  # its modes may take more memory than the painting
+        if given.header.cosmology is None:
+            told.warn(
+                "the density tells no cosmology: it is taken to have the one that the painter "
+                "learned; name it with --cosmology"
+            )
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)
         start = time.perf_counter()

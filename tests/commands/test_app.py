@@ -251,6 +251,17 @@ def test_paint_refuses_another_voxel_size_unless_forced(run, tiny_box, tiny_mode
     assert "Warning: " in forced.stderr
 
 
+def test_a_grid_of_no_cosmology_is_painted_with_a_warning(run, tiny_box, tiny_model, tmp_path):
+    np.save(tmp_path / "mine.npy", tiny_box.density)
+    words = ["paint", "--density", "mine.npy", "--voxel-size", 4, "--redshift", 0.3]
+    words += ["--model", tiny_model, "--no-figure", "--overwrite"]
+    assert "tells no cosmology" in run(*words).stderr
+    known = tiny_box.cosmology.parameters
+    (tmp_path / "mine.json").write_text(json.dumps(known))
+    named = run(*words, "--cosmology", "mine.json")
+    assert named.exit_code == 0 and "cosmology" not in named.stderr
+
+
 def test_paint_never_overwrites_its_input(run, box_file, tiny_model):
     before = box_file.read_bytes()
     result = run("paint", "--box", box_file, "--model", tiny_model, "--output", box_file)
