@@ -6,6 +6,7 @@ cache of numba's that cannot be written to.
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -75,18 +76,43 @@ def cgroup_cores(
     own
         Which of them this process belongs to.
     """
+    quotas = [_quota(group) for group in control_groups("cpu", groups, own)]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def control_groups(
+    what: str, groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> list[Path]:
+    """Return the folders of the control groups that this process is in, each with its parents.
+
+    Parameters
+    ----------
+    what
+        Is limited: ``cpu`` or ``memory``, of which version 1 has groups of their own.
+    groups, own
+        As in `cgroup_cores`.
+    """
     try:
         lines = own.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         lines = []
-    inside = [line.split(":", 2)[2].lstrip("/") for line in lines if line.startswith("0::")]
-    folder = groups.joinpath(*inside)
-    quotas = [_quota(each) for each in (folder, *folder.parents) if each.is_relative_to(groups)]
-    return min((quota for quota in quotas if quota is not None), default=None)
+    folders = [groups]
+    for line in lines:
+        _, of, inside = (*line.split(":", 2), "", "")[:3]
+        if not of:
+            folders.append(groups / inside.lstrip("/"))
+        elif what in of.split(","):
+            folders.append(groups / what / inside.lstrip("/"))
+    found = [each for folder in folders for each in (folder, *folder.parents)]
+    return [each for each in dict.fromkeys(found) if each.is_relative_to(groups)]
 
 
 def _quota(group: Path) -> float | None:
-    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of v2, of v1
+    for names in (
+        ("cpu.max",),  # of version 2
+        ("cpu.cfs_quota_us", "cpu.cfs_period_us"),  # of version 1
+        ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),
+    ):
         try:
             words = " ".join((group / name).read_text(encoding="ascii") for name in names).split()
             return int(words[0]) / int(words[1]) if int(words[0]) > 0 else None
@@ -103,9 +129,12 @@ def _own_cores() -> int:
 
 def _writable_cache() -> Path | None:
     """Return a folder of this user alone, kept from one command to the next where it can be."""
-    for parent in (os.environ.get("XDG_CACHE_HOME"), Path.home() / ".cache"):
-        folder = None if parent is None else Path(parent) / "halopaint" / "numba"
-        if folder is not None and _is_made(folder):
+    kept = [Path(named)] if (named := os.environ.get("XDG_CACHE_HOME")) else []
+    with suppress(RuntimeError):  # of a user without a home
+        kept.append(Path.home() / ".cache")
+    for parent in kept:
+        folder = parent / "halopaint" / "numba"
+        if _is_made(folder):
             return folder
     import tempfile
 

@@ -84,7 +84,7 @@ def hash_fields(
         sha256, hexadecimal.
     """
     digest = hashlib.sha256()
-    attributes: list[object] = [voxel_size, redshift, cosmology]
+    attributes: list[object] = [float(voxel_size), float(redshift), cosmology]
     attributes += [provenance.get(name) for name in _HASHED_PROVENANCE]
     digest.update(repr(attributes).encode())
     for name, array in arrays.items():

@@ -61,6 +61,8 @@ class Cosmology:
     wa: float = _LAMBDA["wa"]
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, float(value))  # or its hash is not that of its file
         limits = {
             "H0": (20 < self.H0 < 200, "20 and 200 km/s/Mpc"),
             "omega_m": (0 < self.omega_m <= 1, "0 and 1"),
@@ -310,10 +312,21 @@ def camb_results(
         Of the matter power.
     primordial_amplitude
         A_s, at 0.05/Mpc.
+
+    Raises
+    ------
+    BoxError
+        If CAMB cannot, as where there are hardly any baryons.
     """
     import camb
 
-    return camb.get_results(_camb_settings(cosmology, k_max, redshifts, primordial_amplitude))
+    try:
+        return camb.get_results(_camb_settings(cosmology, k_max, redshifts, primordial_amplitude))
+    except camb.CAMBError as error:
+        raise BoxError(
+            f"CAMB cannot compute the power of {cosmology} ({str(error).splitlines()[0]}); choose "
+            "parameters nearer to those observed, such as omega_b of 0.01 or more"
+        ) from None
 
 
 def _camb_settings(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.cosmology.cosmology import Background, Cosmology, matter_fraction
+from halokeras.errors import BoxError
 
 Array = NDArray[np.float64]
 
@@ -28,6 +29,9 @@ _TINKER = (200, 3200)
 
 _KILOGRAM, _GRAM = 1 / 1.98841e30, 1 / 1.98841e33
 """Solar masses."""
+
+EARLIEST_HALOS = 300.0
+"""Redshift to which mass functions are computed; there are no halos long before."""
 
 _NEAR, _FAR = 0.12, 0.6
 """Logarithms by which a fitted factor may miss a unit's that is near 1, or far."""
@@ -223,6 +227,8 @@ def _cumulative(cosmology: Cosmology, redshift: float, definition: str | None) -
     from colossus.halo.mass_so import deltaVir
     from colossus.lss.mass_function import massFunction
 
+    if redshift > EARLIEST_HALOS:
+        raise BoxError(f"no mass function is known at redshift {redshift:g}")
     definition = definition or _UNSTATED
     model = "watson13" if definition == "fof" else "tinker08"
     with in_colossus(cosmology):

@@ -193,6 +193,7 @@ def summed(
                 raise unwritable(folder, error) from error
             _make(recipe, folder, run, told, steps)
         yield recipe
+        (folder / _RECIPE).unlink()  # or slabs that are left of a kill now would be gone on with
         shutil.rmtree(folder)
 
 

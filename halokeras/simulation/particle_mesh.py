@@ -139,9 +139,10 @@ class ParticleMesh:
         """Set v to keep v - gain grad potential and move by `time` v."""
         step = np.float32(keep), np.float32(gain * self._per_cell), np.float32(time)
         edges = self._edges_x, self._edges_y
+        sides = self._box_size, self._per_cell  # by which `sort` finds columns, to the last bit
 
         def kick(block: int) -> None:
-            _kick_and_drift(particles, self._grid, block, edges, step, self._box_size)
+            _kick_and_drift(particles, self._grid, block, edges, step, sides)
 
         self._all(kick, range(len(self._edges_x) - 1))
 
@@ -293,13 +294,13 @@ def _solve_poisson(row, j, window, square, scale):  # type: ignore[no-untyped-de
 
 
 @numba.njit(cache=True, nogil=True)
-def _kick_and_drift(particles, potential, block, edges, step, box_size):  # type: ignore[no-untyped-def]
+def _kick_and_drift(particles, potential, block, edges, step, sides):  # type: ignore[no-untyped-def]
     """Kick and drift the particles of a block of columns, all of those at the same x."""
     position, velocity, first = particles
     edges_x, edges_y = edges
     keep, gain, time = step
+    box_size, per_cell = sides
     cells = potential.shape[0]
-    per_cell = np.float32(cells) / box_size
     columns = len(edges_y) - 1
     x0, x1 = edges_x[block], edges_x[block + 1]
     widest = np.max(edges_y[1:] - edges_y[:-1])

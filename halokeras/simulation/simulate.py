@@ -24,6 +24,8 @@ LEAST_MEMBERS = 20
 
 _BYTES_AT_REST = 300_000_000
 _BYTES_PER_PARTICLE = 110
+_MOST_PARTICLES = 1290
+"""Along a side: of more, 32 bits do not number them all."""
 _SECONDS_AT_REST = 5.0
 _SECONDS_PER_PARTICLE = 1e-6
 _SECONDS_PER_STEP = 1.25e-7
@@ -99,6 +101,11 @@ class Simulation:
                 raise BoxError(f"redshift {redshift:g} is asked twice; name it once")
         if not self.redshifts:
             raise BoxError("a simulation needs a redshift to give a box at; name one or more")
+        if self.particles > _MOST_PARTICLES:
+            raise BoxError(
+                f"particles {self.particles} a side are more than the halo finder can number; "
+                f"choose {_MOST_PARTICLES} or fewer"
+            )
         if self.particles < self.voxels:
             raise BoxError(
                 f"particles {self.particles} a side are fewer than the {self.voxels} voxels a "
@@ -154,7 +161,9 @@ def simulate(
     cosmology, size = wanted.cosmology, wanted.size
     check_memory(wanted)
     progress("initial conditions", 0.0)
-    delta = linear_modes(wanted.seed, wanted.particles, size, linear_power(cosmology))
+    corner = np.sqrt(3) * np.pi * wanted.particles / size
+    power = linear_power(cosmology, k_max=max(20.0, 1.1 * corner))
+    delta = linear_modes(wanted.seed, wanted.particles, size, power)
     moved = displacement(delta, size, workers)
     del delta
     progress("2LPT density", 0.0)

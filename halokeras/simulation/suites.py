@@ -94,6 +94,12 @@ def make_suite(
     tally = _Tally(suite, told)
     if scheduler is not None:
         with connected(scheduler) as client:
+            if scheduler == "local" and to_make:
+                refuse_beyond_memory(
+                    len(client.nthreads()) * memory,
+                    "a simulation on every core",
+                    "choose --processes instead or a larger machine",
+                )
             _make_by_workers(suite, client, tally)
     elif processes > 1:
         _make_by_processes(suite, processes, tally)

@@ -77,7 +77,7 @@ def read_count_pair(
 
 
 def _counts(path: Path) -> NDArray[np.float32]:
-    with open_numbers(path, None) as grid:
+    with open_numbers(path, None, "a .npy file of it alone") as grid:
         if len(set(grid.shape)) != 1:
             raise BoxError(f"{path} has shape {grid.shape}; the box must be a cube")
         refuse_beyond_memory(4 * int(np.prod(grid.shape, dtype=np.int64)), str(path))

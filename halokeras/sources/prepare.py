@@ -150,8 +150,8 @@ def _density(
         return source.density, {}
     if source.cosmology is None:
         raise BoxError(
-            f"{source.name} does not tell its cosmology, which a 2LPT density needs; give --box or "
-            "--cosmology"
+            f"{source.name} does not tell its cosmology, which a 2LPT density needs; give it with "
+            "--cosmology FILE"
         )
     if source.initial_modes is None and source.own_seed is None:
         raise BoxError(

@@ -1,7 +1,9 @@
 """How much memory the machine has to spare, and what needs more."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from halokeras.environment import control_groups
 from halokeras.errors import BoxError
 
 
@@ -15,19 +17,39 @@ def available_memory() -> int | None:
         name, _, rest = line.partition(":")
         if name == "MemAvailable":
             free = int(rest.split()[0]) * 1024
-            limit = _container_room()
+            limit = group_room(control_groups("memory"))
             return free if limit is None else min(free, limit)
     return None
 
 
-def _container_room() -> int | None:
-    group = Path("/sys/fs/cgroup")
+def group_room(groups: Iterable[Path]) -> int | None:
+    """Return the bytes that the tightest of some control groups has to spare, or None.
+
+    What it keeps of files in memory is given back when memory is short.
+    """
+    rooms = [_room(group, *names) for group in groups for names in _FILES]
+    return min((room for room in rooms if room is not None), default=None)
+
+
+_FILES = (
+    ("memory.max", "memory.current", ("inactive_file", "active_file")),  # of version 2
+    (
+        *("memory.limit_in_bytes", "memory.usage_in_bytes"),  # of version 1
+        ("total_inactive_file", "total_active_file"),
+    ),
+)
+
+
+def _room(group: Path, limit: str, used: str, cached: tuple[str, ...]) -> int | None:
     try:
-        limit = (group / "memory.max").read_text(encoding="ascii").strip()
-        used = int((group / "memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        most, current = (int((group / name).read_text(encoding="ascii")) for name in (limit, used))
+        told = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        kept = sum(
+            int(line.split()[1]) for line in told if line.split()[:1] in ([n] for n in cached)
+        )
+    except (OSError, ValueError, IndexError):  # as where the limit is "max"
         return None
-    return None if limit == "max" else max(int(limit) - used, 0)
+    return max(most - current + kept, 0)
 
 
 def fits_in_memory(need: float) -> bool:

@@ -3,7 +3,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from halokeras.boxes.box import Box, box_hash
+from halokeras.boxes.box_file import read_box, write_box
 from halokeras.boxes.hashes import hash_fields, see, surveyed_by
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.storage.grid import survey
 
 
@@ -48,3 +51,12 @@ def test_a_value_that_is_none_is_seen(density, monkeypatch):
     monkeypatch.setattr("halokeras.storage.grid._SLAB", 24)
     density[3, 1, 2] = np.nan
     assert not np.isfinite(surveyed_by(see(density)).minimum)
+
+
+def test_a_box_in_memory_has_the_hash_of_its_file(density, tmp_path):
+    field = np.asarray(density[:])
+    field = field / field.mean()
+    for size, redshift in ((4, 1), (np.float64(4), np.float32(1)), (4.0, 1.0)):
+        box = Box(size, redshift, Cosmology(70, 0.3, 0.05, 0.8, 1), field.astype(np.float32))
+        write_box(box, tmp_path / "b.h5")
+        assert box_hash(box) == box_hash(read_box(tmp_path / "b.h5"))

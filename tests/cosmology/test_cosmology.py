@@ -130,3 +130,13 @@ def test_an_unknown_box_id_names_the_known_ones():
 def test_a_cosmology_of_more_baryons_than_matter_is_refused():
     with pytest.raises(BoxError, match=r"between 0 and omega_m, 0\.3"):
         Cosmology(H0=70, omega_m=0.3, omega_b=0.4, sigma8=0.8, n_s=0.96)
+
+
+def test_what_camb_cannot_compute_is_one_sentence():
+    with pytest.raises(BoxError, match=r"CAMB cannot compute .* omega_b"):
+        linear_power(replace(box_cosmology("00"), omega_b=1e-4))
+
+
+def test_whole_numbers_are_the_parameters_that_a_file_tells():
+    whole, told = (Cosmology(h, 0.3, 0.05, 0.8, 1) for h in (70, 70.0))
+    assert repr(whole) == repr(told) and whole == told

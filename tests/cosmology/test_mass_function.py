@@ -13,6 +13,7 @@ from halokeras.cosmology.mass_function import (
     mass_definition,
     mass_scale,
 )
+from halokeras.errors import BoxError
 from halokeras.resources import shipped
 
 PLANCK = ABACUS_COSMOS["00"]
@@ -86,6 +87,11 @@ def test_virial_halos_of_early_times_are_as_many_as_those_of_200_times_the_mean(
     np.testing.assert_array_equal(*found)
     late = [expected_above(mass, PLANCK, 0.3, 1e6, name) for name in ("vir", "200m")]
     assert (late[0] < 0.99 * late[1]).all()
+
+
+def test_no_halos_are_expected_before_there_are_any():
+    with pytest.raises(BoxError, match="at redshift 400"):
+        expected_above(np.array([1e13]), PLANCK, 400.0, 1e6, "fof")
 
 
 def test_abundance_counts_every_halo_above_the_floor_once(masses):

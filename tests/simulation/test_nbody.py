@@ -48,6 +48,28 @@ def test_two_particles_attract_by_the_inverse_square():
         )
 
 
+def test_a_particle_is_kicked_in_the_column_that_it_was_sorted_into(monkeypatch):
+    """Of a size that float32 cannot hold; numba would read beyond the end of the column."""
+    cells, size = 64, 67.2
+    kick = particle_mesh._kick_and_drift.py_func  # which knows where its arrays end
+    monkeypatch.setattr(particle_mesh, "_kick_and_drift", kick)
+    corners = np.arange(1, cells) + particle_mesh._CORNER
+    edges = (corners * size / cells).astype(np.float32)
+    near = [edges]
+    for towards in (0, np.inf):
+        step = edges
+        for _ in range(3):
+            step = np.nextafter(step, np.float32(towards))
+            near.append(step)
+    position = np.repeat(np.concatenate(near)[:, np.newaxis], 3, axis=1)
+    with ThreadPoolExecutor(1) as pool:
+        mesh = ParticleMesh(cells, size, pool)
+        particles = mesh.sort(position, np.zeros_like(position), 0.0)
+        mesh._grid[...] = 0
+        mesh.kick_and_drift(particles, 1.0, 1.0, 0.0)
+    assert not particles.velocity.any()
+
+
 def test_a_particle_does_not_pull_itself_and_momentum_is_kept():
     rng = np.random.default_rng(2)
     mesh = 16

@@ -119,6 +119,24 @@ def test_a_run_killed_while_the_file_is_written_makes_no_slab_again(
     assert not written
 
 
+def test_what_a_kill_leaves_of_finished_slabs_is_not_gone_on_with(
+    few, in_memory, tmp_path, monkeypatch
+):
+    """Killed while they are removed: the file is whole, and some slabs are gone."""
+
+    def some(folder):
+        for path in list(folder.iterdir())[::2]:
+            path.unlink()
+        raise Killed
+
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        module = SimpleNamespace(rmtree=some)
+        killing.setattr("halokeras.simulation.out_of_core.shutil", module)
+        made(BOX, tmp_path / "d.h5")
+    (tmp_path / "d.h5").unlink(missing_ok=True)
+    np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
+
+
 def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, monkeypatch):
     with monkeypatch.context() as killing, pytest.raises(Killed):
         kill_in_task(8, killing)

@@ -93,7 +93,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "wrong, reason",
     [
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"seed": -1}, "seed -1 must lie between 0 and"),
+        ({"seed": 2**63}, "must lie between 0 and"),
+        ({"particles": 1291}, "choose 1290 or fewer"),
         ({"size": 100.0, "voxel_size": 3.0}, "not a whole number of voxels.*choose size 99"),
         ({"size": -1.0}, "must both be positive"),
         ({"redshifts": (30.0,)}, "redshift 30.0 must lie between 0 and the start, 19"),
@@ -111,10 +113,26 @@ def test_what_cannot_be_simulated_is_refused_at_once(wrong, reason):
 def test_what_memory_cannot_hold_is_refused_before_it_begins(monkeypatch):
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**11)
     with pytest.raises(BoxError, match=r"needs .* GiB of memory"):
-        check_memory(run_of(particles=4096))
+        check_memory(run_of(particles=1280))
 
 
 def test_the_estimate_grows_with_the_particles():
     assert estimate(256).memory == pytest.approx(2.1e9, rel=0.1)
     assert estimate(512).seconds > 7 * estimate(256).seconds
     assert estimate(256, (1.0, 0.0)).seconds > 1.2 * estimate(256, (0.3,)).seconds
+
+
+def test_the_power_reaches_the_corner_of_the_lattice(monkeypatch):
+    """Where it ends the interpolation would go on with its last value."""
+    asked = []
+
+    def power(cosmology, redshift=0.0, k_max=20.0):
+        asked.append(k_max)
+        raise StopIteration
+
+    monkeypatch.setattr("halokeras.simulation.simulate.linear_power", power)
+    for size, particles, corner in ((256.0, 256, 5.4), (32.0, 256, 43.5)):
+        with pytest.raises(RuntimeError):
+            next(simulate(run_of(size=size, particles=particles, voxel_size=1.0)))
+        assert asked[-1] >= max(20.0, corner)
+    assert asked[0] == 20.0  # as ever

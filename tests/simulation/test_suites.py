@@ -15,6 +15,7 @@ from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.listener import Listener
 from halokeras.simulation import suites
 from halokeras.simulation.files import claimed
+from halokeras.simulation.simulate import estimate
 from halokeras.simulation.suite_params import SuiteParams
 from halokeras.simulation.suites import agreed, begin, make_member, make_suite
 
@@ -227,3 +228,11 @@ def test_dask_workers_make_a_suite(tmp_path):
     make_suite(plan(2), tmp_path / "s", QUIET, scheduler="local")
     make_suite(plan(2), tmp_path / "alone" / "s", QUIET)
     assert hashes(tmp_path / "s") == hashes(tmp_path / "alone" / "s")
+
+
+def test_local_workers_that_memory_cannot_hold_are_refused(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    memory = estimate(plan().particles).memory
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: memory // 2)
+    with pytest.raises(BoxError, match="a simulation on every core"):
+        make_suite(plan(), tmp_path / "s", QUIET, scheduler="local")

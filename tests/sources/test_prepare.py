@@ -134,7 +134,7 @@ def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     ("change", "told"),
     [
         ({"density": None}, "no density and no initial conditions"),
-        ({"density": None, "own_seed": 1, "cosmology": None}, "--box or --cosmology"),
+        ({"density": None, "own_seed": 1, "cosmology": None}, "--cosmology FILE"),
         ({"halos": None}, "no halos"),
         ({"redshift": -1.0}, "redshift"),
     ],

@@ -129,8 +129,8 @@ def read_cosmology(parameters: Parameters, box: str | None) -> tuple[Cosmology, 
     missing = [name for name, value in stated.items() if value is None]
     if missing and named is None:
         raise BoxError(
-            f"{parameters.path} does not state {' and '.join(missing)}; name the box, 00 to 04, or "
-            "give a cosmology file"
+            f"{parameters.path} does not state {' and '.join(missing)}; name the --box, 00 to "
+            "04, whose cosmology it has"
         )
     chosen = {
         name: getattr(named, name) if value is None else value for name, value in stated.items()

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import check_grid
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.mass_function import abundance, mass_definition, mass_scale
+from halokeras.cosmology.mass_function import (
+    EARLIEST_HALOS,
+    abundance,
+    mass_definition,
+    mass_scale,
+)
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import shape_text
 from halokeras.fields.orientation import Orientation, find_orientation, move_counts
@@ -154,6 +159,9 @@ def _check_masses(source: Source, halos: Halos) -> Iterator[Finding]:
         return
     if len(mass) < _FEW:
         yield note(f"{len(mass)} halos are too few to compare with a mass function")
+        return
+    if source.redshift > EARLIEST_HALOS:
+        yield note(f"no mass function is known beyond redshift {EARLIEST_HALOS:.0f}")
         return
     definition = mass_definition(source.provenance, cosmology, source.redshift)
     volume = source.box_size**3

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import asdict
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -129,6 +130,13 @@ def friends(tmp_path, halos):
     write_friends_of_friends(folder / "halos_1", halos[1])
     (folder / "particles_0").write_bytes(b"no halos")
     return folder
+
+
+def test_folders_are_found_from_within(rockstar, monkeypatch):
+    whole = read(rockstar.parents[3]).halos.position
+    for folder in (rockstar, rockstar.parent, rockstar.parent.parent):
+        monkeypatch.chdir(folder)
+        np.testing.assert_array_equal(read(Path()).halos.position, whole)
 
 
 def test_rockstar_halos_are_those_of_all_files_in_their_order(rockstar, halos):
