@@ -165,7 +165,7 @@ class RunParams(Section):
     """
 
     directory: str = "runs"
-    name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")] = "paper"
+    name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] = "paper"
     checkpoint_every: Count = 100
     log_every: Count = 10
     validate_every: Count = 100
@@ -187,9 +187,14 @@ class Params(Section):
         training = self.training
         if training.steps == 0 and training.warm_start.steps == 0:
             raise ValueError("training.steps and training.warm_start.steps are both 0")
-        if training.steps and self.critic.output_size(training.crop_size) < 1:
+        if self.critic.output_size(training.crop_size) < 1:
             raise ValueError(
                 f"training.crop_size {training.crop_size} is too small for the critic's layers"
+            )
+        if training.spectral_mass_mins and not training.spectral_weight:
+            raise ValueError(
+                "training.spectral_mass_mins is of the spectral distance, and "
+                "training.spectral_weight is 0; set a weight or leave it out"
             )
         begins = [f"{mass:g}" for mass in self._upper_mass_mins]  # refuses edges that do not fit
         for mass in training.spectral_mass_mins:
@@ -221,7 +226,7 @@ def load_params(path: Path) -> Params:
         If the file is missing or not JSON, or a field is unknown, duplicated or out of range;
         the message names the file and the field's dotted path.
     """
-    return load_json(path, "params file", "--params", Params)
+    return load_json(path, "params file", "--params", Params, shipped("params"))
 
 
 def parse_params(text: str, source: str) -> Params:
@@ -235,7 +240,7 @@ def parse_params(text: str, source: str) -> Params:
     return _parse(text, source, Params)
 
 
-def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields:
+def load_json(path: Path, kind: str, option: str, model: type[Fields], *beside_it: Path) -> Fields:
     """Read and validate a JSON file of any kind.
 
     Parameters
@@ -246,6 +251,8 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
         What errors call it, and the option that names it.
     model
         Its fields.
+    beside_it
+        Folders of such files, of which one may have been meant.
 
     Raises
     ------
@@ -255,7 +262,7 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields]) -> Fields
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        meant = beside(path, shipped("params"), pattern="*.json")
+        meant = beside(path, *beside_it, pattern="*.json")
         raise ParamsError(
             f"{kind} {path} does not exist{meant}; give {option} an existing JSON file"
         ) from None

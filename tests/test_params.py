@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import ParamsError
 from halokeras.painter_params import PainterParams
 from halokeras.params import (
@@ -98,6 +99,16 @@ def test_documented_defaults_are_the_defaults():
         ('{"training": {"n_critic": 2.5}}', "'training.n_critic'"),
         ('{"training": {"gradient_penalty": NaN}}', "'training.gradient_penalty'"),
         ('{"training": {"crop_size": 8}}', "training.crop_size 8 is too small"),
+        (
+            '{"training": {"crop_size": 8, "steps": 0, "warm_start": {"steps": 3}}}',
+            "training.crop_size 8 is too small",
+        ),
+        ('{"run": {"name": ".."}}', "'run.name'"),
+        ('{"run": {"name": "."}}', "'run.name'"),
+        (
+            '{"painter": {"kind": "halos"}, "training": {"spectral_mass_mins": [2e13]}}',
+            "training.spectral_weight is 0",
+        ),
         ('{"painter": {"kernel_sizes": [4]}}', "kernel_sizes must be odd"),
         ('{"box": {"selection": {"mass_min": 2, "mass_max": 1}}}', "mass_max must be above"),
         ('{"box": {"train": [{"id": "00"}]}}', "'box.train.0'"),
@@ -142,6 +153,10 @@ def test_a_missing_file_is_told_in_one_sentence(tmp_path):
         load_params(tmp_path / "none.json")
     with pytest.raises(ParamsError, match="is a folder; give --params a JSON file"):
         load_params(tmp_path)
+    with pytest.raises(ParamsError, match=r"did you mean box00\.json"):
+        load_params(tmp_path / "boxx00.json")
+    with pytest.raises(ParamsError, match=r"paper\.json does not exist; give"):  # of another kind
+        load_cosmology(tmp_path / "paper.json")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +180,10 @@ def test_an_unknown_field_gets_the_one_that_was_meant_or_all_there_are(fields, t
 def test_halos_whose_spectra_are_compared_begin_where_a_bin_does():
     def named(*masses, kind="halos"):
         return Params.model_validate(
-            {"painter": {"kind": kind}, "training": {"spectral_mass_mins": masses}}
+            {
+                "painter": {"kind": kind},
+                "training": {"spectral_mass_mins": masses, "spectral_weight": 1.0},
+            }
         )
 
     assert named().spectral_channels == ()

@@ -3,6 +3,7 @@
 Commands import what they use, so that `halopaint --help` answers at once.
 """
 
+import errno
 import signal
 import sys
 import traceback
@@ -63,6 +64,9 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
 }
 """The commands, with examples that their help shows."""
 
+_OF_PATHS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""Errors of the system that a path which was given makes, wherever it is first looked at."""
+
 _ANYWHERE = ("--quiet", "-q", "--verbose", "-v")
 
 
@@ -80,12 +84,17 @@ class Commands(TyperGroup):
         """Run the command; a HalopaintError exits 1 and Ctrl-C 130, without a traceback."""
         try:
             return super().invoke(ctx)
-        except (HalopaintError, PermissionError) as error:
+        except (HalopaintError, OSError) as error:
+            unusual = isinstance(error, OSError) and error.errno not in _OF_PATHS
+            if unusual:
+                raise
             if verbosity() is Verbosity.VERBOSE:
                 traceback.print_exception(error)
             told = str(error)
             if isinstance(error, PermissionError):
                 told = f"{error.filename} is closed to this user; choose another path, or open it"
+            elif isinstance(error, OSError):
+                told = f"{error.filename} is longer than a path may be; choose another"
             tell("Error", told, "red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt:

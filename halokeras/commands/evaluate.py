@@ -84,8 +84,8 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     refuse(
         {
             "give one of --box and --suite": (box is None) == (suite is None),
-            "--painted is of one box, and --suite names many": suite is not None
-            and painted is not None,
+            "--painted is of one box, and a suite has many": painted is not None
+            and (suite is not None or is_suite(Path(box or ""))),
         }
     )
     if suite is not None:

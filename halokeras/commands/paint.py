@@ -303,7 +303,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             if read.exists() and path.exists() and path.samefile(read):
                 raise typer.BadParameter(f"--output: {path} is the input itself")
     if dry_run:
-        tell_cost(requests)
+        tell_cost(requests, as_json)
     elif len(requests) == 1:
         paint_one(requests[0], as_json, spectra)
     else:

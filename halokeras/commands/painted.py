@@ -1,5 +1,6 @@
 """Paint what was asked, one density or many, and show it."""
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
     source = request.density if isinstance(request.density, Path) else None
     if spectra is not None:
         check_powers(request.outputs, spectra, request.overwrite)
+    _check_listings(request)
 
     def look(given: "Density", painted: "PartialCounts", seconds: float) -> None:
         shown["seconds"] = seconds
@@ -84,6 +86,7 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
                 if is_painted(request) and _lists(request):
                     found += 1
                 else:
+                    _check_listings(request)
                     paint_files(request, told=told)
                 written += files
                 left = _left(done - found, total - done, time.perf_counter() - start)
@@ -105,17 +108,35 @@ def _lists(request: "Request") -> bool:
     return listing is None or all(tells(path, listing.told) for path in request.catalogues)
 
 
+def _check_listings(request: "Request") -> None:
+    """Refuse to replace a catalogue that lists its halos in another way."""
+    from halokeras.sources.tables.own import tells
+    from halokeras.storage.files import refusal
+
+    listing = request.listing
+    if listing is None or request.overwrite:
+        return
+    for path in request.catalogues:
+        if path.exists() and not tells(path, listing.told):
+            raise refusal(path)
+
+
 def _left(made: int, missing: int, seconds: float) -> str:
     """Say when the missing ones will be there, by how long those that were made have taken."""
     return f", {missing * seconds / made:,.0f} s left" if made and missing else ""
 
 
-def tell_cost(requests: Sequence["Request"]) -> None:
+def tell_cost(requests: Sequence["Request"], as_json: bool) -> None:
     """Say what painting, or drawing some realisations, will take."""
     from halokeras.painting.files import cost
 
     shape, expected = cost(requests[0])
     many = len(requests)
+    if as_json:
+        told = {"voxels": shape, "times": many, **vars(expected)}
+        told |= {name: many * told[name] for name in ("seconds", "disk")}
+        typer.echo(json.dumps(told))
+        return
     voxels = " x ".join(str(side) for side in shape) + " voxels"
     voxels += "" if many == 1 else f", {many} times"
     slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for the density slab by slab"

@@ -139,6 +139,8 @@ def abacus_summit(  # noqa: PLR0913  (Typer reads one parameter an option)
     """AbacusSummit: CompaSO halos, 2LPT of its initial conditions; needs the extra abacus."""
     if density is MatterOf.NBODY and voxels is None:
         raise typer.BadParameter("--density nbody needs --voxels")
+    if density is MatterOf.NBODY and initial_conditions is not None:
+        raise typer.BadParameter("--density nbody takes no --initial-conditions")
     asked = wanted(
         directory.resolve().name,
         output=output,

@@ -93,6 +93,8 @@ def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by nam
     refuse(
         {
             "--output is a box file and ends in .h5": output is not None and output.suffix != ".h5",
+            "give --voxels or --voxel-size, not both": voxels is not None
+            and voxel_size is not None,
         }
     )
     from halokeras.sources.files import BoxWanted

@@ -140,7 +140,8 @@ def _draw(figure: Figure | SubFigure, card: Scorecard, statistic: Statistic) -> 
         # errors as large as their values reach down to nothing, which has no place here
         drawn = np.concatenate([curve[0].get_ydata() for curve in main.containers])
         drawn = drawn[drawn > 0]
-        main.set_ylim(0.5 * drawn.min(), drawing.limits[1] or 2 * drawn.max())
+        if drawn.size:
+            main.set_ylim(0.5 * drawn.min(), drawing.limits[1] or 2 * drawn.max())
     lowest.set_xlabel(axis.label)
     for axes in {main, lowest}:
         _along(axes, card, axis, drawing.logarithmic, name=axes is main)

@@ -197,7 +197,8 @@ def _others(request: Request) -> tuple[dict[str, SavedPainter], list[str]]:
 
 def _check_page(path: Path) -> None:
     if path.suffix not in (".html", ".htm"):
-        raise OutputError(f"--report {path}: the page is HTML; name it {path.with_suffix('.html')}")
+        named = path.with_suffix(".html") if path.name else Path("report.html")
+        raise OutputError(f"--report {path}: the page is HTML; name it {named}")
     check_writable(path)
 
 

@@ -18,6 +18,8 @@ from halokeras.sections import Selection
 
 _QUANTILES = 257
 """Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
+LEAST_OF_A_BIN = 2
+"""Halos of which the law of a bin is measured, at least."""
 _STEPS = 2000
 """Masses between which the law of a bin is interpolated."""
 _RAREST = 1e-4
@@ -146,7 +148,7 @@ def _law_of(mass: NDArray[np.floating], bin: Selection) -> tuple[NDArray[np.floa
     if bin.mass_max is not None:
         held = held[held < bin.mass_max]
     held.sort()
-    if held.size < 2:
+    if held.size < LEAST_OF_A_BIN:
         end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
         raise RunError(
             f"the training boxes have {held.size} halos of {bin.mass_min:g} Msun/h {end}, too few "

@@ -105,16 +105,6 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         progress(done / len(pieces))
 
 
-def check_moving(seen_along: str | None, matter: Matter) -> None:
-    """Refuse positions in redshift space where no velocities are known, as `BoxError`."""
-    if seen_along is not None and matter.velocity is None:
-        raise BoxError(
-            "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
-            "out, or paint a density with velocities (`halopaint lpt --velocity`) or one that "
-            "halopaint made of a seed, with its own --places"
-        )
-
-
 def whole_catalogue(
     counts: Grid,
     voxel_size: float,
@@ -165,7 +155,6 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         If the file cannot be written, or the package for its format is not installed.
     """
     check_listed(seen_along, header)
-    check_moving(seen_along, matter)
     names = [*_ID, *_POSITION, *(() if matter.velocity is None else _VELOCITY)]
     names += [] if seen_along is None else [f"halo_{seen_along}_rsd"]
     names += [] if masses is None else masses.names

@@ -161,8 +161,8 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
     for name, value in about.items():
         values = dict(zip("XYZ", value, strict=True)) if isinstance(value, list) else {"": value}
         for axis, part in values.items():
-            if isinstance(part, str):  # a FITS header knows no other letters
-                part = part.encode("ascii", "backslashreplace").decode("ascii")
+            if isinstance(part, str):  # a FITS header knows no other letters, and one line
+                part = " ".join(part.split()).encode("ascii", "backslashreplace").decode("ascii")
             header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = part
     with path.open("wb") as file:
         file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))

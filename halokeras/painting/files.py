@@ -11,7 +11,7 @@ from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.errors import HalopaintError
 from halokeras.fields.gridding import Shape
 from halokeras.listener import Listener
-from halokeras.painting.catalogue import check_listed, check_moving, listed
+from halokeras.painting.catalogue import check_listed, listed
 from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_fit, check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
@@ -22,6 +22,7 @@ from halokeras.painting.known_matter import (
     below_folder,
     box_to_make,
     check_below,
+    check_matter,
     known_matter,
 )
 from halokeras.painting.masses import Masses, check_spheres
@@ -87,8 +88,6 @@ def paint_files(
         request = replace(request, painter=painter)
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told, made))
-        if request.listing is not None:
-            check_moving(request.listing.seen_along, matter)
         del made  # its modes may take more memory than the painting
         if given.header.cosmology is None:
             told.warn(
@@ -151,6 +150,8 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     if request.lpt is None:
         with _opened(request) as given:
             _check_request(request, given.header)
+            _check_outputs(request, given)
+            check_matter(request, given)
             shape, below = given.shape, box_to_make(request, given)
         made = []
     else:

@@ -1,5 +1,6 @@
 """What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,7 +184,8 @@ def open_density(
         lacking = {"--voxel-size, in Mpc/h": voxel_size, "--redshift": redshift}
         named = " and ".join(option for option, value in lacking.items() if value is None)
         raise BoxError(f"{path} does not describe itself; give {named}")
-    provenance = {"density_file": path.name, "density_scheme": "unknown"}
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")  # which files can tell
+    provenance = {"density_file": name, "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, cosmology, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
     source = f"density file {path}"

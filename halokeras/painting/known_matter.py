@@ -164,6 +164,31 @@ def box_to_make(request: Request, given: Density | None) -> LptBox | None:
     return request.lpt if given is None else known_box(given.header, given.shape)
 
 
+def check_matter(request: Request, given: Density) -> None:
+    """Refuse what `known_matter` would, and redshift space without velocities, by the header.
+
+    Raises
+    ------
+    BoxError
+        If nothing is known of the matter below the voxels and the listing asks for it.
+    """
+    listing = request.listing
+    if listing is None:
+        return
+    made = not listing.uniform and listing.sub_density is None
+    if made and known_box(given.header, given.shape) is None:
+        raise BoxError(
+            "the modes of this density are not known, so no finer 2LPT density tells where in "
+            "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
+        )
+    if listing.seen_along is not None and not made and given.velocity is None:
+        raise BoxError(
+            "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
+            "out, or paint a density with velocities (`halopaint lpt --velocity`) or one that "
+            "halopaint made of a seed, with its own --places"
+        )
+
+
 def below_folder(request: Request) -> Path:
     """Return where the matter below the voxels goes, if it is made slab by slab."""
     return slabs_folder(request.target).with_suffix(".below")
@@ -208,6 +233,7 @@ def known_matter(
     BoxError
         If nothing is known of the matter below the voxels and the listing asks for it.
     """
+    check_matter(request, given)
     listing = request.listing
     if listing is None or listing.uniform:
         yield Matter(velocity=given.velocity)
@@ -218,11 +244,7 @@ def known_matter(
             yield Matter(density, velocity=given.velocity)
     else:
         box = known_box(given.header, given.shape)
-        if box is None:
-            raise BoxError(
-                "the modes of this density are not known, so no finer 2LPT density tells where in "
-                "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
-            )
+        assert box is not None  # or it was refused
         with _fields(request, box, given, told, made) as fine:
             del made  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)

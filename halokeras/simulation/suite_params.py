@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, whole_parameters
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
+from halokeras.resources import shipped
 from halokeras.sections import MOST_SEEDS, Count, Finite, NotNegative, Positive, Section, Seed
 from halokeras.simulation.simulate import Simulation
 
@@ -177,7 +178,7 @@ def load_suite_params(path: Path) -> SuiteParams:
         If the file is missing or not JSON, a field is missing, unknown, given twice or out of
         range, or a simulation that it plans cannot be made.
     """
-    params = load_json(path, "suite file", "--suite", SuiteParams)
+    params = load_json(path, "suite file", "--suite", SuiteParams, shipped("params/suites"))
     try:
         params.simulations()
     except BoxError as error:

@@ -55,9 +55,12 @@ class BoxWanted:
         ------
         OutputError
             If the file is there and not to be replaced, or cannot be written.
+        BoxError
+            If axes or shift are none.
         """
         check_absent(self.target, self.overwrite)
         check_writable(self.target)
+        _ = self.orientation
 
 
 def prepare_file(source: Source, wanted: BoxWanted, told: Listener) -> CheckReport:

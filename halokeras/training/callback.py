@@ -33,6 +33,8 @@ class Progress:
         History so far; its last row is this step's where `is_logged`.
     warnings
         What was found amiss as the run was taken up, a sentence each.
+    is_cut
+        Whether the training ends within a step, which is then not to be saved.
     started
         When the training would have begun had it never stopped, by `time.monotonic`.
     """
@@ -45,6 +47,7 @@ class Progress:
     validation: "Validation | None" = None
     rows: "Sequence[Row]" = ()
     warnings: tuple[str, ...] = ()
+    is_cut: bool = False
     started: float = field(default_factory=time.monotonic)
 
     @property

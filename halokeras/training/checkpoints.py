@@ -77,8 +77,8 @@ class Checkpoints(Callback):
         self.save()
 
     def end(self, progress: Progress) -> None:
-        """Save where the run was interrupted, if it is not saved."""
-        if self.step not in checkpoints_in(self._folder).values():
+        """Save where the run was interrupted, between two steps, if it is not saved."""
+        if not progress.is_cut and self.step not in checkpoints_in(self._folder).values():
             self.save()
 
     def save(self) -> None:

@@ -18,6 +18,7 @@ from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painter_params import PainterParams
 from halokeras.painters.conditions import conditions_of
+from halokeras.painters.mass_law import LEAST_OF_A_BIN
 from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
 from halokeras.readable import amount_of_bytes
@@ -96,6 +97,7 @@ def load_data(params: Params) -> TrainingData:
         boxes.keep(number, box)
         halos += box.counts.reshape(-1, halos.size).sum(axis=0, dtype=np.float64)
         memory += box.memory
+    _check_bins(params, halos)
     held_out = []
     for path in validated_on:
         box = reader.first_time(path)
@@ -132,6 +134,20 @@ def _by_name(paths: Sequence[Path], hashes: Mapping[Path, str]) -> dict[str, str
     """Return hashes of boxes by their files' names, by whole paths where names are the same."""
     times = Counter(path.name for path in paths)
     return {path.name if times[path.name] == 1 else str(path): hashes[path] for path in paths}
+
+
+def _check_bins(params: Params, halos: NDArray[np.float64]) -> None:
+    """Refuse, before hours of training, bins of mass that no law could be measured of."""
+    bins = params.painter.selections(params.box.selection)
+    if not params.training.warm_start.steps or len(bins) < 2:
+        return
+    for bin, number in zip(bins, halos, strict=True):
+        if number < LEAST_OF_A_BIN:
+            end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
+            raise RunError(
+                f"the training boxes have {number:.0f} halos of {bin.mass_min:g} Msun/h {end}, too "
+                "few to know their masses; choose other painter.mass_edges, or more boxes"
+            )
 
 
 def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:

@@ -10,6 +10,10 @@ from typing import Any, Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class StoppedAtOnce(KeyboardInterrupt):
+    """A second Ctrl-C or SIGTERM, which may have cut a step in two."""
+
+
 class Interrupts:
     """Holds back the first Ctrl-C or SIGTERM until they are asked after; a second one is immediate.
 
@@ -56,7 +60,7 @@ class Interrupts:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            raise StoppedAtOnce
         self.asked = True
 
     def _listen(self, pipe: int) -> None:

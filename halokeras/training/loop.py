@@ -8,7 +8,7 @@ from halokeras.errors import RunError
 from halokeras.params import RunParams
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.devices import Devices
-from halokeras.training.interrupts import Interrupts
+from halokeras.training.interrupts import Interrupts, StoppedAtOnce
 from halokeras.training.run_folder import CHECKPOINTS
 from halokeras.training.stages import Stage
 
@@ -36,7 +36,8 @@ def train_stages(
             for stage in stages:
                 if progress.step < stage.span.stop:
                     _train_stage(stage, progress, run, devices, callbacks, interrupts)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        progress.is_cut = isinstance(interruption, StoppedAtOnce)
         for callback in callbacks:
             callback.end(progress)
         raise

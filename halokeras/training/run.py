@@ -25,6 +25,7 @@ from halokeras.training.curves import Curves
 from halokeras.training.data import TrainingData, load_data
 from halokeras.training.devices import Devices, find_devices, first_sentence
 from halokeras.training.history import History
+from halokeras.training.interrupts import StoppedAtOnce
 from halokeras.training.keep import KeptPainter
 from halokeras.training.loop import train_stages
 from halokeras.training.movie import Movie
@@ -207,6 +208,10 @@ def _go_on(
             write_text(folder / FINISHED, f"{total} steps\n")
         # a worker that left now would take the chief's last words for a failure
         devices.any(False)
+    except StoppedAtOnce:
+        raise Interrupted(
+            f"stopped at once; `halopaint resume --run {folder}` goes on from the last checkpoint"
+        ) from None
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped and saved at step {checkpoints.step} of {total}; "

@@ -15,8 +15,8 @@ def check_tensorboard() -> None:
     """Raise `RunError` unless TensorBoard, which shows what is written, is installed."""
     if importlib.util.find_spec("tensorboard") is None:
         raise RunError(
-            f"TensorBoard is not installed; {install('tensorboard')}; or train "
-            "without --tensorboard"
+            f"TensorBoard is not installed; {install('tensorboard')}; or train without "
+            "--tensorboard, or remove the folder tensorboard of the run that is resumed"
         )
 
 

@@ -426,6 +426,49 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_is_one_json_object_for_scripts(run, box_file, tiny_model):
+    result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run", "--json")
+    told = json.loads(result.stdout)
+    assert told["voxels"] == [16, 16, 16] and told["times"] == 1
+    assert told["disk"] == 16 * 1024 and told["memory"] > 0
+
+
+def test_a_dry_run_refuses_what_the_painting_would(run, box_file, drawing_model, tmp_path):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    fails(run(*words, "--dry-run"), "modes of this density are not known")
+    words += ["--places", "uniform"]
+    fails(run(*words, "--redshift-space", "z", "--dry-run"), "velocities")
+    (tmp_path / "mine.h5").write_text("mine")
+    fails(run(*words, "--output", "mine.h5", "--dry-run"), "mine.h5", "--overwrite")
+
+
+def test_a_catalogue_that_lists_halos_otherwise_is_not_replaced(
+    run, box_file, tiny_box, drawing_model, tmp_path
+):
+    np.save(tmp_path / "sub.npy", np.repeat(tiny_box.density, 2, axis=0).repeat(2, 1).repeat(2, 2))
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--no-figure", "--output", "q.h5"]
+    assert run(*words, "--places", "uniform").exit_code == 0
+    before = (tmp_path / "q_halos.hdf5").read_bytes()
+    fails(run(*words, "--sub-density", "sub.npy"), "q_halos.hdf5", "--overwrite")
+    assert (tmp_path / "q_halos.hdf5").read_bytes() == before
+    assert run(*words, "--places", "uniform").exit_code == 0  # the same again
+    assert run(*words, "--sub-density", "sub.npy", "--overwrite").exit_code == 0
+    assert (tmp_path / "q_halos.hdf5").read_bytes() != before
+
+
+def test_names_that_are_no_text_or_too_long_are_told_plainly(run, tiny_box, tiny_model, tmp_path):
+    name = os.fsdecode(b"rho\xff.npy")
+    try:
+        np.save(tmp_path / name, tiny_box.density)
+    except OSError:  # of a file system that knows only text
+        pytest.skip("this file system takes no such name")
+    words = ["paint", "--density", name, "--voxel-size", 4, "--redshift", 0.3, "--no-figure"]
+    assert run(*words, "--model", tiny_model, "--output", "out.h5").exit_code == 0
+    assert read_box(tmp_path / "out.h5").provenance["density_file"] == r"rho\xff.npy"
+    fails(run("inspect", 300 * "x"), "longer than a path may be")
+
+
 def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     result = run("paint", "--voxels", "16x8x8", "--model", tiny_model, "--dry-run")
@@ -532,7 +575,8 @@ def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_
     assert first["found"] == 0
     assert json.loads(run(*words).stdout)["found"] == 2
     seen = [*words, "--redshift-space", "z"]
-    assert json.loads(run(*seen).stdout)["found"] == 0
+    fails(run(*seen), "draw_halos.hdf5", "--overwrite")
+    assert json.loads(run(*seen, "--overwrite").stdout)["found"] == 0
     with h5py.File(first["wrote"][-1]) as file:
         assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
     assert json.loads(run(*seen).stdout)["found"] == 2

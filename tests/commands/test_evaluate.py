@@ -218,6 +218,15 @@ def test_each_box_of_a_suite_is_scored(run, tiny_suite, tiny_model, tmp_path):
     assert "4 boxes of" in again.stdout and "tiny_001_z0.3" in again.stdout
 
 
+def test_a_report_is_a_file_and_what_was_painted_is_of_one_box(
+    run, unseen_box, tiny_suite, tiny_model
+):
+    words = ["evaluate", "--model", tiny_model]
+    fails(run(*words, "--box", unseen_box, "--report", "."), "report.html")
+    several = run(*words, "--box", tiny_suite, "--painted", unseen_box)
+    assert several.exit_code == 2 and "a suite has many" in several.stderr
+
+
 def test_a_suite_that_is_not_there_is_told_as_one(run):
     fails(
         run("evaluate", "--suite", "boxes/sobol64"), "boxes/sobol64", "halopaint simulate --suite"

@@ -48,6 +48,14 @@ def test_a_catalogue_in_other_units_becomes_the_box_it_is_of(own, run):
     assert box.provenance["mass_definition"] == "fof"
 
 
+def test_options_that_contradict_are_refused_before_anything_is_read(own, run):
+    both = run(*CATALOGUE, "--voxels", "64", "--voxel-size", "4")
+    assert both.exit_code == 2 and "not both" in both.stderr
+    words = ["prepare", "counts", "none.npy", "none.npy", "--voxel-size", "4", "--redshift", "0.3"]
+    turned = run(*words, "--axes", "up")
+    assert turned.exit_code == 1 and "none.npy" not in turned.stderr and "up" in turned.stderr
+
+
 def test_a_wrong_unit_is_one_line_that_names_it(own, run):
     words = ["Msun/h" if word == "Msun" else word for word in CATALOGUE]
     result = run(*words)  # only told, as a mass function may be off by as much

@@ -165,6 +165,19 @@ def test_errors_as_large_as_their_values_do_not_stretch_a_logarithmic_axis(card)
         assert axes.get_ylim()[0] == pytest.approx(0.5 * drawn[drawn > 0].min())
 
 
+def test_a_statistic_that_is_nowhere_above_zero_is_drawn(card):
+    """As the correlation function of a few halos."""
+    nothing = {
+        name: [
+            {**box, "power": replace(box["power"], value=-np.abs(box["power"].value))}
+            for box in boxes
+        ]
+        for name, boxes in card.comparisons.items()
+    }
+    figures = statistic_figures(replace(card, comparisons=nothing))
+    figures["power"].canvas.draw()
+
+
 def test_a_field_and_draws_of_one_colour_are_told_apart(card):
     (axes,) = statistic_figures(card)[NUMBERS].axes
     filled = {drawn.get_label(): drawn.lines[0].get_markerfacecolor() for drawn in axes.containers}

@@ -324,6 +324,17 @@ def test_names_in_any_script_are_kept_where_the_format_can(drawn, tmp_path, form
     assert name == (r"dichte_\xf6.npy" if format == "fits" else "dichte_ö.npy")
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_texts_of_many_lines_are_written(drawn, tmp_path, format):
+    """As every prepared box has one: FITS headers know no end of a line."""
+    with h5py.File(drawn, "r+") as file:
+        file.attrs["preparation"] = "passed: one\nnote:\ttwo\n"
+        checksums.seal(file, ["counts"])
+    write_catalogue(drawn, tmp_path / "halos", format)
+    told = read(tmp_path / "halos", format)[1]["preparation"]
+    assert told.split() == ["passed:", "one", "note:", "two"]
+
+
 def test_units_stand_in_the_file(drawn, tmp_path):
     write_catalogue(drawn, tmp_path / "halos.hdf5")
     with h5py.File(tmp_path / "halos.hdf5") as file:

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import write_box
@@ -74,6 +75,29 @@ def test_boxes_of_one_name_in_two_folders_are_both_remembered(tiny_suite, tiny_b
     told = load_data(params.model_copy(update={"box": box})).provenance["training_boxes"]
     assert set(told) == {str(path) for path in paths}
     assert len(set(told.values())) == 2
+
+
+def test_bins_of_mass_without_halos_are_refused_before_the_training(tmp_path, tiny_box):
+    for name, factor in (("train", 1.0), ("held_out", 1.01)):
+        mass = (factor * tiny_box.halos.mass).astype(np.float32)
+        halos = replace(tiny_box.halos, mass=mass)
+        write_box(replace(tiny_box, halos=halos), tmp_path / f"{name}.h5")
+    named = [{"path": str(tmp_path / f"{name}.h5")} for name in ("train", "held_out")]
+
+    def read(*edges, steps=2):
+        fields = {
+            "box": {"train": named[:1], "validate_on": named[1:]},
+            "painter": {"kind": "halos", "mass_edges": edges, "blocks": 1, "kernel_sizes": [3, 1]},
+            "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
+            "training": {"crop_size": 4, "warm_start": {"crop_size": 4, "steps": steps}},
+        }
+        return load_data(Params.model_validate(fields))
+
+    half = float(np.median(tiny_box.halos.mass))
+    assert len(read(half).mean_counts) == 2
+    with pytest.raises(RunError, match=r"0 halos of 1e\+17 Msun/h up, too few .*mass_edges"):
+        read(half, 1e17)
+    read(half, 1e17, steps=0)  # which measures no law
 
 
 def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):

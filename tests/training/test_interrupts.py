@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from halokeras.training.interrupts import Interrupts
+from halokeras.training.interrupts import Interrupts, StoppedAtOnce
 
 
 def test_ctrl_c_is_acknowledged_before_python_comes_to_its_handler():
@@ -20,7 +20,7 @@ def test_ctrl_c_is_acknowledged_before_python_comes_to_its_handler():
 
 def test_a_second_ctrl_c_is_immediate_and_the_handlers_come_back():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+    with pytest.raises(StoppedAtOnce), Interrupts() as interrupts:
         signal.raise_signal(signal.SIGINT)
         assert interrupts.asked
         signal.raise_signal(signal.SIGINT)

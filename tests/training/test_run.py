@@ -25,6 +25,7 @@ from halokeras.training.build import build_gan
 from halokeras.training.callback import Callback
 from halokeras.training.checkpoints import Checkpoints
 from halokeras.training.history import History
+from halokeras.training.keep import KeptPainter
 from halokeras.training.run import Interrupted, resume, train
 from halokeras.training.run_folder import newest_unfinished
 from halokeras.training.wgan import HaloPaintingGAN
@@ -172,6 +173,29 @@ def test_interrupted_and_resumed_equals_uninterrupted(uninterrupted, tmp_path):
         assert (tmp_path / "run" / name).exists() and not (whole / name).exists()
     frames = [int(path.stem[4:]) for path in sorted((tmp_path / "run" / "movie").iterdir())]
     assert frames == [*range(9), *range(10, 23)]  # the painter stands still at step 9
+
+
+def test_a_step_that_a_second_ctrl_c_cuts_in_two_is_not_saved(uninterrupted, tmp_path):
+    whole, params = uninterrupted
+
+    class Cut(Callback):
+        def after_step(self, progress):
+            if progress.step == 5:  # before its row of the history, which has its validation
+                for _ in range(2):
+                    signal.raise_signal(signal.SIGINT)
+
+    class Kept(KeptPainter):
+        def after_step(self, progress):
+            Cut().after_step(progress)
+            super().after_step(progress)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Interrupted, match="at once"):
+        patched.setattr("halokeras.training.run.KeptPainter", Kept)
+        train(params, tmp_path / "run")
+    saved = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+    assert saved == ["step-00000003"]
+    resume(tmp_path / "run")
+    assert history(tmp_path / "run") == history(whole)
 
 
 def history(folder):
