@@ -165,7 +165,7 @@ class RunParams(Section):
     """
 
     directory: str = "runs"
-    name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] = "paper"
+    name: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")] = "paper"
     checkpoint_every: Count = 100
     log_every: Count = 10
     validate_every: Count = 100
@@ -185,16 +185,13 @@ class Params(Section):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
         training = self.training
+        if self.run.name in (".", ".."):
+            raise ValueError(f"run.name {self.run.name} is no name of a folder; choose another")
         if training.steps == 0 and training.warm_start.steps == 0:
             raise ValueError("training.steps and training.warm_start.steps are both 0")
         if self.critic.output_size(training.crop_size) < 1:
             raise ValueError(
                 f"training.crop_size {training.crop_size} is too small for the critic's layers"
-            )
-        if training.spectral_mass_mins and not training.spectral_weight:
-            raise ValueError(
-                "training.spectral_mass_mins is of the spectral distance, and "
-                "training.spectral_weight is 0; set a weight or leave it out"
             )
         begins = [f"{mass:g}" for mass in self._upper_mass_mins]  # refuses edges that do not fit
         for mass in training.spectral_mass_mins:

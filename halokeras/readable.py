@@ -1,4 +1,7 @@
-"""Quantities as people read them."""
+"""Quantities and names as people read them."""
+
+import os
+from pathlib import Path
 
 
 def duration(seconds: float) -> str:
@@ -16,3 +19,8 @@ def amount_of_bytes(size: float) -> str:
         amount /= 1024
         units.pop(0)
     return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a file as every format can tell it, which the system's need not be."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")

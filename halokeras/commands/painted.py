@@ -73,6 +73,8 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
     painted = [path for request in requests for path in request.outputs]
     if spectra is not None:
         check_powers(painted, spectra, requests[0].overwrite)
+    for request in requests:
+        _check_listings(request)
     with progress("painting") as show:
         told = Listener(
             progress=lambda stage, fraction: show(
@@ -86,13 +88,13 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
                 if is_painted(request) and _lists(request):
                     found += 1
                 else:
-                    _check_listings(request)
                     paint_files(request, told=told)
                 written += files
                 left = _left(done - found, total - done, time.perf_counter() - start)
                 tell("Painted", f"{files[0]}, {done} of {total}{left}")
         except KeyboardInterrupt:
-            tell("Interrupted", "the same command goes on with those that are missing", "yellow")
+            again = "begins again" if requests[0].overwrite else "goes on with those missing"
+            tell("Interrupted", f"the same command {again}", "yellow")
             raise typer.Exit(130) from None
     if spectra is not None:
         write_powers(painted, spectra)
@@ -130,6 +132,8 @@ def tell_cost(requests: Sequence["Request"], as_json: bool) -> None:
     """Say what painting, or drawing some realisations, will take."""
     from halokeras.painting.files import cost
 
+    for request in requests:
+        _check_listings(request)
     shape, expected = cost(requests[0])
     many = len(requests)
     if as_json:

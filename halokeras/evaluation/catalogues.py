@@ -68,9 +68,8 @@ class CatalogueScores:
         halos = _simulated(box.halos, self.saved.provenance.selection, box, distance)
         try:
             matter, coarse = _matter(known, box.density, halos.velocity is not None)
-        except (
-            BoxError
-        ) as error:  # too little memory, or a density that is not of the seed it tells
+        # there is too little memory, or the density is not of the seed that it tells
+        except BoxError as error:
             self._note(f"catalogues on {name} are not scored: {str(error).partition(';')[0]}")
             return
         draw = fields[DRAWS][0]

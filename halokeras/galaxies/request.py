@@ -10,7 +10,7 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ParamsError
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.params import load_json
-from halokeras.sections import MassDefinition, NotNegative, Positive, Section
+from halokeras.sections import Finite, MassDefinition, NotNegative, Positive, Section
 from halokeras.statistics.occupation import ZHENG07, Occupation
 
 GALAXIES = Path("galaxies")
@@ -35,7 +35,7 @@ class Zheng07(Section):
 
     logMmin: LogMass | None = None
     sigma_logM: Positive | None = None
-    logM0: LogMass | None = None
+    logM0: Annotated[Finite, Field(lt=20)] | None = None
     logM1: LogMass | None = None
     alpha: NotNegative | None = None
 

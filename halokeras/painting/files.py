@@ -89,10 +89,11 @@ def paint_files(
         _check_outputs(request, given)
         matter = files.enter_context(known_matter(request, given, told, made))
         del made  # its modes may take more memory than the painting
-        if given.header.cosmology is None:
+        if given.header.cosmology is None and saved.provenance.cosmology is not None:
+            own = isinstance(request.density, OwnDensity)
             told.warn(
                 "the density tells no cosmology: it is taken to have the one that the painter "
-                "learned; name it with --cosmology"
+                f"learned; {'name it with --cosmology' if own else 'make a box that tells it'}"
             )
         for warning in check_input(painter.saved.provenance, given, request.force):
             told.warn(warning)

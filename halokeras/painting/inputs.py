@@ -1,6 +1,5 @@
 """What is painted on: the density of a box, or a user's own grid, checked and left on disk."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from halokeras.boxes.hashes import Seen, hash_fields, see, surveyed_by
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
+from halokeras.readable import name_of
 from halokeras.storage.grid import Grid
 from halokeras.storage.grid_file import open_numbers
 
@@ -184,8 +184,7 @@ def open_density(
         lacking = {"--voxel-size, in Mpc/h": voxel_size, "--redshift": redshift}
         named = " and ".join(option for option, value in lacking.items() if value is None)
         raise BoxError(f"{path} does not describe itself; give {named}")
-    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")  # which files can tell
-    provenance = {"density_file": name, "density_scheme": "unknown"}
+    provenance = {"density_file": name_of(path), "density_scheme": "unknown"}
     header = Header(voxel_size, redshift, cosmology, provenance)
     check_scale(voxel_size, redshift, f"density file {path}")
     source = f"density file {path}"

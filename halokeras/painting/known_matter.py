@@ -22,7 +22,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
-from halokeras.painting.request import Request
+from halokeras.painting.request import GridFile, Request
 from halokeras.simulation.density import Flow, LptBox
 from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
 from halokeras.simulation.fine_slabs import (
@@ -181,6 +181,9 @@ def check_matter(request: Request, given: Density) -> None:
             "the modes of this density are not known, so no finer 2LPT density tells where in "
             "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
         )
+    if listing.sub_density is not None:
+        with _sub_density(listing.sub_density, given):
+            pass
     if listing.seen_along is not None and not made and given.velocity is None:
         raise BoxError(
             "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
@@ -238,9 +241,7 @@ def known_matter(
     if listing is None or listing.uniform:
         yield Matter(velocity=given.velocity)
     elif listing.sub_density is not None:
-        grid = listing.sub_density
-        with open_grid(grid.path, grid.dataset, "--sub-dataset") as density:
-            finer_by(density, given.shape)
+        with _sub_density(listing.sub_density, given) as density:
             yield Matter(density, velocity=given.velocity)
     else:
         box = known_box(given.header, given.shape)
@@ -248,6 +249,13 @@ def known_matter(
         with _fields(request, box, given, told, made) as fine:
             del made  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)
+
+
+@contextmanager
+def _sub_density(named: GridFile, given: Density) -> Iterator[Grid]:
+    with open_grid(named.path, named.dataset, "--sub-dataset") as density:
+        finer_by(density, given.shape)
+        yield density
 
 
 _kept: list[tuple[LptBox, FineFields]] = []

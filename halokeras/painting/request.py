@@ -10,6 +10,7 @@ from halokeras.painters.folders import painter_name
 from halokeras.painters.model_files import MANIFEST
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.readable import name_of
 from halokeras.resources import shipped
 from halokeras.sections import MassDefinition
 from halokeras.simulation.density import LptBox
@@ -88,7 +89,7 @@ class Listing:
         """What a catalogue tells of how it was listed."""
         places = "uniform" if self.uniform else "2lpt"
         if self.sub_density is not None:
-            places = f"sub-density {self.sub_density.path.name}"
+            places = f"sub-density {name_of(self.sub_density.path)}"
         return {
             "places": places,
             "redshift_space": self.seen_along or "none",

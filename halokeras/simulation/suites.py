@@ -79,11 +79,11 @@ def make_suite(
     boxes = sum(len(member.files) for member in suite.members)
     seconds = sum(simulate.estimate(suite.particles, left).seconds for left in to_make)
     memory = simulate.estimate(suite.particles).memory
-    if scheduler is None and to_make:
-        what = f"{processes} simulations at a time" if processes > 1 else "a simulation"
-        refuse_beyond_memory(
-            processes * memory, what, "choose fewer --processes or a larger machine"
-        )
+    if scheduler in (None, "local") and to_make:
+        # local Dask workers are one for each core, whoever may use them
+        at_once = processes if scheduler is None else min(len(to_make), os.cpu_count() or 1)
+        what = f"{at_once} simulations at a time" if at_once > 1 else "a simulation"
+        refuse_beyond_memory(at_once * memory, what, "choose fewer --processes or a larger machine")
     begin(suite)
     told.announce(
         "Simulating",
@@ -94,12 +94,6 @@ def make_suite(
     tally = _Tally(suite, told)
     if scheduler is not None:
         with connected(scheduler) as client:
-            if scheduler == "local" and to_make:
-                refuse_beyond_memory(
-                    len(client.nthreads()) * memory,
-                    "a simulation on every core",
-                    "choose --processes instead or a larger machine",
-                )
             _make_by_workers(suite, client, tally)
     elif processes > 1:
         _make_by_processes(suite, processes, tally)

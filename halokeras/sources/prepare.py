@@ -167,8 +167,10 @@ def _density(
         modes_name=source.name,
     )
     density = make_density(box, workers, progress).astype(np.float32)
-    given = {} if source.initial_modes is None else {"initial_modes": source.name}
-    return density, {"density_scheme": "2lpt", "seed": box.seed, **given}
+    made: dict[str, str | int | float] = {"density_scheme": "2lpt", "seed": box.seed}
+    if source.initial_modes is not None:  # so that nobody takes them for those of the seed
+        made["initial_modes"] = source.provenance.get("initial_modes", source.name)
+    return density, made
 
 
 def _counted(source: Source, voxels: int, voxel_size: float) -> tuple[Halos | None, NDArray[Any]]:

@@ -97,7 +97,7 @@ def load_data(params: Params) -> TrainingData:
         boxes.keep(number, box)
         halos += box.counts.reshape(-1, halos.size).sum(axis=0, dtype=np.float64)
         memory += box.memory
-    _check_bins(params, halos)
+    _check_bins(params, boxes)
     held_out = []
     for path in validated_on:
         box = reader.first_time(path)
@@ -136,16 +136,18 @@ def _by_name(paths: Sequence[Path], hashes: Mapping[Path, str]) -> dict[str, str
     return {path.name if times[path.name] == 1 else str(path): hashes[path] for path in paths}
 
 
-def _check_bins(params: Params, halos: NDArray[np.float64]) -> None:
+def _check_bins(params: Params, boxes: TrainingBoxes) -> None:
     """Refuse, before hours of training, bins of mass that no law could be measured of."""
     bins = params.painter.selections(params.box.selection)
     if not params.training.warm_start.steps or len(bins) < 2:
         return
+    measured = boxes.spread().values()
+    halos = sum(box.counts.reshape(-1, len(bins)).sum(axis=0, dtype=np.int64) for box in measured)
     for bin, number in zip(bins, halos, strict=True):
         if number < LEAST_OF_A_BIN:
             end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
             raise RunError(
-                f"the training boxes have {number:.0f} halos of {bin.mass_min:g} Msun/h {end}, too "
+                f"the training boxes have {number} halos of {bin.mass_min:g} Msun/h {end}, too "
                 "few to know their masses; choose other painter.mass_edges, or more boxes"
             )
 

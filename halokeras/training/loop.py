@@ -27,7 +27,8 @@ def train_stages(
     RunError
         If a loss is not finite.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, between two steps, and after the callbacks' `end`.
+        After Ctrl-C or SIGTERM, between two steps, or after a second one at once; and after the
+        callbacks' `end`.
     """
     try:
         for callback in callbacks:

@@ -46,7 +46,7 @@ from halokeras.training.wgan import HaloPaintingGAN
 
 
 class Interrupted(RunError):
-    """Ctrl-C or SIGTERM: the run was saved and can go on."""
+    """Ctrl-C or SIGTERM: the run was saved, by a first one, and can go on."""
 
 
 def train(
@@ -71,15 +71,20 @@ def train(
     Raises
     ------
     ParamsError
-        If the painter is larger than any that could be loaded again.
+        If the painter is larger than any that could be loaded again, or a field is of no use.
     RunError
         If the folder holds a run already, boxes are missing or unfit, a loss is not finite, or
         TensorBoard is wanted but not installed.
     Interrupted
-        After Ctrl-C, once the run is saved.
+        After Ctrl-C, once the run is saved; after a second one at once.
     """
     if tensorboard:
         check_tensorboard()
+    if params.training.spectral_mass_mins and not params.training.spectral_weight:
+        raise ParamsError(
+            "params training.spectral_mass_mins is of the spectral distance, and "
+            "training.spectral_weight is 0; set a weight or leave it out"
+        )
     try:
         check_size(params.painter)
     except ModelError as error:
@@ -210,7 +215,8 @@ def _go_on(
         devices.any(False)
     except StoppedAtOnce:
         raise Interrupted(
-            f"stopped at once; `halopaint resume --run {folder}` goes on from the last checkpoint"
+            f"stopped at once, nothing saved; `halopaint resume --run {folder}` goes on from the "
+            "last checkpoint, if there is one"
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(

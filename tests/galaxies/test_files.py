@@ -205,8 +205,10 @@ def test_virial_masses_of_any_epoch_are_populated(tmp_path, redshift):
     assert populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5")).galaxies > 100
 
 
-@pytest.mark.parametrize("name", ["logMmin", "logM0", "logM1"])
-@pytest.mark.parametrize("value", [8.7e13, 330, -2])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("logMmin", 8.7e13), ("logMmin", -2), ("logM0", 330), ("logM1", 8.7e13), ("logM1", 0)],
+)
 def test_a_mass_in_the_place_of_its_logarithm_is_refused(tmp_path, name, value):
     source = box_file(tmp_path / "box.h5", halos_of())
     (tmp_path / "hod.json").write_text(json.dumps({name: value}))

@@ -234,5 +234,5 @@ def test_local_workers_that_memory_cannot_hold_are_refused(tmp_path, monkeypatch
     pytest.importorskip("distributed")
     memory = estimate(plan().particles).memory
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: memory // 2)
-    with pytest.raises(BoxError, match="a simulation on every core"):
+    with pytest.raises(BoxError, match="choose fewer --processes"):
         make_suite(plan(), tmp_path / "s", QUIET, scheduler="local")

@@ -127,6 +127,8 @@ def test_initial_modes_and_our_own_seed_give_the_2lpt_density_of_them():
     assert with_seed.provenance["seed"] == 100
     # so that nobody takes its modes for those of the seed
     assert with_modes.provenance["initial_modes"] == "tiny"
+    named = replace(given, provenance={"initial_modes": "delta.npy"})
+    assert prepare(named, 16, force=True)[0].provenance["initial_modes"] == "delta.npy"
     assert "initial_modes" not in with_seed.provenance
 
 

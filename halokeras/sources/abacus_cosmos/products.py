@@ -82,7 +82,7 @@ def find_slice(
         raise BoxError(f"there is no halo finder {finder}; choose {' or '.join(FILES)}")
     if not directory.is_dir():
         raise BoxError(f"there is no folder {directory}; check the path")
-    directory = directory.resolve()  # of "." neither name nor parent are known
+    directory = directory.absolute()  # of "." neither name nor parent are known
     if directory.name == "halos":
         directory = directory.parent
     if _halo_files(directory, finder) or (directory / "halos.tar.gz").exists():

@@ -6,6 +6,7 @@ from pathlib import Path
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.environment import allotted_cores
 from halokeras.listener import Listener
+from halokeras.readable import name_of
 from halokeras.simulation.initial_modes import modes_of_file
 from halokeras.sources.catalogue.columns import parse_columns
 from halokeras.sources.catalogue.density_grid import (
@@ -186,5 +187,5 @@ def _grid(
 def _made_of(matter: Matter, about: About) -> dict[str, str | int | float]:
     if isinstance(matter, GridDensity | ParticleFiles):
         scheme = about.density_scheme or "unknown"
-        return {"density_file": matter.path.name, "density_scheme": scheme}
-    return {"initial_modes": matter.path.name} if isinstance(matter, ModesFile) else {}
+        return {"density_file": name_of(matter.path), "density_scheme": scheme}
+    return {"initial_modes": name_of(matter.path)} if isinstance(matter, ModesFile) else {}

@@ -40,7 +40,12 @@ def tells(path: Path, about: Mapping[str, Any]) -> bool:
     return all(name in held and _equal(held[name], value) for name, value in wanted.items())
 
 
+def _as_fits_has_it(value: Any) -> bytes:
+    """Return a text in one line and in ASCII, so that catalogues of all formats compare."""
+    return " ".join(str(value).split()).encode("ascii", "backslashreplace")
+
+
 def _equal(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) or isinstance(held, str):
-        return str(held) == str(wanted)
+        return _as_fits_has_it(held) == _as_fits_has_it(wanted)
     return bool(np.allclose(held, wanted, rtol=_SAME, atol=0))
