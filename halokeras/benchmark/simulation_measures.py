@@ -175,9 +175,10 @@ def abundance_of_members(
 ) -> dict[str, list[float]]:
     """Count friends-of-friends halos between `MEMBERS`, beside those of Watson et al. (2013).
 
-    Expected are those between the corrected masses of the edges.
+    Expected are those between the corrected masses of half a particle less than the edges: halos
+    of N particles stand for those of N - 1/2 to N + 1/2.
     """
-    edges = wanted.particle_mass * corrected_members(MEMBERS)
+    edges = wanted.particle_mass * corrected_members(MEMBERS - 0.5)
     assert halos.particles is not None
     found = np.histogram(halos.particles, MEMBERS)[0]
     return _abundance(edges, found, wanted, redshift, "fof")

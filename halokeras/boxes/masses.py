@@ -16,7 +16,7 @@ BY_DENSITY: Mapping[MassDefinition, str] = {
 }
 """Columns of the definitions that have one of their own."""
 _WORDS: Mapping[MassDefinition, str] = {
-    "200b": r"(?<![\d.])200[\s_]*(b|m|mean)(?![a-z])",
+    "200b": r"(?<![\d.])200[\s_]*(b|m|mean|background)(?![a-z])",
     "200c": r"(?<![\d.])200[\s_]*(c|cr|crit|critical)(?![a-z])",
     "virial": r"vir(?!go)",
     "fof": r"fof|friends|n members|particles of the group",

@@ -27,6 +27,8 @@ _FINDERS = {"friends": "fof", "fof": "fof", "rockstar": "vir", "compaso": "200m"
 _TINKER = (200, 3200)
 """Overdensities, over the mean density, that Tinker et al. fitted."""
 
+_OVERDENSITY = r"(?<![\d.])(\d{2,4})[\s_]*(b|m|mean|background|c|cr|crit|critical)(?![a-z])"
+
 _KILOGRAM, _GRAM = 1 / 1.98841e30, 1 / 1.98841e33
 """Solar masses."""
 
@@ -52,9 +54,9 @@ def mass_definition(
     """
     for name in ("mass_definition", "halo_finder"):
         words = str(provenance.get(name, "")).lower()
-        overdensity = re.search(r"(?<![\d.])(\d{2,4})\s*_?([bmc])(?![a-z])", words)
+        overdensity = re.search(_OVERDENSITY, words)
         if overdensity:
-            times, over = int(overdensity[1]), overdensity[2].replace("b", "m")
+            times, over = int(overdensity[1]), "c" if overdensity[2][0] == "c" else "m"
             mean = times / matter_fraction(redshift, cosmology) if over == "c" else times
             return f"{times}{over}" if _TINKER[0] <= mean <= _TINKER[1] else None
         if "vir" in words:

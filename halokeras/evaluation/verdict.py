@@ -114,8 +114,12 @@ def overall(lines: Sequence[Line]) -> Verdict:
 def average(measurements: Sequence[Measurement], attribute: str = "value") -> tuple[Array, Array]:
     """Return the mean of an attribute over boxes and its standard error.
 
-    The error is that of the spread over boxes; of a single box the expected one, or NaN.
+    A value that is a ratio is that of the means: where the halos' own is small in some box, the
+    mean of ratios is not of the halos. The error is that of the spread over boxes; of a single
+    box the expected one, or NaN.
     """
+    if attribute == "value" and measurements[0].painted is not None:
+        return _ratio_of_means(measurements)
     values = np.array([getattr(one, attribute) for one in measurements], dtype=np.float64)
     first = measurements[0]
     expected = first.scatter
@@ -132,7 +136,8 @@ def deviations(
     """Return what a mean over boxes is off, place by place, with its standard error.
 
     Against the halos, the error is that of the difference box by box: both fields share their
-    sample variance.
+    sample variance. Of a single box the error that its r lets expect is that of the painted r and
+    of the density's together, which are no more than that apart (Dunn & Clark 1969).
     """
     values = np.array([np.atleast_1d(one.value) for one in measurements])
     expected = measurements[0].scatter
@@ -144,8 +149,25 @@ def deviations(
         return ratios.mean(axis=0) - 1, _error(ratios - halos / wanted, expected)
     if against is Against.DENSITY:
         gains = values - np.array([one.value for one in density])
+        if expected is not None and density[0].scatter is not None:
+            expected = np.hypot(expected, density[0].scatter)
         return gains.mean(axis=0), _error(gains, expected)
+    if measurements[0].painted is not None:
+        ratio, error = _ratio_of_means(measurements)
+        return np.atleast_1d(ratio) - 1, np.atleast_1d(error)
     return values.mean(axis=0) - 1, _error(values, expected)
+
+
+def _ratio_of_means(measurements: Sequence[Measurement]) -> tuple[Array, Array]:
+    """Return the painted over the halos', both means over boxes, and its standard error."""
+    painted, halos = (
+        np.array([getattr(one, name) for one in measurements], dtype=np.float64)
+        for name in ("painted", "halos")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):  # where there are no halos
+        ratio = painted.mean(axis=0) / halos.mean(axis=0)
+        off = (painted - ratio * halos) / np.abs(halos.mean(axis=0))
+    return ratio, _error(off, measurements[0].scatter)
 
 
 def _error(values: Array, expected: Array | None) -> Array:

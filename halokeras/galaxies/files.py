@@ -78,6 +78,12 @@ def populate_file(
                 f"{hosts.name} tells no velocities of its halos, which --redshift-space needs; "
                 "leave it out, or name halos with velocities"
             )
+        words = str(hosts.about.get("mass_definition", ""))
+        if hosts.definition is None and words not in ("", "unknown"):
+            told.warn(
+                f"{hosts.name} states masses of '{words}', of which galaxies know no sphere: they "
+                "are taken for virial ones; name --mass-definition where the file has others"
+            )
         sphere: MassDefinition = "virial" if hosts.definition in (None, "fof") else hosts.definition
         universe = Universe(hosts.box_size, cosmology, hosts.redshift, sphere)
         counted = _count(hosts, occupation, request, cosmology, told)

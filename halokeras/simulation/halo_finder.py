@@ -86,7 +86,7 @@ def find_halos(  # noqa: PLR0913  (a catalogue in the field's words)
     )
 
 
-def corrected_members(members: NDArray[np.int64]) -> NDArray[np.float64]:
+def corrected_members(members: NDArray[np.integer | np.floating]) -> NDArray[np.float64]:
     """Return N (1 - N^-0.6) of N members (Warren et al. 2006).
 
     Groups of few particles are found too large: chance links more particles to them than it cuts.

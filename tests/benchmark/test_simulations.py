@@ -73,7 +73,8 @@ def test_halos_are_counted_by_members_and_by_spheres():
     assert groups["found"] == [2, 1, 1, 0, 0, 0, 1, 1, 0, 0]
     inside = measures.abundance_of_spheres(halos, COARSE, 0.3)
     assert inside["found"] == [1, 0, 0, 0, 0, 0, 0, 2, 0, 0]
-    edges = COARSE.particle_mass * np.array([20 * (1 - 20**-0.6), 3400 * (1 - 3400**-0.6)])
+    ends = np.array([19.5, 3399.5])
+    edges = COARSE.particle_mass * ends * (1 - ends**-0.6)
     above = expected_above(edges, COARSE.cosmology, 0.3, SIZE**3, "fof")
     assert sum(groups["expected"]) == pytest.approx(above[0] - above[1])
 

@@ -106,6 +106,9 @@ def test_abundance_counts_every_halo_above_the_floor_once(masses):
     [
         ({"mass_definition": "200b"}, "200m"),
         ({"mass_definition": "M_200c, bound"}, "200c"),
+        ({"mass_definition": "200 crit"}, "200c"),
+        ({"mass_definition": "M200critical"}, "200c"),
+        ({"mass_definition": "200 background"}, "200m"),
         ({"mass_definition": "bound virial"}, "vir"),
         ({"mass_definition": "500c"}, "500c"),
         ({"mass_definition": "2500c"}, None),  # denser than Tinker et al. fitted

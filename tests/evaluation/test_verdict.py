@@ -3,7 +3,15 @@ import pytest
 
 from halokeras.evaluation.names import DENSITY
 from halokeras.evaluation.verdict import Verdict, average, deviations, judge, overall
-from halokeras.statistics.statistic import DRAWS, FIELD, Against, Measurement, Statistic, Target
+from halokeras.statistics.statistic import (
+    DRAWS,
+    FIELD,
+    Against,
+    Measurement,
+    Statistic,
+    Target,
+    ratio,
+)
 
 FOUR = [0.98, 1.00, 1.02, 1.06]
 ERROR = np.std(FOUR, ddof=1) / 2
@@ -45,6 +53,41 @@ def test_errors_of_deviations_are_those_of_the_mean_too():
     assert off == pytest.approx(0.015)
     paired = np.subtract(FOUR, np.ravel(halos) / 2)  # box by box, over the mean of the halos
     assert error == pytest.approx(np.std(paired, ddof=1) / 2)
+
+
+def test_a_ratio_is_that_of_the_means_and_its_error_of_what_is_left_over():
+    painted, halos = np.array([[0.2], [2.2], [3.3]]), np.array([[0.02], [2.0], [3.0]])
+    boxes = [ratio(*both) for both in zip(painted, halos, strict=True)]
+    off, error = deviations(Against.ONE, boxes, [])
+    assert off == pytest.approx(5.7 / 5.02 - 1)  # the mean of ratios is 4.1
+    left = painted - 5.7 / 5.02 * halos
+    assert error == pytest.approx(np.std(left, ddof=1) / np.sqrt(3) / (5.02 / 3))
+    assert average(boxes)[0] == pytest.approx(1 + off)
+    alike = [ratio(1.1 * some, some) for some in halos]
+    assert deviations(Against.ONE, alike, [])[1] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_gain_of_one_box_is_as_uncertain_as_both_correlations():
+    """Two fields of one density: r of the second scatters most, and the gain with it."""
+    rng = np.random.default_rng(3)
+    modes, trials = 32, 4000
+    halos = rng.normal(size=(trials, modes))
+    near = halos + 0.13 * rng.normal(size=halos.shape)
+    far = near + 0.2 * rng.normal(size=halos.shape)
+
+    def correlation(field):
+        return (field * halos).sum(1) / np.sqrt((field**2).sum(1) * (halos**2).sum(1))
+
+    r_near, r_far = correlation(near), correlation(far)
+    one, density = (
+        [Measurement(np.array([r]), scatter=np.array([(1 - r**2) / np.sqrt(modes)]))]
+        for r in (r_near.mean(), r_far.mean())
+    )
+    gain, error = deviations(Against.DENSITY, one, density)
+    true = np.std(r_near - r_far)
+    assert 0.9 * true < error[0] < 1.5 * true
+    assert one[0].scatter[0] < 0.5 * true  # which stood for it before
+    assert gain[0] == pytest.approx(r_near.mean() - r_far.mean())
 
 
 def test_what_shares_its_sample_variance_with_the_halos_has_no_error():

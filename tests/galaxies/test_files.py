@@ -248,3 +248,13 @@ def test_half_a_cosmology_is_refused_and_ids_of_any_width_are_read(tmp_path):
         del file.attrs["sigma8"], file.attrs["n_s"]
     with pytest.raises(BoxError, match="lacks sigma8, n_s"):
         populate_file(Request(source, -21.0, output=tmp_path / "c.hdf5"))
+
+
+def test_masses_of_a_definition_without_a_sphere_are_told(tmp_path):
+    warned = []
+    for words in ("500c", "200 crit", "virial"):
+        source = box_file(tmp_path / "box.h5", halos_of(), mass_definition=words)
+        out = tmp_path / f"{words}.hdf5"
+        populate_file(Request(source, -21.0, output=out), Listener(warn=warned.append))
+    (told,) = [line for line in warned if "sphere" in line]
+    assert "'500c'" in told
