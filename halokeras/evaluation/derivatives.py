@@ -6,7 +6,7 @@ cancels between them; the spread over pairs tells what is left.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
@@ -30,6 +30,8 @@ from halokeras.statistics.statistic import (
 )
 
 _THRESHOLD, _UP_TO = 0.1, 0.4
+_UNEVEN = 0.003
+"""Logarithm of mass by which cuts of a pair may lie apart: 0.024 is 10 % of a derivative."""
 
 Powers = Mapping[str, Measurement]
 """Power spectra of one box by contender, painted and of the halos."""
@@ -115,15 +117,62 @@ def derivatives(
     return tuple(found)
 
 
-_Pair = tuple[float, Powers, Powers]
-"""Difference of the parameter, and the powers of the box above and of the box below."""
+def uneven_cuts(
+    design: PairedDesign, masses: Sequence[tuple[SuiteBox, Array]], cut: float
+) -> list[str]:
+    """Say by which parameters a least mass cuts the halos of a pair unevenly.
+
+    Halos are of whole numbers of particles, whose mass goes with Omega_m: those that are kept
+    begin, as many as there are, half-way between the heaviest that is left out and the lightest
+    that is kept.
+
+    Parameters
+    ----------
+    design
+        What is stepped up and down.
+    masses
+        All halos [Msun/h] of boxes of the suite.
+    cut
+        The least mass that is kept [Msun/h].
+    """
+    fiducial = Cosmology(**whole_parameters(design.fiducial))
+    told = []
+    for parameter in design.steps:
+        for _, above, below in _pairs(fiducial, parameter, masses)[:1]:
+            off = _unevenness(above, below, cut)
+            if abs(off) > _UNEVEN:
+                cuts = [float(f"{mass:.2g}") for mass in np.geomspace(cut, 2 * cut, 60)]
+                best = min(cuts, key=lambda mass: abs(_unevenness(above, below, mass)))
+                told.append(
+                    f"derivatives by {parameter} are of halos cut {100 * abs(off):.1f} % apart in "
+                    f"mass, as halos are of whole numbers of particles; --mass-min {best:g} cuts "
+                    "both boxes of a pair alike"
+                )
+    return told
+
+
+def _unevenness(one: Array, other: Array, cut: float) -> float:
+    """Return ln of how far apart the masses lie from which on two sets of halos are kept."""
+    edges = [
+        0.5 * (mass[mass < cut].max() + mass[mass >= cut].min(initial=np.inf))
+        if (mass < cut).any()
+        else cut
+        for mass in (one, other)
+    ]
+    return float(np.log(edges[0] / edges[1]))
+
+
+_Found = TypeVar("_Found")
 
 
 def _pairs(
-    fiducial: Cosmology, parameter: str, powers: Sequence[tuple[SuiteBox, Powers]]
-) -> list[_Pair]:
-    """Return the pairs of equal phases in which a parameter alone is stepped up and down."""
-    ways: dict[int, dict[bool, tuple[float, Powers]]] = {}
+    fiducial: Cosmology, parameter: str, powers: Sequence[tuple[SuiteBox, _Found]]
+) -> list[tuple[float, _Found, _Found]]:
+    """Return the pairs of equal phases in which a parameter alone is stepped up and down.
+
+    Each is the difference of the parameter, what was found in the box above, and in that below.
+    """
+    ways: dict[int, dict[bool, tuple[float, _Found]]] = {}
     for box, found in powers:
         told, given = asdict(box.member.cosmology), asdict(fiducial)
         value, centre = told.pop(parameter), given.pop(parameter)
@@ -137,7 +186,7 @@ def _pairs(
 
 
 def _derivative(
-    parameter: str, redshift: float, pairs: Sequence[_Pair], upper: Array
+    parameter: str, redshift: float, pairs: Sequence[tuple[float, Powers, Powers]], upper: Array
 ) -> Derivative:
     names = [name for name in (FIELD, DRAWS) if name in pairs[0][1]]
     found = {name: [_difference(name, *pair) for pair in pairs] for name in names}

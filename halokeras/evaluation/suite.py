@@ -8,16 +8,19 @@ from typing import Any
 
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import read_box
+from halokeras.boxes.masses import masses_of
 from halokeras.boxes.suite import Suite, SuiteBox, choose, read_suite
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
-from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design
+from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design, uneven_cuts
 from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
 from halokeras.evaluation.scorecard import in_json
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
+from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
+from halokeras.statistics.statistic import Array
 from halokeras.storage.files import write_text
 
 _SUMMARY = "suite.json"
@@ -95,7 +98,7 @@ def evaluate_suite(
             tell(f"{name}: {warning}")
 
         scored.append((box, _bare(evaluate(one, warn, share))))
-    found = _derivatives(suite, scored, tell)
+    found = _derivatives(suite, scored, request.saved.provenance.selection, tell)
     summary = target / _SUMMARY
     write_text(summary, _json(folder, scored, found))
     files = [file for _, one in scored for file in one.files]
@@ -103,7 +106,10 @@ def evaluate_suite(
 
 
 def _derivatives(
-    suite: Suite, scored: Sequence[tuple[SuiteBox, Evaluation]], tell: Callable[[str], None]
+    suite: Suite,
+    scored: Sequence[tuple[SuiteBox, Evaluation]],
+    selection: Selection,
+    tell: Callable[[str], None],
 ) -> tuple[Derivative, ...]:
     """Return what the pairs of a suite tell of derivatives; none of another suite."""
     design = paired_design(suite)
@@ -116,6 +122,24 @@ def _derivatives(
     found = derivatives(design, powers, scored[0][1].scorecard.at(POWER))
     if not found:
         tell("no derivatives: of no pair of boxes both are scored")
+    for told in uneven_cuts(design, _masses(scored, selection), selection.mass_min):
+        tell(told)
+    return found
+
+
+def _masses(
+    scored: Sequence[tuple[SuiteBox, Evaluation]], selection: Selection
+) -> list[tuple[SuiteBox, Array]]:
+    """Return the masses of all halos of the boxes of one realisation and redshift."""
+    first = scored[0][0]
+    found = []
+    for box, _ in scored:
+        if (box.member.seed, box.redshift) == (first.member.seed, first.redshift):
+            read = read_box(box.path)
+            assert read.halos is not None  # or it was not scored
+            mass = masses_of(read.halos, selection.mass_definition, read.provenance)
+            if mass is not None:
+                found.append((box, mass))
     return found
 
 

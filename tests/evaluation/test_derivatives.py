@@ -10,7 +10,12 @@ import pytest
 from halokeras.boxes.box_file import write_box
 from halokeras.boxes.suite import Member, Suite, SuiteBox, write_index
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.evaluation.derivatives import derivative_sheets, derivatives, paired_design
+from halokeras.evaluation.derivatives import (
+    derivative_sheets,
+    derivatives,
+    paired_design,
+    uneven_cuts,
+)
 from halokeras.evaluation.names import HALOS
 from halokeras.evaluation.verdict import Verdict
 from halokeras.simulation.suite_params import PairedDesign
@@ -70,6 +75,25 @@ def test_slopes_are_found_whatever_the_phases_and_the_amplitude(design):
             np.testing.assert_allclose(error, 0, atol=1e-9)
         assert one.line.worst[FIELD] == pytest.approx(0.2)
         assert one.line.verdict == {FIELD: Verdict.MISSED, DRAWS: Verdict.MET}
+
+
+def test_a_cut_between_other_numbers_of_particles_is_told_with_one_that_is_even(design):
+    """Of N >= N0 particles as many halos are kept as have the mass of N0 - 1/2 and more."""
+    members = np.arange(20, 400)
+    number = members * (1 - members**-0.6)
+    masses = [(box, 8.7e10 * box.member.cosmology.omega_m / 0.314 * number) for box, _ in powers()]
+    (told,) = uneven_cuts(design, masses, 3e12)
+    assert "by omega_m" in told and "apart in mass" in told
+    even = float(told.split("--mass-min ")[1].split()[0])
+    assert 3e12 <= even <= 6e12
+    assert uneven_cuts(design, masses, even) == []
+    off = float(told.split("cut ")[1].split(" %")[0]) / 100
+    edges = []
+    for omega_m in (0.34, 0.30):
+        of_one = 8.7e10 * omega_m / 0.314
+        first = members[of_one * number >= 3e12][0] - 0.5
+        edges.append(of_one * first * (1 - first**-0.6))
+    assert off == pytest.approx(abs(np.log(edges[0] / edges[1])), abs=1e-3)
 
 
 def test_errors_are_those_of_the_mean_over_pairs(design):
