@@ -52,7 +52,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         typer.Option(
             metavar="DIR",
             help="Another painter to show beside it; may be repeated.",
-            show_default="saved_models/paper_equal_time, where that fits",
+            show_default="saved_models/paper, where that fits",
         ),
     ] = None,
     draws: Annotated[int, typer.Option(min=1, help="Draws of each box that are scored.")] = 4,

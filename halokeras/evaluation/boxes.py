@@ -125,16 +125,21 @@ def _check_definition(box: Box, name: str, learned: Provenance) -> None:
         )
 
 
+def check_any(counts: NDArray[Any]) -> None:
+    """Refuse painted counts that are all zero, as `BoxError`."""
+    if not counts.any():
+        raise BoxError("the painted counts are all zero; train the painter for longer")
+
+
 def check_counts(counts: NDArray[Any], box: Box) -> None:
-    """Refuse painted counts that are all zero, or not where the density of `box` is.
+    """Refuse counts painted before that are all zero, or not where the density of `box` is.
 
     Raises
     ------
     BoxError
         With the shift that restores them, where there is one.
     """
-    if not counts.any():
-        raise BoxError("the painted counts are all zero; train the painter for longer")
+    check_any(counts)
     assert box.density is not None  # a box without one was refused
     told = "painted counts, against the reference's density: "
     _check_aligned(box.density, counts, box.voxel_size, told)

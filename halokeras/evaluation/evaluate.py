@@ -38,7 +38,7 @@ from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import FigureFormat, save_figure
 from halokeras.storage.files import check_writable, write_text
 
-PUBLISHED_PAINTER = "paper_equal_time"
+PUBLISHED_PAINTER = "paper"
 """Shipped painter that stands beside every other that it can be compared with."""
 
 
@@ -189,6 +189,8 @@ def _others(request: Request) -> tuple[dict[str, SavedPainter], list[str]]:
     if request.painted is not None:
         return {}, []
     published = load_painter(shipped("saved_models") / PUBLISHED_PAINTER)
+    if published.hash == request.saved.hash:
+        return {}, []
     why = misfit(request.saved, published)
     if why:
         return {}, [f"{PUBLISHED_PAINTER} does not stand beside: {why}"]

@@ -162,10 +162,10 @@ def test_a_painter_stands_beside_only_where_it_fits(
     """The published painter counts all halos, the tiny one those above 2e12 Msun/h."""
     words = ["evaluate", "--box", unseen_box, "--model", tiny_model, "--json"]
     result = run(*words)
-    assert "paper_equal_time does not stand beside: it learned halos all of the" in result.stderr
+    assert "paper does not stand beside: it learned halos all of the" in result.stderr
     told = json.loads(result.stdout)
     assert told["provenance"]["against"] == {}
-    assert "paper_equal_time" in told["provenance"]["notes"][-1]
+    assert "paper does not stand beside" in told["provenance"]["notes"][-1]
     selection = {"mass_min": 5e12, "mass_max": None}
     save_painter(tiny_painter, {**tiny_provenance, "selection": selection}, tmp_path / "other")
     fails(run(*words, "--against", "other", "--output", "x"), "--against other", "5 × 10¹²")
@@ -225,6 +225,12 @@ def test_a_report_is_a_file_and_what_was_painted_is_of_one_box(
     fails(run(*words, "--box", unseen_box, "--report", "."), "report.html")
     several = run(*words, "--box", tiny_suite, "--painted", unseen_box)
     assert several.exit_code == 2 and "a suite has many" in several.stderr
+
+
+@pytest.mark.slow
+def test_the_published_painter_does_not_stand_beside_itself(run):
+    told = json.loads(run("evaluate", "--box", "04", "--model", "paper", "--json").stdout)
+    assert told["provenance"]["against"] == {} and "paper" not in told["comparisons"]
 
 
 def test_a_suite_that_is_not_there_is_told_as_one(run):

@@ -8,6 +8,7 @@ from rich.console import Console
 from halokeras.boxes.box import halo_counts
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
+from halokeras.evaluation.boxes import check_counts
 from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.names import (
     DENSITY,
@@ -114,6 +115,19 @@ def test_refuses_counts_that_are_not_where_the_density_is(tiny_box, drawing_mode
     for bad, told in ((0 * counts, "all zero"), (np.roll(counts, 3, axis=0), "voxels from")):
         with pytest.raises(BoxError, match=told):
             scored({"one": tiny_box}, drawing_model, painted={"one": {FIELD: bad}})
+
+
+def test_a_painter_whose_phases_are_wrong_is_scored_as_any(tiny_box, drawing_model):
+    """As the published setting is half-way: no slip of a file, but a painter to be judged."""
+    saved = load_painter(drawing_model)
+    last = saved.painter.last
+    last.kernel.assign(-last.kernel)  # more density, fewer halos
+    painted = Contenders(saved, {}, 1)._made(tiny_box)[FIELD][0]
+    with pytest.raises(BoxError):
+        check_counts(painted, tiny_box)  # which such a file would not pass
+    found = score({"one": tiny_box}, Contenders(saved, {}, 1)).comparisons
+    r = "cross_correlation"
+    assert found[FIELD][0][r].value.mean() < found[DENSITY][0][r].value.mean() - 0.3
 
 
 def test_halos_have_their_own_power_and_shot_noise(of_the_truth, tiny_box, two_boxes):

@@ -32,7 +32,7 @@ def test_a_painter_is_told_as_it_is_loaded(request, name):
     assert told["provenance"]["note"] == "kept as it is"
 
 
-@pytest.mark.parametrize("name", ["gen", "paper_equal_time"])
+@pytest.mark.parametrize("name", ["gen", "any", "paper"])
 def test_the_shipped_painters_are_told_with_their_validation(name):
     folder = shipped("saved_models") / name
     told = inspect(folder).to_json()
