@@ -642,7 +642,9 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
         np.testing.assert_allclose(moved - 64 * np.rint(moved / 64), 0, atol=2e-4)
         assert "density of the same modes" in file.attrs["placed"]
     assert run(*words).exit_code == 0  # what is placed by is found again
-    assert run(*other, "--draw", "--catalogue", "--places", "uniform").exit_code == 0
+    words = [*other, "--draw", "--catalogue", "--places", "uniform"]
+    fails_last(run(*words), "mock_halos.hdf5", "--overwrite")
+    assert run(*words, "--overwrite").exit_code == 0
     with h5py.File(tmp_path / "mock_halos.hdf5") as file:
         assert "halo_vx" in file and file.attrs["placed"] == "uniformly in the voxel"
 

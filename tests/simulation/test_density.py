@@ -140,7 +140,7 @@ def test_sides_need_no_common_divisor():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"seed": -1}, "seed -1 must lie between 0 and"),
         ({"voxels": (1, 16, 16)}, "1x16x16 are too few"),
         ({"voxel_size": 0.0}, "must be positive"),
         ({"redshift": -0.5}, "redshift -0.5 must lie between 0 and 9999"),

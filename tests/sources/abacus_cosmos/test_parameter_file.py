@@ -112,7 +112,7 @@ def test_what_a_file_does_not_state_is_the_named_box_s_and_said(parameters):
     cosmology, assumed = read_cosmology(parameters(PLANCK), "02")
     assert cosmology == replace(ABACUS_COSMOS["02"], omega_b=ABACUS_COSMOS["00"].omega_b)
     assert assumed == ("sigma8, omega_b, n_s of box 02, as abacus.par states none",)
-    with pytest.raises(BoxError, match="does not state sigma8 and omega_b and n_s; name the box"):
+    with pytest.raises(BoxError, match="does not state sigma8 and omega_b and n_s; name the --box"):
         read_cosmology(parameters(PLANCK), None)
 
 
