@@ -44,7 +44,11 @@ def test_it_meets_its_targets_on_realisations_it_never_saw(saved):
     for line in found.lines:
         for name in line.verdict:
             allowed = known.get(line.statistic, line.threshold)
-            assert line.worst[name] > allowed if line.is_gain else abs(line.worst[name]) <= allowed
+            error = 2 * line.error[name]  # four boxes know Q to some 5 %
+            if line.is_gain:
+                assert line.worst[name] > allowed - error
+            else:
+                assert abs(line.worst[name]) <= allowed + error
 
 
 @pytest.mark.parametrize(("box_id", "seed"), [("03", 103), ("04", 104)])
