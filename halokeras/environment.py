@@ -96,7 +96,7 @@ def control_groups(
         lines = own.read_text(encoding="ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         lines = []
-    folders = [groups]
+    folders = [groups, groups / what]
     for line in lines:
         _, of, inside = (*line.split(":", 2), "", "")[:3]
         if not of:
@@ -108,11 +108,7 @@ def control_groups(
 
 
 def _quota(group: Path) -> float | None:
-    for names in (
-        ("cpu.max",),  # of version 2
-        ("cpu.cfs_quota_us", "cpu.cfs_period_us"),  # of version 1
-        ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),
-    ):
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):  # of v2, of v1
         try:
             words = " ".join((group / name).read_text(encoding="ascii") for name in names).split()
             return int(words[0]) / int(words[1]) if int(words[0]) > 0 else None

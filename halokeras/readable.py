@@ -21,6 +21,11 @@ def amount_of_bytes(size: float) -> str:
     return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
 
 
+def in_ascii(text: str) -> str:
+    """Return a text as a FITS header can hold it, in one line and without other letters."""
+    return " ".join(text.split()).encode("ascii", "backslashreplace").decode("ascii")
+
+
 def name_of(path: Path) -> str:
     """Return the name of a file as every format can tell it, which the system's need not be."""
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")

@@ -64,10 +64,18 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
 }
 """The commands, with examples that their help shows."""
 
-_OF_PATHS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-"""Errors of the system that a path which was given makes, wherever it is first looked at."""
-
 _ANYWHERE = ("--quiet", "-q", "--verbose", "-v")
+
+
+def _in_a_line(error: HalopaintError | OSError) -> str | None:
+    """Say what is wrong; None for an error of the system that no path which was given makes."""
+    if isinstance(error, HalopaintError):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return f"{error.filename} is closed to this user; choose another path, or open it"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{error.filename} is longer than a path may be; choose another"
+    return None
 
 
 class Commands(TyperGroup):
@@ -85,16 +93,11 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (HalopaintError, OSError) as error:
-            unusual = isinstance(error, OSError) and error.errno not in _OF_PATHS
-            if unusual:
+            told = _in_a_line(error)
+            if told is None:
                 raise
             if verbosity() is Verbosity.VERBOSE:
                 traceback.print_exception(error)
-            told = str(error)
-            if isinstance(error, PermissionError):
-                told = f"{error.filename} is closed to this user; choose another path, or open it"
-            elif isinstance(error, OSError):
-                told = f"{error.filename} is longer than a path may be; choose another"
             tell("Error", told, "red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt:

@@ -85,7 +85,7 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
         try:
             for done, request in enumerate(requests, start=1):
                 files = [*request.outputs, *request.catalogues]
-                if is_painted(request) and _lists(request):
+                if is_painted(request):  # and lists halos as asked, or it was refused
                     found += 1
                 else:
                     paint_files(request, told=told)
@@ -100,14 +100,6 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
         write_powers(painted, spectra)
         written.append(spectra)
     wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
-
-
-def _lists(request: "Request") -> bool:
-    """Whether its catalogues, if it has any, list halos as is asked."""
-    from halokeras.sources.tables.own import tells
-
-    listing = request.listing
-    return listing is None or all(tells(path, listing.told) for path in request.catalogues)
 
 
 def _check_listings(request: "Request") -> None:

@@ -135,6 +135,8 @@ def uneven_cuts(
     cut
         The least mass that is kept [Msun/h].
     """
+    if not cut:  # all are kept
+        return []
     fiducial = Cosmology(**whole_parameters(design.fiducial))
     told = []
     for parameter in design.steps:

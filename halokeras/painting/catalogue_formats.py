@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS as DECLARED
 from halokeras.errors import OutputError, install
+from halokeras.readable import in_ascii
 from halokeras.storage.files import whole_file, whole_folder
 from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
 from halokeras.storage.store import Layout
@@ -161,9 +162,8 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
     for name, value in about.items():
         values = dict(zip("XYZ", value, strict=True)) if isinstance(value, list) else {"": value}
         for axis, part in values.items():
-            if isinstance(part, str):  # a FITS header knows no other letters, and one line
-                part = " ".join(part.split()).encode("ascii", "backslashreplace").decode("ascii")
-            header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = part
+            told = in_ascii(part) if isinstance(part, str) else part
+            header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = told
     with path.open("wb") as file:
         file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
         file.write(header.tostring().encode("ascii"))

@@ -23,6 +23,7 @@ from halokeras.painting.known_matter import (
     box_to_make,
     check_below,
     check_matter,
+    check_sub_density,
     known_matter,
 )
 from halokeras.painting.masses import Masses, check_spheres
@@ -153,6 +154,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
             _check_request(request, given.header)
             _check_outputs(request, given)
             check_matter(request, given)
+            check_sub_density(request, given)
             shape, below = given.shape, box_to_make(request, given)
         made = []
     else:

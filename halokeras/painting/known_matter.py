@@ -181,15 +181,19 @@ def check_matter(request: Request, given: Density) -> None:
             "the modes of this density are not known, so no finer 2LPT density tells where in "
             "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
         )
-    if listing.sub_density is not None:
-        with _sub_density(listing.sub_density, given):
-            pass
     if listing.seen_along is not None and not made and given.velocity is None:
         raise BoxError(
             "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
             "out, or paint a density with velocities (`halopaint lpt --velocity`) or one that "
             "halopaint made of a seed, with its own --places"
         )
+
+
+def check_sub_density(request: Request, given: Density) -> None:
+    """Refuse a sub-density that does not fit a density, as `BoxError`."""
+    if request.listing is not None and request.listing.sub_density is not None:
+        with _sub_density(request.listing.sub_density, given):
+            pass
 
 
 def below_folder(request: Request) -> Path:

@@ -43,11 +43,10 @@ _FILES = (
 def _room(group: Path, limit: str, used: str, cached: tuple[str, ...]) -> int | None:
     try:
         most, current = (int((group / name).read_text(encoding="ascii")) for name in (limit, used))
-        told = (group / "memory.stat").read_text(encoding="ascii").splitlines()
-        kept = sum(
-            int(line.split()[1]) for line in told if line.split()[:1] in ([n] for n in cached)
-        )
-    except (OSError, ValueError, IndexError):  # as where the limit is "max"
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+        told = dict(line.split() for line in lines if line)
+        kept = sum(int(told.get(name, 0)) for name in cached)
+    except (OSError, ValueError):  # as where the limit is "max"
         return None
     return max(most - current + kept, 0)
 

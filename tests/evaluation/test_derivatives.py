@@ -87,6 +87,7 @@ def test_a_cut_between_other_numbers_of_particles_is_told_with_one_that_is_even(
     even = float(told.split("--mass-min ")[1].split()[0])
     assert 3e12 <= even <= 6e12
     assert uneven_cuts(design, masses, even) == []
+    assert uneven_cuts(design, masses, 0.0) == []
     off = float(told.split("cut ")[1].split(" %")[0]) / 100
     edges = []
     for omega_m in (0.34, 0.30):

@@ -8,6 +8,7 @@ import numpy as np
 
 from halokeras.cosmology.cosmology import PARAMETERS
 from halokeras.errors import HalopaintError
+from halokeras.readable import in_ascii
 from halokeras.sources.tables.formats import open_table
 
 _SAME = 1e-12
@@ -40,12 +41,7 @@ def tells(path: Path, about: Mapping[str, Any]) -> bool:
     return all(name in held and _equal(held[name], value) for name, value in wanted.items())
 
 
-def _as_fits_has_it(value: Any) -> bytes:
-    """Return a text in one line and in ASCII, so that catalogues of all formats compare."""
-    return " ".join(str(value).split()).encode("ascii", "backslashreplace")
-
-
 def _equal(held: Any, wanted: Any) -> bool:
     if isinstance(wanted, str) or isinstance(held, str):
-        return _as_fits_has_it(held) == _as_fits_has_it(wanted)
+        return in_ascii(str(held)) == in_ascii(str(wanted))  # as FITS has it
     return bool(np.allclose(held, wanted, rtol=_SAME, atol=0))
