@@ -18,7 +18,7 @@ from halokeras.sections import Selection
 
 _QUANTILES = 257
 """Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
-LEAST_OF_A_BIN = 2
+_LEAST = 2
 """Halos of which the law of a bin is measured, at least."""
 _STEPS = 2000
 """Masses between which the law of a bin is interpolated."""
@@ -142,18 +142,23 @@ def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) ->
     return MassLaw(np.stack([masses for masses, _ in laws]), np.array([tail for _, tail in laws]))
 
 
+def check_enough(halos: int, bin: Selection) -> None:
+    """Refuse a bin of so few halos that their masses cannot be known, as `RunError`."""
+    if halos < _LEAST:
+        end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
+        raise RunError(
+            f"the training boxes have {halos} halos of {bin.mass_min:g} Msun/h {end}, too few "
+            "to know their masses; choose wider bins of mass (painter.mass_edges), or more boxes"
+        )
+
+
 def _law_of(mass: NDArray[np.floating], bin: Selection) -> tuple[NDArray[np.float64], float]:
     """Return the quantiles of one bin and, where it is open, the mean excess of its tail."""
     held = mass[mass >= bin.mass_min].astype(np.float64)
     if bin.mass_max is not None:
         held = held[held < bin.mass_max]
     held.sort()
-    if held.size < LEAST_OF_A_BIN:
-        end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
-        raise RunError(
-            f"the training boxes have {held.size} halos of {bin.mass_min:g} Msun/h {end}, too few "
-            "to know their masses; choose wider bins of mass"
-        )
+    check_enough(held.size, bin)
     masses = np.quantile(held, np.linspace(0, 1, _QUANTILES), method="inverted_cdf")
     if bin.mass_max is not None:
         return masses, 0.0

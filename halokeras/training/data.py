@@ -18,7 +18,7 @@ from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painter_params import PainterParams
 from halokeras.painters.conditions import conditions_of
-from halokeras.painters.mass_law import LEAST_OF_A_BIN
+from halokeras.painters.mass_law import check_enough
 from halokeras.painters.provenance import fingerprint
 from halokeras.params import BoxName, Params
 from halokeras.readable import amount_of_bytes
@@ -144,12 +144,7 @@ def _check_bins(params: Params, boxes: TrainingBoxes) -> None:
     measured = boxes.spread().values()
     halos = sum(box.counts.reshape(-1, len(bins)).sum(axis=0, dtype=np.int64) for box in measured)
     for bin, number in zip(bins, halos, strict=True):
-        if number < LEAST_OF_A_BIN:
-            end = "up" if bin.mass_max is None else f"to {bin.mass_max:g}"
-            raise RunError(
-                f"the training boxes have {number} halos of {bin.mass_min:g} Msun/h {end}, too "
-                "few to know their masses; choose other painter.mass_edges, or more boxes"
-            )
+        check_enough(number, bin)
 
 
 def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:
