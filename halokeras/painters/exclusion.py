@@ -6,6 +6,10 @@ further ones, are light. And where a voxel holds a heavier halo, or more of them
 the voxels beside it hold lighter and fewer ones. That is described by two normal numbers in every
 voxel, of which one tells how many halos it holds and the other where the first halo stands in the
 order of masses that is expected there, and by their correlations with those of a voxel beside it.
+
+A peak of the density covers several voxels that are each likely to hold a heavy halo, of which one
+does: there it is the mass expected in a voxel and around it that tells how the second numbers
+exclude each other (`halokeras.painting.noise`).
 """
 
 from dataclasses import dataclass
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from halokeras.painters.count_law import CountLaw
+from halokeras.painters.peaks import at_peaks, fit_peaks
 
 MOST_CORRELATED = 2 / 7
 """Between face neighbours: numbers that are -2/7 correlated cancel in the sum over a large volume,
@@ -39,10 +44,24 @@ class Exclusion:
     neighbors
         (2, 2) correlations of the two normal numbers of a voxel, of its count and of the mass of
         its first halo, with those of a voxel beside it; eigenvalues within `MOST_CORRELATED`.
+        Where the expected mass tells how first halos exclude each other, theirs with each other
+        is 0.
+    masses
+        (channels,) mean mass of the halos of each channel [Msun/h], by which first halos exclude
+        each other around peaks; None for an older painter.
+    peaks
+        What `halokeras.painters.peaks.fit_peaks` returns; None for an older painter.
     """
 
     further: Array
     neighbors: Array
+    masses: Array | None = None
+    peaks: Array | None = None
+
+    @property
+    def border(self) -> int:
+        """Voxels around those that are drawn, whose expected halos draws need to know."""
+        return 0 if self.masses is None else 1
 
     def shares(self, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
         """Return the shares of channels among first and among further halos.
@@ -60,7 +79,10 @@ class Exclusion:
 
 
 def fit_exclusion(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw
+    expected: NDArray[np.floating],
+    counts: NDArray[np.floating],
+    law: CountLaw,
+    masses: NDArray[np.floating],
 ) -> Exclusion:
     """Measure how halos exclude each other.
 
@@ -71,9 +93,14 @@ def fit_exclusion(
         are there.
     law
         Of the counts of all channels.
+    masses
+        (channels,) mean mass of the halos of each channel [Msun/h].
     """
-    further = _fit_further(expected, counts, law)
-    return Exclusion(further, _fit_neighbors(expected, counts, law, further))
+    peaks = fit_peaks(expected, counts)
+    known = at_peaks(expected, peaks)
+    further = _fit_further(known, counts, law)
+    neighbors = _fit_neighbors(known, counts, law, further)
+    return Exclusion(further, neighbors, masses.astype(np.float64), peaks)
 
 
 def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
@@ -87,9 +114,10 @@ def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tu
     of_others = shares * further
     of_others /= np.maximum(of_others.sum(axis=1, keepdims=True), 1e-30)
     of_others = np.minimum(of_others, most)
+    # What has no room there goes to the lightest channels that have: heavy halos keep apart.
     room = most - of_others
     lacking = 1 - of_others.sum(axis=1, keepdims=True)
-    of_others += room * lacking / room.sum(axis=1, keepdims=True)
+    of_others += np.clip(lacking - (room.cumsum(axis=1) - room), 0, room)
     of_first = np.maximum((1 + others) * shares - others * of_others, 0)
     return of_first, of_others
 
@@ -119,7 +147,7 @@ def _fit_further(
 def _fit_neighbors(
     expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw, further: Array
 ) -> Array:
-    """Return the correlations that explain how the halos of face neighbours go together.
+    """Return the correlations that explain how the counts of face neighbours go together.
 
     A pair of voxels tells, to first order in the correlations, their product with how much the
     counts of all halos, and of those above a mass, respond to the two normal numbers.
@@ -130,28 +158,22 @@ def _fit_neighbors(
     of_first, of_others = _shares(further, means, law)
     number, occupied = law.mean(total), 1 - law.empty(total)
     to_number, to_occupied = _responses(law, total)
-    count = (counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)), to_number.reshape(grid)
-    by_number = _pairs(count[0], count[0]) / _pairs(count[1], count[1])
-    told = np.zeros((2, 2))
-    heavier = []
+    count = counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)
+    to_count = to_number.reshape(grid)
+    by_number = _pairs(count, count) / _pairs(to_count, to_count)
+    told = np.zeros(2)
     for channel in range(1, channels):
         first, others = (part[:, channel:].sum(axis=1) for part in (of_first, of_others))
         there = counts[..., channel:].sum(axis=-1, dtype=np.float64)
         excess = there - (occupied * first + (number - occupied) * others).reshape(grid)
         with_number = (to_occupied * first + (to_number - to_occupied) * others).reshape(grid)
         with_mass = (occupied * _density_at(first)).reshape(grid)
-        heavier.append((excess, with_number, with_mass))
-        told[0] += [
-            _pairs(count[0], excess) - by_number * _pairs(count[1], with_number),
-            _pairs(count[1], with_mass),
+        told += [
+            _pairs(count, excess) - by_number * _pairs(to_count, with_number),
+            _pairs(to_count, with_mass),
         ]
-    by_both = told[0, 0] / told[0, 1]
-    for excess, with_number, with_mass in heavier:
-        known = by_number * _pairs(with_number, with_number)
-        known += 2 * by_both * _pairs(with_number, with_mass)
-        told[1] += [_pairs(excess, excess) - known, _pairs(with_mass, with_mass)]
-    by_mass = told[1, 0] / told[1, 1]
-    values, vectors = np.linalg.eigh([[by_number, by_both], [by_both, by_mass]])
+    by_both = told[0] / told[1]
+    values, vectors = np.linalg.eigh([[by_number, by_both], [by_both, 0.0]])
     possible = np.clip(values, -MOST_CORRELATED, MOST_CORRELATED)
     correlations: Array = (vectors * possible) @ vectors.T
     return 0.5 * (correlations + correlations.T)  # which rounding may have made unequal

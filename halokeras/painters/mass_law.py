@@ -71,6 +71,11 @@ class MassLaw:
         drawn: NDArray[np.float32] = mass.astype(np.float32)
         return drawn
 
+    def means(self) -> NDArray[np.float64]:
+        """Return the mean mass of each channel [Msun/h], to what its quantiles tell."""
+        means: NDArray[np.float64] = self.masses.mean(axis=1)
+        return means
+
     def shares_above(self, mass_min: float) -> NDArray[np.float64]:
         """Return the share of the halos of each channel with at least a mass [Msun/h]."""
         last = self.masses.shape[1] - 2

@@ -73,6 +73,11 @@ class DrawModel:
     exclusion: Exclusion | None = None
     shares: tuple[float, ...] | None = None
 
+    @property
+    def border(self) -> int:
+        """Voxels around those that are drawn, whose expected counts draws need to know."""
+        return 0 if self.exclusion is None else self.exclusion.border
+
 
 @dataclass(frozen=True)
 class SavedPainter:

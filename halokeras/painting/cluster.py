@@ -134,7 +134,7 @@ class Cluster:
         tasks = (self._submit(_paint_row, self.painter, work, row) for row in rows)
         ahead = 2 * max(1, sum(self.client.nthreads().values()))
         for row, painted in zip(rows, self._results(tasks, ahead), strict=True):
-            yield joined(painted, row, work.shape)
+            yield joined(painted, row, work.shape, work.border)
 
     def write_rows(
         self, work: Work, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
@@ -211,7 +211,7 @@ def _paint_row(
     saved = found.load()
     painter = saved.draws.painter if work.expected and saved.draws else saved.painter
     with _opened(density, dataset) as grid:
-        return compiled(painter, work.tile, work.conditions).paint_row(grid, row)
+        return compiled(painter, work.tile, work.conditions, work.border).paint_row(grid, row)
 
 
 def _write_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
@@ -225,7 +225,7 @@ def _write_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
     parts: Sequence[Path],
 ) -> list[WrittenRow]:
     painted = _paint_row(density, dataset, found, work, row)
-    place, counts = joined(painted, row, work.shape)
+    place, counts = joined(painted, row, work.shape, work.border)
     filled = zip(parts, fill(found.load(), place, counts), strict=True)
     return [write_row(part, number, place, arrays) for part, arrays in filled]
 

@@ -20,6 +20,7 @@ from scipy.stats import binom
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import DrawModel, SavedPainter
+from halokeras.painters.peaks import at_peaks
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
@@ -80,6 +81,9 @@ def draw_from(
     """Draw as `draw` from the expected counts of a whole box."""
     x, y, z = expected.shape[:3]
     whole = (slice(0, x), slice(0, y), slice(0, z))
+    border = (draws.border, draws.border)
+    if draws.border:
+        expected = np.pad(expected, (border, border, (0, 0), (0, 0)), mode="wrap")
     return draw_row(draws, expected, whole, (x, y, z), seed, realization)
 
 
@@ -91,7 +95,18 @@ def draw_row(
     seed: int,
     realization: int,
 ) -> Drawn:
-    """Draw the counts of the voxels at `place` in a box of `shape` from their expected counts."""
+    """Draw the counts of a row of tiles.
+
+    Parameters
+    ----------
+    draws, seed, realization
+        As in `draw`.
+    expected
+        (x, y, z) or (x, y, z, channels) in the voxels at `place`, and along x and y in
+        ``draws.border`` more on both sides.
+    place, shape
+        Of the row, as long as the box along z, and of the box.
+    """
     index = _global_index(place, shape)
     which, purpose = Draw(seed, realization), f"draw {realization}"
     if draws.exclusion is None:
@@ -100,10 +115,17 @@ def draw_row(
             return counts
         shared = shared_alike(counts, expected, index, which)
         return _kept(shared, draws.shares, index, which)
-    noise = neighbor_noise(draws.exclusion.neighbors, place, shape, seed, purpose)
+    exclusion, mass = draws.exclusion, None
+    if exclusion.peaks is not None:
+        expected = at_peaks(expected, exclusion.peaks)
+    if exclusion.masses is not None:
+        weights = exclusion.masses / exclusion.masses[0]
+        mass = np.pad(expected @ weights, ((0, 0), (0, 0), (1, 1)), mode="wrap")
+        expected = expected[1:-1, 1:-1]
+    noise = neighbor_noise(exclusion.neighbors, place, shape, seed, purpose, mass)
     counts = draws.law.draw(total_counts(expected), ndtr(noise[0]))
     rank = ndtr(noise[1])
-    shared = shared_by_rank(counts, expected, index, which, rank, draws.exclusion, draws.law)
+    shared = shared_by_rank(counts, expected, index, which, rank, exclusion, draws.law)
     return _kept(shared, draws.shares, index, which)
 
 

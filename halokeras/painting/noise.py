@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate
 from scipy.special import ndtri
 
 from halokeras.painting.ids import global_index
@@ -10,12 +11,24 @@ from halokeras.randomness import uniform_at
 
 _LEAST_SIDE = 3
 """Voxels along an axis, along which else a voxel would have itself or one other on both sides."""
+_WINDOW = (1.0, 1.0, 0.5, 0.3)
+"""What a voxel, and those that share a face, an edge and a corner with it, count around a peak."""
 
 
 def neighbor_noise(
-    correlations: NDArray[np.float64], place: Place, shape: Shape, seed: int, purpose: str
+    correlations: NDArray[np.float64],
+    place: Place,
+    shape: Shape,
+    seed: int,
+    purpose: str,
+    mass: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return standard normal numbers, as many in each voxel as there are rows of `correlations`.
+
+    With `mass` the last number of a voxel is less the mean of those around, each counted as the
+    mass that is expected there: of the voxels of a peak that are each likely to hold its halo the
+    others have low numbers where one has a high one. All stay normal, and those of one voxel
+    independent.
 
     Parameters
     ----------
@@ -25,7 +38,11 @@ def neighbor_noise(
     place, shape
         Voxels whose numbers are wanted, and those of the periodic box.
     seed, purpose
-        With the index of a voxel in the box they fix its numbers, whatever `place` is.
+        With the index of a voxel in the box, and the masses around, they fix its numbers, whatever
+        `place` is.
+    mass
+        (x + 2, y + 2, z + 2) expected in those voxels and one more on all sides, in units of what
+        is too little to matter.
 
     Returns
     -------
@@ -46,7 +63,46 @@ def neighbor_noise(
         around = _around(field, axes)
         for made, one, other in zip(noise, own[number], beside[number], strict=True):
             made += one * field[inner] + other * around
+    if mass is not None:
+        _keep_apart(noise, white[-1], mass, own[-1], beside[-1], axes)
     return noise
+
+
+def _keep_apart(
+    noise: NDArray[np.float64],
+    white: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    own: NDArray[np.float64],
+    beside: NDArray[np.float64],
+    axes: tuple[int, ...],
+) -> None:
+    """Take from the last numbers the mean of the white ones around, weighted with the mass.
+
+    `own` and `beside` are what the white number of a voxel counts in all its numbers, and in those
+    of each of its neighbours.
+    """
+    inner = (slice(1, -1),) * 3
+    window = _window(axes)
+    whole = 1 + correlate(mass, window)[inner]
+    last = noise[-1]
+    last -= correlate(mass * white, window)[inner] / whole
+    own_share, shares = mass[inner] / whole, _WINDOW[1] * _around(mass, axes) / whole
+    variance = 1 - 2 * (own[-1] * own_share + beside[-1] * shares)
+    variance += correlate(mass**2, window**2)[inner] / whole**2
+    for number, one, other in zip(noise[:-1], own, beside, strict=False):
+        with_number = -(one * own_share + other * shares)
+        last -= with_number * number
+        variance -= with_number**2
+    last /= np.sqrt(variance)
+
+
+def _window(axes: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return (3, 3, 3) weights; along axes that a box has few voxels of only its own count."""
+    steps = np.abs(np.indices((3, 3, 3)) - 1)
+    within = [axis for axis in range(3) if axis not in axes]
+    weights: NDArray[np.float64] = np.array(_WINDOW)[steps.sum(axis=0)]
+    weights[steps[within].any(axis=0)] = 0
+    return weights
 
 
 def _mixing(

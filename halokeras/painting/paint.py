@@ -34,12 +34,19 @@ Fill = Callable[[SavedPainter, Place, NDArray[np.float32]], Sequence[Filled]]
 
 @dataclass(frozen=True)
 class Work:
-    """What is painted of a density: what a painter paints or expects of draws, in which tiles."""
+    """What is painted of a density: what a painter paints or expects of draws, in which tiles.
+
+    Attributes
+    ----------
+    border
+        Voxels that are painted besides, along x and y on both sides of a row.
+    """
 
     expected: bool
     conditions: tuple[float, ...]
     shape: Shape
     tile: Shape
+    border: int = 0
 
     @property
     def rows(self) -> list[Row]:
@@ -132,7 +139,7 @@ def paint_into(
 def painted_rows(
     painter: TilePainter, density: Grid, rows: Iterable[Row]
 ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-    """Paint row by row; give the place in the box and the counts of each.
+    """Paint row by row; return the place in the box and the counts of each, with its border.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def painted_rows(
     """
     x, y, z = density.shape
     for row in rows:
-        yield joined(painter.paint_row(density, row), row, (x, y, z))
+        yield joined(painter.paint_row(density, row), row, (x, y, z), painter.border)
 
 
 def paint_file(
@@ -203,7 +210,8 @@ def fill_files(
         If the painter gives counts that are not finite.
     """
     tile = tile_shape(given.shape, LARGEST_TILE)
-    work = Work(expected, box_conditions(given.header, saved), given.shape, tile)
+    border = saved.draws.border if expected and saved.draws else 0
+    work = Work(expected, box_conditions(given.header, saved), given.shape, tile, border)
     missing, rows = sorted(set().union(*(one.missing for one in partials))), work.rows
     before = len(rows) - len(missing)
     if workers is not None and all(partial.shared for partial in partials):
@@ -218,7 +226,7 @@ def fill_files(
         return
     if workers is None:
         painter = saved.draws.painter if expected and saved.draws else saved.painter
-        tiles = compiled(painter, tile, work.conditions)
+        tiles = compiled(painter, tile, work.conditions, border)
         painted = painted_rows(tiles, given.grid, [rows[number] for number in missing])
     else:
         painted = workers.painted_rows(work, missing)

@@ -65,12 +65,18 @@ def tiles(row: NDArray[np.float32], tile: Shape, margin: int) -> Iterator[NDArra
 
 
 def joined(
-    painted: list[NDArray[np.float32]], row: Row, shape: Shape
+    painted: list[NDArray[np.float32]], row: Row, shape: Shape, border: int = 0
 ) -> tuple[Place, NDArray[np.float32]]:
-    """Return the place in a box of `shape` voxels of a row's painted tiles, and what they hold."""
+    """Return the place in a box of `shape` voxels of a row's painted tiles, and what they hold.
+
+    With a `border` they were painted so many voxels wider on both sides along x and y, and what is
+    returned is; the place is that of the row.
+    """
     whole = np.concatenate(painted, axis=2)
-    x, y, z = place_of(row, whole.shape[:2], shape)
-    return (x, y, z), whole[: x.stop - x.start, : y.stop - y.start, : shape[2]]
+    sides = [side - 2 * border for side in whole.shape[:2]]
+    x, y, z = place_of(row, sides, shape)
+    wide_x, wide_y = (part.stop - part.start + 2 * border for part in (x, y))
+    return (x, y, z), whole[:wide_x, :wide_y, : shape[2]]
 
 
 def place_of(row: Row, sides: Sequence[int], shape: Shape) -> Place:

@@ -120,4 +120,5 @@ class KeptPainter(Callback):
             return DrawModel(painter, law)
         bins = painter.params.selections(self._params.box.selection)
         masses = fit_mass_law(np.concatenate(found), bins)
-        return DrawModel(painter, law, masses, fit_exclusion(means, counts, law))
+        exclusion = fit_exclusion(means, counts, law, masses.means())
+        return DrawModel(painter, law, masses, exclusion)

@@ -4,10 +4,12 @@ import pytest
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, fit_exclusion
 from halokeras.painters.model_store import DrawModel
+from halokeras.painters.peaks import KNOTS
 from halokeras.painting.draws import draw_from
 
 FURTHER = np.array([1.0, 0.6, 0.1])
-NEIGHBORS = np.array([[-0.06, -0.12], [-0.12, -0.15]])
+NEIGHBORS = np.array([[-0.06, -0.12], [-0.12, 0.0]])
+MASSES = np.array([3e12, 8e12, 4e13])
 LAW = CountLaw(
     np.array([0.0, 1.0, 3.0]),
     np.array(
@@ -41,15 +43,26 @@ def test_first_and_further_halos_together_are_those_expected():
     np.testing.assert_allclose(others.sum(axis=1), 1)
 
 
+def test_further_halos_that_must_be_of_other_channels_are_light():
+    means = np.array([[1.2, 0.8, 0.0, 0.6, 0.4]])  # heavy ones for as many voxels as hold any
+    law = CountLaw(np.array([0.0, 3.0]), np.array([[1.0, 0, 0, 0, 0], [0, 0.1, 0.2, 0.3, 0.4]]))
+    further = np.array([1.0, 0, 0, 0, 0])
+    first, others = Exclusion(further, NEIGHBORS).shares(means, law)
+    np.testing.assert_allclose(others[0], [0.6, 0.4, 0, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(first[0], [0, 0, 0, 0.6, 0.4], atol=1e-9)
+
+
 def test_what_draws_were_made_with_is_measured_in_them():
     means = expected_halos(boxes=8)
-    made = Exclusion(FURTHER, NEIGHBORS)
+    made = Exclusion(FURTHER, NEIGHBORS, MASSES, np.ones((3, KNOTS.size)))
     drawn = np.stack(
         [draw_from(DrawModel(None, LAW, None, made), box, 4, n) for n, box in enumerate(means)]
     )
-    found = fit_exclusion(means, drawn.astype(np.float32), LAW)
+    found = fit_exclusion(means, drawn.astype(np.float32), LAW, MASSES)
     np.testing.assert_allclose(found.further, FURTHER, atol=0.08)
     np.testing.assert_allclose(found.neighbors, NEIGHBORS, atol=0.03)
+    np.testing.assert_allclose(found.peaks, 1, atol=0.08)
+    np.testing.assert_array_equal(found.masses, MASSES)
 
 
 def test_correlations_are_no_stronger_than_noise_can_have():
@@ -57,7 +70,7 @@ def test_correlations_are_no_stronger_than_noise_can_have():
     # a chequerboard: one voxel of a pair of neighbours always holds the halos of both
     even = (np.indices(means.shape[1:4]).sum(axis=0) % 2)[None, ..., None]
     held = np.round(2 * means.sum(axis=-1, keepdims=True)) * even * np.eye(3)[2]
-    found = fit_exclusion(means, held, LAW)
+    found = fit_exclusion(means, held, LAW, MASSES)
     values = np.linalg.eigvalsh(found.neighbors)
     assert values.min() == pytest.approx(-MOST_CORRELATED)
     assert values.max() <= MOST_CORRELATED + 1e-12

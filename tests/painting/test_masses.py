@@ -23,6 +23,7 @@ from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files, sha256
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
+from halokeras.painters.peaks import KNOTS, at_peaks
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
@@ -123,6 +124,27 @@ def test_a_voxel_has_one_heavy_halo_and_its_neighbors_keep_away():
     assert beside.mean() < 0.96 * alone.mean()
 
 
+def test_of_the_voxels_of_a_peak_one_has_the_heavy_halo():
+    """Pairs of voxels that are each as likely as not to hold a heavy halo, in many boxes."""
+    law = CountLaw(np.array([0.0, 1.0, 3.0]), np.array(PROBABILITIES))
+    neighbors, masses = np.zeros((2, 2)), np.array([1e12, 1e14])
+    older = Exclusion(np.array([1.0, 0.0]), neighbors)
+    known = replace(older, masses=masses, peaks=np.ones((2, KNOTS.size)))
+    expected = np.tile(np.array([1.0, 1e-6], np.float32), (60, 60, 60, 1))
+    for step in (0, 1):
+        expected[step::5, ::5, ::5] = [1.0, 0.4]
+    pairs = []
+    for exclusion in (older, known):
+        drawn = draw_from(DrawModel(None, law, "masses", exclusion), expected, 1, 0)[..., 1]
+        first, second = drawn[::5, ::5, ::5], drawn[1::5, ::5, ::5]
+        mean = law.mean(np.array(1.4)) / 1.4 * 0.4
+        for one in (first, second):  # the means are kept
+            np.testing.assert_allclose(one.mean(), mean, rtol=0.08)
+        pairs.append((first * second).mean() / mean**2)
+    assert pairs[0] == pytest.approx(1, abs=0.15)
+    assert pairs[1] < 0.55  # light halos around count too
+
+
 def test_a_row_draws_what_the_whole_box_does(draws, shared_box):
     expected = whole_box(draws.painter, shared_box.density, draws.painter.margin)
     whole = draw_from(draws, expected, 2, 1)
@@ -130,7 +152,8 @@ def test_a_row_draws_what_the_whole_box_does(draws, shared_box):
         (slice(0, 5), slice(9, 16), slice(0, 16)),
         (slice(15, 16), slice(0, 1), slice(0, 16)),
     ):
-        row = draw_row(draws, expected[place], place, (16, 16, 16), 2, 1)
+        around = np.ix_(*(np.arange(part.start - 1, part.stop + 1) % 16 for part in place[:2]))
+        row = draw_row(draws, expected[around], place, (16, 16, 16), 2, 1)
         np.testing.assert_array_equal(row, whole[place])
 
 
@@ -139,6 +162,7 @@ def test_the_total_follows_the_law_of_all_and_bins_keep_their_means(draws, share
     several = [draw_from(draws, expected, 2, number) for number in range(30)]
     drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
     lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
+    expected = at_peaks(expected, draws.exclusion.peaks)
     shares = expected / expected.sum(axis=-1, keepdims=True)
     means = (lawful * shares).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(drawn, means, rtol=0.05)
@@ -156,7 +180,7 @@ def test_a_law_of_masses_comes_back_and_names_the_painter(saved, folder, painter
     for name in ("masses", "tails"):
         ours, theirs = (getattr(one.masses, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
-    for name in ("further", "neighbors"):
+    for name in ("further", "neighbors", "masses", "peaks"):
         ours, theirs = (getattr(one.exclusion, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
     without = [replace(draws, exclusion=None), replace(draws, masses=None, exclusion=None)]
@@ -458,6 +482,11 @@ IMPOSSIBLE = {
         lambda told: told.update(neighbors=[[-0.28, -0.28], [-0.28, -0.28]]),
         "correlated more than",
     ),
+    "too few masses": (lambda told: told["masses"].pop(), "3 masses do not fit"),
+    "no mass": (lambda told: told["masses"].__setitem__(0, 0.0), "masses.0"),
+    "too few peaks": (lambda told: told["peaks"].pop(), "3 peaks do not fit"),
+    "too few knots": (lambda told: told["peaks"][1].pop(), "peaks.1"),
+    "masses alone": (lambda told: told.pop("peaks"), "not both there"),
 }
 
 

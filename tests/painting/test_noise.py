@@ -41,3 +41,68 @@ def test_boxes_of_few_voxels_have_normal_numbers_too(shape):
         np.diag([-2 / 7, -0.1]), tuple(map(slice, (0, 0, 0), shape)), shape, 1, "t"
     )
     np.testing.assert_allclose(noise.var(axis=(1, 2, 3)), 1, rtol=0.04)
+
+
+def around(field):
+    return np.pad(field, 1, mode="wrap")
+
+
+def peaks():
+    """Masses of which a few voxels have nearly all."""
+    return np.random.default_rng(2).lognormal(-2, 2.5, SHAPE)
+
+
+@pytest.mark.parametrize("correlations", [CORRELATIONS, np.zeros((2, 2))])
+def test_numbers_that_keep_apart_around_peaks_are_normal_and_independent_in_a_voxel(correlations):
+    mass = peaks()
+    noise = np.concatenate(
+        [
+            neighbor_noise(correlations, WHOLE, SHAPE, seed, "test", around(mass)).reshape(2, -1)
+            for seed in range(6)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(np.cov(noise), np.eye(2), atol=0.015)
+    assert (np.abs(noise) > 2).mean(axis=1) == pytest.approx([0.0455] * 2, rel=0.04)
+    heavy = np.tile((mass > np.quantile(mass, 0.98)).ravel(), 6)
+    np.testing.assert_allclose(np.cov(noise[:, heavy]), np.eye(2), atol=0.06)
+    first = neighbor_noise(correlations, WHOLE, SHAPE, 0, "test")[0]
+    np.testing.assert_array_equal(noise[0, : first.size], first.ravel())
+
+
+@pytest.mark.parametrize(("step", "count"), [((0, 1, 0), 2), ((1, 1, 0), 2), ((0, 0, 1), 3)])
+def test_the_voxels_of_a_peak_have_opposite_numbers(step, count):
+    mass = np.zeros(SHAPE)
+    for number in range(count):
+        x, y, z = (number * along for along in step)
+        mass[x::4, y::4, z::4] = 100.0
+    noise = neighbor_noise(np.zeros((2, 2)), WHOLE, SHAPE, 3, "test", around(mass))[1]
+    first, second, far = (
+        np.roll(noise, np.negative(by), (0, 1, 2))[::4, ::4, ::4]
+        for by in ((0, 0, 0), step, (0, 0, 2))
+    )
+    # the sum of numbers less their weighted mean is nearly nothing
+    assert (first * second).mean() < (-0.7 if count == 2 else -0.3)
+    assert count == 3 or abs((first * far).mean()) < 0.12
+    assert (noise[2::4, 2::4, 3::4]).var() == pytest.approx(1, rel=0.15)
+
+
+def test_numbers_that_keep_apart_do_not_depend_on_what_is_asked_beside_them():
+    mass = peaks()
+    whole = neighbor_noise(CORRELATIONS, WHOLE, SHAPE, 3, "test", around(mass))
+    place = (slice(0, 7), slice(30, 36), WHOLE[2])
+    part = np.ix_(
+        *(np.arange(p.start - 1, p.stop + 1) % n for p, n in zip(place, SHAPE, strict=True))
+    )
+    found = neighbor_noise(CORRELATIONS, place, SHAPE, 3, "test", mass[part])
+    np.testing.assert_array_equal(found, whole[(slice(None), *place)])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 20000), (2, 100, 100), (3, 3, 2000)])
+def test_boxes_of_few_voxels_keep_apart_along_their_long_axes(shape):
+    mass = np.random.default_rng(2).lognormal(0, 2, shape)
+    whole = tuple(map(slice, (0, 0, 0), shape))
+    numbers = np.stack(
+        [neighbor_noise(CORRELATIONS, whole, shape, seed, "t", around(mass)) for seed in range(4)]
+    )
+    np.testing.assert_allclose(numbers.var(axis=(0, 2, 3, 4)), 1, rtol=0.04)
