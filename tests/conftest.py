@@ -122,7 +122,6 @@ def binned_draws(shared_box):
     from halokeras.painters.exclusion import Exclusion
     from halokeras.painters.mass_law import fit_mass_law
     from halokeras.painters.model_store import DrawModel
-    from halokeras.painters.peaks import KNOTS
     from halokeras.sections import Selection
 
     keras.utils.set_random_seed(5)
@@ -136,10 +135,8 @@ def binned_draws(shared_box):
     bins = painter.params.selections(Selection(mass_min=2e12))
     further = np.array([1.0, 0.8, 0.4, 0.0])
     masses = fit_mass_law(shared_box.halos.mass, bins)
-    peaks = np.ones((4, KNOTS.size))
-    peaks[2:, -3:] = [0.9, 0.8, 0.6]
     neighbors = np.array([[-0.06, -0.12], [-0.12, 0.0]])
-    exclusion = Exclusion(further, neighbors, masses.means(), peaks)
+    exclusion = Exclusion(further, neighbors, masses.means())
     return DrawModel(painter, law, masses, exclusion)
 
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.peaks import at_peaks, fit_peaks
 
 MOST_CORRELATED = 2 / 7
 """Between face neighbours: numbers that are -2/7 correlated cancel in the sum over a large volume,
@@ -49,14 +48,11 @@ class Exclusion:
     masses
         (channels,) mean mass of the halos of each channel [Msun/h], by which first halos exclude
         each other around peaks; None for an older painter.
-    peaks
-        What `halokeras.painters.peaks.fit_peaks` returns; None for an older painter.
     """
 
     further: Array
     neighbors: Array
     masses: Array | None = None
-    peaks: Array | None = None
 
     @property
     def border(self) -> int:
@@ -96,11 +92,9 @@ def fit_exclusion(
     masses
         (channels,) mean mass of the halos of each channel [Msun/h].
     """
-    peaks = fit_peaks(expected, counts)
-    known = at_peaks(expected, peaks)
-    further = _fit_further(known, counts, law)
-    neighbors = _fit_neighbors(known, counts, law, further)
-    return Exclusion(further, neighbors, masses.astype(np.float64), peaks)
+    further = _fit_further(expected, counts, law)
+    neighbors = _fit_neighbors(expected, counts, law, further)
+    return Exclusion(further, neighbors, masses.astype(np.float64))
 
 
 def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:

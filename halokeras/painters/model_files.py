@@ -39,7 +39,6 @@ from halokeras.painters.count_law import MOST_HALOS, CountLaw
 from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
-from halokeras.painters.peaks import KNOTS
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import OLDER_SUFFIX, SUFFIX, Weights, unpack
 from halokeras.resources import shipped
@@ -66,10 +65,7 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Mass = Annotated[float, Field(gt=0, le=1e20)]
 Excess = Annotated[float, Field(ge=0, le=1e20)]
 Weight = Annotated[float, Field(ge=0, le=1)]
-Ratio = Annotated[float, Field(ge=0, le=100)]
 Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
-
-_AT_KNOTS = Field(min_length=len(KNOTS), max_length=len(KNOTS))
 
 
 class _LawFields(BaseModel):
@@ -120,7 +116,6 @@ class _ExclusionFields(BaseModel):
     further: list[Weight]
     neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
     masses: list[Mass] | None = None
-    peaks: list[Annotated[list[Ratio], _AT_KNOTS]] | None = None
 
     @model_validator(mode="after")
     def _is_possible(self) -> "_ExclusionFields":
@@ -130,8 +125,6 @@ class _ExclusionFields(BaseModel):
             raise ValueError("correlations of neighbours are not symmetric")
         if np.abs(np.linalg.eigvalsh(self.neighbors)).max() > MOST_CORRELATED + _UNITY:
             raise ValueError("neighbours are correlated more than numbers of voxels can be")
-        if (self.masses is None) != (self.peaks is None):
-            raise ValueError("masses and peaks are not both there")
         return self
 
 
@@ -265,8 +258,8 @@ def mass_fields(law: MassLaw) -> dict[str, Any]:
 def exclusion_fields(exclusion: Exclusion) -> dict[str, Any]:
     """Return what exclusion.json holds."""
     fields = {"further": exclusion.further.tolist(), "neighbors": exclusion.neighbors.tolist()}
-    if exclusion.masses is not None and exclusion.peaks is not None:
-        fields |= {"masses": exclusion.masses.tolist(), "peaks": exclusion.peaks.tolist()}
+    if exclusion.masses is not None:
+        fields["masses"] = exclusion.masses.tolist()
     return fields
 
 
@@ -300,14 +293,13 @@ def _read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
         fields = _ExclusionFields.model_validate(parse(path, content))
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error, 'exclusion')}") from error
-    told = (fields.further, fields.masses, fields.peaks)
-    for name, rows in zip(("weights", "masses", "peaks"), told, strict=True):
-        if rows is not None and len(rows) != channels:
+    for name, told in (("weights", fields.further), ("masses", fields.masses)):
+        if told is not None and len(told) != channels:
             raise ModelError(
-                f"{path}: {len(rows)} {name} do not fit a painter of {channels} channels"
+                f"{path}: {len(told)} {name} do not fit a painter of {channels} channels"
             )
-    masses, peaks = (None if rows is None else np.array(rows) for rows in told[1:])
-    return Exclusion(np.array(fields.further), np.array(fields.neighbors), masses, peaks)
+    masses = None if fields.masses is None else np.array(fields.masses)
+    return Exclusion(np.array(fields.further), np.array(fields.neighbors), masses)
 
 
 def _read(path: Path, largest: int) -> bytes:

@@ -20,7 +20,6 @@ from scipy.stats import binom
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painters.peaks import at_peaks
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
@@ -116,8 +115,6 @@ def draw_row(
         shared = shared_alike(counts, expected, index, which)
         return _kept(shared, draws.shares, index, which)
     exclusion, mass = draws.exclusion, None
-    if exclusion.peaks is not None:
-        expected = at_peaks(expected, exclusion.peaks)
     if exclusion.masses is not None:
         weights = exclusion.masses / exclusion.masses[0]
         mass = np.pad(expected @ weights, ((0, 0), (0, 0), (1, 1)), mode="wrap")

@@ -23,7 +23,6 @@ from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files, sha256
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
-from halokeras.painters.peaks import KNOTS, at_peaks
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
@@ -129,7 +128,7 @@ def test_of_the_voxels_of_a_peak_one_has_the_heavy_halo():
     law = CountLaw(np.array([0.0, 1.0, 3.0]), np.array(PROBABILITIES))
     neighbors, masses = np.zeros((2, 2)), np.array([1e12, 1e14])
     older = Exclusion(np.array([1.0, 0.0]), neighbors)
-    known = replace(older, masses=masses, peaks=np.ones((2, KNOTS.size)))
+    known = replace(older, masses=masses)
     expected = np.tile(np.array([1.0, 1e-6], np.float32), (60, 60, 60, 1))
     for step in (0, 1):
         expected[step::5, ::5, ::5] = [1.0, 0.4]
@@ -162,7 +161,6 @@ def test_the_total_follows_the_law_of_all_and_bins_keep_their_means(draws, share
     several = [draw_from(draws, expected, 2, number) for number in range(30)]
     drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
     lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
-    expected = at_peaks(expected, draws.exclusion.peaks)
     shares = expected / expected.sum(axis=-1, keepdims=True)
     means = (lawful * shares).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(drawn, means, rtol=0.05)
@@ -180,7 +178,7 @@ def test_a_law_of_masses_comes_back_and_names_the_painter(saved, folder, painter
     for name in ("masses", "tails"):
         ours, theirs = (getattr(one.masses, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
-    for name in ("further", "neighbors", "masses", "peaks"):
+    for name in ("further", "neighbors", "masses"):
         ours, theirs = (getattr(one.exclusion, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
     without = [replace(draws, exclusion=None), replace(draws, masses=None, exclusion=None)]
@@ -484,9 +482,6 @@ IMPOSSIBLE = {
     ),
     "too few masses": (lambda told: told["masses"].pop(), "3 masses do not fit"),
     "no mass": (lambda told: told["masses"].__setitem__(0, 0.0), "masses.0"),
-    "too few peaks": (lambda told: told["peaks"].pop(), "3 peaks do not fit"),
-    "too few knots": (lambda told: told["peaks"][1].pop(), "peaks.1"),
-    "masses alone": (lambda told: told.pop("peaks"), "not both there"),
 }
 
 
