@@ -43,12 +43,12 @@ power less shot noise is within 2 % up to k = 0.7, their correlation within 5 % 
 EXCLUSION = 0.45
 """Least distance of two halos [Mpc/h]: half of the pairs that near are found as one by b = 0.2."""
 
-REACH = 3.5
+REACH = 2.5
 """Distance from which on halos of 1e13 Msun/h in different voxels leave each other alone [Mpc/h].
 
-Draws of neighbouring voxels do not know that both mean the same peak. Fitted on draws of the
-training boxes 1 to 3: without, 13 % too many pairs at 2 to 3 Mpc/h, and galaxies brighter than -21
-with 21 % too much power at k = 0.4 h/Mpc; with it 3 and 12 %.
+Draws of neighbouring voxels do not know that both mean the same place between them. Fitted on
+draws of the training boxes 1 to 3: without, 12 % too many pairs at 2 to 3 Mpc/h, and galaxies
+brighter than -21 with 9 % too much power at k = 0.4 h/Mpc; with it 4 and 2 %.
 """
 
 _LEAST_CORRELATION = 0.9
