@@ -80,10 +80,10 @@ def draw_from(
     """Draw as `draw` from the expected counts of a whole box."""
     x, y, z = expected.shape[:3]
     whole = (slice(0, x), slice(0, y), slice(0, z))
-    border = (draws.border, draws.border)
+    mass = None
     if draws.border:
-        expected = np.pad(expected, (border, border, (0, 0), (0, 0)), mode="wrap")
-    return draw_row(draws, expected, whole, (x, y, z), seed, realization)
+        mass = np.pad(_expected_mass(draws, expected), 1, mode="wrap")
+    return _drawn_at(draws, expected, mass, whole, (x, y, z), Draw(seed, realization))
 
 
 def draw_row(
@@ -106,23 +106,43 @@ def draw_row(
     place, shape
         Of the row, as long as the box along z, and of the box.
     """
+    mass, border = None, draws.border
+    if border:
+        mass = np.pad(_expected_mass(draws, expected), ((0, 0), (0, 0), (1, 1)), mode="wrap")
+        expected = expected[border:-border, border:-border]
+    return _drawn_at(draws, expected, mass, place, shape, Draw(seed, realization))
+
+
+def _expected_mass(draws: DrawModel, expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the expected halo mass of voxels, in units of the mean of the lightest channel."""
+    assert draws.exclusion is not None and draws.exclusion.masses is not None
+    mass = np.zeros(expected.shape[:3])
+    # Channel by channel: a product of matrices would round as its shape has it.
+    for channel, weight in enumerate(draws.exclusion.masses / draws.exclusion.masses[0]):
+        mass += weight * expected[..., channel]
+    return mass
+
+
+def _drawn_at(
+    draws: DrawModel,
+    expected: NDArray[np.float32],
+    mass: NDArray[np.float64] | None,
+    place: Place,
+    shape: Shape,
+    which: Draw,
+) -> Drawn:
     index = _global_index(place, shape)
-    which, purpose = Draw(seed, realization), f"draw {realization}"
+    purpose = f"draw {which.realization}"
     if draws.exclusion is None:
-        counts = draws.law.draw(total_counts(expected), uniform_at(seed, purpose, index))
+        counts = draws.law.draw(total_counts(expected), uniform_at(which.seed, purpose, index))
         if draws.masses is None:
             return counts
         shared = shared_alike(counts, expected, index, which)
         return _kept(shared, draws.shares, index, which)
-    exclusion, mass = draws.exclusion, None
-    if exclusion.masses is not None:
-        weights = exclusion.masses / exclusion.masses[0]
-        mass = np.pad(expected @ weights, ((0, 0), (0, 0), (1, 1)), mode="wrap")
-        expected = expected[1:-1, 1:-1]
-    noise = neighbor_noise(exclusion.neighbors, place, shape, seed, purpose, mass)
+    noise = neighbor_noise(draws.exclusion.neighbors, place, shape, which.seed, purpose, mass)
     counts = draws.law.draw(total_counts(expected), ndtr(noise[0]))
     rank = ndtr(noise[1])
-    shared = shared_by_rank(counts, expected, index, which, rank, exclusion, draws.law)
+    shared = shared_by_rank(counts, expected, index, which, rank, draws.exclusion, draws.law)
     return _kept(shared, draws.shares, index, which)
 
 
