@@ -1,4 +1,4 @@
-"""How halos of a voxel, and of voxels that share a face, exclude each other by mass.
+"""How halos of a voxel, and of neighbouring voxels, exclude each other by mass.
 
 Measured on simulated boxes: in a voxel that holds halos at all one of them, here the first, may be
 heavy, with a probability that hardly depends on how many others there are; the others, here the
@@ -167,10 +167,10 @@ def _fit_neighbors(
             _pairs(to_count, with_mass),
         ]
     by_both = told[0] / told[1]
-    values, vectors = np.linalg.eigh([[by_number, by_both], [by_both, 0.0]])
-    possible = np.clip(values, -MOST_CORRELATED, MOST_CORRELATED)
-    correlations: Array = (vectors * possible) @ vectors.T
-    return 0.5 * (correlations + correlations.T)  # which rounding may have made unequal
+    found = np.array([[by_number, by_both], [by_both, 0.0]])
+    strongest = max(np.abs(np.linalg.eigvalsh(found)).max(), MOST_CORRELATED)
+    possible: Array = found * (MOST_CORRELATED / strongest)
+    return possible
 
 
 def _responses(law: CountLaw, expected: Array) -> tuple[Array, Array]:

@@ -125,6 +125,8 @@ class _ExclusionFields(BaseModel):
             raise ValueError("correlations of neighbours are not symmetric")
         if np.abs(np.linalg.eigvalsh(self.neighbors)).max() > MOST_CORRELATED + _UNITY:
             raise ValueError("neighbours are correlated more than numbers of voxels can be")
+        if any(below >= above for below, above in pairwise(self.masses or ())):
+            raise ValueError("masses do not ascend")
         return self
 
 
@@ -294,7 +296,7 @@ def _read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
     except ValidationError as error:
         raise ModelError(f"{path}: {first_problem(error, 'exclusion')}") from error
     for name, told in (("weights", fields.further), ("masses", fields.masses)):
-        if told is not None and len(told) != channels:
+        if told is not None and (channels == 1 or len(told) != channels):
             raise ModelError(
                 f"{path}: {len(told)} {name} do not fit a painter of {channels} channels"
             )

@@ -3,8 +3,9 @@
 The halos of a voxel are drawn together, as the law of the counts has them exclude each other
 whatever their masses. Where the painter's channels are bins of mass, each halo is then of one of
 them: the first with other shares than the further ones, so that a voxel seldom holds two heavy
-halos, and both number and first halo by noise that is correlated with that of the voxels beside.
-The means of every voxel and bin stay those that are expected.
+halos, and both number and first halo by noise that knows that of the voxels beside and around, so
+that the voxels of a peak seldom hold two. The means of every voxel and bin stay those that are
+expected.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Normal numbers of voxels that are correlated with those of the voxels beside them."""
+"""Normal numbers of voxels that are correlated with those of the voxels beside and around them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from halokeras.randomness import uniform_at
 
 _LEAST_SIDE = 3
 """Voxels along an axis, along which else a voxel would have itself or one other on both sides."""
+_LEAST_VARIANCE = 1e-12
+"""Of a number less its mean around, which rounding could bring below 0."""
 _WINDOW = (1.0, 1.0, 0.5, 0.3)
 """What a voxel, and those that share a face, an edge and a corner with it, count around a peak."""
 
@@ -34,7 +36,7 @@ def neighbor_noise(
     ----------
     correlations
         (N, N), symmetric: of the numbers of a voxel with those of a voxel that shares a face with
-        it. Those of one voxel are independent of each other.
+        it, the last before `mass` is counted. Those of one voxel are independent of each other.
     place, shape
         Voxels whose numbers are wanted, and those of the periodic box.
     seed, purpose
@@ -93,7 +95,7 @@ def _keep_apart(
         with_number = -(one * own_share + other * shares)
         last -= with_number * number
         variance -= with_number**2
-    last /= np.sqrt(variance)
+    last /= np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
 
 
 def _window(axes: tuple[int, ...]) -> NDArray[np.float64]:

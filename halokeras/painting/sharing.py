@@ -69,9 +69,10 @@ def shared_by_rank(
     channels = expected.shape[-1]
     occupied = np.flatnonzero(counts)
     shared = np.zeros((counts.size, channels), dtype=np.uint8)
+    means = expected.reshape(-1, channels)
     for start in range(0, occupied.size, _PIECE):
         voxel = occupied[start : start + _PIECE]
-        of_first, of_further = exclusion.shares(expected.reshape(-1, channels)[voxel], law)
+        of_first, of_further = exclusion.shares(means[voxel], law)
         first = np.arange(voxel.size)
         shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
         several = counts.ravel()[voxel]

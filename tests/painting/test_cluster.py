@@ -7,7 +7,7 @@ import pytest
 
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.boxes.hashes import see
-from halokeras.painters.model_store import load_painter
+from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.cluster import Cluster, FoundPainter
@@ -73,6 +73,25 @@ def test_workers_paint_the_same_bits(painted):
     for here, there in (("here", "there"), ("drawn", "drawn_there")):
         ours, theirs = (read_box(folder / f"{name}.h5").counts for name in (here, there))
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_workers_draw_heavy_halos_that_keep_apart(painted, binned_draws, tiny_provenance):
+    folder, _, workers = painted
+    model = folder / "models" / "halos"
+    save_painter(binned_draws.painter, tiny_provenance, model, binned_draws)
+    saved = load_painter(model)
+    assert saved.draws.border == 1
+    others = Cluster(workers.client, workers.density, "density", FoundPainter(model, saved.hash))
+    with open_box_density(folder / "box.h5") as given:
+        draw_files(given, saved, "m", [folder / "here.zarr"], 3)
+        draw_files(given, saved, "m", [folder / "there.zarr"], 3, workers=others)
+        draw_files(given, saved, "m", [folder / "there.h5"], 3, workers=others)
+    here, *there = (
+        read_box(folder / name).counts_by_mass for name in ("here.zarr", "there.zarr", "there.h5")
+    )
+    for drawn in there:
+        np.testing.assert_array_equal(drawn, here)
 
 
 def test_workers_go_on_with_what_this_process_began(painted):

@@ -250,6 +250,14 @@ def test_files_hold_totals_and_draws_the_bins_too(saved, tiny_box, tmp_path, suf
     assert told["by_mass"] == by_mass.sum(axis=(0, 1, 2)).tolist()
 
 
+def test_rows_of_tiles_draw_what_the_whole_box_does(saved, tiny_box, tmp_path, monkeypatch):
+    monkeypatch.setattr(painting, "LARGEST_TILE", 5)  # 16 voxels: the last tiles are partial
+    draw_files(density_of(tiny_box), saved, "halos", [tmp_path / "d.h5"], seed=5)
+    drawn = read_box(tmp_path / "d.h5").counts_by_mass
+    # a mean that rounds otherwise may cross a draw
+    assert (drawn != draw(saved.draws, tiny_box.density, 5)).mean() < 1e-3
+
+
 def test_counts_by_mass_are_packed_and_sealed(saved, tiny_box, tmp_path):
     path = tmp_path / "d.h5"
     draw_files(density_of(tiny_box), saved, "halos", [path], seed=5)
@@ -480,6 +488,7 @@ IMPOSSIBLE = {
         lambda told: told.update(neighbors=[[-0.28, -0.28], [-0.28, -0.28]]),
         "correlated more than",
     ),
+    "masses in disorder": (lambda told: told["masses"].reverse(), "ascend"),
     "too few masses": (lambda told: told["masses"].pop(), "3 masses do not fit"),
     "no mass": (lambda told: told["masses"].__setitem__(0, 0.0), "masses.0"),
 }
