@@ -98,5 +98,4 @@ class Contenders:
 def _painted(saved: SavedPainter, box: Box, expected: bool = False) -> NDArray[np.float32]:
     """Paint a box with a painter, or with the one beside it that paints what to draw from."""
     assert box.density is not None
-    painter = saved.draws.painter if expected and saved.draws else saved.painter
-    return paint(painter, box.density, conditions=box_conditions(box, saved))
+    return paint(saved.network(expected), box.density, conditions=box_conditions(box, saved))

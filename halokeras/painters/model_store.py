@@ -122,6 +122,10 @@ class SavedPainter:
         """What the names of files tell of the least mass, where `above` keeps fewer halos."""
         return "" if self.learned is None else f"_from{self.provenance.selection.mass_min:g}"
 
+    def network(self, expected: bool) -> Painter:
+        """Return the painter of the field, or of what draws expect where these are known."""
+        return self.draws.painter if expected and self.draws else self.painter
+
     def total(self, painted: NDArray[Any]) -> NDArray[Any]:
         """Return the halos that are kept of all channels, (nx, ny, nz), of what was painted."""
         kept = painted if self.shares is None else painted * np.array(self.shares, painted.dtype)

@@ -25,7 +25,6 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.painting.paint import Fill, Work
-from halokeras.painting.tile_painter import compiled
 from halokeras.painting.tiles import Place, Row, joined
 from halokeras.painting.written_rows import WrittenRow, write_row
 from halokeras.storage.grid import Grid, slab_ranges
@@ -208,10 +207,9 @@ def _see_part(density: Path, dataset: str | None, part: range) -> list[Seen]:
 def _paint_row(
     density: Path, dataset: str | None, found: FoundPainter, work: Work, row: Row
 ) -> list[NDArray[np.float32]]:
-    saved = found.load()
-    painter = saved.draws.painter if work.expected and saved.draws else saved.painter
+    tiles = work.tiles(found.load())
     with _opened(density, dataset) as grid:
-        return compiled(painter, work.tile, work.conditions, work.border).paint_row(grid, row)
+        return tiles.paint_row(grid, row)
 
 
 def _write_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)

@@ -53,6 +53,11 @@ class Work:
         """The rows of tiles."""
         return cover(self.shape, self.tile)
 
+    def tiles(self, saved: SavedPainter) -> TilePainter:
+        """Return what paints its tiles."""
+        network = saved.network(self.expected)
+        return compiled(network, self.tile, self.conditions, self.border)
+
 
 class Workers(Protocol):
     """Others that paint rows of tiles, such as a Dask cluster's."""
@@ -225,8 +230,7 @@ def fill_files(
             progress((before + done) / len(rows))
         return
     if workers is None:
-        painter = saved.draws.painter if expected and saved.draws else saved.painter
-        tiles = compiled(painter, tile, work.conditions, border)
+        tiles = work.tiles(saved)
         painted = painted_rows(tiles, given.grid, [rows[number] for number in missing])
     else:
         painted = workers.painted_rows(work, missing)
