@@ -126,6 +126,10 @@ class SavedPainter:
         """Return the painter of the field, or of what draws expect where these are known."""
         return self.draws.painter if expected and self.draws else self.painter
 
+    def border(self, expected: bool) -> int:
+        """Return the voxels that are painted around those wanted, as `network`."""
+        return self.draws.border if expected and self.draws else 0
+
     def total(self, painted: NDArray[Any]) -> NDArray[Any]:
         """Return the halos that are kept of all channels, (nx, ny, nz), of what was painted."""
         kept = painted if self.shares is None else painted * np.array(self.shares, painted.dtype)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from halokeras.networks.painter import Painter
+from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.paint import LARGEST_TILE
 from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import Shape, tile_shape
 
 _BYTES_PER_VOXEL = 500
 """Of a tile: measured peak over the loaded libraries, 250 MiB for 72^3 voxels, and some room."""
+_BYTES_PER_DRAWN_VOXEL = 91
+"""Of a row of tiles: measured, of the numbers that its halos are drawn by."""
 _LIBRARIES = 0.75 * 2**30
 _TIMED = 3
 
@@ -43,23 +45,26 @@ class Estimate:
     work: int = 0
 
 
-def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int) -> Estimate:
+def estimate(
+    shape: Shape, saved: SavedPainter, drawn: bool, output: Path, files: int, size: int
+) -> Estimate:
     """Paint one tile a few times and scale up.
 
     Parameters
     ----------
     shape
         Voxels of the density along x, y, z.
-    painter
-        The one that will paint.
+    saved, drawn
+        The painter, and whether draws are wanted of what it expects.
     output
         Where the first of the files goes.
     files, size
         Files to write, and bytes of a voxel in each.
     """
+    painter, border = saved.network(drawn), saved.border(drawn)
     tile = tile_shape(shape, LARGEST_TILE)
-    tile_painter = TilePainter(painter, tile, [1.0] * len(painter.params.conditions))
-    wide = [side + 2 * painter.margin for side in tile]
+    tile_painter = TilePainter(painter, tile, [1.0] * len(painter.params.conditions), border)
+    wide = [side + 2 * painter.margin for side in tile_painter.painted]
     sample = np.ones(wide, np.float32)
     tile_painter(sample)
     start = time.perf_counter()
@@ -69,6 +74,8 @@ def estimate(shape: Shape, painter: Painter, output: Path, files: int, size: int
     tiles = np.prod([-(-length // side) for length, side in zip(shape, tile, strict=True)])
     channels = painter.params.channels
     rows = np.prod(wide[:2]) * shape[2] * 4 * (2 + channels)  # density, its tiles, counts
+    if drawn:
+        rows += np.prod(tile[:2]) * shape[2] * _BYTES_PER_DRAWN_VOXEL
     folder = next(parent for parent in output.absolute().parents if parent.exists())
     return Estimate(
         seconds=float(tiles * seconds),

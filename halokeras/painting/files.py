@@ -145,10 +145,10 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     HalopaintError
         If it would not be painted, as far as the header of the density tells.
     """
-    painter = request.painter.saved.painter
+    saved, drawn = request.painter.saved, request.drawing is not None
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
-    if request.drawing is not None and law_of(request.painter.saved, request.painter.name).masses:
-        size += painter.params.channels  # a byte of each, before they are packed
+    if drawn and law_of(saved, request.painter.name).masses:
+        size += saved.painter.params.channels  # a byte of each, before they are packed
     if request.lpt is None:
         with _opened(request) as given:
             _check_request(request, given.header)
@@ -171,7 +171,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     # what is made below the voxels, if in memory, is of the flow that the density is of
     seconds = [one.seconds for one in made]
     making = sum(seconds) if apart else max(seconds, default=0.0)
-    painted = estimate(shape, painter, request.target, files, size)
+    painted = estimate(shape, saved, drawn, request.target, files, size)
     return shape, Estimate(
         seconds=painted.seconds + making,
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),

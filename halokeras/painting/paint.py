@@ -215,8 +215,8 @@ def fill_files(
         If the painter gives counts that are not finite.
     """
     tile = tile_shape(given.shape, LARGEST_TILE)
-    border = saved.draws.border if expected and saved.draws else 0
-    work = Work(expected, box_conditions(given.header, saved), given.shape, tile, border)
+    conditions = box_conditions(given.header, saved)
+    work = Work(expected, conditions, given.shape, tile, saved.border(expected))
     missing, rows = sorted(set().union(*(one.missing for one in partials))), work.rows
     before = len(rows) - len(missing)
     if workers is not None and all(partial.shared for partial in partials):
