@@ -271,6 +271,14 @@ def linear_power(
     return k, power
 
 
+def lattice_power(
+    cosmology: Cosmology, redshift: float, spacing: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Tabulate the power as `linear_power` up to the modes of a lattice of some spacing [Mpc/h]."""
+    corner = np.sqrt(3) * np.pi / spacing
+    return linear_power(cosmology, redshift, max(20.0, 1.1 * float(corner)))
+
+
 def nonlinear_power(
     cosmology: Cosmology, redshift: float, k_max: float = 2.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from halokeras.cosmology.cosmology import growth, linear_power
+from halokeras.cosmology.cosmology import growth, lattice_power
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, up_to
 from halokeras.randomness import fold_in
@@ -60,8 +60,7 @@ class Linear(NamedTuple):
 
 def linear_theory(box: "LptBox") -> Linear:
     """Return the power of a box and how it grows."""
-    corner = np.pi * _ALL / box.voxel_size * np.sqrt(3)
-    power = linear_power(box.cosmology, box.redshift, max(20.0, 1.1 * corner))
+    power = lattice_power(box.cosmology, box.redshift, box.voxel_size / _ALL)
     now = growth(1 / (1 + box.redshift), box.cosmology)
     # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
     # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.

@@ -9,7 +9,7 @@ import numpy as np
 from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
 from halokeras.simulation.halo_finder import find_halos
@@ -161,8 +161,7 @@ def simulate(
     cosmology, size = wanted.cosmology, wanted.size
     check_memory(wanted)
     progress("initial conditions", 0.0)
-    corner = np.sqrt(3) * np.pi * wanted.particles / size
-    power = linear_power(cosmology, k_max=max(20.0, 1.1 * corner))
+    power = lattice_power(cosmology, 0.0, size / wanted.particles)
     delta = linear_modes(wanted.seed, wanted.particles, size, power)
     moved = displacement(delta, size, workers)
     del delta

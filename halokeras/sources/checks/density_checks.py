@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.cosmology.cosmology import Cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import Cosmology, growth, lattice_power
 from halokeras.fields.gridding import cloud_in_cell
 from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
 
@@ -166,8 +166,7 @@ def _references(
     side: int, voxel_size: float, cosmology: Cosmology, redshift: float
 ) -> tuple[list[DensityShape], list[DensityShape]]:
     lattice, box_size = _POINTS * side, side * voxel_size
-    corner = np.sqrt(3) * np.pi * _POINTS / voxel_size
-    power = linear_power(cosmology, redshift, max(20.0, 1.1 * corner))
+    power = lattice_power(cosmology, redshift, voxel_size / _POINTS)
     now = growth(1 / (1 + redshift), cosmology)
     ratio = np.float32(now.second[0] / now.first[0] ** 2)
     shapes: tuple[list[DensityShape], list[DensityShape]] = ([], [])
