@@ -11,6 +11,7 @@ from halokeras.cosmology.cosmology import (
     box_cosmology,
     camb_results,
     growth,
+    lattice_power,
     linear_power,
     nonlinear_power,
     whole_parameters,
@@ -40,6 +41,13 @@ def test_power_has_the_sigma8_it_states_and_grows_linearly():
     _, earlier = linear_power(PLANCK, 0.3)
     ratio = growth(1 / 1.3, PLANCK).first[0] ** 2
     np.testing.assert_allclose(earlier / today, ratio, rtol=1e-6)
+
+
+def test_the_power_of_a_lattice_reaches_its_corner():
+    """Where it ends an interpolation would go on with its last value."""
+    for spacing, corner in ((1.0, 5.4), (0.125, 43.5)):
+        k, _ = lattice_power(PLANCK, 0.3, spacing)
+        assert k[-1] == pytest.approx(max(20.0, 1.1 * corner), rel=0.01)
 
 
 def test_nonlinear_power_is_linear_on_large_scales_and_above_it_on_small_ones():

@@ -122,17 +122,15 @@ def test_the_estimate_grows_with_the_particles():
     assert estimate(256, (1.0, 0.0)).seconds > 1.2 * estimate(256, (0.3,)).seconds
 
 
-def test_the_power_reaches_the_corner_of_the_lattice(monkeypatch):
-    """Where it ends the interpolation would go on with its last value."""
+def test_the_power_is_asked_for_the_particles_lattice(monkeypatch):
     asked = []
 
-    def power(cosmology, redshift=0.0, k_max=20.0):
-        asked.append(k_max)
+    def power(cosmology, redshift, spacing):
+        asked.append(spacing)
         raise StopIteration
 
-    monkeypatch.setattr("halokeras.simulation.simulate.linear_power", power)
-    for size, particles, corner in ((256.0, 256, 5.4), (32.0, 256, 43.5)):
+    monkeypatch.setattr("halokeras.simulation.simulate.lattice_power", power)
+    for size, particles in ((256.0, 256), (32.0, 256)):
         with pytest.raises(RuntimeError):
             next(simulate(run_of(size=size, particles=particles, voxel_size=1.0)))
-        assert asked[-1] >= max(20.0, corner)
-    assert asked[0] == 20.0  # as ever
+    assert asked == [1.0, 0.125]
