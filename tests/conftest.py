@@ -122,6 +122,7 @@ def binned_draws(shared_box):
     from halokeras.painters.exclusion import Exclusion
     from halokeras.painters.mass_law import fit_mass_law
     from halokeras.painters.model_store import DrawModel
+    from halokeras.painters.peaks import Peaks
     from halokeras.sections import Selection
 
     keras.utils.set_random_seed(5)
@@ -137,7 +138,8 @@ def binned_draws(shared_box):
     masses = fit_mass_law(shared_box.halos.mass, bins)
     neighbors = np.array([[-0.06, -0.12], [-0.12, 0.0]])
     exclusion = Exclusion(further, neighbors, masses.means())
-    return DrawModel(painter, law, masses, exclusion)
+    peaks = Peaks((np.array([1.0, 4.0]),) * 3, (np.array([1.2, 0.7]),) * 3)
+    return DrawModel(painter, law, masses, exclusion, peaks=peaks)
 
 
 @pytest.fixture

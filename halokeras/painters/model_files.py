@@ -17,6 +17,7 @@ and, where its channels are bins of mass, what masses are drawn from::
 
     mass_law.json         masses at evenly spaced cumulative probabilities of each bin
     exclusion.json        how halos exclude each other by mass (older painters do not know)
+    peaks.json            corrections of expected counts around peaks (older painters have none)
 
 Older painters have their weights in ``.npz`` files and, being all of one kind, do not name it.
 """
@@ -26,19 +27,29 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from halokeras.errors import ModelError, first_problem
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
-from halokeras.painters.count_law import MOST_HALOS, CountLaw
-from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import Exclusion
+from halokeras.painters.law_files import (
+    EXCLUSION,
+    LAW,
+    MASSES,
+    PEAKS,
+    law_contents,
+    read_count_law,
+    read_exclusion,
+    read_mass_law,
+    read_peaks,
+)
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
+from halokeras.painters.peaks import Peaks
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import OLDER_SUFFIX, SUFFIX, Weights, unpack
 from halokeras.resources import shipped
@@ -47,7 +58,6 @@ from halokeras.suggestions import beside
 FORMAT = "halopaint painter"
 FORMAT_VERSION = 1
 ARCHITECTURE, PROVENANCE, MANIFEST = "architecture.json", "provenance.json", "manifest.json"
-LAW, MASSES, EXCLUSION = "count_law.json", "mass_law.json", "exclusion.json"
 WEIGHTS, EXPECTED = "weights", "expected"
 """Names of the files of weights, without their suffix."""
 _LARGEST_HEADER = 2**16  # bytes
@@ -58,76 +68,6 @@ _MOST_LAYERS = 512  # of weights that are kernels and biases, in three digits of
 _MOST_WORK = 3 * 10**11  # multiplications, some seconds
 _MOST_MEMORY = 4 * 2**30  # bytes of a layer over a tile as they are painted
 _TILE = 64  # voxels
-_UNITY = 1e-6  # by which a sum of probabilities may miss 1
-
-Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Mass = Annotated[float, Field(gt=0, le=1e20)]
-Excess = Annotated[float, Field(ge=0, le=1e20)]
-Weight = Annotated[float, Field(ge=0, le=1)]
-Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
-
-
-class _LawFields(BaseModel):
-    """What count_law.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    expected: Annotated[list[Expected], Field(min_length=1, max_length=4096)]
-    probabilities: list[Annotated[list[Probability], Field(max_length=MOST_HALOS + 1)]]
-
-    @model_validator(mode="after")
-    def _is_a_law(self) -> "_LawFields":
-        if any(below >= above for below, above in pairwise(self.expected)):
-            raise ValueError("expected counts do not ascend")
-        if len(self.probabilities) != len(self.expected):
-            raise ValueError("expected counts and rows of probabilities are not equally many")
-        if len({len(row) for row in self.probabilities}) != 1:
-            raise ValueError("rows of probabilities are not equally long")
-        if any(abs(sum(row) - 1) > _UNITY for row in self.probabilities):
-            raise ValueError("a row of probabilities does not sum to 1")
-        return self
-
-
-class _MassLawFields(BaseModel):
-    """What mass_law.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    masses: list[Annotated[list[Mass], Field(min_length=2, max_length=4096)]]
-    tails: list[Excess]
-
-    @model_validator(mode="after")
-    def _is_a_law(self) -> "_MassLawFields":
-        if any(below > above for row in self.masses for below, above in pairwise(row)):
-            raise ValueError("masses do not ascend")
-        if len({len(row) for row in self.masses}) != 1:
-            raise ValueError("rows of masses are not equally long")
-        if len(self.tails) != len(self.masses):
-            raise ValueError("tails and rows of masses are not equally many")
-        return self
-
-
-class _ExclusionFields(BaseModel):
-    """What exclusion.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    further: list[Weight]
-    neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
-    masses: list[Mass] | None = None
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> "_ExclusionFields":
-        if not any(self.further):
-            raise ValueError("all weights of further halos are 0")
-        if self.neighbors[0][1] != self.neighbors[1][0]:
-            raise ValueError("correlations of neighbours are not symmetric")
-        if np.abs(np.linalg.eigvalsh(self.neighbors)).max() > MOST_CORRELATED + _UNITY:
-            raise ValueError("neighbours are correlated more than numbers of voxels can be")
-        if any(below >= above for below, above in pairwise(self.masses or ())):
-            raise ValueError("masses do not ascend")
-        return self
 
 
 class _Architecture(BaseModel):
@@ -152,8 +92,9 @@ class PainterFiles:
         Weights of the painter of expected counts and the law of the counts, or None without.
     masses
         The law of the masses in each channel, or None without.
-    exclusion
-        How halos exclude each other by mass, or None where it is not known.
+    exclusion, peaks
+        How halos exclude each other by mass, and corrections of what is expected around peaks, or
+        None where it is not known.
     """
 
     params: PainterParams
@@ -163,12 +104,13 @@ class PainterFiles:
     law: CountLaw | None = None
     masses: MassLaw | None = None
     exclusion: Exclusion | None = None
+    peaks: Peaks | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 that names the painter, see `hash_painter`."""
         parts = [self.weights] if self.expected is None else [self.weights, self.expected]
-        return hash_painter(self.params, parts, self.law, self.masses, self.exclusion)
+        return hash_painter(self.params, parts, self.law, self.masses, self.exclusion, self.peaks)
 
 
 def read_files(folder: Path) -> PainterFiles:
@@ -211,15 +153,17 @@ def read_files(folder: Path) -> PainterFiles:
     weights = read_weights(WEIGHTS)
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
-    law = _read_law(folder / LAW, read(LAW, _LARGEST_JSON))
-    masses = exclusion = None
+    law = read_count_law(folder / LAW, read(LAW, _LARGEST_JSON))
+    masses = exclusion = peaks = None
     if MASSES in checksums:
-        masses = _read_masses(folder / MASSES, read(MASSES, _LARGEST_JSON), params.channels)
+        masses = read_mass_law(folder / MASSES, read(MASSES, _LARGEST_JSON), params.channels)
     if EXCLUSION in checksums:
         content = read(EXCLUSION, _LARGEST_JSON)
-        exclusion = _read_exclusion(folder / EXCLUSION, content, params.channels)
+        exclusion = read_exclusion(folder / EXCLUSION, content, params.channels)
+    if PEAKS in checksums:
+        peaks = read_peaks(folder / PEAKS, read(PEAKS, _LARGEST_JSON), params.channels)
     expected = read_weights(EXPECTED)
-    return PainterFiles(params, provenance, weights, expected, law, masses, exclusion)
+    return PainterFiles(params, provenance, weights, expected, law, masses, exclusion, peaks)
 
 
 def hash_painter(
@@ -228,6 +172,7 @@ def hash_painter(
     law: CountLaw | None = None,
     masses: MassLaw | None = None,
     exclusion: Exclusion | None = None,
+    peaks: Peaks | None = None,
 ) -> str:
     """Return the SHA-256 of a painter's params, weights and draws, in whatever file."""
     fields = params.model_dump(mode="json")
@@ -239,69 +184,14 @@ def hash_painter(
             digest.update(f"{name} {values.shape}".encode())
             digest.update(values.astype("<f4").tobytes())
     if law is not None:
-        digest.update(to_json(law_fields(law), LAW))
-    if masses is not None:
-        digest.update(to_json(mass_fields(masses), MASSES))
-    if exclusion is not None:
-        digest.update(to_json(exclusion_fields(exclusion), EXCLUSION))
+        for content in law_contents(law, masses, exclusion, peaks).values():
+            digest.update(content)
     return digest.hexdigest()
-
-
-def law_fields(law: CountLaw) -> dict[str, Any]:
-    """Return what count_law.json holds."""
-    return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
-
-
-def mass_fields(law: MassLaw) -> dict[str, Any]:
-    """Return what mass_law.json holds."""
-    return {"masses": law.masses.tolist(), "tails": law.tails.tolist()}
-
-
-def exclusion_fields(exclusion: Exclusion) -> dict[str, Any]:
-    """Return what exclusion.json holds."""
-    fields = {"further": exclusion.further.tolist(), "neighbors": exclusion.neighbors.tolist()}
-    if exclusion.masses is not None:
-        fields["masses"] = exclusion.masses.tolist()
-    return fields
 
 
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of a file's content, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _read_law(path: Path, content: bytes) -> CountLaw:
-    try:
-        fields = _LawFields.model_validate(parse(path, content))
-    except ValidationError as error:
-        raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
-    return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
-
-
-def _read_masses(path: Path, content: bytes, channels: int) -> MassLaw:
-    try:
-        fields = _MassLawFields.model_validate(parse(path, content))
-    except ValidationError as error:
-        raise ModelError(f"{path}: {first_problem(error, 'law')}") from error
-    if channels == 1 or len(fields.masses) != channels:
-        raise ModelError(
-            f"{path}: {len(fields.masses)} bins of mass do not fit a painter of {channels} channels"
-        )
-    return MassLaw(np.array(fields.masses), np.array(fields.tails))
-
-
-def _read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
-    try:
-        fields = _ExclusionFields.model_validate(parse(path, content))
-    except ValidationError as error:
-        raise ModelError(f"{path}: {first_problem(error, 'exclusion')}") from error
-    for name, told in (("weights", fields.further), ("masses", fields.masses)):
-        if told is not None and (channels == 1 or len(told) != channels):
-            raise ModelError(
-                f"{path}: {len(told)} {name} do not fit a painter of {channels} channels"
-            )
-    masses = None if fields.masses is None else np.array(fields.masses)
-    return Exclusion(np.array(fields.further), np.array(fields.neighbors), masses)
 
 
 def _read(path: Path, largest: int) -> bytes:
@@ -337,7 +227,8 @@ def _checksums(folder: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], 
     for suffix in (SUFFIX, OLDER_SUFFIX):
         always = {ARCHITECTURE, f"{WEIGHTS}{suffix}", PROVENANCE}
         drawing = always | {f"{EXPECTED}{suffix}", LAW}
-        known = (always, drawing, drawing | {MASSES}, drawing | {MASSES, EXCLUSION})
+        by_mass = [MASSES, EXCLUSION, PEAKS]
+        known = (always, *(drawing | set(by_mass[:laws]) for laws in range(len(by_mass) + 1)))
         if isinstance(checksums, dict) and set(checksums) in known:
             return checksums, suffix
     raise ModelError(

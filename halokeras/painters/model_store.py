@@ -17,27 +17,23 @@ from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
+from halokeras.painters.law_files import law_contents
 from halokeras.painters.mass_law import MassLaw, expected_mass_law
 from halokeras.painters.model_files import (
     ARCHITECTURE,
-    EXCLUSION,
     EXPECTED,
     FORMAT,
     FORMAT_VERSION,
-    LAW,
     MANIFEST,
-    MASSES,
     PROVENANCE,
     WEIGHTS,
     check_size,
-    exclusion_fields,
     hash_painter,
-    law_fields,
-    mass_fields,
     read_files,
     sha256,
 )
 from halokeras.painters.painter_json import to_json
+from halokeras.painters.peaks import Peaks
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
 from halokeras.sections import Selection
@@ -65,6 +61,9 @@ class DrawModel:
         How they exclude each other by mass; None for an older painter.
     shares
         Of the halos of each channel that are kept once all are drawn; None keeps all.
+    peaks
+        Corrections of what is expected around peaks, of painters with an exclusion; None for an
+        older painter.
     """
 
     painter: Painter
@@ -72,11 +71,14 @@ class DrawModel:
     masses: MassLaw | None = None
     exclusion: Exclusion | None = None
     shares: tuple[float, ...] | None = None
+    peaks: Peaks | None = None
 
     @property
     def border(self) -> int:
         """Voxels around those that are drawn, whose expected counts draws need to know."""
-        return 0 if self.exclusion is None else self.exclusion.border
+        if self.exclusion is None:
+            return 0
+        return max(self.exclusion.border, 0 if self.peaks is None else 1)
 
 
 @dataclass(frozen=True)
@@ -232,11 +234,8 @@ def save_painter(
     }
     if draws is not None:
         files[f"{EXPECTED}{SUFFIX}"] = pack(_weights(draws.painter))
-        files[LAW] = to_json(law_fields(draws.law), LAW)
-        if draws.masses is not None:
-            files[MASSES] = to_json(mass_fields(draws.masses), MASSES)
-            if draws.exclusion is not None:
-                files[EXCLUSION] = to_json(exclusion_fields(draws.exclusion), EXCLUSION)
+        laws = draws.law, draws.masses, draws.exclusion, draws.peaks
+        files |= law_contents(*laws)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
     with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
@@ -260,14 +259,14 @@ def load_painter(folder: Path) -> SavedPainter:
     if files.expected is not None and files.law is not None:
         expected = painter.twin()
         _fill(expected, folder / EXPECTED, files.expected)
-        draws = DrawModel(expected, files.law, files.masses, files.exclusion)
+        draws = DrawModel(expected, files.law, files.masses, files.exclusion, peaks=files.peaks)
     return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
-    laws = () if draws is None else (draws.law, draws.masses, draws.exclusion)
+    laws = () if draws is None else (draws.law, draws.masses, draws.exclusion, draws.peaks)
     return hash_painter(painter.params, [_weights(part) for part in parts], *laws)
 
 

@@ -21,6 +21,7 @@ from scipy.stats import binom
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import DrawModel, SavedPainter
+from halokeras.painters.peaks import PERIODIC, Bordered
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
@@ -81,10 +82,7 @@ def draw_from(
     """Draw as `draw` from the expected counts of a whole box."""
     x, y, z = expected.shape[:3]
     whole = (slice(0, x), slice(0, y), slice(0, z))
-    mass = None
-    if draws.border:
-        mass = np.pad(_expected_mass(draws, expected), 1, mode="wrap")
-    return _drawn_at(draws, expected, mass, whole, (x, y, z), Draw(seed, realization))
+    return _drawn_at(draws, expected, PERIODIC, whole, (x, y, z), Draw(seed, realization))
 
 
 def draw_row(
@@ -107,19 +105,18 @@ def draw_row(
     place, shape
         Of the row, as long as the box along z, and of the box.
     """
-    mass, border = None, draws.border
-    if border:
-        mass = np.pad(_expected_mass(draws, expected), ((0, 0), (0, 0), (1, 1)), mode="wrap")
-        expected = expected[border:-border, border:-border]
-    return _drawn_at(draws, expected, mass, place, shape, Draw(seed, realization))
+    border = draws.border > 0
+    bordered = border, border, False
+    return _drawn_at(draws, expected, bordered, place, shape, Draw(seed, realization))
 
 
-def _expected_mass(draws: DrawModel, expected: NDArray[np.float32]) -> NDArray[np.float64]:
+def _expected_mass(
+    masses: NDArray[np.float64], expected: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """Return the expected halo mass of voxels, in units of the mean of the lightest channel."""
-    assert draws.exclusion is not None and draws.exclusion.masses is not None
     mass = np.zeros(expected.shape[:3])
     # Channel by channel: a product of matrices would round as its shape has it.
-    for channel, weight in enumerate(draws.exclusion.masses / draws.exclusion.masses[0]):
+    for channel, weight in enumerate(masses / masses[0]):
         mass += weight * expected[..., channel]
     return mass
 
@@ -127,23 +124,32 @@ def _expected_mass(draws: DrawModel, expected: NDArray[np.float32]) -> NDArray[n
 def _drawn_at(
     draws: DrawModel,
     expected: NDArray[np.float32],
-    mass: NDArray[np.float64] | None,
+    bordered: Bordered,
     place: Place,
     shape: Shape,
     which: Draw,
 ) -> Drawn:
+    inner = expected[tuple(slice(1, -1) if border else slice(None) for border in bordered)]
     index = _global_index(place, shape)
     purpose = f"draw {which.realization}"
     if draws.exclusion is None:
-        counts = draws.law.draw(total_counts(expected), uniform_at(which.seed, purpose, index))
+        counts = draws.law.draw(total_counts(inner), uniform_at(which.seed, purpose, index))
         if draws.masses is None:
             return counts
-        shared = shared_alike(counts, expected, index, which)
+        shared = shared_alike(counts, inner, index, which)
         return _kept(shared, draws.shares, index, which)
+    mass = None
+    if draws.exclusion.masses is not None:
+        around = [(0, 0) if border else (1, 1) for border in bordered]
+        mass = np.pad(_expected_mass(draws.exclusion.masses, expected), around, mode="wrap")
     noise = neighbor_noise(draws.exclusion.neighbors, place, shape, which.seed, purpose, mass)
-    counts = draws.law.draw(total_counts(expected), ndtr(noise[0]))
+    counts = draws.law.draw(total_counts(inner), ndtr(noise[0]))
+    occupied = np.flatnonzero(counts)
+    means: NDArray[np.floating] = inner.reshape(-1, inner.shape[-1])[occupied]
+    if draws.peaks is not None:
+        means = draws.peaks.corrected(expected, bordered, occupied)
     rank = ndtr(noise[1])
-    shared = shared_by_rank(counts, expected, index, which, rank, draws.exclusion, draws.law)
+    shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, draws.law)
     return _kept(shared, draws.shares, index, which)
 
 

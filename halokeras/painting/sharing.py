@@ -47,7 +47,7 @@ def shared_alike(
 
 def shared_by_rank(
     counts: NDArray[np.uint16],
-    expected: NDArray[np.float32],
+    expected: NDArray[np.floating],
     index: NDArray[np.uint64],
     draw: Draw,
     rank: NDArray[np.float64],
@@ -58,8 +58,10 @@ def shared_by_rank(
 
     Parameters
     ----------
-    counts, expected, index, draw
+    counts, index, draw
         As in `shared_alike`.
+    expected
+        (N, channels) halos expected of each voxel where `counts` has any, in their order.
     rank
         (x, y, z) in [0, 1): where the first halo of a voxel stands among the masses that are
         expected of it, the heaviest last.
@@ -69,10 +71,9 @@ def shared_by_rank(
     channels = expected.shape[-1]
     occupied = np.flatnonzero(counts)
     shared = np.zeros((counts.size, channels), dtype=np.uint8)
-    means = expected.reshape(-1, channels)
     for start in range(0, occupied.size, _PIECE):
         voxel = occupied[start : start + _PIECE]
-        of_first, of_further = exclusion.shares(means[voxel], law)
+        of_first, of_further = exclusion.shares(expected[start : start + _PIECE], law)
         first = np.arange(voxel.size)
         shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
         several = counts.ravel()[voxel]
@@ -82,7 +83,7 @@ def shared_by_rank(
         ids, halo = ids[further], halo[further]
         channel = _channels(of_further, halo, draw.uniform("channel", ids))
         np.add.at(shared, (voxel[halo], channel), 1)
-    return shared.reshape(expected.shape)
+    return shared.reshape(*counts.shape, channels)
 
 
 def _channels(

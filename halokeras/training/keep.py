@@ -17,6 +17,7 @@ from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.exclusion import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
+from halokeras.painters.peaks import fit_peaks
 from halokeras.params import Params
 from halokeras.training.calibration import calibrate_mean
 from halokeras.training.callback import Callback, Progress
@@ -120,5 +121,7 @@ class KeptPainter(Callback):
             return DrawModel(painter, law)
         bins = painter.params.selections(self._params.box.selection)
         masses = fit_mass_law(np.concatenate(found), bins)
-        exclusion = fit_exclusion(means, counts, law, masses.means())
-        return DrawModel(painter, law, masses, exclusion)
+        peaks = fit_peaks(means, counts)
+        corrected = np.stack([peaks.corrected_box(box) for box in means])
+        exclusion = fit_exclusion(corrected, counts, law, masses.means())
+        return DrawModel(painter, law, masses, exclusion, peaks=peaks)

@@ -161,7 +161,7 @@ def test_the_total_follows_the_law_of_all_and_bins_keep_their_means(draws, share
     several = [draw_from(draws, expected, 2, number) for number in range(30)]
     drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
     lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
-    shares = expected / expected.sum(axis=-1, keepdims=True)
+    shares = draws.peaks.corrected_box(expected) / expected.sum(axis=-1, keepdims=True)
     means = (lawful * shares).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(drawn, means, rtol=0.05)
 

@@ -1,0 +1,182 @@
+"""What draws are made from, as the JSON files of a saved painter."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from halokeras.errors import ModelError, first_problem
+from halokeras.painters.count_law import MOST_HALOS, CountLaw
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
+from halokeras.painters.mass_law import MassLaw
+from halokeras.painters.painter_json import parse, to_json
+from halokeras.painters.peaks import Peaks
+
+LAW, MASSES, EXCLUSION, PEAKS = (
+    "count_law.json",
+    "mass_law.json",
+    "exclusion.json",
+    "peaks.json",
+)
+Fields = TypeVar("Fields", bound=BaseModel)
+
+_UNITY = 1e-6  # by which a sum of probabilities may miss 1
+
+Expected = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Mass = Annotated[float, Field(gt=0, le=1e20)]
+Excess = Annotated[float, Field(ge=0, le=1e20)]
+Weight = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(ge=0, le=1e3)]
+Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
+
+
+class _LawFields(BaseModel):
+    """What count_law.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    expected: Annotated[list[Expected], Field(min_length=1, max_length=4096)]
+    probabilities: list[Annotated[list[Probability], Field(max_length=MOST_HALOS + 1)]]
+
+    @model_validator(mode="after")
+    def _is_a_law(self) -> "_LawFields":
+        if any(below >= above for below, above in pairwise(self.expected)):
+            raise ValueError("expected counts do not ascend")
+        if len(self.probabilities) != len(self.expected):
+            raise ValueError("expected counts and rows of probabilities are not equally many")
+        if len({len(row) for row in self.probabilities}) != 1:
+            raise ValueError("rows of probabilities are not equally long")
+        if any(abs(sum(row) - 1) > _UNITY for row in self.probabilities):
+            raise ValueError("a row of probabilities does not sum to 1")
+        return self
+
+
+class _MassLawFields(BaseModel):
+    """What mass_law.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    masses: list[Annotated[list[Mass], Field(min_length=2, max_length=4096)]]
+    tails: list[Excess]
+
+    @model_validator(mode="after")
+    def _is_a_law(self) -> "_MassLawFields":
+        if any(below > above for row in self.masses for below, above in pairwise(row)):
+            raise ValueError("masses do not ascend")
+        if len({len(row) for row in self.masses}) != 1:
+            raise ValueError("rows of masses are not equally long")
+        if len(self.tails) != len(self.masses):
+            raise ValueError("tails and rows of masses are not equally many")
+        return self
+
+
+class _ExclusionFields(BaseModel):
+    """What exclusion.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    further: list[Weight]
+    neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
+    masses: list[Mass] | None = None
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "_ExclusionFields":
+        if not any(self.further):
+            raise ValueError("all weights of further halos are 0")
+        if self.neighbors[0][1] != self.neighbors[1][0]:
+            raise ValueError("correlations of neighbours are not symmetric")
+        if np.abs(np.linalg.eigvalsh(self.neighbors)).max() > MOST_CORRELATED + _UNITY:
+            raise ValueError("neighbours are correlated more than numbers of voxels can be")
+        if any(below >= above for below, above in pairwise(self.masses or ())):
+            raise ValueError("masses do not ascend")
+        return self
+
+
+class _PeaksFields(BaseModel):
+    """What peaks.json holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    around: list[Annotated[list[Expected], Field(min_length=1, max_length=4096)]]
+    factors: list[list[Factor]]
+
+    @model_validator(mode="after")
+    def _has_factors_at_knots(self) -> "_PeaksFields":
+        if any(below >= above for row in self.around for below, above in pairwise(row)):
+            raise ValueError("halos expected around do not ascend")
+        if [len(row) for row in self.around] != [len(row) for row in self.factors]:
+            raise ValueError("halos expected around and factors are not equally many")
+        return self
+
+
+def law_contents(
+    law: CountLaw, masses: MassLaw | None, exclusion: Exclusion | None, peaks: Peaks | None
+) -> dict[str, bytes]:
+    """Return the files that a painter draws by, of those laws that it has, by their names."""
+    fields: dict[str, dict[str, Any]] = {
+        LAW: {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
+    }
+    if masses is not None:
+        fields[MASSES] = {"masses": masses.masses.tolist(), "tails": masses.tails.tolist()}
+    if exclusion is not None:
+        fields[EXCLUSION] = {
+            "further": exclusion.further.tolist(),
+            "neighbors": exclusion.neighbors.tolist(),
+        }
+        if exclusion.masses is not None:
+            fields[EXCLUSION]["masses"] = exclusion.masses.tolist()
+    if peaks is not None:
+        fields[PEAKS] = {
+            "around": [knots.tolist() for knots in peaks.around],
+            "factors": [factors.tolist() for factors in peaks.factors],
+        }
+    return {name: to_json(told, name) for name, told in fields.items()}
+
+
+def read_count_law(path: Path, content: bytes) -> CountLaw:
+    """Read count_law.json, or raise `ModelError`."""
+    fields = _validated(path, content, _LawFields, "law")
+    return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
+
+
+def read_mass_law(path: Path, content: bytes, channels: int) -> MassLaw:
+    """Read mass_law.json of a painter of some channels, or raise `ModelError`."""
+    fields = _validated(path, content, _MassLawFields, "law")
+    _check_channels(path, "bins of mass", fields.masses, channels)
+    return MassLaw(np.array(fields.masses), np.array(fields.tails))
+
+
+def read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
+    """Read exclusion.json as `read_mass_law`."""
+    fields = _validated(path, content, _ExclusionFields, "exclusion")
+    _check_channels(path, "weights", fields.further, channels)
+    if fields.masses is None:
+        return Exclusion(np.array(fields.further), np.array(fields.neighbors))
+    _check_channels(path, "masses", fields.masses, channels)
+    return Exclusion(np.array(fields.further), np.array(fields.neighbors), np.array(fields.masses))
+
+
+def read_peaks(path: Path, content: bytes, channels: int) -> Peaks:
+    """Read peaks.json as `read_mass_law`."""
+    fields = _validated(path, content, _PeaksFields, "peaks")
+    _check_channels(path, "rows of factors", [None, *fields.factors], channels)
+    return Peaks(
+        tuple(np.array(knots) for knots in fields.around),
+        tuple(np.array(factors) for factors in fields.factors),
+    )
+
+
+def _validated(path: Path, content: bytes, fields: type[Fields], what: str) -> Fields:
+    try:
+        return fields.model_validate(parse(path, content))
+    except ValidationError as error:
+        raise ModelError(f"{path}: {first_problem(error, what)}") from error
+
+
+def _check_channels(path: Path, what: str, told: Sequence[Any], channels: int) -> None:
+    if channels == 1 or len(told) != channels:
+        raise ModelError(f"{path}: {len(told)} {what} do not fit a painter of {channels} channels")

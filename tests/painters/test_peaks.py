@@ -1,0 +1,148 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.errors import ModelError
+from halokeras.painters.count_law import CountLaw
+from halokeras.painters.exclusion import Exclusion
+from halokeras.painters.model_files import sha256
+from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
+from halokeras.painters.peaks import PERIODIC, Peaks, fit_peaks, sum_around
+from halokeras.painting.draws import draw_from
+
+PEAKS = Peaks(
+    (np.array([2.0, 20.0]), np.array([0.5, 2.0, 4.0])),
+    (np.array([1.0, 1.1]), np.array([0.5, 1.3, 0.6])),
+)
+
+
+def expected_halos(side=24, boxes=1):
+    """Peaks of a smooth field, which three channels follow the steeper the heavier they are."""
+    rng = np.random.default_rng(8)
+    field = rng.normal(size=(boxes, side, side, side))
+    for axis in (1, 2, 3):
+        field = (field + np.roll(field, 1, axis) + np.roll(field, -1, axis)) / 1.8
+    shares = [0.6 * np.exp(0.4 * field), 0.2 * np.exp(0.8 * field), 0.02 * np.exp(1.6 * field)]
+    return np.stack(shares, axis=-1).astype(np.float32)
+
+
+def test_sums_around_are_those_of_the_27_voxels_of_a_periodic_grid():
+    field = np.random.default_rng(1).uniform(size=(5, 6, 4))
+    steps = np.array(np.meshgrid(*[(-1, 0, 1)] * 3)).reshape(3, -1).T
+    wanted = sum(np.roll(field, step, (0, 1, 2)) for step in steps)
+    np.testing.assert_allclose(sum_around(field, PERIODIC), wanted)
+    part = sum_around(field[1:4, 0:3], (True, True, False))
+    np.testing.assert_array_equal(part, sum_around(field, PERIODIC)[2:3, 1:2])
+
+
+def test_the_heavy_halos_of_a_peak_are_corrected_and_all_together_are_not():
+    expected = expected_halos()[0]
+    corrected = PEAKS.corrected_box(expected)
+    np.testing.assert_allclose(corrected.sum(axis=-1), expected.sum(axis=-1), rtol=1e-5)
+    around = sum_around(expected[..., 2].astype(np.float64), PERIODIC)
+    high, middle, low = around > 4, np.abs(around - 2) < 0.1, around < 0.5
+    factor = corrected[..., 2] / expected[..., 2]
+    np.testing.assert_allclose(factor[high], 0.6, rtol=1e-5)
+    np.testing.assert_allclose(factor[low], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(factor[middle], 1.3, atol=0.06)
+
+
+def test_the_lightest_halos_are_left_where_heavier_ones_are_more_than_thought():
+    expected = np.full((3, 3, 3, 2), [0.01, 1.0], np.float32)
+    corrected = Peaks((np.array([1.0]),), (np.array([1.5]),)).corrected_box(expected)
+    np.testing.assert_allclose(corrected[..., 1], 1.5)
+    np.testing.assert_allclose(corrected[..., 0], 0.05 * 0.01, rtol=1e-5)
+
+
+def test_what_is_measured_makes_other_boxes_of_the_same_halos_right():
+    """The halos there are those that the factors make; fitted on eight boxes, seen on others."""
+    rng = np.random.default_rng(3)
+    expected = expected_halos(boxes=16)
+    truth = np.stack([PEAKS.corrected_box(box) for box in expected])
+    counts = rng.poisson(truth)
+    found = fit_peaks(expected[:8], counts[:8])
+    assert [len(knots) for knots in found.around] == [12, 12]
+    expected, truth = expected[8:], truth[8:]
+    around = np.stack([sum_around(box[..., 2].astype(float), PERIODIC) for box in expected])
+    corrected = np.stack([found.corrected_box(box) for box in expected])
+    for near in (0.3, 1.0, 2.0, 5.0):
+        voxels = np.abs(np.log(around / near)) < 0.2
+        assert corrected[voxels, 2].sum() == pytest.approx(truth[voxels, 2].sum(), rel=0.1)
+    assert expected[around > 4, 2].sum() > 1.5 * truth[around > 4, 2].sum()
+
+
+def test_a_field_without_any_peak_has_one_factor():
+    expected = np.full((1, 6, 6, 6, 2), 0.5, np.float32)
+    found = fit_peaks(expected, np.ones_like(expected))
+    assert found.around[0].shape == found.factors[0].shape == (1,)
+    assert found.factors[0] == pytest.approx(2)
+    none = fit_peaks(0 * expected, np.zeros_like(expected))
+    np.testing.assert_array_equal(none.factors[0], 0)
+
+
+def test_factors_of_few_halos_have_few_knots():
+    expected = 1e-3 * expected_halos()
+    counts = np.random.default_rng(3).poisson(expected)
+    assert [len(knots) for knots in fit_peaks(expected, counts).around] == [3, 3]
+
+
+def test_draws_have_the_corrected_means():
+    law = CountLaw(
+        np.array([0.0, 1.0, 8.0]),
+        np.array([[1.0, 0, 0, 0, 0], [0.35, 0.4, 0.15, 0.1, 0], [0, 0, 0, 0, 1.0]]),
+    )
+    masses = np.array([2e12, 8e12, 4e13])
+    exclusion = Exclusion(np.array([1.0, 0.5, 0.1]), np.zeros((2, 2)), masses)
+    draws = DrawModel(None, law, None, exclusion, peaks=PEAKS)
+    expected = np.minimum(expected_halos(side=12)[0], 2)
+    corrected = PEAKS.corrected_box(expected)
+    drawn = np.mean([draw_from(draws, expected, 2, number) for number in range(200)], axis=0)
+    lawful = (law.mean(expected.sum(axis=-1)) / expected.sum(axis=-1))[..., None] * corrected
+    around = sum_around(expected[..., 2].astype(float), PERIODIC)
+    for part in (around > 3, around < 3):
+        np.testing.assert_allclose(drawn[part].sum(0), lawful[part].sum(0), rtol=0.03)
+
+
+def rewrite(folder, change):
+    path, manifest = folder / "peaks.json", folder / "manifest.json"
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    sums = json.loads(manifest.read_text())
+    sums["sha256"]["peaks.json"] = sha256(path.read_bytes())
+    manifest.write_text(json.dumps(sums))
+
+
+def test_a_painter_keeps_its_corrections_and_its_hash_tells_them(
+    binned_draws, tiny_provenance, tmp_path
+):
+    save_painter(binned_draws.painter, tiny_provenance, tmp_path / "model", binned_draws)
+    loaded = load_painter(tmp_path / "model")
+    assert loaded.draws.border == 1
+    for name in ("around", "factors"):
+        for one, other in zip(
+            getattr(loaded.draws.peaks, name), getattr(binned_draws.peaks, name), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    assert loaded.hash == painter_hash(binned_draws.painter, binned_draws)
+    assert loaded.hash != painter_hash(binned_draws.painter, replace(binned_draws, peaks=None))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda told: told["around"][0].reverse(), "do not ascend"),
+        (lambda told: told["factors"][0].pop(), "not equally many"),
+        (lambda told: told["factors"][0].__setitem__(0, -1.0), "factors.0.0"),
+        (lambda told: [rows.pop() for rows in told.values()], "do not fit a painter of 4"),
+    ],
+)
+def test_malformed_corrections_are_refused(binned_draws, tiny_provenance, tmp_path, change, word):
+    folder = tmp_path / "model"
+    save_painter(binned_draws.painter, tiny_provenance, folder, binned_draws)
+    rewrite(folder, change)
+    with pytest.raises(ModelError, match=word) as caught:
+        load_painter(folder)
+    assert "peaks.json" in str(caught.value)
