@@ -27,7 +27,6 @@ _RAREST = 1e-9
 Array = NDArray[np.float64]
 Bordered = tuple[bool, bool, bool]
 PERIODIC: Bordered = (False, False, False)
-_BESIDE = slice(None, -2), slice(1, -1), slice(2, None)
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,14 @@ def sum_around(field: Array, bordered: Bordered) -> Array:
     """Return the sum over each voxel and the 26 around it, of a grid as in `Peaks.corrected`."""
     total = field
     for axis, border in enumerate(bordered):
-        if not border:
-            total = np.pad(total, [(int(axis == other),) * 2 for other in range(3)], mode="wrap")
-        along = [np.moveaxis(total, axis, 0)[part] for part in _BESIDE]
-        total = np.moveaxis(along[0] + along[1] + along[2], 0, axis)
+        one = np.moveaxis(total, axis, 0)
+        three = one.copy(order="K")
+        # All below before all above, so that sums round alike wherever the grid is cut.
+        three[1:] += one[:-1]
+        three[0] += one[-1]
+        three[:-1] += one[1:]
+        three[-1] += one[0]
+        total = np.moveaxis(three[1:-1] if border else three, 0, axis)
     return total
 
 
