@@ -138,7 +138,8 @@ def binned_draws(shared_box):
     masses = fit_mass_law(shared_box.halos.mass, bins)
     neighbors = np.array([[-0.06, -0.12], [-0.12, 0.0]])
     exclusion = Exclusion(further, neighbors, masses.means())
-    peaks = Peaks((np.array([1.0, 4.0]),) * 3, (np.array([1.2, 0.7]),) * 3)
+    coefficients = np.tile([0.1, -0.3, 0.0, 0.0, 0.02], (3, 1))
+    peaks = Peaks(coefficients, np.full((3, 2), -3.0), np.full((3, 2), 9.0))
     return DrawModel(painter, law, masses, exclusion, peaks=peaks)
 
 

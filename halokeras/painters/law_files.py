@@ -13,7 +13,7 @@ from halokeras.painters.count_law import MOST_HALOS, CountLaw
 from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
-from halokeras.painters.peaks import Peaks
+from halokeras.painters.peaks import TERMS, Peaks
 
 LAW, MASSES, EXCLUSION, PEAKS = (
     "count_law.json",
@@ -30,7 +30,7 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Mass = Annotated[float, Field(gt=0, le=1e20)]
 Excess = Annotated[float, Field(ge=0, le=1e20)]
 Weight = Annotated[float, Field(ge=0, le=1)]
-Factor = Annotated[float, Field(ge=0, le=1e3)]
+Term = Annotated[float, Field(ge=-1e6, le=1e6)]
 Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
 
 
@@ -101,15 +101,17 @@ class _PeaksFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    around: list[Annotated[list[Expected], Field(min_length=1, max_length=4096)]]
-    factors: list[list[Factor]]
+    coefficients: list[Annotated[list[Term], Field(min_length=TERMS, max_length=TERMS)]]
+    least: list[tuple[Term, Term]]
+    most: list[tuple[Term, Term]]
 
     @model_validator(mode="after")
-    def _has_factors_at_knots(self) -> "_PeaksFields":
-        if any(below >= above for row in self.around for below, above in pairwise(row)):
-            raise ValueError("halos expected around do not ascend")
-        if [len(row) for row in self.around] != [len(row) for row in self.factors]:
-            raise ValueError("halos expected around and factors are not equally many")
+    def _is_of_channels(self) -> "_PeaksFields":
+        if not len(self.coefficients) == len(self.least) == len(self.most):
+            raise ValueError("coefficients and their limits are not equally many")
+        limits = zip(self.least, self.most, strict=True)
+        if any(below > above for pair in limits for below, above in zip(*pair, strict=True)):
+            raise ValueError("a least is more than its most")
         return self
 
 
@@ -131,8 +133,9 @@ def law_contents(
             fields[EXCLUSION]["masses"] = exclusion.masses.tolist()
     if peaks is not None:
         fields[PEAKS] = {
-            "around": [knots.tolist() for knots in peaks.around],
-            "factors": [factors.tolist() for factors in peaks.factors],
+            "coefficients": peaks.coefficients.tolist(),
+            "least": peaks.least.tolist(),
+            "most": peaks.most.tolist(),
         }
     return {name: to_json(told, name) for name, told in fields.items()}
 
@@ -163,11 +166,8 @@ def read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
 def read_peaks(path: Path, content: bytes, channels: int) -> Peaks:
     """Read peaks.json as `read_mass_law`."""
     fields = _validated(path, content, _PeaksFields, "peaks")
-    _check_channels(path, "rows of factors", [None, *fields.factors], channels)
-    return Peaks(
-        tuple(np.array(knots) for knots in fields.around),
-        tuple(np.array(factors) for factors in fields.factors),
-    )
+    _check_channels(path, "channels", [None, *fields.coefficients], channels)
+    return Peaks(np.array(fields.coefficients), np.array(fields.least), np.array(fields.most))
 
 
 def _validated(path: Path, content: bytes, fields: type[Fields], what: str) -> Fields:

@@ -4,8 +4,9 @@ Where a peak of the density covers some voxels a network expects a share of its 
 Measured on boxes that it was trained on, and on others alike, these shares add up to too many
 halos at the highest peaks (2.3 above 1e14 Msun/h where 1.6 are) and to too few at those that
 hold one or none (0.25 where 0.33 are). The expected halos of a channel are therefore multiplied by
-a factor that depends on the halos as heavy or heavier that are expected in a voxel and the 26
-around it.
+a factor that a Poisson regression finds, of what is expected in a voxel and the 26 around it: a
+cubic of the logarithm of the halos as heavy or heavier, which mends the peaks, and all halos,
+without which what is expected would follow the density less than the halos do.
 """
 
 from dataclasses import dataclass
@@ -13,16 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST_KNOTS = 12
-_LEAST_HALOS = 200
-"""Expected between two knots, of a channel that has as many; of fewer a factor would be noise."""
-_LEAST_KNOTS = 3
+TERMS = 5
+"""Of the logarithm of a factor: 1, three powers, and all halos."""
+_OFFSET = 0.03
+"""Added to the halos as heavy or heavier, of whose logarithm powers are taken."""
+_SEEN = 1e-4
+"""Share of the expected halos of a channel on either side that a regression is not trusted with."""
+_RAREST = 1e-5
+"""Expected halos of a voxel, below which it tells nothing unless it holds one."""
+_PRIOR = 1.0
+"""Of the standardized coefficients: inverse variance, which keeps few halos from bending them."""
+_ROUNDS = 20
+_CLOSE = 1e-6
+_WIDEST = 2.0
+"""Logarithm of a factor, at most."""
 _LEAST_LEFT = 0.05
 """Share of the lightest halos that is left, at least, where heavier ones are more than thought."""
-
-_LARGEST_FACTOR = 4.0
-_RAREST = 1e-9
-"""Halos that are expected between two knots, at least."""
 
 Array = NDArray[np.float64]
 Bordered = tuple[bool, bool, bool]
@@ -35,15 +42,15 @@ class Peaks:
 
     Attributes
     ----------
-    around
-        Of each of these channels the knots, ascending: halos of the channel and of the heavier
-        ones that are expected in 27 voxels.
-    factors
-        Factors at the knots, linear between them and constant beyond.
+    coefficients
+        (channels - 1, `TERMS`) of the logarithm of each factor.
+    least, most
+        (channels - 1, 2) of the logarithm and of all halos, beyond which both are taken for these.
     """
 
-    around: tuple[Array, ...]
-    factors: tuple[Array, ...]
+    coefficients: Array
+    least: Array
+    most: Array
 
     def corrected(
         self, expected: NDArray[np.floating], bordered: Bordered, voxels: NDArray[np.int64]
@@ -65,17 +72,31 @@ class Peaks:
             (N, channels).
         """
         inner = tuple(slice(1, -1) if border else slice(None) for border in bordered)
-        before = expected[inner].reshape(-1, expected.shape[-1])[voxels].astype(np.float64)
+        channels = expected.shape[-1]
+        before = expected[inner].reshape(-1, channels)[voxels].astype(np.float64)
         found = before.copy()
+        # Channel by channel, here and below: sums over an axis round as its strides have it.
+        total = np.zeros(expected.shape[:3])
+        for channel in range(channels):
+            total += expected[..., channel]
+        together = sum_around(total, bordered).ravel()[voxels]
         heavier = np.zeros(expected.shape[:3])
-        laws = list(zip(self.around, self.factors, strict=True))
-        for channel, (knots, factors) in reversed(list(enumerate(laws, start=1))):
+        for channel in range(channels - 1, 0, -1):
             heavier += expected[..., channel]
             around = sum_around(heavier, bordered).ravel()[voxels]
-            found[:, channel] *= np.interp(around, knots, factors)
+            found[:, channel] *= self._factor(channel - 1, around, together)
         left = before.sum(axis=1) - found[:, 1:].sum(axis=1)
         found[:, 0] = np.maximum(left, _LEAST_LEFT * before[:, 0])
         return found
+
+    def _factor(self, row: int, heavier: Array, together: Array) -> Array:
+        limits = list(zip(self.least[row], self.most[row], strict=True))
+        logarithm = np.clip(np.log(heavier + _OFFSET), *limits[0])
+        constant, first, second, third, of_all = self.coefficients[row]
+        exponent = ((third * logarithm + second) * logarithm + first) * logarithm + constant
+        exponent += of_all * np.clip(together, *limits[1])
+        factor: Array = np.exp(np.clip(exponent, -_WIDEST, _WIDEST))
+        return factor
 
     def corrected_box(self, expected: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the expected halos of all voxels of a periodic box, (x, y, z, channels)."""
@@ -85,7 +106,7 @@ class Peaks:
 
 
 def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> Peaks:
-    """Measure by which factors more or fewer halos are there than is expected.
+    """Find the factors under which the halos that are there are most likely.
 
     Parameters
     ----------
@@ -93,8 +114,20 @@ def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> P
         (boxes, nx, ny, nz, channels) of periodic boxes: what a painter expects, and the halos that
         are there.
     """
-    found = [_fit_channel(expected, counts, channel) for channel in range(1, expected.shape[-1])]
-    return Peaks(tuple(around for around, _ in found), tuple(factors for _, factors in found))
+    heavier = np.zeros(expected.shape[:-1])
+    together = _all_around(expected.sum(axis=-1, dtype=np.float64))
+    found = []
+    for channel in range(expected.shape[-1] - 1, 0, -1):
+        heavier += expected[..., channel]
+        seen = np.stack([np.log(_all_around(heavier) + _OFFSET), together], axis=1)
+        means, held = (grid[..., channel].ravel().astype(np.float64) for grid in (expected, counts))
+        found.append(_fit_channel(seen, means, held))
+    coefficients, least, most = (np.stack(parts) for parts in zip(*found[::-1], strict=True))
+    return Peaks(coefficients, least, most)
+
+
+def _all_around(boxes: Array) -> Array:
+    return np.stack([sum_around(box, PERIODIC) for box in boxes]).ravel()
 
 
 def sum_around(field: Array, bordered: Bordered) -> Array:
@@ -112,21 +145,49 @@ def sum_around(field: Array, bordered: Bordered) -> Array:
     return total
 
 
-def _fit_channel(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], channel: int
-) -> tuple[Array, Array]:
-    """Return knots between which equally many halos are expected, and the factors there."""
-    heavier = expected[..., channel:].sum(axis=-1, dtype=np.float64)
-    around = np.stack([sum_around(box, PERIODIC) for box in heavier]).ravel()
-    order = np.argsort(around, kind="stable")
-    means = expected[..., channel].ravel()[order].astype(np.float64)
-    held = counts[..., channel].ravel()[order].astype(np.float64)
-    below = means.cumsum()
-    bins = int(np.clip(below[-1] / _LEAST_HALOS, _LEAST_KNOTS, _MOST_KNOTS))
-    inner = np.searchsorted(below, np.linspace(0, below[-1], bins + 1)[1:-1])
-    starts = np.unique([0, *inner])
-    wanted = np.maximum(np.add.reduceat(means, starts), _RAREST)
-    knots = np.add.reduceat(around[order] * means, starts) / wanted
-    factors = np.minimum(np.add.reduceat(held, starts) / wanted, _LARGEST_FACTOR)
-    rising = np.diff(knots, prepend=-1.0) > 0
-    return knots[rising], factors[rising]
+def _terms(seen: Array) -> Array:
+    """Return the terms of the logarithm of a factor, (N, `TERMS`), by what it depends on."""
+    logarithm, together = seen.T
+    return np.stack(
+        [np.ones_like(logarithm), logarithm, logarithm**2, logarithm**3, together], axis=1
+    )
+
+
+def _fit_channel(seen: Array, means: Array, held: Array) -> tuple[Array, Array, Array]:
+    """Return the coefficients of a channel, and the least and the most of what they depend on."""
+    tells = (means > _RAREST) | (held > 0)
+    if not tells.any():
+        return np.zeros(TERMS), np.zeros(2), np.zeros(2)
+    seen, means, held = seen[tells], means[tells], held[tells]
+    least, most = (_quantile(seen, means, share) for share in (_SEEN, 1 - _SEEN))
+    terms = _terms(np.clip(seen, least, most))
+    total = means.sum()
+    middle = means @ terms / total
+    spread = np.sqrt(means @ (terms - middle) ** 2 / total)
+    middle[0], spread[0] = 0.0, 1.0
+    spread = np.maximum(spread, _RAREST)
+    standard = (terms - middle) / spread
+    precision = np.full(TERMS, _PRIOR)
+    precision[0] = 0.0
+    found = np.zeros(TERMS)
+    for _ in range(_ROUNDS):
+        corrected = means * np.exp(np.clip(standard @ found, -_WIDEST, _WIDEST))
+        slope = standard.T @ (corrected - held) + precision * found
+        curvature = (standard.T * corrected) @ standard + np.diag(precision)
+        step = np.linalg.solve(curvature, slope)
+        found -= step
+        if np.abs(step).max() < _CLOSE:
+            break
+    coefficients = found / spread
+    coefficients[0] -= coefficients @ middle
+    return coefficients, least, most
+
+
+def _quantile(values: Array, weights: Array, share: float) -> Array:
+    """Return what a share of the weights lies below, of each column of `values`."""
+    found = []
+    for column in values.T:
+        order = np.argsort(column)
+        below = weights[order].cumsum()
+        found.append(column[order[np.searchsorted(below, share * below[-1])]])
+    return np.array(found)
