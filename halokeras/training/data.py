@@ -105,7 +105,8 @@ def load_data(params: Params) -> TrainingData:
         told = reader.headers[path]
         held_out.append(HeldOut(box.density, counts, told.voxel_size, reader.conditions[path]))
     names, first = params.painter.conditions, reader.headers[trained[0]]
-    seen = _conditions_seen([reader.headers[path] for path in trained]) if names else None
+    training_headers = [reader.headers[path] for path in trained]
+    seen = _conditions_seen(training_headers) if names else None
     conditions = np.array([reader.conditions[path] for path in trained], np.float32)
     return TrainingData(
         boxes=boxes,
@@ -116,7 +117,7 @@ def load_data(params: Params) -> TrainingData:
         hashes=tuple((path.name, reader.hashes[path]) for path in (*trained, *validated_on)),
         provenance={
             "voxel_size": first.voxel_size,
-            "redshift": _redshift(reader.headers, params),
+            "redshift": _redshift(training_headers, params),
             "cosmology": None if seen or first.cosmology is None else first.cosmology.parameters,
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
@@ -306,9 +307,9 @@ def _conditions_seen(boxes: Sequence[Box]) -> dict[str, tuple[float, float]]:
     }
 
 
-def _redshift(boxes: Mapping[Path, Box], params: Params) -> float:
-    """Return the redshift of the boxes, of several the nearest to what the params name."""
-    told = [box.redshift for box in boxes.values()]
+def _redshift(boxes: Sequence[Box], params: Params) -> float:
+    """Return the redshift of the training boxes; of several, the one nearest to `box.redshift`."""
+    told = [box.redshift for box in boxes]
     return min(told, key=lambda redshift: abs(redshift - params.box.redshift))
 
 

@@ -34,6 +34,25 @@ def test_boxes_of_a_suite_train_and_validate(tiny_suite):
     assert data.provenance["redshift"] == 0.3
 
 
+def test_a_painter_is_of_the_redshift_of_its_training_boxes_whatever_is_held_out(
+    tmp_path, tiny_box
+):
+    paths = {name: str(tmp_path / f"{name}.h5") for name in ("train", "held_out")}
+    for path, redshift in zip(paths.values(), (0.3006, 0.3), strict=True):
+        write_box(replace(tiny_box, redshift=redshift), Path(path))
+    fields = {
+        "box": {
+            "train": [{"path": paths["train"]}],
+            "validate_on": [{"path": paths["held_out"]}],
+            "redshift": 0.3,
+        },
+        "training": {"crop_size": 4, "warm_start": {"crop_size": 4}},
+        "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+        "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
+    }
+    assert load_data(Params.model_validate(fields)).provenance["redshift"] == 0.3006
+
+
 @pytest.mark.parametrize(
     ("train", "validate_on", "told"),
     [
