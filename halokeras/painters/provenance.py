@@ -60,12 +60,13 @@ class Provenance(BaseModel):
     Attributes
     ----------
     voxel_size
-        [Mpc/h].
+        Side of a voxel [Mpc/h].
     redshift
-        Of the training boxes.
+        Redshift of the training boxes.
     cosmology
         H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s, and w0 and wa where dark energy is no
-        cosmological constant; None if the training boxes told none.
+        cosmological constant; None if the training boxes told none, and for a painter that is
+        told the cosmology: `conditions_seen` tells those that it was trained under.
     density_scheme
         ``2lpt``, ``zeldovich``, ``nbody`` or ``unknown``.
     selection
@@ -73,7 +74,7 @@ class Provenance(BaseModel):
     training_boxes
         Hash of every box it was trained on, by the name of its file.
     fingerprint
-        Of the training density, see `fingerprint`.
+        What `fingerprint` tells of the density of the first training box.
     conditions_seen
         Least and largest redshift and parameters of the cosmology among the training boxes, of a
         painter that is told them; its `redshift` is then the one that it paints by default.

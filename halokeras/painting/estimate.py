@@ -22,18 +22,19 @@ _TIMED = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a painting on this machine.
+    """What a painting will take on this machine.
 
     Attributes
     ----------
     seconds
-        Of painting alone.
+        Time that painting takes [s], as `estimate` measures it; `files.cost` adds the time that
+        making the density, and the matter below its voxels, takes.
     memory
-        Peak [bytes].
+        Peak of the memory [bytes].
     disk
-        That the output takes [bytes].
+        Size of the files that are written [bytes].
     disk_free
-        Where it goes [bytes].
+        Free space on the disk that they go to [bytes].
     work
         Disk that a density takes while it is made slab by slab [bytes]; 0 if it is not.
     """

@@ -111,7 +111,7 @@ def _check_numbers(grid: Grid, source: str) -> None:
 
 @contextmanager
 def open_box_density(path: Path, see: See = see) -> Iterator[Density]:
-    """Open the density of a box file; its halos or counts, if it has any, are not looked at.
+    """Open the density of a box file; halos and counts are read for the hash but not checked.
 
     Parameters
     ----------

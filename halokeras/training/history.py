@@ -84,7 +84,10 @@ def read_history(path: Path) -> list[Row]:
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
-    """Return the row of the best validation, whose painter is the one that the run keeps."""
+    """Return the row of the lowest finite validation score, or None before the first.
+
+    Which painter the run keeps is told by `RunRecord.kept`.
+    """
     scores = [(row.validated.score, row.step, row) for row in rows if row.validated is not None]
     finite = [entry for entry in scores if math.isfinite(entry[0])]
     return min(finite, key=lambda entry: entry[:2])[2] if finite else None
