@@ -30,7 +30,7 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
         check_powers(request.outputs, spectra, request.overwrite)
     _check_listings(request)
 
-    def look(given: "Density", painted: "PartialCounts", seconds: float) -> None:
+    def when_painted(given: "Density", painted: "PartialCounts", seconds: float) -> None:
         shown["seconds"] = seconds
         if not as_json:
             mean, counts = painted.mean(), painted.counts
@@ -42,7 +42,7 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
 
     try:
         with listening("painting") as told:
-            written = paint_files(request, look, told)
+            written = paint_files(request, when_painted, told)
     except KeyboardInterrupt:
         part = unfinished(request)
         kept = f"what is painted is kept in {part}; the same command goes on with it"

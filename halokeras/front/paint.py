@@ -119,16 +119,16 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     chosen = cosmology_of(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
-    from halokeras.painting.draws import law_of
+    from halokeras.painting.draws import draw_model_of
     from halokeras.painting.paint import box_conditions
 
     name = _named(model)
-    law = law_of(saved, name)
-    if by_mass and law.masses is None:
+    draws = draw_model_of(saved, name)
+    if by_mass and draws.masses is None:
         raise _without_masses(name)
     given = _checked(density, voxel_size, redshift, chosen, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
-    found = drawn(law, given.grid, seed, realization, conditions=conditions)
+    found = drawn(draws, given.grid, seed, realization, conditions=conditions)
     return (found if by_mass else total_counts(found)).astype(np.uint16)
 
 

@@ -24,7 +24,7 @@ from halokeras.boxes.hashes import Seen, see, see_slab
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.paint import Fill, Work
+from halokeras.painting.paint import Fill, PaintJob
 from halokeras.painting.tiles import Place, Row, joined
 from halokeras.painting.written_rows import WrittenRow, write_row
 from halokeras.storage.grid import Grid, slab_ranges
@@ -120,7 +120,7 @@ class Cluster:
         return list(chain.from_iterable(self._results(tasks, inf)))
 
     def painted_rows(
-        self, work: Work, missing: Sequence[int]
+        self, job: PaintJob, missing: Sequence[int]
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]:
         """Paint rows, by number, and give the place and the counts of each, in order.
 
@@ -129,20 +129,20 @@ class Cluster:
         ClusterError
             If workers vanish too often or there is none.
         """
-        rows = [work.rows[number] for number in missing]
-        tasks = (self._submit(_paint_row, self.painter, work, row) for row in rows)
+        rows = [job.rows[number] for number in missing]
+        tasks = (self._submit(_paint_row, self.painter, job, row) for row in rows)
         ahead = 2 * max(1, sum(self.client.nthreads().values()))
         for row, painted in zip(rows, self._results(tasks, ahead), strict=True):
-            yield joined(painted, row, work.shape, work.border)
+            yield joined(painted, row, job.shape, job.border)
 
     def write_rows(
-        self, work: Work, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
+        self, job: PaintJob, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
     ) -> Iterator[Sequence[WrittenRow]]:
         """Have rows painted, by number, and written into unfinished groups.
 
         Parameters
         ----------
-        work, missing
+        job, missing
             What is painted, and which rows of it.
         fill
             What the groups hold of a row; it is pickled.
@@ -159,9 +159,9 @@ class Cluster:
         ClusterError
             If workers vanish too often or there is none.
         """
-        rows = work.rows
+        rows = job.rows
         tasks = (
-            self._submit(_write_row, self.painter, work, rows[number], number, fill, parts)
+            self._submit(_write_row, self.painter, job, rows[number], number, fill, parts)
             for number in missing
         )
         return self._results(tasks, inf)
@@ -205,25 +205,25 @@ def _see_part(density: Path, dataset: str | None, part: range) -> list[Seen]:
 
 
 def _paint_row(
-    density: Path, dataset: str | None, found: FoundPainter, work: Work, row: Row
+    density: Path, dataset: str | None, found: FoundPainter, job: PaintJob, row: Row
 ) -> list[NDArray[np.float32]]:
-    tiles = work.tiles(found.load())
+    tile_painter = job.tile_painter(found.load())
     with _opened(density, dataset) as grid:
-        return tiles.paint_row(grid, row)
+        return tile_painter.paint_row(grid, row)
 
 
 def _write_row(  # noqa: PLR0913  (what a worker is sent, each part by itself)
     density: Path,
     dataset: str | None,
     found: FoundPainter,
-    work: Work,
+    job: PaintJob,
     row: Row,
     number: int,
     fill: Fill,
     parts: Sequence[Path],
 ) -> list[WrittenRow]:
-    painted = _paint_row(density, dataset, found, work, row)
-    place, counts = joined(painted, row, work.shape, work.border)
+    painted = _paint_row(density, dataset, found, job, row)
+    place, counts = joined(painted, row, job.shape, job.border)
     filled = zip(parts, fill(found.load(), place, counts), strict=True)
     return [write_row(part, number, place, arrays) for part, arrays in filled]
 

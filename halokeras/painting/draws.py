@@ -28,7 +28,7 @@ from halokeras.painting.noise import neighbor_noise
 from halokeras.painting.paint import (
     LARGEST_TILE,
     Progress,
-    Whole,
+    WhenFilled,
     Workers,
     fill_files,
     paint,
@@ -181,12 +181,12 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     seed: int,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
-    whole: Whole = lambda partials: None,
+    when_filled: WhenFilled = lambda partials: None,
 ) -> None:
     """Draw realisations 0, 1, ... into as many box files, in bounded memory.
 
-    By a painter with a law of masses each tells the counts in its bins too. `whole` is called with
-    the counts of all of them once they are there, before a file takes its name.
+    By a painter with a law of masses each tells the counts in its bins too. `when_filled` is called
+    with the counts of all of them once they are there, before a file takes its name.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     OutputError
         If a file cannot be written.
     """
-    draws = law_of(saved, model)
+    draws = draw_model_of(saved, model)
     bins: tuple[Selection, ...] = ()
     edges = {}
     if draws.masses is not None:
@@ -220,7 +220,7 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
         ]
         fill = partial(_drawn, shape=given.shape, seed=seed, realizations=len(outputs))
         fill_files(given, saved, True, partials, fill, progress, workers)
-        whole(partials)
+        when_filled(partials)
 
 
 def _drawn(
@@ -241,7 +241,7 @@ def _drawn(
     return filled
 
 
-def law_of(saved: SavedPainter, model: str) -> DrawModel:
+def draw_model_of(saved: SavedPainter, model: str) -> DrawModel:
     """Return what a painter draws with, or raise `ModelError` if it has no law of counts."""
     if saved.draws is None:
         raise ModelError(

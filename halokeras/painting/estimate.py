@@ -65,7 +65,7 @@ def estimate(
     painter, border = saved.network(drawn), saved.border(drawn)
     tile = tile_shape(shape, LARGEST_TILE)
     tile_painter = TilePainter(painter, tile, [1.0] * len(painter.params.conditions), border)
-    wide = [side + 2 * painter.margin for side in tile_painter.painted]
+    wide = [side + 2 * painter.margin for side in tile_painter.painted_shape]
     sample = np.ones(wide, np.float32)
     tile_painter(sample)
     start = time.perf_counter()

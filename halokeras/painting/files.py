@@ -15,7 +15,7 @@ from halokeras.painting.catalogue import check_listed, listed
 from halokeras.painting.catalogue_formats import check_format
 from halokeras.painting.check import check_fit, check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
-from halokeras.painting.draws import draw_files, law_of
+from halokeras.painting.draws import draw_files, draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.known_matter import (
@@ -41,13 +41,13 @@ from halokeras.simulation.out_of_core import expected
 from halokeras.storage.files import refusal
 from halokeras.workers import connected
 
-Look = Callable[[Density, PartialCounts, float], None]
+WhenPainted = Callable[[Density, PartialCounts, float], None]
 _SAME = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 
 
 def paint_files(
     request: Request,
-    look: Look = lambda given, counts, seconds: None,
+    when_painted: WhenPainted = lambda given, counts, seconds: None,
     told: Listener = Listener(),  # noqa: B008  (it is frozen)
 ) -> list[Path]:
     """Paint as asked; every file appears whole, catalogues once their draws are there.
@@ -56,7 +56,7 @@ def paint_files(
     ----------
     request
         What to paint.
-    look
+    when_painted
         Called with the density, the counts of the first file, all there but not yet under their
         name, and the seconds that painting took.
     told
@@ -100,15 +100,15 @@ def paint_files(
             told.warn(warning)
         start = time.perf_counter()
 
-        def whole(drawn: Sequence[PartialCounts]) -> None:
-            look(given, drawn[0], time.perf_counter() - start)
+        def when_filled(drawn: Sequence[PartialCounts]) -> None:
+            when_painted(given, drawn[0], time.perf_counter() - start)
             for number in range(len(request.catalogues)):
                 files.enter_context(_listed(request, number, drawn[number], given, matter, told))
 
         paint: dict[str, Any] = {
             "progress": lambda fraction: told.progress("painting", fraction),
             "workers": None if workers is None else workers.of(given.header),
-            "whole": whole,
+            "when_filled": when_filled,
         }
         if drawing is None:
             paint_file(given, painter.saved, painter.name, request.target, **paint)
@@ -147,7 +147,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     """
     saved, drawn = request.painter.saved, request.drawing is not None
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
-    if drawn and law_of(saved, request.painter.name).masses:
+    if drawn and draw_model_of(saved, request.painter.name).masses:
         size += saved.painter.params.channels  # a byte of each, before they are packed
     if request.lpt is None:
         with _opened(request) as given:
@@ -211,11 +211,11 @@ def _header_to_make(wanted: density.LptBox) -> Header:
 def _check_request(request: Request, header: Header) -> None:
     """Refuse what cannot be painted, drawn or listed of a density that so describes itself."""
     saved, name, listing = request.painter.saved, request.painter.name, request.listing
-    law = None if request.drawing is None else law_of(saved, name)
-    if listing is not None and law is not None:
+    draws = None if request.drawing is None else draw_model_of(saved, name)
+    if listing is not None and draws is not None:
         check_format(listing.format)
         check_listed(listing.seen_along, header)
-        check_spheres(listing.spheres, law.masses, saved.provenance, header)
+        check_spheres(listing.spheres, draws.masses, saved.provenance, header)
     if not request.force:
         check_fit(saved.provenance, header)
     box_conditions(header, saved)
@@ -283,7 +283,8 @@ def _listed(
     header = painted_header(
         given, painter.saved, painter.name, **request.told(number), **listing.told
     )
-    learned, law = painter.saved.provenance, law_of(painter.saved, painter.name).masses
+    learned = painter.saved.provenance
+    law = draw_model_of(painter.saved, painter.name).masses
     masses = None
     if law is not None and drawn.by_mass is not None:
         masses = Masses(drawn.by_mass, law, learned, header, listing.spheres)

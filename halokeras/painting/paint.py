@@ -27,17 +27,28 @@ LARGEST_TILE = 64
 """Voxels a side: a tile of 32 recomputes more of its margin and runs at three quarters the rate."""
 
 Progress = Callable[[float], None]
-Whole = Callable[[Sequence[PartialCounts]], None]
+WhenFilled = Callable[[Sequence[PartialCounts]], None]
+"""Called with the counts of all files once they are filled, before a file takes its name."""
 Fill = Callable[[SavedPainter, Place, NDArray[np.float32]], Sequence[Filled]]
 """Returns what each file holds of a row of tiles, of its place and what is painted of it."""
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is painted of a density: what a painter paints or expects of draws, in which tiles.
+class PaintJob:
+    """What is painted of a density, and in which tiles.
 
     Attributes
     ----------
+    expected
+        Whether it is the counts that draws expect, by a network of their own, and not those that
+        are painted.
+    conditions
+        Conditions of the density, such as its redshift, in the order that the painter's kind
+        states.
+    shape
+        Voxels of the box along x, y, z.
+    tile
+        Voxels of a tile along x, y, z.
     border
         Voxels that are painted besides, along x and y on both sides of a row.
     """
@@ -53,8 +64,8 @@ class Work:
         """The rows of tiles."""
         return cover(self.shape, self.tile)
 
-    def tiles(self, saved: SavedPainter) -> TilePainter:
-        """Return what paints its tiles."""
+    def tile_painter(self, saved: SavedPainter) -> TilePainter:
+        """Return the network of a saved painter, compiled for these tiles."""
         network = saved.network(self.expected)
         return compiled(network, self.tile, self.conditions, self.border)
 
@@ -63,11 +74,11 @@ class Workers(Protocol):
     """Others that paint rows of tiles, such as a Dask cluster's."""
 
     def painted_rows(  # noqa: D102
-        self, work: Work, missing: Sequence[int]
+        self, job: PaintJob, missing: Sequence[int]
     ) -> Iterator[tuple[Place, NDArray[np.float32]]]: ...
 
     def write_rows(  # noqa: D102
-        self, work: Work, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
+        self, job: PaintJob, missing: Sequence[int], fill: Fill, parts: Sequence[Path]
     ) -> Iterator[Sequence[WrittenRow]]: ...
 
 
@@ -163,13 +174,14 @@ def paint_file(
     output: Path,
     progress: Progress = lambda fraction: None,
     workers: Workers | None = None,
-    whole: Whole = lambda partials: None,
+    when_filled: WhenFilled = lambda partials: None,
 ) -> None:
     """Paint from where the density lies into a box file that tells it, in bounded memory.
 
     The file holds the sum of several channels. Killed half-way, the same call goes on where it
     stopped and ends with the same bits. With `workers` they paint, and into a Zarr group they write
-    too. `whole` is called with the counts once they are all there, before the file takes its name.
+    too. `when_filled` is called with the counts once they are all there, before the file takes its
+    name.
 
     Raises
     ------
@@ -180,7 +192,7 @@ def paint_file(
     """
     with painted_file(given, saved, model, output, np.float32) as partial:
         fill_files(given, saved, False, [partial], _total, progress, workers)
-        whole([partial])
+        when_filled([partial])
 
 
 def _total(saved: SavedPainter, place: Place, painted: NDArray[np.float32]) -> Sequence[Filled]:
@@ -216,24 +228,24 @@ def fill_files(
     """
     tile = tile_shape(given.shape, LARGEST_TILE)
     conditions = box_conditions(given.header, saved)
-    work = Work(expected, conditions, given.shape, tile, saved.border(expected))
-    missing, rows = sorted(set().union(*(one.missing for one in partials))), work.rows
+    job = PaintJob(expected, conditions, given.shape, tile, saved.border(expected))
+    missing, rows = sorted(set().union(*(one.missing for one in partials))), job.rows
     before = len(rows) - len(missing)
     if workers is not None and all(partial.shared for partial in partials):
         for partial in partials:
-            partial.note(min(missing, default=len(rows)))
+            partial.commit(min(missing, default=len(rows)))
         parts = [partial.path.resolve() for partial in partials]
-        written = zip(missing, workers.write_rows(work, missing, fill, parts), strict=True)
+        written = zip(missing, workers.write_rows(job, missing, fill, parts), strict=True)
         for done, (number, told) in enumerate(written, start=1):
             for partial, row in zip(partials, told, strict=True):
                 partial.written[number] = row
             progress((before + done) / len(rows))
         return
     if workers is None:
-        tiles = work.tiles(saved)
-        painted = painted_rows(tiles, given.grid, [rows[number] for number in missing])
+        tile_painter = job.tile_painter(saved)
+        painted = painted_rows(tile_painter, given.grid, [rows[number] for number in missing])
     else:
-        painted = workers.painted_rows(work, missing)
+        painted = workers.painted_rows(job, missing)
     for done, (place, counts) in enumerate(painted, start=1):
         filled = fill(saved, place, counts)
         first_missing = missing[done] if done < len(missing) else len(rows)

@@ -85,7 +85,7 @@ class PartialCounts:
         self.written = written_rows(path, rows, self.arrays) if self.shared else {}
         self.missing = [number for number in range(done, rows) if number not in self.written]
         self._store, self._identity, self._tile = store, identity, tile
-        self._noted, self._filled_here = time.monotonic(), False
+        self._committed, self._filled_here = time.monotonic(), False
 
     @property
     def counts(self) -> WritableGrid:
@@ -97,23 +97,26 @@ class PartialCounts:
         """The halos in each bin of mass, or None where there is none."""
         return self.arrays.get(COUNTS_BY_MASS)
 
-    def fill(self, place: Place, filled: Filled, done: int) -> None:
-        """Fill a row, after which the first `done` rows are; note it, at most every two seconds.
+    def fill(self, place: Place, filled: Filled, rows_done: int) -> None:
+        """Fill a row, after which the first `rows_done` rows are filled.
 
-        To note it is to wait for the disk.
+        That is committed at most every two seconds, as a commit waits for the disk.
         """
         for name, values in filled.items():
             self.arrays[name][place] = values
         self._filled_here = True
-        if time.monotonic() - self._noted >= _SECONDS_BETWEEN_COMMITS:
-            self.note(done)
+        if time.monotonic() - self._committed >= _SECONDS_BETWEEN_COMMITS:
+            self.commit(rows_done)
 
-    def note(self, done: int) -> None:
-        """Have on the disk what is there and that the first `done` rows are filled."""
+    def commit(self, rows_done: int) -> None:
+        """Flush the file to disk, and then write into the journal that so many rows are filled.
+
+        A painting that is killed later goes on after the first `rows_done` rows.
+        """
         self._store.flush()
-        text = json.dumps({"identity": self._identity, "rows": done})
+        text = json.dumps({"identity": self._identity, "rows": rows_done})
         write_text(_journal(self.path), text)
-        self._noted = time.monotonic()
+        self._committed = time.monotonic()
 
     def mean(self) -> float:
         """Return the halos per voxel, of rows that workers wrote as they told."""
@@ -179,13 +182,14 @@ def partial_counts(
     target
         The box file to write; missing parent folders are made.
     header
-        Of the box.
+        What the file tells of the box.
     layouts
-        Of `COUNTS`, and of `COUNTS_BY_MASS` where it holds them.
+        Shape, type and chunks of `COUNTS`, and of `COUNTS_BY_MASS` where the file holds them.
     identity
-        Of what is painted, by what: an earlier part of another identity is refused.
+        Tells one painting from another, by what is painted and on what: an unfinished file of
+        another identity is refused.
     tile
-        Of the painting.
+        Voxels of a tile along x, y, z.
 
     Raises
     ------

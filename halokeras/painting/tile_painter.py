@@ -51,8 +51,8 @@ class TilePainter:
         self.border = border
         self.margin = painter.margin
         self.channels = painter.params.channels
-        self.painted = tile[0] + 2 * border, tile[1] + 2 * border, tile[2]
-        wide = (side + 2 * painter.margin for side in self.painted)
+        self.painted_shape = tile[0] + 2 * border, tile[1] + 2 * border, tile[2]
+        wide = (side + 2 * painter.margin for side in self.painted_shape)
         # Not through XLA: on a CPU it does not know the fast convolutions.
         self._paint = tf.function(
             lambda density: painter(patch_of(density, conditions)),
@@ -76,8 +76,8 @@ class TilePainter:
             If they are not finite.
         """
         begin = Row(row.x - self.border, row.y - self.border)
-        wide = read_row(density, begin, self.painted, self.margin)
-        painted = [self(tile) for tile in tiles(wide, self.painted, self.margin)]
+        wide = read_row(density, begin, self.painted_shape, self.margin)
+        painted = [self(tile) for tile in tiles(wide, self.painted_shape, self.margin)]
         if not all(np.isfinite(tile).all() for tile in painted):
             raise ModelError("the painter gives counts that are not finite; use another --model")
         return painted

@@ -256,7 +256,7 @@ def _partial(folder: Path) -> None:
         partial_counts(output, header, _COUNTS, _JOURNAL, (4, 4, 8)) as partial,
     ):
         partial.counts[:4] = np.ones((4, 8, 8), "f4")
-        partial.note(2)
+        partial.commit(2)
         raise KeyboardInterrupt
     assert all(path.is_file() for path in partial_paths(output))
 

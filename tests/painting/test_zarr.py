@@ -96,11 +96,11 @@ class Beside:
     def __init__(self, saved, grid):
         self.saved, self.grid, self.rows = saved, grid, []
 
-    def write_rows(self, work, missing, fill, parts):
-        painter = TilePainter(self.saved.painter, work.tile, work.conditions)
+    def write_rows(self, job, missing, fill, parts):
+        painter = TilePainter(self.saved.painter, job.tile, job.conditions)
         for number in missing:
-            row = work.rows[number]
-            place, counts = joined(painter.paint_row(self.grid, row), row, work.shape)
+            row = job.rows[number]
+            place, counts = joined(painter.paint_row(self.grid, row), row, job.shape)
             filled = zip(parts, fill(self.saved, place, counts), strict=True)
             self.rows.append(number)
             yield [write_row(part, number, place, arrays) for part, arrays in filled]
@@ -116,7 +116,12 @@ def test_rows_whose_notes_are_damaged_are_written_again(saved, tiny_box, tmp_pat
     notes[1].write_text('{"sums": {"counts": "00"}, "halos": 1}')
     again, means = Beside(saved, given.grid), []
     paint_file(
-        given, saved, "m", target, workers=again, whole=lambda made: means.append(made[0].mean())
+        given,
+        saved,
+        "m",
+        target,
+        workers=again,
+        when_filled=lambda made: means.append(made[0].mean()),
     )
     assert again.rows == [1, 3]
     whole = read_box(tmp_path / "whole.zarr").counts
@@ -134,8 +139,10 @@ def test_a_group_that_is_not_all_seen_here_is_refused_until_it_is(saved, tiny_bo
         made[0].check_seen()
 
     with pytest.raises(OutputError, match="seen here yet; run the same command"):
-        paint_file(given, saved, "m", target, workers=Beside(saved, given.grid), whole=unseen)
+        paint_file(given, saved, "m", target, workers=Beside(saved, given.grid), when_filled=unseen)
     (tmp_path / "aside").rename(chunk)
     again = Beside(saved, given.grid)
-    paint_file(given, saved, "m", target, workers=again, whole=lambda made: made[0].check_seen())
+    paint_file(
+        given, saved, "m", target, workers=again, when_filled=lambda made: made[0].check_seen()
+    )
     assert again.rows == [] and read_box(target).counts.any()
