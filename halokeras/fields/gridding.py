@@ -9,7 +9,16 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.storage.grid import Grid
+
 Shape = tuple[int, int, int]
+"""Voxels, or points, along x, y, z."""
+
+
+def shape_of(grid: Grid) -> Shape:
+    """Return the shape of a three-dimensional grid, in memory or in a file."""
+    x, y, z = grid.shape
+    return x, y, z
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

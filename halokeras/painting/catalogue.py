@@ -17,7 +17,7 @@ from halokeras.boxes.box_file import Header
 from halokeras.boxes.halos import COLUMNS
 from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape, wrap
+from halokeras.fields.gridding import Shape, shape_of, wrap
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.masses import Masses
@@ -79,7 +79,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     BoxError
         If a grid does not fit the counts or a velocity is not finite.
     """
-    x, y, z = _shape(counts)
+    x, y, z = shape_of(counts)
     finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
     draw = Draw(seed, realization)
     margin = ROUNDS if matter.exclusion or matter.reach else 0
@@ -159,7 +159,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     names += [] if seen_along is None else [f"halo_{seen_along}_rsd"]
     names += [] if masses is None else masses.names
     size = sum(int(slab.sum(dtype=np.int64)) for slab in slabs(counts))
-    about = _about(header, _shape(counts), selection)
+    about = _about(header, shape_of(counts), selection)
     about["placed"] = _placed_by(matter, masses is not None)
     about |= {} if masses is None else masses.about
     with catalogue_file(target, format, names, size, about) as append:
@@ -214,11 +214,6 @@ def finer_by(sub_density: Grid, shape: Shape) -> int:
             f"the {shape} voxels of the density, the same along every axis"
         )
     return finer
-
-
-def _shape(counts: Grid) -> Shape:
-    x, y, z = counts.shape
-    return x, y, z
 
 
 def _seen(piece: Columns, header: Header, axis: str, voxels: int) -> Columns:

@@ -20,6 +20,7 @@ from scipy.stats import binom
 
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
+from halokeras.fields.gridding import Shape
 from halokeras.painters.model_store import DrawModel, SavedPainter
 from halokeras.painters.peaks import PERIODIC, Bordered
 from halokeras.painting.ids import Draw, global_index
@@ -35,7 +36,7 @@ from halokeras.painting.paint import (
     painted_file,
 )
 from halokeras.painting.sharing import shared_alike, shared_by_rank
-from halokeras.painting.tiles import Place, Shape
+from halokeras.painting.tiles import Place
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
@@ -137,7 +138,7 @@ def _drawn_at(
         if draws.masses is None:
             return counts
         shared = shared_alike(counts, inner, index, which)
-        return _kept(shared, draws.shares, index, which)
+        return _thinned_by_shares(shared, draws.shares, index, which)
     mass = None
     if draws.exclusion.masses is not None:
         around = [(0, 0) if border else (1, 1) for border in bordered]
@@ -150,10 +151,10 @@ def _drawn_at(
         means = draws.peaks.corrected(expected, bordered, occupied)
     rank = ndtr(noise[1])
     shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, draws.law)
-    return _kept(shared, draws.shares, index, which)
+    return _thinned_by_shares(shared, draws.shares, index, which)
 
 
-def _kept(
+def _thinned_by_shares(
     drawn: NDArray[np.uint8],
     shares: Sequence[float] | None,
     index: NDArray[np.uint64],

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from halokeras.fields.gridding import Shape
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.paint import LARGEST_TILE
 from halokeras.painting.tile_painter import TilePainter
-from halokeras.painting.tiles import Shape, tile_shape
+from halokeras.painting.tiles import tile_shape
 
 _BYTES_PER_VOXEL = 500
 """Of a tile: measured peak over the loaded libraries, 250 MiB for 72^3 voxels, and some room."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from halokeras.boxes.box_file import Header, open_box_file
 from halokeras.errors import HalopaintError
@@ -19,12 +19,12 @@ from halokeras.painting.draws import draw_files, draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.known_matter import (
-    below_folder,
-    box_to_make,
-    check_below,
     check_matter,
     check_sub_density,
     known_matter,
+    sub_voxel_box,
+    sub_voxel_folder,
+    sub_voxels_by_slabs,
 )
 from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import box_conditions, paint_file, painted_header
@@ -73,8 +73,8 @@ def paint_files(
         In one sentence, before anything is painted where that can be known.
     """
     painter, drawing = request.painter, request.drawing
-    below = box_to_make(request, None)
-    slab_by_slab = below is not None and check_below(request, below)
+    fine_box = sub_voxel_box(request, None)
+    slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
         _check_request(request, _header_to_make(request.lpt))  # before a density is made
     made = _make_density(request, told)
@@ -128,7 +128,7 @@ def is_painted(request: Request) -> bool:
     if request.overwrite or not all(path.exists() for path in files):
         return False
     wanted = request.lpt
-    if wanted is not None and _kept(request.source.path, wanted) != "whole":
+    if wanted is not None and _found_density(request.source.path, wanted) != "whole":
         return False
     with _opened(request) as given:
         return all(
@@ -155,19 +155,21 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
             _check_outputs(request, given)
             check_matter(request, given)
             check_sub_density(request, given)
-            shape, below = given.shape, box_to_make(request, given)
+            shape, fine_box = given.shape, sub_voxel_box(request, given)
         made = []
     else:
         _check_request(request, _header_to_make(request.lpt))
-        shape, below = request.lpt.voxels, box_to_make(request, None)
+        shape, fine_box = request.lpt.voxels, sub_voxel_box(request, None)
         made = [expected(request.lpt, request.source.path, request.scheduler)]
     kept, apart = 0, False
-    if below is not None and fine_by_slabs(below, below_folder(request), request.scheduler):
-        made.append(fine_slab_estimate(below))
+    if fine_box is not None and fine_by_slabs(
+        fine_box, sub_voxel_folder(request), request.scheduler
+    ):
+        made.append(fine_slab_estimate(fine_box))
         apart = True
-    elif below is not None:
-        made.append(fine_estimate(below))
-        kept = kept_bytes(below)
+    elif fine_box is not None:
+        made.append(fine_estimate(fine_box))
+        kept = kept_bytes(fine_box)
     # what is made below the voxels, if in memory, is of the flow that the density is of
     seconds = [one.seconds for one in made]
     making = sum(seconds) if apart else max(seconds, default=0.0)
@@ -226,29 +228,31 @@ def _make_density(request: Request, told: Listener) -> density.Flow | None:
     wanted, target = request.lpt, request.source.path
     if wanted is None:
         return None
-    kept = _kept(target, wanted)
-    if kept == "whole":
+    found = _found_density(target, wanted)
+    if found == "whole":
         told.announce("Found", str(target))
         return None
-    replace_it = request.overwrite or kept == "without velocity"
+    replace_it = request.overwrite or found == "without velocity"
     return make_density_file(wanted, target, told, replace_it, request.scheduler)
 
 
-def _kept(path: Path, wanted: density.LptBox) -> str:
-    """Say whether a file holds a wanted density: the ``whole``, ``without velocity``, or not."""
+def _found_density(
+    path: Path, wanted: density.LptBox
+) -> Literal["whole", "without velocity", "absent"]:
+    """Say whether a file holds a wanted density, and whether only its velocity lacks."""
     if not path.exists():
-        return ""
+        return "absent"
     try:
         with open_box_density(path) as given:
             header, moves = given.header, given.velocity is not None
             held = (given.shape, header.voxel_size, header.redshift, header.cosmology)
     except HalopaintError:
-        return ""
+        return "absent"
     names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
     told = [header.provenance.get(name) for name in names]
     asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
     if held != asked or told != [wanted.seed, "2lpt", PARTICLES**3, None]:
-        return ""
+        return "absent"
     return "whole" if moves or not wanted.velocity else "without velocity"
 
 

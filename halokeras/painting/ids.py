@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.painting.tiles import Shape
+from halokeras.fields.gridding import Shape
 from halokeras.randomness import uniform_at
 
 IDS_PER_VOXEL = 2**16

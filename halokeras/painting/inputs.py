@@ -14,6 +14,7 @@ from halokeras.boxes.hashes import Seen, hash_fields, see, surveyed_by
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
+from halokeras.fields.gridding import Shape, shape_of
 from halokeras.readable import name_of
 from halokeras.storage.grid import Grid
 from halokeras.storage.grid_file import open_numbers
@@ -47,10 +48,9 @@ class Density:
     velocity: Grid | None = None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         """Voxels along x, y, z."""
-        x, y, z = self.grid.shape
-        return x, y, z
+        return shape_of(self.grid)
 
     def sample(self) -> NDArray[np.float32]:
         """Return the density, or of a large one a corner scaled to mean 1."""

@@ -17,7 +17,7 @@ from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import measure_coherence
-from halokeras.fields.gridding import Shape, coarsened
+from halokeras.fields.gridding import Shape, coarsened, shape_of
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
@@ -94,7 +94,7 @@ def check_same(density: Grid, fine: Grid) -> None:
     BoxError
         If the two, averaged in voxels, hardly correlate.
     """
-    times = finer_by(fine, _shape(density))
+    times = finer_by(fine, shape_of(density))
     sums = np.zeros(6)
     start = 0
     for slab in slabs(density):
@@ -148,8 +148,8 @@ def matter_again(
     return matter_of(fine, box.voxels, box.voxel_size)
 
 
-def box_to_make(request: Request, given: Density | None) -> LptBox | None:
-    """Return the box whose 2LPT matter below the voxels is to be made, or None if none is.
+def sub_voxel_box(request: Request, given: Density | None) -> LptBox | None:
+    """Return the box whose sub-voxel 2LPT matter is to be made, or None if none is.
 
     Parameters
     ----------
@@ -196,13 +196,13 @@ def check_sub_density(request: Request, given: Density) -> None:
             pass
 
 
-def below_folder(request: Request) -> Path:
-    """Return where the matter below the voxels goes, if it is made slab by slab."""
+def sub_voxel_folder(request: Request) -> Path:
+    """Return where the sub-voxel matter goes, if it is made slab by slab."""
     return slabs_folder(request.target).with_suffix(".below")
 
 
-def check_below(request: Request, box: LptBox) -> bool:
-    """Say whether the matter below the voxels of a box is made slab by slab.
+def sub_voxels_by_slabs(request: Request, box: LptBox) -> bool:
+    """Return whether a box's sub-voxel matter is made slab by slab, once memory and disk suffice.
 
     Raises
     ------
@@ -211,8 +211,8 @@ def check_below(request: Request, box: LptBox) -> bool:
     OutputError
         If there is too little disk.
     """
-    if fine_by_slabs(box, below_folder(request), request.scheduler):
-        check_fine_room(box, below_folder(request))
+    if fine_by_slabs(box, sub_voxel_folder(request), request.scheduler):
+        check_fine_room(box, sub_voxel_folder(request))
         return True
     check_fine_memory(box)
     return False
@@ -262,8 +262,8 @@ def _sub_density(named: GridFile, given: Density) -> Iterator[Grid]:
         yield density
 
 
-_kept: list[tuple[LptBox, FineFields]] = []
-"""Those made again last: many draws of one density are placed by the same."""
+_last_fine_fields: list[tuple[LptBox, FineFields]] = []
+"""The fields that were made again last, and their box: they place many draws of one density."""
 
 
 @contextmanager
@@ -271,19 +271,19 @@ def _fields(
     request: Request, box: LptBox, given: Density, told: Listener, made: Flow | None
 ) -> Iterator[FineFields]:
     what = "the 2LPT density and velocity below the voxels"
-    kept = [fine for known, fine in _kept if known == box]
+    kept = [fine for known, fine in _last_fine_fields if known == box]
     if not kept:
-        _kept.clear()  # before others take their memory
+        _last_fine_fields.clear()  # before others take their memory
     if kept:
         fine = kept[0]
-    elif made is None and check_below(request, box):
+    elif made is None and sub_voxels_by_slabs(request, box):
         need = fine_slab_estimate(box)
         told.announce(
             "Making",
             f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
             f"{need.work / 2**30:.1f} GiB of disk meanwhile",
         )
-        folder, cores = below_folder(request), allotted_cores()
+        folder, cores = sub_voxel_folder(request), allotted_cores()
         with fine_fields_on_disk(box, folder, cores, told, request.scheduler) as on_disk:
             check_same(given.grid, on_disk.density)
             yield on_disk
@@ -293,11 +293,6 @@ def _fields(
         fine = make_fine_fields(box, allotted_cores(), told.progress, made)
     if made is None:
         check_same(given.grid, fine.density)
-        _kept[:] = [(box, fine)]
+        _last_fine_fields[:] = [(box, fine)]
     del made
     yield fine
-
-
-def _shape(grid: Grid) -> Shape:
-    x, y, z = grid.shape
-    return x, y, z

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate
 from scipy.special import ndtri
 
+from halokeras.fields.gridding import Shape
 from halokeras.painting.ids import global_index
-from halokeras.painting.tiles import Place, Shape
+from halokeras.painting.tiles import Place
 from halokeras.randomness import uniform_at
 
 _LEAST_SIDE = 3

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box
 from halokeras.boxes.box_file import Header
+from halokeras.fields.gridding import Shape
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.inputs import Density, check_density
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tile_painter import TilePainter, compiled
-from halokeras.painting.tiles import Place, Row, Shape, cover, joined, tile_shape
+from halokeras.painting.tiles import Place, Row, cover, joined, tile_shape
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled, WrittenRow
 from halokeras.storage.grid import Grid, WritableGrid
 from halokeras.storage.store import Layout

@@ -8,9 +8,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from halokeras.errors import ModelError
+from halokeras.fields.gridding import Shape
 from halokeras.networks.painter import Painter
 from halokeras.networks.patch import patch_of
-from halokeras.painting.tiles import Row, Shape, read_row, tiles
+from halokeras.painting.tiles import Row, read_row, tiles
 from halokeras.storage.grid import Grid
 
 

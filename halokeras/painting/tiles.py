@@ -13,9 +13,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.fields.gridding import Shape
 from halokeras.storage.grid import Grid
 
-Shape = tuple[int, int, int]
 Place = tuple[slice, slice, slice]
 
 
