@@ -30,10 +30,10 @@ from halokeras.simulation.lpt_recipe import (
     POINTS,
     drawn_modes,
     linear_theory,
-    products,
+    make_displacement_source,
+    products_lattice,
     small_modes,
     small_scales,
-    subtract,
 )
 from halokeras.simulation.planes import work
 from halokeras.simulation.streamed_lpt import (
@@ -165,7 +165,7 @@ def estimate(box: LptBox) -> LptEstimate:
     """Say what making a density will take: memory counted, seconds from measured runs."""
     x, y, z = box.lattice
     layer = 8 * y * (z // 2 + 1)
-    modes, fine = x * layer, products(box.lattice)[0]
+    modes, fine = x * layer, products_lattice(box.lattice)[0]
     particles = box.voxels[0] * PARTICLES
     voxels = prod(box.voxels)
     grids = 8 * (5 if box.velocity else 1) * voxels
@@ -360,9 +360,9 @@ def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fract
     small = small_modes(box, linear, workers)
     delta = _initial_modes(box, linear.power, workers)
     source = second_order_source(
-        delta, workers, lambda done: progress("second order", done), products(box.lattice)
+        delta, workers, lambda done: progress("second order", done), products_lattice(box.lattice)
     )
-    subtract(delta, linear.ratio, source)
+    make_displacement_source(delta, linear.ratio, source)
     return Flow(Movement(source, delta, linear.share), small, linear.speed)
 
 

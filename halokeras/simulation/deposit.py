@@ -8,21 +8,24 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Planes = list[NDArray[np.float32]]
-"""Displacements along x, y, z of a plane of particles and, where wanted, what moves along them."""
+ParticlePlane = list[NDArray[np.float32]]
+"""One plane of particles: their displacements along x, y, z and, where wanted, their velocities.
+
+Each is (ny, nz) [particle separations].
+"""
 
 
 def deposit_plane(
-    x: int, planes: Planes, per_cell: int, grid: NDArray[np.floating], origin: int = 0
+    x: int, plane: ParticlePlane, per_cell: int, grid: NDArray[np.floating], origin: int = 0
 ) -> None:
     """Add plane x of particles to a grid.
 
     Parameters
     ----------
     x
-        Of the planes of all particles.
-    planes
-        Displacements and velocities [separations of particles].
+        Number of the plane among those of all particles.
+    plane
+        Displacements and, where `grid` sums them, velocities of its particles.
     per_cell
         Particles along the side of a cell.
     grid
@@ -32,9 +35,9 @@ def deposit_plane(
         Which plane of cells is its first.
     """
     if grid.ndim == 3:
-        _deposit_plane(x, *planes[:3], 1 / per_cell, origin, grid)
+        _deposit_plane(x, *plane[:3], 1 / per_cell, origin, grid)
     else:
-        _deposit_moving(x, *planes[:6], 1 / per_cell, origin, grid)
+        _deposit_moving(x, *plane[:6], 1 / per_cell, origin, grid)
 
 
 class SlabSums:
@@ -49,7 +52,7 @@ class SlabSums:
     per_cell
         Particles along the side of a cell.
     dtype
-        Of the sums.
+        Type of the sums.
     """
 
     def __init__(
@@ -58,16 +61,16 @@ class SlabSums:
         self._cells, self._per_cell, self._margin = cells, per_cell, 0
         self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer), dtype=dtype)
 
-    def add(self, x: int, planes: Planes) -> None:
+    def add(self, x: int, plane: ParticlePlane) -> None:
         """Add plane x of particles, once the margins are wide enough for it."""
-        reach = (x + planes[0].min()) / self._per_cell, (x + planes[0].max()) / self._per_cell
+        reach = (x + plane[0].min()) / self._per_cell, (x + plane[0].max()) / self._per_cell
         below = self._cells.start - floor(reach[0] - 0.5)
         above = floor(reach[1] - 0.5) + 2 - self._cells.stop
         need = max(below, above)
         if need > self._margin:
             self._widen(ceil(1.25 * need))
         origin = self._cells.start - self._margin
-        deposit_plane(x, planes, self._per_cell, self._sums, origin)
+        deposit_plane(x, plane, self._per_cell, self._sums, origin)
 
     def sums(self) -> NDArray[np.floating]:
         """Return the sums in the slab with its margins, no wider than they need be."""
@@ -82,14 +85,15 @@ class SlabSums:
 
 
 def in_turn(
-    moved: Iterable[tuple[int, Planes]], adders: Sequence[Callable[[int, Planes], None]]
+    planes: Iterable[tuple[int, ParticlePlane]],
+    adders: Sequence[Callable[[int, ParticlePlane], None]],
 ) -> None:
     """Hand planes, in their order, to all adders, each in a thread while the next are made."""
     with ThreadPoolExecutor(len(adders)) as threads:
         added: list[Future[None]] = []
-        for x, planes in moved:
+        for x, plane in planes:
             _wait_for(added)
-            added = [threads.submit(add, x, planes) for add in adders]
+            added = [threads.submit(add, x, plane) for add in adders]
         _wait_for(added)
 
 

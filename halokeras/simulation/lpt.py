@@ -107,14 +107,9 @@ def first_order(
 
 
 def second_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.float32]:
-    """Gradient of phi2 [Mpc/h] on the lattice, (N, N, N, 3) float32.
-
-    The products are formed on a lattice finer by 3/2, so that none of their modes alias into
-    those that are kept (Orszag's rule).
-    """
+    """Gradient of phi2 [Mpc/h] on the lattice, (N, N, N, 3) float32."""
     lattice = delta.shape[0]
-    fine = lattice + lattice // 2
-    fine += fine % 2
+    fine = dealiased(lattice)
     # (sum phi,ii)^2 holds every product phi,ii phi,jj twice: no two derivatives need be kept.
     source = _squared_derivative(delta, fine, None, workers)
     for i in range(3):
@@ -126,6 +121,16 @@ def second_order(delta: Modes, box_size: float, workers: int = 1) -> NDArray[np.
     fine_modes = fft.rfftn(source, norm="forward", workers=workers, overwrite_x=True)
     del source
     return _gradient(resized(fine_modes, lattice), box_size, 1.0, workers)
+
+
+def dealiased(points: int) -> int:
+    """Return the points, an even number, of the lattice that products of fields are formed on.
+
+    It is finer by 3/2 than the lattice of `points` a side that the modes are of, so that no mode
+    of a product aliases into those that are kept (Orszag's rule).
+    """
+    fine = points + points // 2
+    return fine + fine % 2
 
 
 class Displacement(NamedTuple):

@@ -75,18 +75,21 @@ def drawn_modes(box: "LptBox", power: Table, columns: slice = slice(None)) -> Mo
     return modes_of_shape(box.seed, box.lattice, box.parts, box.length, power, columns)
 
 
-def products(lattice: Shape) -> Shape:
-    """Lattice of the products of the second order, finer by 9/8.
+def products_lattice(lattice: Shape) -> Shape:
+    """Return the lattice that products of the second order are formed on, finer by 9/8.
 
-    Of the products only those beyond 5/4 of the modes' Nyquist frequency alias, to wavenumbers
-    beyond a quarter of it.
+    Of a product only the modes beyond 5/4 of the Nyquist frequency of `lattice` alias into those
+    that are kept, and only into wavenumbers beyond a quarter of it.
     """
     x, y, z = (2 * ceil(9 * points / 16) for points in lattice)
     return x, y, z
 
 
-def subtract(delta: Modes, ratio: float, source: Modes) -> None:
-    """Turn the modes of lap phi2 into those of delta - D2 / D1^2 lap phi2, the displacement's."""
+def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
+    """Overwrite `source`, the modes of lap phi2, by delta - ratio lap phi2.
+
+    The inverse Laplacian of that is the potential of the displacement; `ratio` is D2 / D1^2.
+    """
     for layer, second in zip(delta, source, strict=True):
         second *= np.float32(-ratio)
         second += layer
@@ -100,7 +103,7 @@ def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Mod
     for part in up_to((_TILE * POINTS // 2 - 1,) * 3):
         delta[part] = 0
     source = second_order_source(delta, workers)
-    subtract(delta, linear.ratio, source)
+    make_displacement_source(delta, linear.ratio, source)
     return source, np.float32(-linear.ratio * _RESPONSE) * delta
 
 

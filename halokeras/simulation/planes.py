@@ -23,10 +23,10 @@ Waves = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class Columns(NamedTuple):
-    """Some columns of the modes of a lattice: all along x and z, and `those` along y."""
+    """Some columns of the modes of a lattice: all along x and z, and `along_y` those along y."""
 
     lattice: Shape
-    those: slice = slice(None)
+    along_y: slice = slice(None)
 
     def wavenumbers(self, side: Shape) -> Waves:
         """Return wavenumbers along x, y, z of the modes of a box with sides of any unit."""
@@ -34,11 +34,11 @@ class Columns(NamedTuple):
             (2 * np.pi / length * integers(points)).astype(np.float32)
             for points, length in zip(self.lattice, side, strict=True)
         )
-        return x, y[self.those], np.abs(z[: self.lattice[2] // 2 + 1])
+        return x, y[self.along_y], np.abs(z[: self.lattice[2] // 2 + 1])
 
 
-class Taken(NamedTuple):
-    """Which planes of a lattice are made at a time: `residue`, `residue` + `passes`, ..."""
+class PlaneSet(NamedTuple):
+    """Every `passes`-th plane of a lattice, from plane `residue` on: those transformed together."""
 
     planes: int
     passes: int = 1
@@ -76,7 +76,7 @@ def to_rows(
     modes: Modes,
     other: Modes,
     share: float,
-    taken: Taken,
+    plane_set: PlaneSet,
     waves: Waves,
     rows: Modes,
     workers: int,
@@ -87,7 +87,7 @@ def to_rows(
     ----------
     modes, other, share
         Columns of modes, to which a share of other ones is added.
-    taken
+    plane_set
         The planes wanted.
     waves
         Wavenumbers of the columns.
@@ -98,20 +98,20 @@ def to_rows(
     workers
         Threads.
     """
-    turned = taken.phases(len(modes))
+    turned = plane_set.phases(len(modes))
     if len(rows) == 2:
         turned *= np.complex64(1j)
     _fold(modes, other, np.float32(share), integers(len(modes)), waves, turned, rows)
     fft.ifft(rows, axis=1, norm="forward", overwrite_x=True, workers=workers)
 
 
-def add_rows(rows: Modes, taken: Taken, modes: Modes, workers: int) -> None:
+def add_rows(rows: Modes, plane_set: PlaneSet, modes: Modes, workers: int) -> None:
     """Add to columns of modes what their planes contribute; `rows` are changed.
 
     Nothing is added at the Nyquist frequency.
     """
     fft.fft(rows, axis=0, overwrite_x=True, workers=workers)
-    turned = taken.phases(len(modes)).conj() / np.float32(taken.planes)
+    turned = plane_set.phases(len(modes)).conj() / np.float32(plane_set.planes)
     _unfold(rows, integers(len(modes)), turned, modes)
 
 

@@ -4,7 +4,7 @@ from math import ceil, prod
 from typing import NamedTuple
 
 from halokeras.simulation.density import SLAB, LptBox, LptEstimate, estimate
-from halokeras.simulation.lpt_recipe import PARTICLES, products
+from halokeras.simulation.lpt_recipe import PARTICLES, products_lattice
 from halokeras.simulation.streamed_lpt import GRADIENT, HESSIAN
 
 BUDGET = 2**31
@@ -107,7 +107,7 @@ def cuts_of(box: LptBox, particles: Particles) -> Cuts:
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
         columns=width(_bytes_of_column(box, particles), box.lattice[1]),
-        planes=width(HESSIAN * plane, products(box.lattice)[0]),
+        planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
         read=width(2 * particles.fields * plane, x * particles.per_voxel),
     )
@@ -131,7 +131,7 @@ def slab_estimate(
     particles = particles or of_density(box)
     kept = in_memory.disk if kept is None else kept
     cuts, plane = cuts_of(box, particles), _bytes_of_plane(box)
-    x, fine, sums = box.voxels[0], products(box.lattice), _bytes_of_sums(box, particles)
+    x, fine, sums = box.voxels[0], products_lattice(box.lattice), _bytes_of_sums(box, particles)
     hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
     motion = particles.fields * x * particles.per_voxel * plane
     slabs = len(pieces(x, cuts.voxels))
@@ -172,7 +172,7 @@ def _bytes_of_sums(box: LptBox, particles: Particles) -> int:
 
 def _bytes_of_column(box: LptBox, particles: Particles) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
-    points, fine = box.lattice[0], products(box.lattice)[0]
+    points, fine = box.lattice[0], products_lattice(box.lattice)[0]
     motion = particles.fields * box.voxels[0] * particles.per_voxel
     along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

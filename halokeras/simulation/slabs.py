@@ -32,16 +32,16 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
 from halokeras.simulation.density import SLAB, LptBox, from_sums, structure
-from halokeras.simulation.deposit import SlabSums, in_turn
+from halokeras.simulation.deposit import ParticlePlane, SlabSums, in_turn
 from halokeras.simulation.lpt_recipe import (
     Linear,
     drawn_modes,
-    products,
+    make_displacement_source,
+    products_lattice,
     small_modes,
     small_scales,
-    subtract,
 )
-from halokeras.simulation.planes import Columns, Planes, Taken, add_rows
+from halokeras.simulation.planes import Columns, Planes, PlaneSet, add_rows
 from halokeras.simulation.slab_plan import Cuts, Particles, pieces
 from halokeras.simulation.streamed_lpt import (
     HESSIAN,
@@ -73,7 +73,7 @@ class Recipe:
     @property
     def fine(self) -> Shape:
         """Lattice of the second order's products."""
-        return products(self.box.lattice)
+        return products_lattice(self.box.lattice)
 
     @property
     def particles(self) -> Shape:
@@ -103,9 +103,9 @@ class Recipe:
 
     def modes(self, number: int) -> tuple[Columns, Modes]:
         """Draw the columns of modes of a slab."""
-        those = _slice(self.columns[number])
-        drawn = drawn_modes(self.box, self.linear.power, those)
-        return Columns(self.box.lattice, those), drawn
+        along_y = _slice(self.columns[number])
+        drawn = drawn_modes(self.box, self.linear.power, along_y)
+        return Columns(self.box.lattice, along_y), drawn
 
 
 class Step(NamedTuple):
@@ -210,9 +210,9 @@ def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDAr
 
 def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     columns, delta = recipe.modes(number)
-    taken = Taken(recipe.fine[0])
-    rows = np.empty((HESSIAN, taken.number, *delta.shape[1:]), dtype=np.complex64)
-    hessian_rows(delta, columns, taken, rows, workers)
+    plane_set = PlaneSet(recipe.fine[0])
+    rows = np.empty((HESSIAN, plane_set.number, *delta.shape[1:]), dtype=np.complex64)
+    hessian_rows(delta, columns, plane_set, rows, workers)
     return [rows]
 
 
@@ -227,13 +227,13 @@ def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> list[N
 def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     columns, delta = recipe.modes(number)
     source = np.zeros_like(delta)
-    add_rows(_read_products(recipe, folder, columns), Taken(recipe.fine[0]), source, workers)
-    subtract(delta, recipe.linear.ratio, source)
-    taken = Taken(recipe.particles[0])
-    shape = (recipe.made.fields, taken.number, *delta.shape[1:])
+    add_rows(_read_products(recipe, folder, columns), PlaneSet(recipe.fine[0]), source, workers)
+    make_displacement_source(delta, recipe.linear.ratio, source)
+    plane_set = PlaneSet(recipe.particles[0])
+    shape = (recipe.made.fields, plane_set.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
     moved = Movement(source, delta, recipe.linear.share)
-    _motion_of(recipe, folder).rows(moved, columns, taken, rows, workers)
+    _motion_of(recipe, folder).rows(moved, columns, plane_set, rows, workers)
     return [rows]
 
 
@@ -242,7 +242,7 @@ def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[
     to_plane = Planes(recipe.particles, box.lattice, recipe.particles, workers)
     per_voxel = recipe.made.per_voxel
 
-    def planes() -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    def planes() -> Iterator[tuple[int, ParticlePlane]]:
         for part in pieces(len(own) * per_voxel, recipe.cuts.read):
             first = own.start * per_voxel + part.start
             read = range(first, first + len(part))
@@ -292,12 +292,12 @@ def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: ran
 
 def _read_products(recipe: Recipe, folder: Path, columns: Columns) -> Modes:
     """Read all planes of some columns of the source: (planes, columns, modes along z)."""
-    those = columns.those
-    shape = (recipe.fine[0], those.stop - those.start, recipe.box.lattice[2] // 2 + 1)
+    along_y = columns.along_y
+    shape = (recipe.fine[0], along_y.stop - along_y.start, recipe.box.lattice[2] // 2 + 1)
     rows = np.empty(shape, dtype=np.complex64)
     for number, planes in enumerate(recipe.planes):
         stored = np.load(file_of(folder, "products", number), mmap_mode="r")
-        rows[_slice(planes)] = stored[those].transpose(1, 0, 2)
+        rows[_slice(planes)] = stored[along_y].transpose(1, 0, 2)
     return rows
 
 

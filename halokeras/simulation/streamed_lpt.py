@@ -17,11 +17,12 @@ from scipy import fft
 
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, lattice_of
-from halokeras.simulation.deposit import deposit_plane, in_turn
+from halokeras.simulation.deposit import ParticlePlane, deposit_plane, in_turn
+from halokeras.simulation.lpt import dealiased
 from halokeras.simulation.planes import (
     Columns,
     Planes,
-    Taken,
+    PlaneSet,
     add_rows,
     pass_count,
     to_modes,
@@ -87,21 +88,23 @@ def second_order_source(
         Called with the fraction that is done.
     fine
         Even lattice on which products are formed, no coarser than that of the modes; by default
-        that of `padded`, on which none of their modes alias into those that are kept.
+        that of `dealiased`, where none of their modes alias into those that are kept.
     """
     columns = Columns(lattice_of(delta))
-    fine = fine or padded(columns.lattice)
+    if fine is None:
+        x, y, z = (dealiased(points) for points in columns.lattice)
+        fine = x, y, z
     passes = pass_count(fine[0], HESSIAN * delta[0].nbytes)
     rows = np.empty((HESSIAN, fine[0] // passes, *delta.shape[1:]), dtype=np.complex64)
     to_plane = planes_of_products(columns.lattice, fine, workers)
     source = np.zeros_like(delta)
     for residue in range(passes):
-        taken = Taken(fine[0], passes, residue)
-        hessian_rows(delta, columns, taken, rows, workers)
-        for plane in range(taken.number):
+        plane_set = PlaneSet(fine[0], passes, residue)
+        hessian_rows(delta, columns, plane_set, rows, workers)
+        for plane in range(plane_set.number):
             multiply_plane(rows[:, plane], to_plane, workers)
-            progress((residue + (plane + 1) / taken.number) / passes)
-        add_rows(rows[0], taken, source, workers)
+            progress((residue + (plane + 1) / plane_set.number) / passes)
+        add_rows(rows[0], plane_set, source, workers)
     return source
 
 
@@ -110,9 +113,11 @@ def planes_of_products(lattice: Shape, fine: Shape, workers: int) -> Planes:
     return Planes(fine, lattice, lattice, workers)
 
 
-def hessian_rows(delta: Modes, columns: Columns, taken: Taken, rows: Modes, workers: int) -> None:
+def hessian_rows(
+    delta: Modes, columns: Columns, plane_set: PlaneSet, rows: Modes, workers: int
+) -> None:
     """Write rows, three fields of them, of which `multiply_plane` makes the second derivatives."""
-    to_rows(delta, delta, 0, taken, columns.wavenumbers(columns.lattice), rows, workers)
+    to_rows(delta, delta, 0, plane_set, columns.wavenumbers(columns.lattice), rows, workers)
 
 
 def multiply_plane(rows: Modes, to_plane: Planes, workers: int) -> None:
@@ -152,19 +157,19 @@ class Motion(NamedTuple):
         return GRADIENT * (1 + self.velocity) + (self.small_scales is not None)
 
     def rows(
-        self, moved: Movement, columns: Columns, taken: Taken, rows: Modes, workers: int
+        self, moved: Movement, columns: Columns, plane_set: PlaneSet, rows: Modes, workers: int
     ) -> None:
         """Write rows of columns of modes."""
         waves = columns.wavenumbers(self.particles)
         potential, other, share = moved
-        to_rows(potential, other, 0, taken, waves, rows[:GRADIENT], workers)
+        to_rows(potential, other, 0, plane_set, waves, rows[:GRADIENT], workers)
         if self.velocity:
             into = rows[GRADIENT : 2 * GRADIENT]
-            to_rows(potential, other, share, taken, waves, into, workers)
+            to_rows(potential, other, share, plane_set, waves, into, workers)
         if self.small_scales is not None:
-            to_rows(other, other, 0, taken, waves, rows[-1:], workers)
+            to_rows(other, other, 0, plane_set, waves, rows[-1:], workers)
 
-    def plane(self, x: int, rows: Modes, to_plane: Planes) -> list[NDArray[np.float32]]:
+    def plane(self, x: int, rows: Modes, to_plane: Planes) -> ParticlePlane:
         """Return displacements, and velocities, of the particles of plane x by its rows."""
         planes = []
         for first in range(0, GRADIENT * (1 + self.velocity), GRADIENT):
@@ -211,14 +216,14 @@ def deposit_particles(
     rows = np.empty(shape, dtype=np.complex64)
     to_plane = Planes(particles, columns.lattice, particles, workers)
 
-    def planes() -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    def planes() -> Iterator[tuple[int, ParticlePlane]]:
         for residue in range(passes):
-            taken = Taken(particles[0], passes, residue)
-            motion.rows(moved, columns, taken, rows, workers)
-            for plane in range(taken.number):
+            plane_set = PlaneSet(particles[0], passes, residue)
+            motion.rows(moved, columns, plane_set, rows, workers)
+            for plane in range(plane_set.number):
                 x = residue + plane * passes
                 yield x, motion.plane(x, rows[:, plane], to_plane)
-                progress((residue + (plane + 1) / taken.number) / passes)
+                progress((residue + (plane + 1) / plane_set.number) / passes)
 
     adders = [
         partial(deposit_plane, per_cell=particles[0] // grid.shape[0], grid=grid) for grid in grids
@@ -252,11 +257,6 @@ def modes_of_planes(
     modes[half] = 0
     modes[0, 0, 0] = 0
     return modes
-
-
-def padded(lattice: Shape) -> Shape:
-    """Points of the lattice finer by 3/2, where products do not alias into the modes kept."""
-    return 3 * lattice[0] // 2, 3 * lattice[1] // 2, 3 * lattice[2] // 2
 
 
 @numba.njit(cache=True, nogil=True)
