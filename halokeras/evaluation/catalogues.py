@@ -23,7 +23,7 @@ from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.masses import Masses
 from halokeras.painting.places import Matter, Piece, velocities
 from halokeras.sections import Selection
-from halokeras.simulation.density import LptBox, fields_of, flow
+from halokeras.simulation.density import LptBox, fields_of, lpt_particles
 from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
 from halokeras.simulation.threads import numba_threads
 from halokeras.statistics.catalogue import Catalogue
@@ -116,9 +116,9 @@ def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[
     check_fine_memory(known)
     workers = allotted_cores()
     with numba_threads(workers):
-        made = flow(replace(known, velocity=True), workers)
-        velocity = fields_of(made, known.voxels, workers)[1] if moving else None
-        fine = fine_fields_of(made, known, workers)
+        particles = lpt_particles(replace(known, velocity=True), workers)
+        velocity = fields_of(particles, known.voxels, workers)[1] if moving else None
+        fine = fine_fields_of(particles, known, workers)
     check_same(density, fine.density)
     return matter_of(fine, known.voxels, known.voxel_size), Matter(velocity=velocity)
 

@@ -77,9 +77,9 @@ def paint_files(
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
         _check_request(request, _header_to_make(request.lpt))  # before a density is made
-    made = _make_density(request, told)
+    particles = _make_density(request, told)
     if slab_by_slab:
-        made = None  # its modes are drawn again
+        particles = None  # its modes are drawn again
     with ExitStack() as files:
         workers = files.enter_context(_workers(request))
         given = files.enter_context(_opened(request, workers))
@@ -88,8 +88,8 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         _check_outputs(request, given)
-        matter = files.enter_context(known_matter(request, given, told, made))
-        del made  # its modes may take more memory than the painting
+        matter = files.enter_context(known_matter(request, given, told, particles))
+        del particles  # its modes may take more memory than the painting
         if given.header.cosmology is None and saved.provenance.cosmology is not None:
             own = isinstance(request.density, OwnDensity)
             told.warn(
@@ -170,7 +170,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     elif fine_box is not None:
         made.append(fine_estimate(fine_box))
         kept = kept_bytes(fine_box)
-    # what is made below the voxels, if in memory, is of the flow that the density is of
+    # what is made below the voxels, if in memory, is of the particles that the density is of
     seconds = [one.seconds for one in made]
     making = sum(seconds) if apart else max(seconds, default=0.0)
     painted = estimate(shape, saved, drawn, request.target, files, size)
@@ -223,8 +223,8 @@ def _check_request(request: Request, header: Header) -> None:
     box_conditions(header, saved)
 
 
-def _make_density(request: Request, told: Listener) -> density.Flow | None:
-    """Make the density of a seed, if asked for and not there from before; return its flow."""
+def _make_density(request: Request, told: Listener) -> density.LptParticles | None:
+    """Make the density of a seed, if asked for and not there from before; return its particles."""
     wanted, target = request.lpt, request.source.path
     if wanted is None:
         return None

@@ -23,7 +23,7 @@ from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, Request
-from halokeras.simulation.density import Flow, LptBox
+from halokeras.simulation.density import LptBox, LptParticles
 from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
@@ -220,7 +220,7 @@ def sub_voxels_by_slabs(request: Request, box: LptBox) -> bool:
 
 @contextmanager
 def known_matter(
-    request: Request, given: Density, told: Listener, made: Flow | None = None
+    request: Request, given: Density, told: Listener, particles: LptParticles | None = None
 ) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
 
@@ -232,8 +232,8 @@ def known_matter(
         The density.
     told
         Who is told.
-    made
-        The flow of the particles that the density is of, where it has just been made.
+    particles
+        The particles that the density is of, where it has just been made.
 
     Raises
     ------
@@ -250,8 +250,8 @@ def known_matter(
     else:
         box = known_box(given.header, given.shape)
         assert box is not None  # or it was refused
-        with _fields(request, box, given, told, made) as fine:
-            del made  # as memory is needed for the painting
+        with _fields(request, box, given, told, particles) as fine:
+            del particles  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)
 
 
@@ -268,7 +268,7 @@ _last_fine_fields: list[tuple[LptBox, FineFields]] = []
 
 @contextmanager
 def _fields(
-    request: Request, box: LptBox, given: Density, told: Listener, made: Flow | None
+    request: Request, box: LptBox, given: Density, told: Listener, particles: LptParticles | None
 ) -> Iterator[FineFields]:
     what = "the 2LPT density and velocity below the voxels"
     kept = [fine for known, fine in _last_fine_fields if known == box]
@@ -276,7 +276,7 @@ def _fields(
         _last_fine_fields.clear()  # before others take their memory
     if kept:
         fine = kept[0]
-    elif made is None and sub_voxels_by_slabs(request, box):
+    elif particles is None and sub_voxels_by_slabs(request, box):
         need = fine_slab_estimate(box)
         told.announce(
             "Making",
@@ -290,9 +290,9 @@ def _fields(
         return
     else:
         told.announce("Making", what)
-        fine = make_fine_fields(box, allotted_cores(), told.progress, made)
-    if made is None:
+        fine = make_fine_fields(box, allotted_cores(), told.progress, particles)
+    if particles is None:
         check_same(given.grid, fine.density)
         _last_fine_fields[:] = [(box, fine)]
-    del made
+    del particles
     yield fine

@@ -39,7 +39,7 @@ from halokeras.simulation.planes import work
 from halokeras.simulation.streamed_lpt import (
     GRADIENT,
     HESSIAN,
-    Movement,
+    DisplacementModes,
     deposit_particles,
     second_order_source,
 )
@@ -230,8 +230,8 @@ def make_fields(
     """
     check_memory(box)
     with numba_threads(workers):
-        made = flow(box, workers, progress)
-        return fields_of(made, box.voxels, workers, progress, box.velocity)
+        particles = lpt_particles(box, workers, progress)
+        return fields_of(particles, box.voxels, workers, progress, box.velocity)
 
 
 def write_density(
@@ -239,13 +239,13 @@ def write_density(
     output: Path,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
-) -> "Flow":
+) -> "LptParticles":
     """Make the density of a box and write it as a box file, whole.
 
     Returns
     -------
-    Flow
-        Of its particles, for who makes more of them.
+    LptParticles
+        Its particles, for who adds them to other grids.
 
     Raises
     ------
@@ -256,10 +256,10 @@ def write_density(
     """
     check_memory(box)
     with numba_threads(workers):
-        made = flow(box, workers, progress)
-        density, velocity = fields_of(made, box.voxels, workers, progress, box.velocity)
+        particles = lpt_particles(box, workers, progress)
+        density, velocity = fields_of(particles, box.voxels, workers, progress, box.velocity)
     write_slabs(box, output, slabs_of(density, velocity))
-    return made
+    return particles
 
 
 def slabs_of(
@@ -305,21 +305,22 @@ def structure(box: LptBox) -> tuple[dict[str, Any], dict[str, Layout]]:
 
 
 @dataclass(frozen=True)
-class Flow:
-    """Where the 2LPT particles of a box go, and how fast.
+class LptParticles:
+    """The 2LPT particles of a box: where they go, and how fast.
 
     Attributes
     ----------
-    moved
-        Modes of what moves them.
+    displacement
+        Modes of what displaces them, and gives them velocities.
     small
         Modes of the box that is repeated: of the displacement's potential, and of what an
         overdensity of 1 adds to it.
     speed
-        Velocity [km/s] for one of a voxel that `moved` gives.
+        Factor that turns velocities by `displacement`, in voxels, into km/s: a H f2 times the side
+        of a voxel.
     """
 
-    moved: Movement
+    displacement: DisplacementModes
     small: tuple[Modes, Modes]
     speed: float
 
@@ -336,7 +337,7 @@ class Flow:
         Parameters
         ----------
         voxels
-            Of the box.
+            Voxels of the box along x, y, z.
         per_voxel
             Particles along the side of a voxel.
         grids, workers, progress
@@ -344,11 +345,13 @@ class Flow:
         """
         x, y, z = (side * per_voxel for side in voxels)
         small = small_scales(self.small, per_voxel, workers)
-        deposit_particles(self.moved, (x, y, z), grids, small, workers, progress)
+        deposit_particles(self.displacement, (x, y, z), grids, small, workers, progress)
 
 
-def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None) -> Flow:
-    """Make the modes of what moves a box's particles.
+def lpt_particles(
+    box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None
+) -> LptParticles:
+    """Make the modes of what displaces a box's particles.
 
     Raises
     ------
@@ -363,29 +366,31 @@ def flow(box: LptBox, workers: int = 1, progress: Progress = lambda stage, fract
         delta, workers, lambda done: progress("second order", done), products_lattice(box.lattice)
     )
     make_displacement_source(delta, linear.ratio, source)
-    return Flow(Movement(source, delta, linear.share), small, linear.speed)
+    return LptParticles(DisplacementModes(source, delta, linear.share), small, linear.speed)
 
 
 def fields_of(
-    made: Flow,
+    particles: LptParticles,
     voxels: Shape,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
     velocity: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return density and, if asked for, velocity as `make_fields`, of particles whose flow is made.
+    """Return density and, if asked for, velocity as `make_fields`, of particles that are made.
 
     Velocity has the memory of the density beside its own.
     """
     fields = np.zeros((*voxels, 4) if velocity else voxels)
-    made.deposit(voxels, PARTICLES, [fields], workers, lambda done: progress("particles", done))
-    return from_sums(fields, made.speed)
+    particles.deposit(
+        voxels, PARTICLES, [fields], workers, lambda done: progress("particles", done)
+    )
+    return from_sums(fields, particles.speed)
 
 
 def from_sums(
     sums: NDArray[np.float64], speed: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return density and velocity by what `Flow.deposit` sums in voxels, which is changed."""
+    """Return density and velocity by what `LptParticles.deposit` sums, which is overwritten."""
     if sums.ndim == 3:
         sums /= PARTICLES**3
         return sums, None

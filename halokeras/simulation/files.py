@@ -34,7 +34,7 @@ def make_density_file(
     told: Listener,
     overwrite: bool = False,
     scheduler: str | None = None,
-) -> density.Flow | None:
+) -> density.LptParticles | None:
     """Make a 2LPT density and write it as a box file, whole.
 
     Parameters
@@ -52,8 +52,8 @@ def make_density_file(
 
     Returns
     -------
-    Flow or None
-        Of its particles; None if it was made slab by slab, as it is where memory is short.
+    LptParticles or None
+        Its particles; None if it was made slab by slab, as it is where memory is short.
 
     Raises
     ------

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.fields.gridding import Shape, coarsened
-from halokeras.simulation.density import Flow, LptBox, LptEstimate, Progress, estimate, flow
+from halokeras.simulation.density import (
+    LptBox,
+    LptEstimate,
+    LptParticles,
+    Progress,
+    estimate,
+    lpt_particles,
+)
 from halokeras.simulation.halo_motion import HaloMotion, halo_motion
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
@@ -86,7 +93,7 @@ def make_fine_fields(
     box: LptBox,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
-    made: Flow | None = None,
+    particles: LptParticles | None = None,
 ) -> FineFields:
     """Make the density of a box below its voxels, and the velocities of halos there.
 
@@ -98,31 +105,32 @@ def make_fine_fields(
         Threads.
     progress
         Called with the stage's name and the fraction of it that is done.
-    made
-        The flow of its particles, where that is made.
+    particles
+        The particles of the box, where they are made.
 
     Raises
     ------
     BoxError
         If there is too little memory.
     """
-    if made is None:
+    if particles is None:
         check_fine_memory(box)
     with numba_threads(workers):
-        return fine_fields_of(made or flow(box, workers, progress), box, workers, progress)
+        particles = particles or lpt_particles(box, workers, progress)
+        return fine_fields_of(particles, box, workers, progress)
 
 
 def fine_fields_of(
-    made: Flow,
+    particles: LptParticles,
     box: LptBox,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
 ) -> FineFields:
-    """Return the fields as `make_fine_fields`, of particles whose flow is made."""
+    """Return the fields as `make_fine_fields`, of particles that are made."""
     points = finer(box.voxels)
     density = np.zeros(_times(box.voxels, points), dtype=np.float32)
     moving = np.zeros((*_times(box.voxels, points // 2), 4), dtype=np.float32)
-    made.deposit(
+    particles.deposit(
         box.voxels,
         PARTICLES_BELOW,
         [density, moving],
@@ -130,7 +138,7 @@ def fine_fields_of(
         lambda done: progress("matter below the voxels", done),
     )
     to_density(density, points)
-    to_velocity(moving, made.speed)
+    to_velocity(moving, particles.speed)
     # The velocity lies in the last three, and the smoothed density takes the place of its density.
     velocity, smoothed = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
     motion = add_infall(velocity, smoothed, coarsened(density, 2), box, workers)

@@ -43,13 +43,13 @@ class Linear(NamedTuple):
     Attributes
     ----------
     power
-        Of the overdensity at the redshift.
+        Power of the linear overdensity at the redshift.
     ratio
         D2 / D1^2.
     share
-        Of `Movement`.
+        f1 / f2 - 1, for `DisplacementModes`.
     speed
-        Of `Flow`.
+        a H f2 times the side of a voxel [km/s], for `LptParticles`.
     """
 
     power: Table
@@ -96,7 +96,7 @@ def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
 
 
 def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Modes]:
-    """Modes of `Flow.small`: of the small scales alone, to second order."""
+    """Modes of `LptParticles.small`: of the small scales alone, to second order."""
     seed = int(fold_in(box.seed, "small scales").integers(2**63))
     sides = (_TILE * _ALL,) * 3
     delta = modes_of_shape(seed, sides, (1, 1, 1), _TILE * box.voxel_size, linear.power)
@@ -108,7 +108,7 @@ def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Mod
 
 
 def small_scales(small: tuple[Modes, Modes], per_voxel: int, workers: int) -> SmallScales:
-    """Return the displacements of `Flow.small`, of some particles along the side of a voxel."""
+    """Return the displacements by `LptParticles.small`, `per_voxel` along the side of a voxel."""
     side = _TILE * per_voxel
     moved, response = (first_order(modes, float(side), workers, side) for modes in small)
     return SmallScales(moved, response)

@@ -45,8 +45,8 @@ from halokeras.simulation.planes import Columns, Planes, PlaneSet, add_rows
 from halokeras.simulation.slab_plan import Cuts, Particles, pieces
 from halokeras.simulation.streamed_lpt import (
     HESSIAN,
-    Motion,
-    Movement,
+    DisplacementModes,
+    ParticlePlanes,
     SmallScales,
     hessian_rows,
     multiply_plane,
@@ -232,13 +232,14 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDA
     plane_set = PlaneSet(recipe.particles[0])
     shape = (recipe.made.fields, plane_set.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
-    moved = Movement(source, delta, recipe.linear.share)
-    _motion_of(recipe, folder).rows(moved, columns, plane_set, rows, workers)
+    modes = DisplacementModes(source, delta, recipe.linear.share)
+    _particle_planes(recipe, folder).rows(modes, columns, plane_set, rows, workers)
     return [rows]
 
 
 def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
-    motion, box, own = _motion_of(recipe, folder), recipe.box, recipe.voxels[number]
+    particle_planes = _particle_planes(recipe, folder)
+    box, own = recipe.box, recipe.voxels[number]
     to_plane = Planes(recipe.particles, box.lattice, recipe.particles, workers)
     per_voxel = recipe.made.per_voxel
 
@@ -246,9 +247,9 @@ def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[
         for part in pieces(len(own) * per_voxel, recipe.cuts.read):
             first = own.start * per_voxel + part.start
             read = range(first, first + len(part))
-            rows = _read_rows(recipe, folder, "motion", motion.fields, read)
+            rows = _read_rows(recipe, folder, "motion", particle_planes.fields, read)
             for plane, x in enumerate(read):
-                yield x, motion.plane(x, rows[:, plane], to_plane)
+                yield x, particle_planes.plane(x, rows[:, plane], to_plane)
 
     slabs = [
         SlabSums(_in_cells(own, sums.points), sums.layer(box), per_voxel // sums.points, sums.dtype)
@@ -275,9 +276,9 @@ STEPS_TO_A_GROUP = {
 """Those of workers that write a Zarr group too."""
 
 
-def _motion_of(recipe: Recipe, folder: Path) -> Motion:
+def _particle_planes(recipe: Recipe, folder: Path) -> ParticlePlanes:
     small = SmallScales(*np.load(file_of(folder, "small", 0)))
-    return Motion(recipe.particles, recipe.made.velocity, small)
+    return ParticlePlanes(recipe.particles, recipe.made.velocity, small)
 
 
 def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: range) -> Modes:

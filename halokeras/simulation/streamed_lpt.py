@@ -37,17 +37,17 @@ GRADIENT = 2
 """Fields of rows that its first ones are made of."""
 
 
-class Movement(NamedTuple):
-    """Modes of what moves the particles of a box.
+class DisplacementModes(NamedTuple):
+    """Modes of the fields that displace the particles of a box, and give them velocities.
 
     Attributes
     ----------
     potential
-        Those of the field whose inverse Laplacian is the potential of the displacement.
+        Modes of the field whose inverse Laplacian is the potential of the displacement.
     overdensity
-        Those of the linear overdensity.
+        Modes of the linear overdensity.
     share
-        How much of the overdensity is added to the former for the velocity, but for a factor.
+        Added times `overdensity` to `potential` for the velocity: f1 / f2 - 1.
     """
 
     potential: Modes
@@ -134,7 +134,7 @@ def multiply_plane(rows: Modes, to_plane: Planes, workers: int) -> None:
     to_modes(product, potential, workers)
 
 
-class Motion(NamedTuple):
+class ParticlePlanes(NamedTuple):
     """How the planes of particles are made.
 
     Attributes
@@ -157,17 +157,22 @@ class Motion(NamedTuple):
         return GRADIENT * (1 + self.velocity) + (self.small_scales is not None)
 
     def rows(
-        self, moved: Movement, columns: Columns, plane_set: PlaneSet, rows: Modes, workers: int
+        self,
+        modes: DisplacementModes,
+        columns: Columns,
+        plane_set: PlaneSet,
+        rows: Modes,
+        workers: int,
     ) -> None:
         """Write rows of columns of modes."""
         waves = columns.wavenumbers(self.particles)
-        potential, other, share = moved
-        to_rows(potential, other, 0, plane_set, waves, rows[:GRADIENT], workers)
+        potential, overdensity, share = modes
+        to_rows(potential, overdensity, 0, plane_set, waves, rows[:GRADIENT], workers)
         if self.velocity:
             into = rows[GRADIENT : 2 * GRADIENT]
-            to_rows(potential, other, share, plane_set, waves, into, workers)
+            to_rows(potential, overdensity, share, plane_set, waves, into, workers)
         if self.small_scales is not None:
-            to_rows(other, other, 0, plane_set, waves, rows[-1:], workers)
+            to_rows(overdensity, overdensity, 0, plane_set, waves, rows[-1:], workers)
 
     def plane(self, x: int, rows: Modes, to_plane: Planes) -> ParticlePlane:
         """Return displacements, and velocities, of the particles of plane x by its rows."""
@@ -183,7 +188,7 @@ class Motion(NamedTuple):
 
 
 def deposit_particles(
-    moved: Movement,
+    displacement: DisplacementModes,
     particles: Shape,
     grids: Sequence[NDArray[np.floating]],
     small_scales: SmallScales | None = None,
@@ -196,8 +201,8 @@ def deposit_particles(
 
     Parameters
     ----------
-    moved
-        What moves them.
+    displacement
+        What displaces them, and gives them velocities.
     particles
         Particles along x, y, z, which lie on the corners of the cells of each grid and between.
     grids
@@ -209,20 +214,20 @@ def deposit_particles(
     workers, progress
         As in `second_order_source`.
     """
-    columns = Columns(lattice_of(moved.potential))
-    motion = Motion(particles, any(grid.ndim > 3 for grid in grids), small_scales)
-    passes = pass_count(particles[0], motion.fields * moved.potential[0].nbytes)
-    shape = (motion.fields, particles[0] // passes, *moved.potential.shape[1:])
+    columns = Columns(lattice_of(displacement.potential))
+    particle_planes = ParticlePlanes(particles, any(grid.ndim > 3 for grid in grids), small_scales)
+    passes = pass_count(particles[0], particle_planes.fields * displacement.potential[0].nbytes)
+    shape = (particle_planes.fields, particles[0] // passes, *displacement.potential.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
     to_plane = Planes(particles, columns.lattice, particles, workers)
 
     def planes() -> Iterator[tuple[int, ParticlePlane]]:
         for residue in range(passes):
             plane_set = PlaneSet(particles[0], passes, residue)
-            motion.rows(moved, columns, plane_set, rows, workers)
+            particle_planes.rows(displacement, columns, plane_set, rows, workers)
             for plane in range(plane_set.number):
                 x = residue + plane * passes
-                yield x, motion.plane(x, rows[:, plane], to_plane)
+                yield x, particle_planes.plane(x, rows[:, plane], to_plane)
                 progress((residue + (plane + 1) / plane_set.number) / passes)
 
     adders = [

@@ -50,10 +50,10 @@ def test_the_smoothed_density_is_that_of_the_sub_voxels(made):
     np.testing.assert_allclose(made.smoothed, smoothed, atol=0.01 * smoothed.max())
 
 
-def test_the_flow_of_the_density_gives_the_same_fields_whatever_the_threads(made, tmp_path):
-    flow = write_density(BOX, tmp_path / "density.h5")
+def test_the_particles_of_the_density_give_the_same_fields_whatever_the_threads(made, tmp_path):
+    particles = write_density(BOX, tmp_path / "density.h5")
     for workers in (1, 2):
-        again = make_fine_fields(BOX, workers, made=flow)
+        again = make_fine_fields(BOX, workers, particles=particles)
         for name in ("density", "velocity", "smoothed"):
             np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
 

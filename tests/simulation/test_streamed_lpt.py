@@ -14,7 +14,7 @@ from halokeras.simulation.lpt import (
 )
 from halokeras.simulation.planes import pass_count
 from halokeras.simulation.streamed_lpt import (
-    Movement,
+    DisplacementModes,
     SmallScales,
     deposit_particles,
     modes_of_planes,
@@ -42,9 +42,11 @@ def test_passes_divide_the_planes_and_keep_to_the_memory(monkeypatch):
 def deposited(potential, voxels, per_voxel, small=None, overdensity=None, grid=None):
     """Particles added to voxels, whose potential is of a field by the side of a voxel."""
     grid = np.zeros(voxels) if grid is None else grid
-    moved = Movement(potential, potential if overdensity is None else overdensity, 0.5)
+    displacement = DisplacementModes(
+        potential, potential if overdensity is None else overdensity, 0.5
+    )
     x, y, z = (side * per_voxel for side in voxels)
-    deposit_particles(moved, (x, y, z), [grid], small)
+    deposit_particles(displacement, (x, y, z), [grid], small)
     return grid
 
 
