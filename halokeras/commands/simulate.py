@@ -173,9 +173,9 @@ def _make_missing(params: Path, told: "Listener") -> list[Path]:
 def _make_boxes(
     wanted: "Simulation", named: str, output: Path | None, overwrite: bool, told: "Listener"
 ) -> list[Path]:
-    from halokeras.simulation.files import box_paths, numbered, simulate_files
+    from halokeras.simulation.files import box_paths, paths_by_redshift, simulate_files
 
-    targets = numbered(output, wanted) if output else box_paths(wanted, named)
+    targets = paths_by_redshift(output, wanted) if output else box_paths(wanted, named)
     return simulate_files(wanted, targets, told, overwrite)
 
 

@@ -37,7 +37,7 @@ from halokeras.simulation.files import make_density_file
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
 from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.lpt_recipe import PARTICLES
-from halokeras.simulation.out_of_core import expected
+from halokeras.simulation.out_of_core import density_estimate
 from halokeras.storage.files import refusal
 from halokeras.workers import connected
 
@@ -160,7 +160,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     else:
         _check_request(request, _header_to_make(request.lpt))
         shape, fine_box = request.lpt.voxels, sub_voxel_box(request, None)
-        made = [expected(request.lpt, request.source.path, request.scheduler)]
+        made = [density_estimate(request.lpt, request.source.path, request.scheduler)]
     kept, apart = 0, False
     if fine_box is not None and fine_by_slabs(
         fine_box, sub_voxel_folder(request), request.scheduler

@@ -12,7 +12,7 @@ from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import density, simulate
-from halokeras.simulation.out_of_core import by_slabs, write_by_slabs
+from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
 from halokeras.storage.files import (
@@ -66,7 +66,7 @@ def make_density_file(
     """
     check_absent(target, overwrite)
     check_writable(target)
-    slab_by_slab = by_slabs(wanted, target, scheduler)
+    slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
     if not slab_by_slab:
         density.check_memory(wanted)
     need = slab_estimate(wanted) if slab_by_slab else density.estimate(wanted)
@@ -105,7 +105,7 @@ def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:
     return {redshift: BOXES / name(redshift) for redshift in wanted.redshifts}
 
 
-def numbered(output: Path, wanted: Simulation) -> dict[float, Path]:
+def paths_by_redshift(output: Path, wanted: Simulation) -> dict[float, Path]:
     """Return the files of a run by redshift: `output`, or of several redshifts one each beside."""
     if len(wanted.redshifts) == 1:
         return {wanted.redshifts[0]: output}

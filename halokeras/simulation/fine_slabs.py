@@ -26,11 +26,11 @@ from halokeras.simulation.fine_fields import (
     to_density,
     to_velocity,
 )
-from halokeras.simulation.out_of_core import check_room, summed, through_disk
+from halokeras.simulation.out_of_core import check_room, needs_slabs, particle_sums_on_disk
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
     SLOWER,
-    Particles,
+    DepositPlan,
     Sums,
     pieces,
     slab_estimate,
@@ -41,17 +41,17 @@ from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
 
 
-def of_matter_below(box: LptBox) -> Particles:
-    """Return the particles of the matter below the voxels of a box."""
+def fine_deposit_plan(box: LptBox) -> DepositPlan:
+    """Return how the matter below the voxels of a box is summed of particles."""
     points = finer(box.voxels)
-    return Particles(PARTICLES_BELOW, (Sums(points, False, "f4"), Sums(points // 2, True, "f4")))
+    return DepositPlan(PARTICLES_BELOW, (Sums(points, False, "f4"), Sums(points // 2, True, "f4")))
 
 
 def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
-    made = of_matter_below(box)
-    slabs = slab_estimate(box, made, kept_bytes(box))
-    finished = BYTES_AT_REST + written_bytes(box, made) + _transforms(box)
+    plan = fine_deposit_plan(box)
+    slabs = slab_estimate(box, plan, kept_bytes(box))
+    finished = BYTES_AT_REST + written_bytes(box, plan) + _transforms(box)
     return replace(
         slabs,
         memory=max(slabs.memory, finished),
@@ -61,8 +61,8 @@ def fine_slab_estimate(box: LptBox) -> LptEstimate:
 
 
 def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
-    """Say whether the fields are made slab by slab, as `out_of_core.by_slabs`."""
-    return through_disk(fine_estimate(box).memory, folder, scheduler)
+    """Say whether the fields are made slab by slab, as `out_of_core.is_made_by_slabs`."""
+    return needs_slabs(fine_estimate(box).memory, folder, scheduler)
 
 
 def check_fine_room(box: LptBox, folder: Path) -> None:
@@ -80,7 +80,7 @@ def check_fine_room(box: LptBox, folder: Path) -> None:
         "the 2LPT density below the voxels, slab by slab,",
         "place halos by a --sub-density of your own or choose --places uniform",
     )
-    check_room(box, folder, of_matter_below(box), kept_bytes(box))
+    check_room(box, folder, fine_deposit_plan(box), kept_bytes(box))
 
 
 @contextmanager
@@ -89,9 +89,11 @@ def fine_fields_on_disk(
 ) -> Iterator[FineFields]:
     """Make the fields and have them lie in a folder while the block runs.
 
-    Parameters and errors are those of `summed`.
+    Parameters and errors are those of `particle_sums_on_disk`.
     """
-    with summed(box, of_matter_below(box), folder, workers, told, scheduler) as recipe:
+    with particle_sums_on_disk(
+        box, fine_deposit_plan(box), folder, workers, told, scheduler
+    ) as recipe:
         with numba_threads(workers):
             fields = _fields(recipe, folder, workers, told)
         yield fields
@@ -100,13 +102,13 @@ def fine_fields_on_disk(
 def _fields(recipe: Recipe, folder: Path, workers: int, told: Listener) -> FineFields:
     box = recipe.box
     of_density, of_velocity = (
-        tuple(side * sums.points for side in box.voxels) for sums in recipe.made.sums
+        tuple(side * sums.points for side in box.voxels) for sums in recipe.deposit_plan.sums
     )
     density = _new(folder / "density.npy", of_density)
     velocity = _new(folder / "velocity.npy", (3, *of_velocity))
     smoothed = _new(folder / "smoothed.npy", of_velocity)
     coarse = np.empty(of_velocity, dtype=np.float32)
-    points, half = (sums.points for sums in recipe.made.sums)
+    points, half = (sums.points for sums in recipe.deposit_plan.sums)
     for part in pieces(box.voxels[0], SLAB):
         fine = sums_of(recipe, folder, part, 0)
         to_density(fine, points)

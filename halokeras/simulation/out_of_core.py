@@ -27,7 +27,13 @@ from halokeras.simulation.density import (
     write_slabs,
 )
 from halokeras.simulation.lpt_recipe import linear_theory
-from halokeras.simulation.slab_plan import Particles, cuts_of, of_density, pieces, slab_estimate
+from halokeras.simulation.slab_plan import (
+    DepositPlan,
+    cuts_of,
+    density_deposit_plan,
+    pieces,
+    slab_estimate,
+)
 from halokeras.simulation.slabs import (
     GROUP,
     STEPS,
@@ -70,24 +76,24 @@ def slabs_folder(output: Path) -> Path:
     return output.parent / f".{output.name}.slabs"
 
 
-def by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
+def is_made_by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
     """Say whether a density is made slab by slab: by workers, gone on with, or as memory is short.
 
     Initial modes of one's own are read whole, so their densities are made in memory.
     """
     if box.initial_modes is not None:
         return False
-    return through_disk(estimate(box).memory, slabs_folder(output), scheduler)
+    return needs_slabs(estimate(box).memory, slabs_folder(output), scheduler)
 
 
-def through_disk(in_memory: int, folder: Path, scheduler: str | None) -> bool:
+def needs_slabs(in_memory: int, folder: Path, scheduler: str | None) -> bool:
     """Say whether fields that need so many bytes `in_memory` are made in slabs in a folder."""
     return scheduler is not None or folder.exists() or not fits_in_memory(in_memory)
 
 
-def expected(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
+def density_estimate(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
     """Say what making a density will take, the way that it will be made."""
-    return slab_estimate(box) if by_slabs(box, output, scheduler) else estimate(box)
+    return slab_estimate(box) if is_made_by_slabs(box, output, scheduler) else estimate(box)
 
 
 def write_by_slabs(
@@ -102,21 +108,23 @@ def write_by_slabs(
     output
         The file.
     workers, told, scheduler
-        As in `summed`.
+        As in `particle_sums_on_disk`.
 
     Raises
     ------
     HalopaintError
-        As `summed`, or if the file cannot be written.
+        As `particle_sums_on_disk`, or if the file cannot be written.
     """
-    folder, made = slabs_folder(output), of_density(box)
+    folder, plan = slabs_folder(output), density_deposit_plan(box)
     check_room(box, folder)
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with summed(box, made, folder, workers, told, scheduler, STEPS_TO_A_GROUP) as recipe:
+        with particle_sums_on_disk(
+            box, plan, folder, workers, told, scheduler, STEPS_TO_A_GROUP
+        ) as recipe:
             _finish(recipe, folder, output)
         return
-    with summed(box, made, folder, workers, told, scheduler) as recipe:
+    with particle_sums_on_disk(box, plan, folder, workers, told, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -140,9 +148,9 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
 
 
 @contextmanager
-def summed(
+def particle_sums_on_disk(
     box: LptBox,
-    made: Particles,
+    plan: DepositPlan,
     folder: Path,
     workers: int,
     told: Listener,
@@ -155,10 +163,10 @@ def summed(
     ----------
     box
         What to make, drawn from its seed.
-    made
-        Its particles.
+    plan
+        How many particles there are, and what is summed of them.
     folder
-        Of the slabs; removed once the block succeeds, and else gone on with.
+        Where the slabs go; removed once the block succeeds, and else gone on with.
     workers
         Threads of this process.
     told
@@ -166,7 +174,7 @@ def summed(
     scheduler
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
     steps
-        That are done, `STEPS_TO_A_GROUP` to have the sums written too instead.
+        The steps that are done; `STEPS_TO_A_GROUP` writes the sums into a Zarr group too.
 
     Raises
     ------
@@ -179,10 +187,10 @@ def summed(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        with _runner(box, made, workers, scheduler) as run:
+        with _runner(box, plan, workers, scheduler) as run:
             try:
                 held.enter_context(locked(folder))
-                recipe = Recipe(box, made, linear_theory(box), cuts_of(box, made))
+                recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
                 _begin(recipe, folder, told)
             except Locked:
                 raise OutputError(
@@ -198,30 +206,30 @@ def summed(
 
 
 @contextmanager
-def _runner(box: LptBox, made: Particles, workers: int, scheduler: str | None) -> Iterator[Run]:
+def _runner(box: LptBox, plan: DepositPlan, workers: int, scheduler: str | None) -> Iterator[Run]:
     """Give what does tasks: this process, or the workers of a cluster."""
     if scheduler is None:
-        yield _here(workers)
+        yield _run_in_process(workers)
         return
     with connected(scheduler) as client:
         if scheduler == "local":
-            need = len(client.nthreads()) * slab_estimate(box, made).memory
+            need = len(client.nthreads()) * slab_estimate(box, plan).memory
             refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
-        yield _there(client)
+        yield _run_on_cluster(client)
 
 
 def check_room(
-    box: LptBox, folder: Path, made: Particles | None = None, kept: int | None = None
+    box: LptBox, folder: Path, plan: DepositPlan | None = None, kept: int | None = None
 ) -> None:
     """Refuse slabs for which memory or disk lack.
 
     Parameters
     ----------
     box
-        Of which they are.
+        The box that they are of.
     folder
         Where they go; what is there already needs no more room.
-    made, kept
+    plan, kept
         As in `slab_estimate`.
 
     Raises
@@ -231,7 +239,7 @@ def check_room(
     OutputError
         If there is too little disk.
     """
-    need = slab_estimate(box, made, kept)
+    need = slab_estimate(box, plan, kept)
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
     refuse_beyond_memory(need.memory, what, _SMALLER)
     there = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
@@ -250,7 +258,7 @@ def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
             "voxel_size": box.voxel_size,
             "redshift": box.redshift,
             "velocity": box.velocity,
-            "particles": recipe.made,
+            "particles": recipe.deposit_plan,
             "cuts": recipe.cuts,
             **SOFTWARE,
         }
@@ -302,7 +310,7 @@ def _do(
     run(recipe, folder, name, missing, report)
 
 
-def _here(workers: int) -> Run:
+def _run_in_process(workers: int) -> Run:
     """Return what does tasks in this process, one after another."""
 
     def run(
@@ -315,8 +323,8 @@ def _here(workers: int) -> Run:
     return run
 
 
-def _there(client: "Client") -> Run:
-    """Return what has them done by the workers of a cluster, again where one vanishes."""
+def _run_on_cluster(client: "Client") -> Run:
+    """Return what has tasks done by the workers of a cluster, again where one vanishes."""
     from distributed import as_completed
 
     def run(

@@ -22,7 +22,7 @@ SLOWER = 1.6
 
 
 class Sums(NamedTuple):
-    """What particles are added to.
+    """A grid that particles are added to.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Sums(NamedTuple):
     velocity
         Whether velocities are added too.
     dtype
-        Of the sums.
+        Type of the sums.
     """
 
     points: int
@@ -48,8 +48,16 @@ class Sums(NamedTuple):
         return self.points * prod(self.layer(box)) * int(self.dtype[1:])
 
 
-class Particles(NamedTuple):
-    """Particles along the side of a voxel, and all that they are added to."""
+class DepositPlan(NamedTuple):
+    """How many particles there are, and the grids that they are added to.
+
+    Attributes
+    ----------
+    per_voxel
+        Particles along the side of a voxel.
+    sums
+        The grids.
+    """
 
     per_voxel: int
     sums: tuple[Sums, ...]
@@ -91,30 +99,30 @@ def pieces(total: int, width: int) -> list[range]:
     return [range(start, min(start + width, total)) for start in range(0, total, width)]
 
 
-def of_density(box: LptBox) -> Particles:
-    """Return the particles of the density, and velocity, on the voxels of a box."""
-    return Particles(PARTICLES, (Sums(1, box.velocity, "f8"),))
+def density_deposit_plan(box: LptBox) -> DepositPlan:
+    """Return how density, and velocity, on the voxels of a box are summed of particles."""
+    return DepositPlan(PARTICLES, (Sums(1, box.velocity, "f8"),))
 
 
-def cuts_of(box: LptBox, particles: Particles) -> Cuts:
+def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has: a run can go on."""
 
     def width(bytes_of_one: int, total: int) -> int:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
 
     plane, x = _bytes_of_plane(box), box.voxels[0]
-    room = BUDGET // 4 // _bytes_of_sums(box, particles) - 2 * _MARGIN
+    room = BUDGET // 4 // _bytes_of_sums(box, plan) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
-        columns=width(_bytes_of_column(box, particles), box.lattice[1]),
+        columns=width(_bytes_of_column(box, plan), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
-        read=width(2 * particles.fields * plane, x * particles.per_voxel),
+        read=width(2 * plan.fields * plane, x * plan.per_voxel),
     )
 
 
 def slab_estimate(
-    box: LptBox, particles: Particles | None = None, kept: int | None = None
+    box: LptBox, plan: DepositPlan | None = None, kept: int | None = None
 ) -> LptEstimate:
     """Say what making fields slab by slab takes of each process, and of the disk.
 
@@ -122,32 +130,32 @@ def slab_estimate(
     ----------
     box
         The box.
-    particles
-        Those that make the fields; by default of the density.
+    plan
+        The particles that the fields are summed of; by default those of the density.
     kept
-        Bytes of the files that are made of the sums; by default that of the density.
+        Bytes of the files that are made of the sums; by default those of the density.
     """
     in_memory = estimate(box)
-    particles = particles or of_density(box)
+    plan = plan or density_deposit_plan(box)
     kept = in_memory.disk if kept is None else kept
-    cuts, plane = cuts_of(box, particles), _bytes_of_plane(box)
-    x, fine, sums = box.voxels[0], products_lattice(box.lattice), _bytes_of_sums(box, particles)
+    cuts, plane = cuts_of(box, plan), _bytes_of_plane(box)
+    x, fine, sums = box.voxels[0], products_lattice(box.lattice), _bytes_of_sums(box, plan)
     hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    motion = particles.fields * x * particles.per_voxel * plane
+    motion = plan.fields * x * plan.per_voxel * plane
     slabs = len(pieces(x, cuts.voxels))
     added = (x + 2 * _MARGIN * slabs) * sums
-    real = 4 * particles.per_voxel**2 * prod(box.voxels[1:])
+    real = 4 * plan.per_voxel**2 * prod(box.voxels[1:])
     return LptEstimate(
         memory=BYTES_AT_REST
         + max(
-            cuts.columns * _bytes_of_column(box, particles),
+            cuts.columns * _bytes_of_column(box, plan),
             cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
             # twice the sums, which move where margins are widened
             2 * (cuts.voxels + 2 * _MARGIN) * sums
-            + cuts.read * particles.fields * plane
+            + cuts.read * plan.fields * plane
             # planes that are made while those before are added, and the room for their transforms
-            + (2 * 3 * (1 + particles.velocity) + 4) * real,
-            written_bytes(box, particles),
+            + (2 * 3 * (1 + plan.velocity) + 4) * real,
+            written_bytes(box, plan),
         ),
         disk=kept,
         seconds=SLOWER * in_memory.seconds,
@@ -155,9 +163,9 @@ def slab_estimate(
     )
 
 
-def written_bytes(box: LptBox, particles: Particles) -> int:
+def written_bytes(box: LptBox, plan: DepositPlan) -> int:
     """Bytes of the sums, and what is made of them, that are written at a time."""
-    return 2 * SLAB * _bytes_of_sums(box, particles)
+    return 2 * SLAB * _bytes_of_sums(box, plan)
 
 
 def _bytes_of_plane(box: LptBox) -> int:
@@ -165,14 +173,14 @@ def _bytes_of_plane(box: LptBox) -> int:
     return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
 
 
-def _bytes_of_sums(box: LptBox, particles: Particles) -> int:
+def _bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
     """Bytes of what is summed in a plane of voxels."""
-    return sum(sums.bytes_along(box) for sums in particles.sums)
+    return sum(sums.bytes_along(box) for sums in plan.sums)
 
 
-def _bytes_of_column(box: LptBox, particles: Particles) -> int:
+def _bytes_of_column(box: LptBox, plan: DepositPlan) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products_lattice(box.lattice)[0]
-    motion = particles.fields * box.voxels[0] * particles.per_voxel
+    motion = plan.fields * box.voxels[0] * plan.per_voxel
     along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

@@ -42,7 +42,7 @@ from halokeras.simulation.lpt_recipe import (
     small_scales,
 )
 from halokeras.simulation.planes import Columns, Planes, PlaneSet, add_rows
-from halokeras.simulation.slab_plan import Cuts, Particles, pieces
+from halokeras.simulation.slab_plan import Cuts, DepositPlan, pieces
 from halokeras.simulation.streamed_lpt import (
     HESSIAN,
     DisplacementModes,
@@ -63,10 +63,10 @@ GROUP = "density.zarr"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What tasks are told: the box, its particles, linear theory of it, and how it is cut."""
+    """What tasks are told: the box, what is summed, its linear theory, and how it is cut."""
 
     box: LptBox
-    made: Particles
+    deposit_plan: DepositPlan
     linear: Linear
     cuts: Cuts
 
@@ -76,9 +76,9 @@ class Recipe:
         return products_lattice(self.box.lattice)
 
     @property
-    def particles(self) -> Shape:
+    def particle_lattice(self) -> Shape:
         """Particles along x, y, z."""
-        x, y, z = (side * self.made.per_voxel for side in self.box.voxels)
+        x, y, z = (side * self.deposit_plan.per_voxel for side in self.box.voxels)
         return x, y, z
 
     @property
@@ -154,7 +154,7 @@ def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int
 
 def sums_of(recipe: Recipe, folder: Path, voxels: range, part: int = 0) -> NDArray[Any]:
     """Return the sums in some voxels along x, of all slabs of particles that reach them."""
-    wanted = recipe.made.sums[part]
+    wanted = recipe.deposit_plan.sums[part]
     cells = _in_cells(voxels, wanted.points)
     side = recipe.box.voxels[0] * wanted.points
     sums = np.zeros((len(cells), *wanted.layer(recipe.box)), dtype=wanted.dtype)
@@ -205,7 +205,7 @@ def checksums_of(recipe: Recipe, folder: Path) -> dict[str, Sum]:
 
 def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     modes = small_modes(recipe.box, recipe.linear, workers)
-    return [np.stack(small_scales(modes, recipe.made.per_voxel, workers))]
+    return [np.stack(small_scales(modes, recipe.deposit_plan.per_voxel, workers))]
 
 
 def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
@@ -229,8 +229,8 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDA
     source = np.zeros_like(delta)
     add_rows(_read_products(recipe, folder, columns), PlaneSet(recipe.fine[0]), source, workers)
     make_displacement_source(delta, recipe.linear.ratio, source)
-    plane_set = PlaneSet(recipe.particles[0])
-    shape = (recipe.made.fields, plane_set.number, *delta.shape[1:])
+    plane_set = PlaneSet(recipe.particle_lattice[0])
+    shape = (recipe.deposit_plan.fields, plane_set.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
     modes = DisplacementModes(source, delta, recipe.linear.share)
     _particle_planes(recipe, folder).rows(modes, columns, plane_set, rows, workers)
@@ -240,8 +240,8 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDA
 def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
     particle_planes = _particle_planes(recipe, folder)
     box, own = recipe.box, recipe.voxels[number]
-    to_plane = Planes(recipe.particles, box.lattice, recipe.particles, workers)
-    per_voxel = recipe.made.per_voxel
+    to_plane = Planes(recipe.particle_lattice, box.lattice, recipe.particle_lattice, workers)
+    per_voxel = recipe.deposit_plan.per_voxel
 
     def planes() -> Iterator[tuple[int, ParticlePlane]]:
         for part in pieces(len(own) * per_voxel, recipe.cuts.read):
@@ -253,7 +253,7 @@ def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[
 
     slabs = [
         SlabSums(_in_cells(own, sums.points), sums.layer(box), per_voxel // sums.points, sums.dtype)
-        for sums in recipe.made.sums
+        for sums in recipe.deposit_plan.sums
     ]
     in_turn(planes(), [slab.add for slab in slabs])
     return [slab.sums() for slab in slabs]
@@ -278,7 +278,7 @@ STEPS_TO_A_GROUP = {
 
 def _particle_planes(recipe: Recipe, folder: Path) -> ParticlePlanes:
     small = SmallScales(*np.load(file_of(folder, "small", 0)))
-    return ParticlePlanes(recipe.particles, recipe.made.velocity, small)
+    return ParticlePlanes(recipe.particle_lattice, recipe.deposit_plan.velocity, small)
 
 
 def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: range) -> Modes:

@@ -52,11 +52,11 @@ def make_suite(
     planned
         What the suite is to hold.
     folder
-        Of the suite; one that is there must be the same, or the beginning of it.
+        Folder of the suite; one that is there must be the same, or the beginning of it.
     told
         Who is told.
     processes
-        Of this machine.
+        Processes of this machine that make members.
     scheduler
         Dask workers instead: ``local``, or the address of a scheduler.
 
@@ -69,7 +69,7 @@ def make_suite(
     ClusterError
         If the scheduler does not answer, or its workers vanish.
     """
-    suite = agreed(planned, folder)
+    suite = suite_of_plan(planned, folder)
     simulations = [simulation_of(suite, member) for member in suite.members]
     to_make = [
         tuple(left)
@@ -84,7 +84,7 @@ def make_suite(
         at_once = processes if scheduler is None else min(len(to_make), os.cpu_count() or 1)
         what = f"{at_once} simulations at a time" if at_once > 1 else "a simulation"
         refuse_beyond_memory(at_once * memory, what, "choose fewer --processes or a larger machine")
-    begin(suite)
+    write_longer_index(suite)
     told.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
@@ -98,13 +98,13 @@ def make_suite(
     elif processes > 1:
         _make_by_processes(suite, processes, tally)
     else:
-        work(suite, allotted_cores(), tally.report, _PAUSE)
+        make_members(suite, allotted_cores(), tally.report, _PAUSE)
     tally.show()
     return suite
 
 
-def begin(suite: Suite) -> None:
-    """Write the index of a suite that is `agreed`, unless it tells of all members already.
+def write_longer_index(suite: Suite) -> None:
+    """Write the index of a suite as `suite_of_plan` returns it, unless all members are in it.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def begin(suite: Suite) -> None:
         write_index(suite)
 
 
-def agreed(planned: SuiteParams, folder: Path) -> Suite:
+def suite_of_plan(planned: SuiteParams, folder: Path) -> Suite:
     """Return the suite that a plan makes of a folder, whose index, if there is one, agrees.
 
     Raises
@@ -160,7 +160,7 @@ def agreed(planned: SuiteParams, folder: Path) -> Suite:
     )
 
 
-def work(suite: Suite, workers: int, report: Report, pause: float) -> None:
+def make_members(suite: Suite, workers: int, report: Report, pause: float) -> None:
     """Make every member that no other process has made or is making, until all are there.
 
     Parameters
@@ -323,7 +323,7 @@ def _process(suite: Suite, threads: int, parts: Any, problems: Any) -> None:
         parts[number] = max(parts[number], fraction)
 
     try:
-        work(suite, threads, report, _PAUSE)
+        make_members(suite, threads, report, _PAUSE)
     except HalopaintError as error:
         problems.put(error)
         raise SystemExit(1) from None

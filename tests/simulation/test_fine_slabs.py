@@ -24,7 +24,7 @@ BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(16, 16, 16))
 def test_slab_by_slab_the_fields_are_those_made_in_memory(large, tmp_path, monkeypatch):
     if large:
         monkeypatch.setattr(fine_fields, "_LARGE", 16**3 - 1)
-    monkeypatch.setattr(out_of_core, "cuts_of", lambda box, made: Cuts(11, 13, 5, 7))
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box, plan: Cuts(11, 13, 5, 7))
     in_memory = make_fine_fields(BOX)
     with fine_fields_on_disk(BOX, tmp_path / "below", 1, Listener()) as on_disk:
         for name, tolerance in (("density", 1e-5), ("velocity", 0.01), ("smoothed", 1e-5)):

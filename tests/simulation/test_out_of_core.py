@@ -19,8 +19,19 @@ from halokeras.simulation import out_of_core as module
 from halokeras.simulation import slabs
 from halokeras.simulation.density import LptBox, make_density, make_fields
 from halokeras.simulation.files import make_density_file
-from halokeras.simulation.out_of_core import by_slabs, expected, slabs_folder, write_by_slabs
-from halokeras.simulation.slab_plan import BUDGET, Cuts, cuts_of, of_density, slab_estimate
+from halokeras.simulation.out_of_core import (
+    density_estimate,
+    is_made_by_slabs,
+    slabs_folder,
+    write_by_slabs,
+)
+from halokeras.simulation.slab_plan import (
+    BUDGET,
+    Cuts,
+    cuts_of,
+    density_deposit_plan,
+    slab_estimate,
+)
 from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
 
@@ -32,7 +43,7 @@ FEW = Cuts(columns=11, planes=13, voxels=5, read=7)
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(module, "cuts_of", lambda box, made: FEW)
+    monkeypatch.setattr(module, "cuts_of", lambda box, plan: FEW)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +66,7 @@ def made(box, path, told=Listener(), scheduler=None):  # noqa: B008  (it is froz
     ids=["whole", "few", "thin"],
 )
 def test_slab_by_slab_a_density_is_that_made_in_memory(box, cuts, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "cuts_of", lambda box, made: cuts)
+    monkeypatch.setattr(module, "cuts_of", lambda box, plan: cuts)
     write_by_slabs(box, tmp_path / "d.h5", 1, Listener())
     density, velocity = make_fields(box)
     with open_box_density(tmp_path / "d.h5") as given:
@@ -148,17 +159,19 @@ def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
     target = tmp_path / "d.h5"
     large = replace(BOX, voxels=(512, 512, 512))
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
-    assert not by_slabs(large, target, None)
-    assert by_slabs(large, target, "local")
-    assert expected(large, target).work == 0
+    assert not is_made_by_slabs(large, target, None)
+    assert is_made_by_slabs(large, target, "local")
+    assert density_estimate(large, target).work == 0
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 6 * 2**30)
-    assert by_slabs(large, target, None)
-    assert not by_slabs(replace(large, initial_modes=lambda lattice, workers: None), target, None)
-    assert expected(large, target).memory < 6 * 2**30
-    assert expected(large, target).work > 20 * 2**30
+    assert is_made_by_slabs(large, target, None)
+    assert not is_made_by_slabs(
+        replace(large, initial_modes=lambda lattice, workers: None), target, None
+    )
+    assert density_estimate(large, target).memory < 6 * 2**30
+    assert density_estimate(large, target).work > 20 * 2**30
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
     slabs_folder(target).mkdir()
-    assert by_slabs(large, target, None)  # as it was begun so
+    assert is_made_by_slabs(large, target, None)  # as it was begun so
 
 
 def test_where_memory_is_short_it_is_told_and_made_slab_by_slab(
@@ -196,7 +209,7 @@ def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
 @pytest.mark.parametrize("side", [64, 512, 1024])
 def test_tasks_keep_to_the_budget(side):
     box = replace(BOX, voxels=(side, side, side))
-    assert min(cuts_of(box, of_density(box))) >= 1
+    assert min(cuts_of(box, density_deposit_plan(box))) >= 1
     assert slab_estimate(box).memory < 1e9 + 1.2 * BUDGET
     assert slab_estimate(box).work < 220 * side**3
 

@@ -17,7 +17,7 @@ from halokeras.simulation import suites
 from halokeras.simulation.files import claimed
 from halokeras.simulation.simulate import estimate
 from halokeras.simulation.suite_params import SuiteParams
-from halokeras.simulation.suites import agreed, begin, make_member, make_suite
+from halokeras.simulation.suites import make_member, make_suite, suite_of_plan, write_longer_index
 
 QUIET = Listener()
 
@@ -36,8 +36,8 @@ def plan(members=3, particles=16, **other):
 
 
 def begun(planned, folder):
-    suite = agreed(planned, folder)
-    begin(suite)
+    suite = suite_of_plan(planned, folder)
+    write_longer_index(suite)
     return suite
 
 
