@@ -90,8 +90,8 @@ class TrainingBoxes:
         """Bytes of the boxes that are kept."""
         return sum(box.memory for box in self._kept.values())
 
-    def spread(self) -> dict[int, TrainingBox]:
-        """Return all boxes by their numbers, or some from first to last if they are many."""
+    def sample(self) -> dict[int, TrainingBox]:
+        """Return all boxes by their numbers, or some of many, evenly from first to last."""
         most = max(1, _MOST_VOXELS // self[0].density.size)
         places = np.linspace(0, self._number - 1, min(most, self._number))
         return {int(number): self[int(number)] for number in np.unique(places.astype(int))}

@@ -52,7 +52,7 @@ def calibrate_mean(
         for _ in range(_ROUNDS):
             _shift_by_conditions(copy, boxes, conditions)
         return copy
-    channels, chosen = painter.params.channels, boxes.spread().values()
+    channels, chosen = painter.params.channels, boxes.sample().values()
     raw = np.stack([whole_box(painter.raw_counts, box.density, painter.margin) for box in chosen])
     held = np.sum([_held(box, channels) for box in chosen], axis=0)
     wanted = held / (raw.size // channels)

@@ -1,4 +1,4 @@
-"""The boxes that a run trains and validates on, found, checked and put side by side."""
+"""The boxes that a run trains and validates on, read, checked and put side by side."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.masses import at_odds, masses_of, select
-from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painter_params import PainterParams
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.mass_law import check_enough
 from halokeras.painters.provenance import fingerprint
-from halokeras.params import BoxName, Params
+from halokeras.params import Params
 from halokeras.readable import amount_of_bytes
 from halokeras.sections import Selection
 from halokeras.training.boxes import TrainingBox, TrainingBoxes
+from halokeras.training.named_boxes import named_boxes
 from halokeras.training.validation import HeldOut
-
-_SIMULATE = "`halopaint simulate --params FILE`, FILE being these params"
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,7 @@ def load_data(params: Params) -> TrainingData:
         asked of boxes of their id and seed (both values are named), do not share one shape, voxel
         size and redshift, or are smaller than a crop with its margin.
     """
-    paths = _find_all(params)
-    trained = [path for name in params.box.train for path in paths[name]]
-    validated_on = [path for name in params.box.validate_on for path in paths[name]]
-    _check_once(trained, validated_on)
+    trained, validated_on = named_boxes(params.box)
     reader = _Reader(params, trained)
     boxes = TrainingBoxes(reader.again, len(trained), params.run.box_memory * 2**30)
     halos, memory = np.zeros(params.painter.channels), 0
@@ -142,24 +136,10 @@ def _check_bins(params: Params, boxes: TrainingBoxes) -> None:
     bins = params.painter.selections(params.box.selection)
     if not params.training.warm_start.steps or len(bins) < 2:
         return
-    measured = boxes.spread().values()
+    measured = boxes.sample().values()
     halos = sum(box.counts.reshape(-1, len(bins)).sum(axis=0, dtype=np.int64) for box in measured)
     for bin, number in zip(bins, halos, strict=True):
         check_enough(number, bin)
-
-
-def _check_once(trained: Sequence[Path], validated_on: Sequence[Path]) -> None:
-    """Refuse a box that is named twice, by whatever names of its file."""
-    training = {path.resolve() for path in trained}
-    for path in validated_on:
-        if path.resolve() in training:
-            raise RunError(f"validate_on names {path}, which train names too; hold it out")
-    for name, paths in (("train", trained), ("validate_on", validated_on)):
-        times = Counter(path.resolve() for path in paths)
-        for path in paths:
-            if times[path.resolve()] > 1:
-                again = times[path.resolve()]
-                raise RunError(f"{name} names {path} {again} times; name each box once")
 
 
 class _Reader:
@@ -215,37 +195,6 @@ class _Reader:
         if box_hash(box) != self.hashes[path]:
             raise BoxError(f"{path} is another box than when this training began; restore it")
         return _training_box(box, _counts(box, self._channels), self._channels)
-
-
-def _find_all(params: Params) -> dict[BoxName, list[Path]]:
-    found: dict[BoxName, list[Path]] = {}
-    missing, differing = [], []
-    for name in (*params.box.train, *params.box.validate_on):
-        if name.path is not None:
-            found[name] = [Path(name.path)]
-            continue
-        if name.suite is not None:
-            suite = read_suite(Path(name.suite))
-            chosen = choose(suite, name.first_member, name.last_member, name.redshifts)
-            found[name] = [box.path for box in chosen]
-            continue
-        try:
-            path = find_asked(asked_for(name, params.box))
-        except OtherBoxError as error:
-            differing.append(str(error))
-            continue
-        if path is None:
-            missing.append(f"{name.id} seed {name.seed}")
-        else:
-            found[name] = [path]
-    if differing:
-        raise RunError(
-            f"boxes are not what the params ask for: {'; '.join(differing)}; correct the params, "
-            f"name a box by its path, or make others with {_SIMULATE}"
-        )
-    if missing:
-        raise RunError(f"missing boxes: {', '.join(missing)}; make them with {_SIMULATE}")
-    return found
 
 
 def _density(box: Box) -> NDArray[np.float32]:

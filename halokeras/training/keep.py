@@ -100,7 +100,7 @@ class KeptPainter(Callback):
         if not self._params.training.warm_start.steps:
             return None
         painter = self._calibrated(self._gan.expected_painter)
-        boxes, conditions = self._data.boxes.spread(), self._data.conditions
+        boxes, conditions = self._data.boxes.sample(), self._data.conditions
         means = np.stack(
             [
                 whole_box(

@@ -36,7 +36,7 @@ from halokeras.training.run_folder import (
     MOVIE,
     PARAMS,
     TENSORBOARD,
-    keep_to_boxes,
+    check_same_boxes,
     unfinished_run,
 )
 from halokeras.training.schedule import schedule
@@ -95,14 +95,14 @@ def train(
     if devices.is_chief:
         _check_new(folder)
     data = _load(params, devices, callbacks)
-    with _alone(folder, devices):
+    with _holding_folder(folder, devices):
         if devices.is_chief:
             _check_new(folder)  # another process may have begun one
             for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
                 if wanted:
                     make_folder(folder / name)
             write_text(folder / PARAMS, params.model_dump_json(indent=2) + "\n")
-        return _go_on(params, folder, data, devices, callbacks)
+        return _train_from_checkpoint(params, folder, data, devices, callbacks)
 
 
 def resume(
@@ -122,8 +122,8 @@ def resume(
     params = load_params(folder / PARAMS)
     check_batches(params, devices.replicas)
     data = _load(params, devices, callbacks)
-    with _alone(folder, devices):
-        return _go_on(params, folder, data, devices, callbacks)
+    with _holding_folder(folder, devices):
+        return _train_from_checkpoint(params, folder, data, devices, callbacks)
 
 
 def check_batches(params: Params, replicas: int) -> None:
@@ -149,7 +149,7 @@ def _check_new(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, devices: Devices) -> Iterator[None]:
+def _holding_folder(folder: Path, devices: Devices) -> Iterator[None]:
     """Hold the run's folder, so that no other process trains the same run."""
     if not devices.is_chief:
         yield
@@ -172,17 +172,17 @@ def _load(params: Params, devices: Devices, callbacks: Sequence[Callback]) -> Tr
     suites = sorted({name.suite for name in named if name.suite is not None})
     told = [f"{single} boxes"] if single else []
     told += [f"the boxes of {suite}" for suite in suites]
-    _prepare(f"reading {' and '.join(told)}", devices, callbacks)
+    _announce_preparing(f"reading {' and '.join(told)}", devices, callbacks)
     return load_data(params)
 
 
-def _prepare(what: str, devices: Devices, callbacks: Sequence[Callback]) -> None:
+def _announce_preparing(what: str, devices: Devices, callbacks: Sequence[Callback]) -> None:
     if devices.is_chief:
         for callback in callbacks:
             callback.preparing(what)
 
 
-def _go_on(
+def _train_from_checkpoint(
     params: Params,
     folder: Path,
     data: TrainingData,
@@ -191,10 +191,10 @@ def _go_on(
 ) -> Path:
     """Train from the newest whole checkpoint, or from the start, to the end."""
     if devices.is_chief:
-        keep_to_boxes(folder, data.hashes)
+        check_same_boxes(folder, data.hashes)
         for callback in callbacks:
             callback.planned(data.plan)
-    _prepare("building the networks", devices, callbacks)
+    _announce_preparing("building the networks", devices, callbacks)
     with devices.scope():
         gan = build_gan(params, data.mean_counts, data.conditions)
     checkpoints = Checkpoints(gan, folder / CHECKPOINTS)

@@ -80,8 +80,8 @@ class RunRecord:
         return scores[-1] if scores else None
 
 
-def keep_to_boxes(folder: Path, hashes: Sequence[tuple[str, str]]) -> None:
-    """Note the names and hashes of a run's boxes, or refuse others than are noted.
+def check_same_boxes(folder: Path, hashes: Sequence[tuple[str, str]]) -> None:
+    """Refuse other boxes than the run began with, whose names and hashes it notes then.
 
     Raises
     ------

@@ -132,8 +132,8 @@ def test_a_box_that_changes_while_it_trains_is_refused(params, tmp_path, tiny_bo
 
 def test_of_many_boxes_some_from_the_first_to_the_last_are_read_together(counted, monkeypatch):
     boxes = TrainingBoxes(counted[0], 6, BOX)
-    assert list(boxes.spread()) == [0, 1, 2, 3, 4, 5]
+    assert list(boxes.sample()) == [0, 1, 2, 3, 4, 5]
     monkeypatch.setattr(boxes_module, "_MOST_VOXELS", 3 * 8**3)
-    some = boxes.spread()
+    some = boxes.sample()
     assert list(some) == [0, 2, 5]
     assert some[2].density[0, 0, 0] == 2 * 8**3 + 1

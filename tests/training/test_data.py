@@ -1,4 +1,4 @@
-"""Boxes of a suite that params name."""
+"""Boxes that a run trains and validates on, read together."""
 
 import shutil
 from dataclasses import replace
@@ -53,27 +53,9 @@ def test_a_painter_is_of_the_redshift_of_its_training_boxes_whatever_is_held_out
     assert load_data(Params.model_validate(fields)).provenance["redshift"] == 0.3006
 
 
-@pytest.mark.parametrize(
-    ("train", "validate_on", "told"),
-    [
-        ({"last_member": 0}, {"first_member": 1}, r"redshift 0\.3.*at 1; .*painter knows one"),
-        ({"redshifts": [0.3]}, {"first_member": 1, "redshifts": [0.3]}, "which train names too"),
-    ],
-)
-def test_what_a_painter_cannot_learn_together_is_one_sentence(tiny_suite, train, validate_on, told):
-    with pytest.raises(RunError, match=told):
-        load_data(params_of(tiny_suite, train, validate_on))
-
-
-def test_a_box_is_named_once_by_whatever_name(tiny_suite):
-    first = {"last_member": 0, "redshifts": [0.3]}
-    params = params_of(tiny_suite, first, {"first_member": 1, "redshifts": [0.3]})
-    again = tiny_suite / ".." / tiny_suite.name / "tiny_000_z0.3.h5"
-    for section, told in (("train", "train names .* 2 times"), ("validate_on", "hold it out")):
-        named = [*getattr(params.box, section), BoxName(path=str(again))]
-        box = params.box.model_copy(update={section: tuple(named)})
-        with pytest.raises(RunError, match=told):
-            load_data(params.model_copy(update={"box": box}))
+def test_what_a_painter_cannot_learn_together_is_one_sentence(tiny_suite):
+    with pytest.raises(RunError, match=r"redshift 0\.3.*at 1; .*painter knows one"):
+        load_data(params_of(tiny_suite, {"last_member": 0}, {"first_member": 1}))
 
 
 def test_boxes_of_one_name_in_two_folders_are_both_remembered(tiny_suite, tiny_box, tmp_path):
@@ -117,18 +99,6 @@ def test_bins_of_mass_without_halos_are_refused_before_the_training(tmp_path, ti
     with pytest.raises(RunError, match=r"0 halos of 1e\+17 Msun/h up, too few .*mass_edges"):
         read(half, 1e17)
     read(half, 1e17, steps=0)  # which measures no law
-
-
-def test_a_box_of_a_suite_that_is_missing_is_named(tiny_suite):
-    (tiny_suite / "tiny_001_z0.3.h5").unlink()
-    with pytest.raises(BoxError, match=r"1 of 1 boxes .* tiny_001_z0\.3\.h5 the first"):
-        load_data(
-            params_of(
-                tiny_suite,
-                {"last_member": 0, "redshifts": [0.3]},
-                {"first_member": 1, "redshifts": [0.3]},
-            )
-        )
 
 
 def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choose(

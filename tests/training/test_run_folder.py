@@ -8,7 +8,7 @@ import pytest
 from halokeras.errors import RunError
 from halokeras.params import parse_params
 from halokeras.training.compare import differing_params, flattened, summary
-from halokeras.training.run_folder import keep_to_boxes, read_run, run_folders
+from halokeras.training.run_folder import check_same_boxes, read_run, run_folders
 
 HISTORY = """step,stage,seconds,painter_loss,critic_loss,wasserstein,penalty,score,mean_ratio,\
 transfer_function,cross_correlation,k
@@ -72,12 +72,12 @@ def test_looking_at_runs_takes_no_tensorflow():
 
 def test_a_run_goes_on_with_the_boxes_that_it_began_with(tmp_path):
     boxes = [("a.h5", "1"), ("b.h5", "2"), ("b.h5", "3")]
-    keep_to_boxes(tmp_path, boxes)
-    keep_to_boxes(tmp_path, boxes)
+    check_same_boxes(tmp_path, boxes)
+    check_same_boxes(tmp_path, boxes)
     for other in ([boxes[0], ("b.h5", "4"), boxes[2]], boxes[:2], [*boxes, ("c.h5", "4")]):
         with pytest.raises(RunError, match=r"[bc]\.h5 is not the box that the run in .* put that"):
-            keep_to_boxes(tmp_path, other)
+            check_same_boxes(tmp_path, other)
     for damaged in ("[1]", "{", "", "{}", '["ab"]', '[["a.h5"]]', "[" * 50000):
         (tmp_path / "boxes.json").write_text(damaged)
         with pytest.raises(RunError, match=r"boxes\.json.* is damaged; delete it"):
-            keep_to_boxes(tmp_path, boxes)
+            check_same_boxes(tmp_path, boxes)
