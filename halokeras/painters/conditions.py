@@ -40,7 +40,7 @@ def conditions_of(
     names
         What a kind of painter states.
     redshift, cosmology
-        Of the density.
+        Redshift and cosmology of the density.
     bins
         The halos that each channel paints.
     voxel_size

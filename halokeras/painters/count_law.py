@@ -77,7 +77,7 @@ def fit_count_law(expected: NDArray[np.floating], counts: NDArray[Any]) -> Count
     Parameters
     ----------
     expected, counts
-        Of the same voxels: what a painter expects, and the halos that are there.
+        What a painter expects in some voxels, and the halos that are there.
 
     Raises
     ------

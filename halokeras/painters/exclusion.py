@@ -21,12 +21,15 @@ from scipy.special import ndtri
 from halokeras.painters.count_law import CountLaw
 
 MOST_CORRELATED = 2 / 7
-"""Between face neighbours: numbers that are -2/7 correlated cancel in the sum over a large volume,
-and stronger correlations come back as correlations of the opposite sign two voxels away."""
+"""Strongest correlation of face neighbours.
+
+Numbers that are -2/7 correlated cancel in the sum over a large volume, and stronger correlations
+come back as correlations of the opposite sign two voxels away.
+"""
 _ROUNDS = 8
-"""In which the weights of further halos settle to a percent."""
+"""Rounds in which the weights of further halos settle to a percent."""
 _LARGEST_STEP = 4.0
-"""By which a weight changes in a round, at most."""
+"""Factor by which a weight changes in a round, at most."""
 
 Array = NDArray[np.float64]
 
@@ -38,8 +41,9 @@ class Exclusion:
     Attributes
     ----------
     further
-        (channels,) weights by which the further halos of a voxel are of a channel, over the shares
-        that are expected of all halos there; the largest is 1.
+        (channels,) weights of the further halos of a voxel: the probability that one is of some
+        channel goes as the share of that channel among all halos expected there, times its weight.
+        The largest is 1.
     neighbors
         (2, 2) correlations of the two normal numbers of a voxel, of its count and of the mass of
         its first halo, with those of a voxel beside it; eigenvalues within `MOST_CORRELATED`.
@@ -69,7 +73,7 @@ class Exclusion:
         expected
             (N, channels) halos of voxels where some are expected.
         law
-            Of their counts.
+            Law of the counts of all channels.
         """
         return _shares(self.further, expected, law)
 
@@ -88,7 +92,7 @@ def fit_exclusion(
         (boxes, nx, ny, nz, channels) of periodic boxes: what a painter expects, and the halos that
         are there.
     law
-        Of the counts of all channels.
+        Law of the counts of all channels.
     masses
         (channels,) mean mass of the halos of each channel [Msun/h].
     """
@@ -119,7 +123,12 @@ def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tu
 def _fit_further(
     expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw
 ) -> Array:
-    """Return the weights by which as many more halos of a channel go with more halos as did."""
+    """Return the weights under which halos of each channel go with the number of all as measured.
+
+    Where there are more halos than the law expects of a voxel with any, there are more of each
+    channel. Weights are changed until, summed over the voxels with halos, the products of that
+    excess with the halos of a channel are those of the boxes.
+    """
     channels = expected.shape[-1]
     held = counts.reshape(-1, channels)
     number = held.sum(axis=1)
@@ -141,10 +150,13 @@ def _fit_further(
 def _fit_neighbors(
     expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw, further: Array
 ) -> Array:
-    """Return the correlations that explain how the counts of face neighbours go together.
+    """Return the correlations of the two normal numbers of a voxel with those of a face neighbour.
 
-    A pair of voxels tells, to first order in the correlations, their product with how much the
-    counts of all halos, and of those above a mass, respond to the two normal numbers.
+    To first order, the covariance of counts in two voxels is the correlation of their normal
+    numbers, times how much either count responds to its number. That of all halos with all halos
+    gives the correlation of the numbers that tell how many there are; that of all halos with those
+    above a mass gives the correlation of this number with the one that tells the first halo's mass.
+    Where they are stronger than `MOST_CORRELATED` allows, all are made weaker by one factor.
     """
     grid, channels = expected.shape[:-1], expected.shape[-1]
     means = np.maximum(expected.reshape(-1, channels), 1e-12)

@@ -115,7 +115,7 @@ def expected_mass_law(
     selections
         The bins of the channels.
     cosmology, redshift
-        Of the halos.
+        Cosmology and redshift of the halos.
     """
     laws = np.empty((len(selections), _QUANTILES))
     for channel, bin in enumerate(selections):

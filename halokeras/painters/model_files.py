@@ -83,7 +83,7 @@ class PainterFiles:
     Parameters
     ----------
     params
-        Of the architecture.
+        The architecture.
     provenance
         What the folder tells of its training.
     weights

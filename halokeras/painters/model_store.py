@@ -54,13 +54,13 @@ class DrawModel:
     painter
         Paints the expected counts.
     law
-        Of the counts of all channels together, at what is expected of them together.
+        Law of the halos of all channels together, given how many of them are expected.
     masses
-        Of the halos of each channel, where the channels are bins of mass.
+        Law of the masses in each channel, where the channels are bins of mass.
     exclusion
-        How they exclude each other by mass; None for an older painter.
+        How halos exclude each other by mass; None for an older painter.
     shares
-        Of the halos of each channel that are kept once all are drawn; None keeps all.
+        Share of the halos of each channel that is kept once all are drawn; None keeps all.
     peaks
         Corrections of what is expected around peaks, of painters with an exclusion; None for an
         older painter.

@@ -47,11 +47,11 @@ class FoundPainter:
     folder
         Absolute path.
     hash
-        That it must have, so that every worker paints with the same.
+        Hash that it must have, so that every worker paints with the same.
     mass_min
         The least mass of the halos that are kept [Msun/h]; None keeps all that it paints.
     cosmology, redshift
-        Of the density, by which the masses of its halos are drawn.
+        Cosmology and redshift of the density, by which the masses of its halos are drawn.
     """
 
     folder: Path

@@ -58,7 +58,7 @@ def draw(
     Parameters
     ----------
     draws
-        Of a saved painter.
+        What a saved painter draws with.
     density
         rho/mean, (nx, ny, nz), of any shape, non-negative and finite, of mean 1.
     seed, realization
@@ -104,7 +104,7 @@ def draw_row(
         (x, y, z) or (x, y, z, channels) in the voxels at `place`, and along x and y in
         ``draws.border`` more on both sides.
     place, shape
-        Of the row, as long as the box along z, and of the box.
+        Voxels of the row, which is as long as the box along z; and voxels of the box.
     """
     border = draws.border > 0
     bordered = border, border, False

@@ -121,7 +121,7 @@ def paint_files(
 def is_painted(request: Request) -> bool:
     """Whether all that is asked is there already, whole and of this very painting.
 
-    Of catalogues it is seen that they are there, not how they list halos.
+    Catalogues need only be there: how they list halos is not looked at.
     """
     files = [request.source.path, *request.outputs, *request.catalogues]
     files += [] if request.picture is None else [request.picture]

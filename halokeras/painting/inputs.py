@@ -170,7 +170,7 @@ def open_density(
     contrast
         What the file holds, if it is not rho/mean.
     cosmology
-        Of the density, if it is known.
+        Cosmology of the density, if it is known.
     see
         Looks at the density, which workers can where it is rho/mean.
 

@@ -64,11 +64,11 @@ class Masses:
     by_mass
         Halos per voxel in each bin of mass, (nx, ny, nz, bins).
     law
-        Of the masses in each bin.
+        How masses are distributed in each bin.
     learned
         What the painter that drew them learned.
     header
-        Of the box.
+        What is known of the box: voxel size, redshift, cosmology, provenance.
     spheres
         What friends-of-friends masses are taken for, so that they have a radius; None for nothing.
     """
@@ -124,11 +124,11 @@ class Masses:
         Parameters
         ----------
         piece
-            Of the box.
+            The part of the box that is asked for.
         ids
-            (N,) of all its halos, in the order of its voxels.
+            (N,) ids of all halos in it, in the order of its voxels.
         draw
-            Which with the ids fixes the masses.
+            The draw, which with the ids fixes the masses.
 
         Raises
         ------

@@ -13,7 +13,7 @@ from halokeras.randomness import uniform_at
 _LEAST_SIDE = 3
 """Voxels along an axis, along which else a voxel would have itself or one other on both sides."""
 _LEAST_VARIANCE = 1e-12
-"""Of a number less its mean around, which rounding could bring below 0."""
+"""Least variance of a number less the mean of those around, which rounding could bring below 0."""
 _WINDOW = (1.0, 1.0, 0.5, 0.3)
 """What a voxel, and those that share a face, an edge and a corner with it, count around a peak."""
 
@@ -100,7 +100,10 @@ def _keep_apart(
 
 
 def _window(axes: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return (3, 3, 3) weights; along axes that a box has few voxels of only its own count."""
+    """Return the weights of a voxel and of the 26 around it, (3, 3, 3).
+
+    Voxels beside along an axis that is not in `axes`, where a box has too few, have none.
+    """
     steps = np.abs(np.indices((3, 3, 3)) - 1)
     within = [axis for axis in range(3) if axis not in axes]
     weights: NDArray[np.float64] = np.array(_WINDOW)[steps.sum(axis=0)]

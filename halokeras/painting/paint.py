@@ -104,7 +104,8 @@ def paint(
     progress
         Called with the fraction that is painted, as it grows.
     conditions
-        Of the density, in the order that the painter's kind states.
+        Conditions of the density, such as its redshift, in the order that the painter's kind
+        states.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def paint_into(
     Parameters
     ----------
     counts
-        Of the shape that `paint` returns, an array or a dataset that can be written.
+        An array, or a dataset that can be written, of the shape that `paint` returns.
 
     Raises
     ------

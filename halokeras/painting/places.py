@@ -30,7 +30,7 @@ ROUNDS = 2
 """Times that halos give way: of the pairs that are too close, few are left after the first."""
 
 _REACH_MASS = 1e13
-"""Of a halo whose reach is that of the matter [Msun/h]."""
+"""Mass of a halo whose reach is `Matter.reach` [Msun/h]."""
 
 _AXES = ("x", "y", "z")
 _EXACT = 2.0**24
@@ -53,9 +53,10 @@ class Matter:
     exclusion
         Least distance between two halos, in sides of a voxel, at most 1.
     reach
-        Of halos of 1e13 Msun/h in different voxels, the distance in sides of a voxel from which on
-        neither gives way; nearer, if within one side, the lighter does with a chance that grows
-        linearly to 1. Of others it goes with their mass, of a pair it is the mean of both.
+        How far apart halos in different voxels keep, in sides of a voxel: given for a halo of
+        1e13 Msun/h, proportional to the mass, and for a pair the mean of both. Of a pair that is
+        nearer than its reach r, and than one side, the lighter gives way with the probability
+        1 - d / r, d being their distance.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
     smoothed
@@ -161,10 +162,10 @@ def places(
     Parameters
     ----------
     piece
-        Of the box, which holds the voxels and, where halos keep a distance, `ROUNDS` more around
+        Part of the box that holds the voxels and, where halos keep a distance, `ROUNDS` more around
         those whose places are to be exact.
     voxel, ids
-        (3, N) in the box, and (N,).
+        Voxel of each halo in the box, (3, N), and its id, (N,).
     draw, matter
         What places them.
     mass

@@ -66,7 +66,7 @@ class Listing:
     Attributes
     ----------
     format
-        Of the catalogue.
+        Format of the catalogue, one of `catalogue_formats.FORMATS`.
     sub_density
         A finer density that tells where in a voxel they lie; None for the 2LPT one of the same
         modes.

@@ -24,9 +24,9 @@ def shared_alike(
     counts, expected
         (x, y, z) halos drawn, and (x, y, z, channels) halos expected.
     index
-        (x, y, z) of the voxels in the box.
+        (x, y, z) indices of the voxels in the box.
     draw
-        Which with the ids of halos fixes their channels.
+        The draw, which with the ids of halos fixes their channels.
 
     Returns
     -------
@@ -89,7 +89,17 @@ def shared_by_rank(
 def _channels(
     shares: NDArray[np.floating], halo: NDArray[np.int64], chance: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Return the channel of each halo: of its voxel's `shares` that at its cumulative chance."""
+    """Return the channel of each halo: the first whose cumulative share is above its chance.
+
+    Parameters
+    ----------
+    shares
+        (voxels, channels) shares of the channels among the halos of a voxel, of any sum.
+    halo
+        (N,) row of `shares` of the voxel that each halo is in.
+    chance
+        (N,) in [0, 1), in units of that sum.
+    """
     upper = shares.cumsum(axis=1, dtype=np.float64)
     limit = chance * upper[halo, -1]
     channel: NDArray[np.int64] = (upper[halo, :-1] <= limit[:, np.newaxis]).sum(axis=1)

@@ -25,7 +25,8 @@ class TilePainter:
     tile
         Voxels that it paints at once, along x, y and z.
     conditions
-        Of the density, in the order that the painter's kind states.
+        Conditions of the density, such as its redshift, in the order that the painter's kind
+        states.
     border
         Voxels by which the tiles of a row are painted wider, along x and y on both sides.
 

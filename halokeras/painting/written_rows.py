@@ -67,9 +67,9 @@ def written_rows(part: Path, rows: int, names: Iterable[str]) -> dict[int, Writt
     part
         The unfinished group.
     rows
-        How many it has in all.
+        How many rows it has in all.
     names
-        Of its arrays.
+        Names of its arrays.
     """
     wanted = set(names)
     found = {number: _read(_note(part, number), wanted) for number in range(rows)}

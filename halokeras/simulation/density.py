@@ -68,7 +68,7 @@ class LptBox:
     Attributes
     ----------
     cosmology
-        Of the modes and of their growth.
+        Cosmology of the modes and of their growth.
     seed
         Realisation, up to `LARGEST_SEED`.
     voxels
@@ -146,13 +146,13 @@ class LptEstimate:
     Attributes
     ----------
     memory
-        At most, of each process [bytes].
+        Most that each process takes [bytes].
     disk
-        Of the file [bytes].
+        Size of the file [bytes].
     seconds
-        On one core.
+        Time on one core [s].
     work
-        Disk that is taken meanwhile, of the file as well; 0 if all is made in memory.
+        Disk that is taken meanwhile, that of the file included [bytes]; 0 if all is made in memory.
     """
 
     memory: int

@@ -38,9 +38,9 @@ def find_halos(  # noqa: PLR0913  (a catalogue in the field's words)
     box_size
         Side [Mpc/h].
     particle_mass
-        [Msun/h].
+        Mass of a particle [Msun/h].
     cosmology, redshift
-        Of the particles.
+        Cosmology and redshift of the particles.
     linking_length
         Largest distance between friends [Mpc/h].
     least

@@ -53,7 +53,7 @@ class HaloMotion:
     rate
         a H f [km/s per Mpc/h], the velocity that a linear displacement of 1 Mpc/h tells.
     mean_density
-        Of matter [Msun/h per (Mpc/h)^3].
+        Mean density of matter [Msun/h per (Mpc/h)^3].
     """
 
     amplitude: float

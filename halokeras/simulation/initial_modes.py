@@ -89,9 +89,9 @@ def check_modes(modes: Modes, voxels: Shape, voxel_size: float, power: Table, na
     Parameters
     ----------
     modes
-        Of the linear overdensity at the redshift of `power`.
+        Modes of the linear overdensity at the redshift of `power`.
     voxels, voxel_size
-        Of the box; side of a voxel [Mpc/h].
+        Voxels of the box along x, y, z; side of a voxel [Mpc/h].
     power
         Linear power that it should show: wavenumbers [h/Mpc] and power [(Mpc/h)^3].
     name

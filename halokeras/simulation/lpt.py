@@ -232,9 +232,9 @@ def folded(modes: Modes, lattice: int) -> Modes:
     Parameters
     ----------
     modes
-        Of the field, without Nyquist planes.
+        Modes of the field, without Nyquist planes.
     lattice
-        Even, coarser than that of the modes by less than 2.
+        Points a side, an even number, coarser than that of the modes by less than 2.
     """
     half = lattice // 2
     rows = np.zeros((lattice, *modes.shape[1:]), dtype=np.complex64)

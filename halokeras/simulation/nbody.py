@@ -51,7 +51,7 @@ class Snapshot:
     Attributes
     ----------
     redshift
-        Of the snapshot.
+        Redshift of the snapshot.
     position
         (N, 3) float32 in [0, box_size), comoving [Mpc/h].
     velocity

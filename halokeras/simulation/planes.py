@@ -121,11 +121,11 @@ class Planes:
     Parameters
     ----------
     points
-        Of the lattice that the planes are of; even, and no coarser than the modes'.
+        Points of the lattice that the planes are of; even, and no coarser than that of the modes.
     lattice
-        Of the modes.
+        Lattice of the modes.
     side
-        Of the box, in the unit of derivatives.
+        Sides of the box, in the unit of lengths of derivatives.
     workers
         Threads.
     """

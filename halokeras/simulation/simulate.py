@@ -60,7 +60,7 @@ class Simulation:
     Attributes
     ----------
     cosmology
-        Of the modes and of their growth.
+        Cosmology of the modes and of their growth.
     seed
         Realisation, up to `LARGEST_SEED`: equal seeds give equal phases in every cosmology.
     size
@@ -70,7 +70,7 @@ class Simulation:
     voxel_size
         Side of the density's voxels [Mpc/h].
     redshifts
-        Of the boxes, in any order.
+        Redshifts of the boxes, in any order.
     box_id
         Name of the cosmology, if it has one.
 

@@ -69,7 +69,7 @@ class SobolDesign(Section):
 class PairedDesign(Section):
     """Simulations of the same phases with one parameter up and down, for derivatives.
 
-    Of each of `realizations` there is the `fiducial`, and for each of `steps` the two with that
+    Each of `realizations` has the `fiducial` and, for each of `steps`, two simulations with that
     parameter a step above and below it.
     """
 

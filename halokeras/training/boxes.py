@@ -46,7 +46,7 @@ class TrainingBoxes:
     read
         Function of a box's number that reads it.
     number
-        Of boxes.
+        Number of boxes.
     memory
         Bytes that the boxes which are kept take at most, but for one box alone.
     """

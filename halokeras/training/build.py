@@ -29,7 +29,7 @@ def build_gan(
     Parameters
     ----------
     params
-        Of the run.
+        Params of the run.
     mean_counts
         Halos per voxel of each channel in the training boxes, which a kind that starts at the
         mean takes the first bias of its last layer from.

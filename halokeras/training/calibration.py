@@ -14,11 +14,11 @@ from halokeras.training.boxes import TrainingBox, TrainingBoxes
 
 _WIDEST_SHIFT = 2.0
 _ROUNDS = 2
-"""Of the regression, whose means are exponential in the shift only where halos are rare."""
+"""Times that the regression is done: means are exponential in the shift only of rare halos."""
 _STEP = 0.01
-"""In raw counts, over which the response of a mean to a shift is taken."""
+"""Shift of raw counts over which the response of their mean is taken."""
 _PRIOR = 0.1
-"""Shift for a standard deviation of a condition, as is expected before any halo is counted."""
+"""Width of the prior on the shift that one standard deviation of a condition makes."""
 
 
 def calibrate_mean(
@@ -35,17 +35,18 @@ def calibrate_mean(
     Parameters
     ----------
     painter
-        Built.
+        The painter, which has its weights already.
     boxes
-        The training boxes; of a painter that is told nothing some of them, if they are many.
+        The training boxes. Without `conditions` a sample of them is painted, if they are many.
     conditions
-        (boxes, conditions), of a painter that is told some: the shift is then linear in them.
+        (boxes, conditions) of the training boxes, for a painter that is told conditions: the shift
+        is then a linear function of them.
 
     Returns
     -------
     Painter
-        As it was where no shift reaches the mean, as for a painter that paints nothing yet.
-        Each channel has a shift of its own.
+        The copy, in which each channel has a shift of its own. A channel that no shift brings to
+        its mean, as before a painter has learned to paint anything, stays as it was.
     """
     copy = painter.twin()
     if conditions is not None:

@@ -68,8 +68,8 @@ class CropStream:
         Returns
         -------
         tf.data.Dataset
-            Of (density, counts): (batches, share, side, side, side, channels) float32 each; where
-            there are conditions a `Patch` stands in the density's place.
+            Pairs (density, counts), each (batches, share, side, side, side, channels) float32;
+            where there are conditions a `Patch` stands in the density's place.
             Holds no state: a stream that starts at a step equals the rest of one that came there.
         """
         per_step = batches * batch_size

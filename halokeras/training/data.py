@@ -35,7 +35,7 @@ class TrainingData:
     boxes, held_out
         Those that train, of which a stated memory keeps some, and those that validate.
     provenance
-        Of the painter.
+        What a painter trained on them tells of its training.
     mean_counts
         Halos per voxel in the training boxes, of each channel.
     conditions
@@ -148,14 +148,14 @@ class _Reader:
     Parameters
     ----------
     params
-        Of the run.
+        Params of the run.
     trained
         Training boxes in the order of their numbers.
 
     Attributes
     ----------
     headers, hashes, conditions
-        Of every box read so far: the box without its fields, its hash and its conditions.
+        Every box read so far without its fields, its hash, and its conditions, by path.
     """
 
     def __init__(self, params: Params, trained: Sequence[Path]) -> None:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 _TINY = 1e-6
 _COARSE = 0.6
-"""Of the Nyquist frequency: the shells up to it are compared where heavy halos are taken alone.
+"""Part of the Nyquist frequency up to which shells are compared where heavy halos are taken alone.
+
 Beyond it nearly all of their power is shot noise, which no smooth field has and keeps its phases.
 """
 _FEW = 100.0
@@ -66,11 +67,12 @@ def spectral_distance(
     the batch. Both fields see the same crop window, so it cancels from T and r to the leading
     order. The two parts do not compete: r is blind to an isotropic filter, T is not.
 
-    Of several channels their sum is compared, and beside it the mean over `upper_channels` of the
-    distance of the sum of each of these channels and all above it, where it has halos enough to
-    tell. Not channel by channel: the power of a rare channel is mostly shot noise, and channels
-    that are each given that power add up to too much. What heavy halos have is kept from that by
-    the sums below, which hold them too.
+    Where there are several channels their sum is compared. To that is added the mean distance of
+    the halos above several masses: for each of `upper_channels`, of the sum of that channel and all
+    heavier ones, which counts the less the fewer halos a batch has. Channels are not compared one
+    by one: the power of a rare channel is mostly shot noise, and channels that were each given that
+    power would add up to too much. The sums of more channels, in which heavy halos are too, keep
+    those of few from it.
 
     Replicas of a `tf.distribute` strategy each give their share of the batch and get the distance
     of all of it.
@@ -78,9 +80,9 @@ def spectral_distance(
     Parameters
     ----------
     weight
-        Of each crop, (batch, 1, 1, 1, 1), which multiplies both of its fields, or one number.
+        Weight of each crop, (batch, 1, 1, 1, 1), or one number; it multiplies both of its fields.
     upper_channels
-        First channels of further sums.
+        First, lightest, channel of each of these sums.
     """
     shells = _shell_weights(counts.shape[1])
     all_painted, all_counts = (
