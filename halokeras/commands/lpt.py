@@ -72,9 +72,9 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.simulation.density import LptBox
     from halokeras.simulation.files import make_density_file
     from halokeras.simulation.initial_modes import modes_of_file
+    from halokeras.simulation.lpt_box import LptBox
     from halokeras.simulation.out_of_core import slabs_folder
     from halokeras.storage.files import check_absent
 

@@ -23,8 +23,9 @@ from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.masses import Masses
 from halokeras.painting.places import Matter, Piece, velocities
 from halokeras.sections import Selection
-from halokeras.simulation.density import LptBox, fields_of, lpt_particles
+from halokeras.simulation.density import fields_of, lpt_particles
 from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.threads import numba_threads
 from halokeras.statistics.catalogue import Catalogue
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS

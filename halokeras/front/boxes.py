@@ -47,7 +47,8 @@ def lpt(
     BoxError
         If it cannot be made, or there is too little memory.
     """
-    from halokeras.simulation.density import LptBox, make_density
+    from halokeras.simulation.density import make_density
+    from halokeras.simulation.lpt_box import LptBox
 
     x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
     chosen = cosmology_of(cosmology)

@@ -217,7 +217,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
 def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | int) -> "Matter":
     """Return what places the halos of counts that were drawn on a density of ours."""
     from halokeras.painting.known_matter import known_box, matter_again
-    from halokeras.simulation.density import LptBox
+    from halokeras.simulation.lpt_box import LptBox
 
     x, y, z = counts.shape
     if isinstance(modes, Box):

@@ -32,10 +32,11 @@ from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, Request
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
-from halokeras.simulation import density
+from halokeras.simulation.density import LptParticles
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
 from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import density_estimate
 from halokeras.storage.files import refusal
@@ -205,7 +206,7 @@ def _opened(request: Request, workers: Cluster | None = None) -> AbstractContext
     return open_box_density(request.source.path, **looks)
 
 
-def _header_to_make(wanted: density.LptBox) -> Header:
+def _header_to_make(wanted: LptBox) -> Header:
     """Return what is known of a density before it is made."""
     return Header(wanted.voxel_size, wanted.redshift, wanted.cosmology, {})
 
@@ -223,7 +224,7 @@ def _check_request(request: Request, header: Header) -> None:
     box_conditions(header, saved)
 
 
-def _make_density(request: Request, told: Listener) -> density.LptParticles | None:
+def _make_density(request: Request, told: Listener) -> LptParticles | None:
     """Make the density of a seed, if asked for and not there from before; return its particles."""
     wanted, target = request.lpt, request.source.path
     if wanted is None:
@@ -236,9 +237,7 @@ def _make_density(request: Request, told: Listener) -> density.LptParticles | No
     return make_density_file(wanted, target, told, replace_it, request.scheduler)
 
 
-def _found_density(
-    path: Path, wanted: density.LptBox
-) -> Literal["whole", "without velocity", "absent"]:
+def _found_density(path: Path, wanted: LptBox) -> Literal["whole", "without velocity", "absent"]:
     """Say whether a file holds a wanted density, and whether only its velocity lacks."""
     if not path.exists():
         return "absent"

@@ -23,7 +23,7 @@ from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, Request
-from halokeras.simulation.density import LptBox, LptParticles
+from halokeras.simulation.density import LptParticles
 from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
@@ -31,6 +31,7 @@ from halokeras.simulation.fine_slabs import (
     fine_fields_on_disk,
     fine_slab_estimate,
 )
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.storage.grid import Grid, slabs
 

@@ -11,7 +11,10 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
-from halokeras.simulation import density, simulate
+from halokeras.simulation import simulate
+from halokeras.simulation.density import LptParticles, check_memory, estimate
+from halokeras.simulation.density_file import write_density
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
@@ -29,12 +32,12 @@ BOXES = Path("boxes")
 
 
 def make_density_file(
-    wanted: density.LptBox,
+    wanted: LptBox,
     target: Path,
     told: Listener,
     overwrite: bool = False,
     scheduler: str | None = None,
-) -> density.LptParticles | None:
+) -> LptParticles | None:
     """Make a 2LPT density and write it as a box file, whole.
 
     Parameters
@@ -68,8 +71,8 @@ def make_density_file(
     check_writable(target)
     slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
     if not slab_by_slab:
-        density.check_memory(wanted)
-    need = slab_estimate(wanted) if slab_by_slab else density.estimate(wanted)
+        check_memory(wanted)
+    need = slab_estimate(wanted) if slab_by_slab else estimate(wanted)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
@@ -83,7 +86,7 @@ def make_density_file(
     if slab_by_slab:
         write_by_slabs(wanted, target, allotted_cores(), told, scheduler)
         return None
-    return density.write_density(wanted, target, allotted_cores(), told.progress)
+    return write_density(wanted, target, allotted_cores(), told.progress)
 
 
 def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:

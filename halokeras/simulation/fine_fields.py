@@ -14,15 +14,9 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.fields.gridding import Shape, coarsened
-from halokeras.simulation.density import (
-    LptBox,
-    LptEstimate,
-    LptParticles,
-    Progress,
-    estimate,
-    lpt_particles,
-)
+from halokeras.simulation.density import LptParticles, Progress, estimate, lpt_particles
 from halokeras.simulation.halo_motion import HaloMotion, halo_motion
+from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.memory import refuse_beyond_memory
 

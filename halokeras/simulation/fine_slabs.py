@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from halokeras.fields.gridding import coarsened
 from halokeras.listener import Listener
-from halokeras.simulation.density import SLAB, LptBox, LptEstimate
+from halokeras.simulation.density_file import SLAB
 from halokeras.simulation.fine_fields import (
     PARTICLES_BELOW,
     FineFields,
@@ -26,6 +26,7 @@ from halokeras.simulation.fine_fields import (
     to_density,
     to_velocity,
 )
+from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.out_of_core import check_room, needs_slabs, particle_sums_on_disk
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,

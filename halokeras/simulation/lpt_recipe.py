@@ -5,7 +5,7 @@ scales are those of a small box that is repeated.
 """
 
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,16 +14,11 @@ from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, up_to
 from halokeras.randomness import fold_in
 from halokeras.simulation.lpt import Table, first_order, modes_of_shape
+from halokeras.simulation.lpt_box import POINTS, LptBox
 from halokeras.simulation.streamed_lpt import SmallScales, second_order_source
-
-if TYPE_CHECKING:
-    from halokeras.simulation.density import LptBox
 
 PARTICLES = 3
 """Particles along the side of a voxel."""
-POINTS = 2
-"""Lattice points of the modes along the side of a voxel."""
-
 _ALL = 4
 """Lattice points along the side of a voxel of all modes, small scales too."""
 _TILE = 32
@@ -58,7 +53,7 @@ class Linear(NamedTuple):
     speed: float
 
 
-def linear_theory(box: "LptBox") -> Linear:
+def linear_theory(box: LptBox) -> Linear:
     """Return the power of a box and how it grows."""
     power = lattice_power(box.cosmology, box.redshift, box.voxel_size / _ALL)
     now = growth(1 / (1 + box.redshift), box.cosmology)
@@ -70,7 +65,7 @@ def linear_theory(box: "LptBox") -> Linear:
     return Linear(power, ratio, first / second - 1, speed)
 
 
-def drawn_modes(box: "LptBox", power: Table, columns: slice = slice(None)) -> Modes:
+def drawn_modes(box: LptBox, power: Table, columns: slice = slice(None)) -> Modes:
     """Draw the modes of a box, or some columns of them."""
     return modes_of_shape(box.seed, box.lattice, box.parts, box.length, power, columns)
 
@@ -95,7 +90,7 @@ def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
         second += layer
 
 
-def small_modes(box: "LptBox", linear: Linear, workers: int) -> tuple[Modes, Modes]:
+def small_modes(box: LptBox, linear: Linear, workers: int) -> tuple[Modes, Modes]:
     """Modes of `LptParticles.small`: of the small scales alone, to second order."""
     seed = int(fold_in(box.seed, "small scales").integers(2**63))
     sides = (_TILE * _ALL,) * 3

@@ -17,15 +17,9 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.errors import OutputError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
-from halokeras.simulation.density import (
-    SLAB,
-    LptBox,
-    LptEstimate,
-    estimate,
-    from_sums,
-    structure,
-    write_slabs,
-)
+from halokeras.simulation.density import estimate, from_sums
+from halokeras.simulation.density_file import SLAB, structure, write_slabs
+from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import (
     DepositPlan,

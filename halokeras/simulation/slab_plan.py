@@ -3,7 +3,9 @@
 from math import ceil, prod
 from typing import NamedTuple
 
-from halokeras.simulation.density import SLAB, LptBox, LptEstimate, estimate
+from halokeras.simulation.density import estimate
+from halokeras.simulation.density_file import SLAB
+from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import PARTICLES, products_lattice
 from halokeras.simulation.streamed_lpt import GRADIENT, HESSIAN
 

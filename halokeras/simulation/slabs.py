@@ -31,8 +31,10 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
-from halokeras.simulation.density import SLAB, LptBox, from_sums, structure
+from halokeras.simulation.density import from_sums
+from halokeras.simulation.density_file import SLAB, structure
 from halokeras.simulation.deposit import ParticlePlane, SlabSums, in_turn
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import (
     Linear,
     drawn_modes,

@@ -17,7 +17,8 @@ from halokeras.fields.orientation import (
     move_positions,
     turn_vectors,
 )
-from halokeras.simulation.density import LptBox, make_density
+from halokeras.simulation.density import make_density
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.sources.checks.checks import check_source
 from halokeras.sources.checks.findings import CheckReport
 from halokeras.sources.source import Source

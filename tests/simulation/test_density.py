@@ -7,11 +7,10 @@ from scipy import fft
 
 from halokeras.boxes.box_file import find_box, read_box
 from halokeras.cosmology.cosmology import box_cosmology, growth, linear_power
-from halokeras.errors import BoxError
-from halokeras.painting.inputs import open_box_density
 from halokeras.simulation import lpt_recipe as module
-from halokeras.simulation.density import LptBox, estimate, make_density, make_fields, write_density
+from halokeras.simulation.density import estimate, make_density, make_fields
 from halokeras.simulation.lpt import modes_of_shape
+from halokeras.simulation.lpt_box import LptBox
 
 PLANCK = box_cosmology("00")
 SMALL = LptBox(PLANCK, 7, (16, 16, 16), box_id="00")
@@ -107,20 +106,6 @@ def test_the_density_is_a_function_of_the_seed_whatever_the_threads():
     assert (one != other).any()
 
 
-def test_the_file_is_ready_to_paint_and_says_what_made_it(tmp_path):
-    stages = []
-    write_density(SMALL, tmp_path / "d.h5", progress=lambda stage, done: stages.append(stage))
-    box = read_box(tmp_path / "d.h5")
-    np.testing.assert_array_equal(box.density, make_density(SMALL).astype(np.float32))
-    assert box.halos is None
-    assert box.cosmology == PLANCK
-    assert (box.voxel_size, box.redshift) == (4.0, 0.3)
-    assert box.provenance["density_scheme"] == "2lpt"
-    assert box.provenance["box_id"] == "00"
-    assert box.provenance["seed"] == 7
-    assert list(dict.fromkeys(stages)) == ["initial modes", "second order", "particles"]
-
-
 def test_small_scales_spread_further_where_the_box_is_dense(monkeypatch):
     spread = []
     for response in (0.0, module._RESPONSE):
@@ -135,30 +120,6 @@ def test_small_scales_spread_further_where_the_box_is_dense(monkeypatch):
 def test_sides_need_no_common_divisor():
     density = make_density(LptBox(PLANCK, 1, (14, 14, 22)))
     assert density.mean() == pytest.approx(1, abs=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ({"seed": -1}, "seed -1 must lie between 0 and"),
-        ({"voxels": (1, 16, 16)}, "1x16x16 are too few"),
-        ({"voxel_size": 0.0}, "must be positive"),
-        ({"redshift": -0.5}, "redshift -0.5 must lie between 0 and 9999"),
-        ({"redshift": 1e9}, "must lie between 0 and 9999"),
-        ({"redshift": np.nan}, "must lie between 0 and 9999"),
-        ({"voxels": (211, 199, 197)}, "no simple ratio"),
-    ],
-)
-def test_what_cannot_be_made_is_refused(wrong, told):
-    with pytest.raises(BoxError, match=told):
-        replace(SMALL, **wrong)
-
-
-def test_too_little_memory_is_refused_before_anything_is_made(monkeypatch, tmp_path):
-    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 4 * 2**30)
-    with pytest.raises(BoxError, match=r"512x512x512 voxels needs .* GiB of memory and 4\.0 GiB"):
-        write_density(LptBox(PLANCK, 1, (512, 512, 512)), tmp_path / "d.h5")
-    assert not list(tmp_path.iterdir())
 
 
 def test_half_a_thousand_voxels_a_side_fit_in_sixteen_gigabytes():
@@ -187,11 +148,3 @@ def test_velocity_obeys_the_continuity_equation_on_large_scales():
     )
     assert correlation > 0.98
     assert 200 < np.sqrt((velocity**2).mean()) < 400  # km/s in each direction
-
-
-def test_the_file_has_the_velocity_that_a_catalogue_reads(tmp_path):
-    box = replace(SMALL, velocity=True)
-    write_density(box, tmp_path / "d.h5")
-    with open_box_density(tmp_path / "d.h5") as given:
-        np.testing.assert_allclose(given.velocity[...], make_fields(box)[1], rtol=1e-6)
-    assert estimate(box).disk == 4 * estimate(SMALL).disk

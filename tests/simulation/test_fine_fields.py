@@ -5,13 +5,15 @@ import scipy.ndimage
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.simulation import fine_fields
-from halokeras.simulation.density import LptBox, make_density, write_density
+from halokeras.simulation.density import make_density
+from halokeras.simulation.density_file import write_density
 from halokeras.simulation.fine_fields import (
     FineFields,
     check_fine_memory,
     finer,
     make_fine_fields,
 )
+from halokeras.simulation.lpt_box import LptBox
 
 BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(16, 16, 16))
 

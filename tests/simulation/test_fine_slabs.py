@@ -7,7 +7,6 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.simulation import fine_fields, out_of_core
-from halokeras.simulation.density import LptBox
 from halokeras.simulation.fine_fields import fine_estimate, make_fine_fields
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
@@ -15,6 +14,7 @@ from halokeras.simulation.fine_slabs import (
     fine_fields_on_disk,
     fine_slab_estimate,
 )
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.slab_plan import Cuts
 
 BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(16, 16, 16))

@@ -5,9 +5,10 @@ from scipy import fft
 from halokeras.cosmology.cosmology import box_cosmology, linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.modes import lattice_of
-from halokeras.simulation.density import LptBox, make_density
+from halokeras.simulation.density import make_density
 from halokeras.simulation.initial_modes import check_modes, complete, modes_of_file
 from halokeras.simulation.lpt import linear_modes
+from halokeras.simulation.lpt_box import LptBox
 
 PLANCK = box_cosmology("00")
 POWER = linear_power(PLANCK, 0.3)

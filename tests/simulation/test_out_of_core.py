@@ -17,8 +17,9 @@ from halokeras.listener import Listener
 from halokeras.painting.inputs import open_box_density
 from halokeras.simulation import out_of_core as module
 from halokeras.simulation import slabs
-from halokeras.simulation.density import LptBox, make_density, make_fields
+from halokeras.simulation.density import make_density, make_fields
 from halokeras.simulation.files import make_density_file
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import (
     density_estimate,
     is_made_by_slabs,

@@ -8,8 +8,9 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import box_cosmology, linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation
-from halokeras.simulation.density import LptBox, make_density
+from halokeras.simulation.density import make_density
 from halokeras.simulation.lpt import linear_modes
+from halokeras.simulation.lpt_box import LptBox
 from halokeras.sources.prepare import prepare, voxels_of
 from halokeras.sources.source import Source
 
