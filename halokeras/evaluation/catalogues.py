@@ -21,7 +21,8 @@ from halokeras.painting.catalogue import hubble_distance, whole_catalogue
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.masses import Masses
-from halokeras.painting.places import Matter, Piece, velocities
+from halokeras.painting.piece import Piece
+from halokeras.painting.places import Matter, velocities
 from halokeras.sections import Selection
 from halokeras.simulation.density import fields_of, lpt_particles
 from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of

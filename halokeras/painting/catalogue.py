@@ -21,7 +21,8 @@ from halokeras.fields.gridding import Shape, shape_of, wrap
 from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.masses import Masses
-from halokeras.painting.places import ROUNDS, Matter, Piece, places, velocities
+from halokeras.painting.piece import Piece
+from halokeras.painting.places import ROUNDS, Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 

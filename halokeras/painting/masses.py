@@ -14,7 +14,7 @@ from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.provenance import Provenance
 from halokeras.painting.catalogue_formats import HOST, About, Columns
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw
-from halokeras.painting.places import Piece
+from halokeras.painting.piece import Piece
 from halokeras.sections import MassDefinition
 from halokeras.storage.grid import Grid
 

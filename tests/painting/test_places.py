@@ -5,7 +5,8 @@ import pytest
 
 from halokeras.painting import places as rules
 from halokeras.painting.ids import Draw, halo_ids
-from halokeras.painting.places import Matter, Piece, places, velocities
+from halokeras.painting.piece import Piece
+from halokeras.painting.places import Matter, places, velocities
 from halokeras.simulation.halo_motion import HaloMotion
 
 DRAW = Draw(5, 0)

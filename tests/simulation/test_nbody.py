@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 from halokeras.cosmology.cosmology import Background, growth
 from halokeras.errors import BoxError
-from halokeras.simulation import nbody, particle_mesh
+from halokeras.simulation import mesh_kernels, nbody, particle_mesh
 from halokeras.simulation.lpt import Displacement, displacement, lattice_positions, linear_modes
 from halokeras.simulation.nbody import evolve, step_edges
 from halokeras.simulation.particle_mesh import ParticleMesh
@@ -51,9 +51,9 @@ def test_two_particles_attract_by_the_inverse_square():
 def test_a_particle_is_kicked_in_the_column_that_it_was_sorted_into(monkeypatch):
     """Of a size that float32 cannot hold; numba would read beyond the end of the column."""
     cells, size = 64, 67.2
-    kick = particle_mesh._kick_and_drift.py_func  # which knows where its arrays end
-    monkeypatch.setattr(particle_mesh, "_kick_and_drift", kick)
-    corners = np.arange(1, cells) + particle_mesh._CORNER
+    kick = mesh_kernels.kick_and_drift.py_func  # which knows where its arrays end
+    monkeypatch.setattr(mesh_kernels, "kick_and_drift", kick)
+    corners = np.arange(1, cells) + mesh_kernels.CORNER
     edges = (corners * size / cells).astype(np.float32)
     near = [edges]
     for towards in (0, np.inf):
