@@ -5,6 +5,11 @@ from typing import Literal
 
 Kind = Literal["params", "params/suites", "saved_models", "boxes"]
 
+GEN_PAINTER = "gen"
+"""Name of the painter that ships for one epoch and cosmology."""
+ANY_PAINTER = "any"
+"""Name of the painter that ships and is told redshift and cosmology."""
+
 _PACKAGE = Path(__file__).parent
 
 

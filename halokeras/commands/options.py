@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
-from halokeras.resources import can_be_seen
+from halokeras.resources import GEN_PAINTER, can_be_seen
 from halokeras.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
 
 
-SHIPPED_PAINTER = Path("saved_models/gen")
+SHIPPED_PAINTER = Path("saved_models", GEN_PAINTER)
 
 
 BoxOption = Annotated[

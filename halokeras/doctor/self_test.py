@@ -15,7 +15,7 @@ from halokeras.boxes.box import total_counts
 from halokeras.doctor.finding import Finding, Level
 from halokeras.painters.model_store import SavedPainter, load_painter
 from halokeras.randomness import fold_in, uniform_at
-from halokeras.resources import shipped
+from halokeras.resources import GEN_PAINTER, shipped
 from halokeras.storage.files import write_text
 
 KNOWN = Path(__file__).with_name("known_tile.json")
@@ -64,7 +64,7 @@ def check_painting() -> Finding:
     from halokeras.painting.tile_painter import TilePainter
 
     known = json.loads(KNOWN.read_text(encoding="utf-8"))
-    saved = load_painter(shipped("saved_models") / "gen")
+    saved = load_painter(shipped("saved_models") / GEN_PAINTER)
     if saved.hash != known["painter"]:
         remedy = "install halopaint anew: its painter and its self-test are of two versions"
         return Finding("self-test", "another painter than expected", Level.PROBLEM, remedy)
@@ -93,7 +93,7 @@ def check_painting() -> Finding:
 
 def store() -> None:
     """Store what the shipped painter paints here as what is known."""
-    saved = load_painter(shipped("saved_models") / "gen")
+    saved = load_painter(shipped("saved_models") / GEN_PAINTER)
     write_text(KNOWN, json.dumps({"painter": saved.hash, **painted(saved)}, indent=1) + "\n")
 
 

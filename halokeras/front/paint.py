@@ -14,7 +14,8 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.front.boxes import cosmology_of
-from halokeras.front.painters import SHIPPED, load_painter
+from halokeras.front.painters import load_painter
+from halokeras.resources import GEN_PAINTER
 from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     redshift: float = 0.3,
     cosmology: str | Cosmology = "00",
     mass_min: float | None = None,
-    model: "str | Path | SavedPainter" = SHIPPED,
+    model: "str | Path | SavedPainter" = GEN_PAINTER,
 ) -> dict[str, NDArray[Any]]:
     """Place the halos of drawn counts in their voxels, and draw their masses if bins are told.
 

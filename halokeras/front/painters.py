@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 from halokeras.boxes.box import Box
 from halokeras.environment import load_tensorflow
 from halokeras.front.boxes import read_box
-from halokeras.resources import or_shipped
+from halokeras.resources import GEN_PAINTER, or_shipped
 
 if TYPE_CHECKING:
     from halokeras.evaluation.scorecard import Scorecard
     from halokeras.painters.model_store import SavedPainter
     from halokeras.params import Params
-
-SHIPPED = "gen"
-"""The painter that ships, of one epoch and cosmology; ``any`` is told them."""
 
 
 def train(
@@ -58,7 +55,9 @@ def train(
 
 
 def evaluate(
-    box: str | Path | Box, model: "str | Path | SavedPainter" = SHIPPED, painted: Box | None = None
+    box: str | Path | Box,
+    model: "str | Path | SavedPainter" = GEN_PAINTER,
+    painted: Box | None = None,
 ) -> "Scorecard":
     """Score painted halos against those of a box.
 
@@ -99,7 +98,7 @@ def evaluate(
     return score(boxes, Contenders(saved, {}, draws=1), counts)
 
 
-def load_painter(model: "str | Path | SavedPainter" = SHIPPED) -> "SavedPainter":
+def load_painter(model: "str | Path | SavedPainter" = GEN_PAINTER) -> "SavedPainter":
     """Load a saved painter by the path of its folder, or by its name one that ships.
 
     Raises

@@ -7,9 +7,9 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
 from halokeras.painters.model_files import read_files
 from halokeras.painters.provenance import Provenance
 from halokeras.painting.check import SAME_REDSHIFT
-from halokeras.resources import shipped
+from halokeras.resources import ANY_PAINTER, GEN_PAINTER, shipped
 
-OWN, ANY = Path("saved_models/gen"), Path("saved_models/any")
+OWN, ANY = Path("saved_models", GEN_PAINTER), Path("saved_models", ANY_PAINTER)
 """The painter of one epoch and cosmology, and the one that is told them."""
 
 _SCORED = tuple(ABACUS_COSMOS[box_id] for box_id in ("00", "03", "04"))

@@ -11,7 +11,7 @@ from halokeras.painters.model_files import MANIFEST
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.readable import name_of
-from halokeras.resources import shipped
+from halokeras.resources import GEN_PAINTER, shipped
 from halokeras.sections import MassDefinition
 from halokeras.simulation.lpt_box import LptBox
 
@@ -258,5 +258,6 @@ def _scale_part(voxel_size: float | None, redshift: float | None) -> str:
 
 def _painter_part(folder: Path) -> str:
     """Name a painter: nothing for the one that ships, its run where the folder is ``best``."""
-    ships = [(place / MANIFEST).read_bytes() for place in (folder, shipped("saved_models") / "gen")]
-    return "" if ships[0] == ships[1] else f"_{painter_name(folder)}"
+    gen = shipped("saved_models") / GEN_PAINTER
+    is_gen = (folder / MANIFEST).read_bytes() == (gen / MANIFEST).read_bytes()
+    return "" if is_gen else f"_{painter_name(folder)}"
