@@ -44,7 +44,7 @@ def conditions_of(
     bins
         The halos that each channel paints.
     voxel_size
-        [Mpc/h].
+        Side of a voxel [Mpc/h].
 
     Raises
     ------

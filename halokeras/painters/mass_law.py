@@ -17,7 +17,7 @@ from halokeras.errors import RunError
 from halokeras.sections import Selection
 
 _QUANTILES = 257
-"""Of each bin: what lies between the masses of N and N + 1 particles is then 0.2 % of a bin."""
+"""Quantiles of each bin: between the masses of N and N + 1 particles is then 0.2 % of a bin."""
 _LEAST = 2
 """Halos of which the law of a bin is measured, at least."""
 _STEPS = 2000

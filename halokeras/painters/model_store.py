@@ -111,7 +111,7 @@ class SavedPainter:
 
     @property
     def shares(self) -> tuple[float, ...] | None:
-        """Of the halos of each channel that are kept; None keeps all."""
+        """Share of the halos of each channel that is kept; None keeps all."""
         return None if self.draws is None else self.draws.shares
 
     @property

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _VALUES_SEEN = 2**26
-"""Of a density in one task: pieces as thin as it is hashed in are read badly from chunks."""
+"""Values of a density that a task looks at; slabs as thin as are hashed cut through chunks."""
 
 
 @dataclass(frozen=True)

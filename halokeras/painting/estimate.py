@@ -14,9 +14,9 @@ from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import tile_shape
 
 _BYTES_PER_VOXEL = 500
-"""Of a tile: measured peak over the loaded libraries, 250 MiB for 72^3 voxels, and some room."""
+"""Memory of a tile: 250 MiB beside the loaded libraries as measured for 72^3 voxels, and room."""
 _BYTES_PER_DRAWN_VOXEL = 91
-"""Of a row of tiles: measured, of the numbers that its halos are drawn by."""
+"""Memory of the numbers that the halos of a row of tiles are drawn by, as measured."""
 _LIBRARIES = 0.75 * 2**30
 _TIMED = 3
 

@@ -53,7 +53,7 @@ brighter than -21 with 9 % too much power at k = 0.4 h/Mpc; with it 4 and 2 %.
 """
 
 _LEAST_CORRELATION = 0.9
-"""Of a density and the one made again, averaged in its voxels: 0.987 of a shipped box."""
+"""Correlation, at least, of a density with the one made again: 0.987 of a shipped box."""
 
 _LEAST_DEVIATIONS = 3.0
 """Coherence of draws with their density, at least, in deviations of unrelated fields'."""

@@ -14,7 +14,7 @@ _SLABS = 64
 _FULL_WEIGHT = 1000
 """Weight of a friend at no distance: sums of whole numbers are the same in every order."""
 _SCALE = 2.0
-"""Of the densest point, over the linking length: near what the force mesh resolves.
+"""Radius of the densest point, over the linking length: near what the force mesh resolves.
 
 Half of it finds chance clumps of few particles: spheres about them hold 9 % fewer particles.
 """

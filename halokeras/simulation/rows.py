@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _STRIDES = (301, 132, 57, 23, 10, 4, 1)
-"""Of Shell's sort, which takes rows that are nearly sorted already, and is quick to compile."""
+"""Strides of Shell's sort, which takes rows that are nearly sorted already and compiles soon."""
 
 
 class Rows(NamedTuple):
@@ -24,7 +24,7 @@ class Rows(NamedTuple):
     side
         Rows along x and along y.
     box_size
-        [Mpc/h].
+        Side of the box [Mpc/h].
     """
 
     position: NDArray[np.float32]

@@ -18,9 +18,9 @@ _THICK = 16
 _MARGIN = 16
 """Voxels on either side that particles are taken to reach, for the estimate alone."""
 BYTES_AT_REST = 600_000_000
-"""Of libraries and what is small."""
+"""Bytes of libraries and of what is small."""
 SLOWER = 1.6
-"""Seconds over those in memory, measured at 128^3 and 256^3 voxels."""
+"""Time over that in memory, measured at 128^3 and 256^3 voxels."""
 
 
 class Sums(NamedTuple):

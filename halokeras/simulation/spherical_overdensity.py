@@ -11,9 +11,9 @@ from halokeras.simulation.rows import Rows, offsets_within
 _PARTS = 256
 """Parts that halos, sorted by size, are dealt to; threads take as many each."""
 _HALF = 0.4999
-"""Of the box, which spheres do not reach."""
+"""Largest radius of a sphere, in sides of the box."""
 _WIDER = 1.5
-"""By what a sphere grows that was not large enough."""
+"""Factor by which a sphere grows that was not large enough."""
 
 
 def particles_within(

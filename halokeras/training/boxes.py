@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _MOST_VOXELS = 2**22
-"""Of the boxes that are read together for what is the same of all: more only fill memory."""
+"""Voxels of the boxes that are read together to measure on them: more only fill memory."""
 
 
 class TrainingBox(NamedTuple):
