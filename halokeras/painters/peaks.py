@@ -15,19 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 TERMS = 5
-"""Of the logarithm of a factor: 1, three powers, and all halos."""
+"""Terms of the logarithm of a factor: 1, three powers, and all halos."""
 _OFFSET = 0.03
-"""Added to the halos as heavy or heavier, of whose logarithm powers are taken."""
-_SEEN = 1e-4
-"""Share of the expected halos of a channel on either side that a regression is not trusted with."""
+"""Halos added to those as heavy or heavier before the logarithm, which none would make infinite."""
+_BEYOND = 1e-4
+"""Share of a channel's expected halos at either end, beyond which a factor is kept constant."""
 _RAREST = 1e-5
-"""Expected halos of a voxel, below which it tells nothing unless it holds one."""
+"""Expected halos of a voxel, below which the regression leaves it out unless it holds one."""
 _PRIOR = 1.0
-"""Of the standardized coefficients: inverse variance, which keeps few halos from bending them."""
+"""Inverse variance expected of standardized coefficients, so that few halos do not bend them."""
 _ROUNDS = 20
 _CLOSE = 1e-6
+"""Step of Newton's method [standardized coefficients], below which it has converged."""
 _WIDEST = 2.0
-"""Logarithm of a factor, at most."""
+"""Largest logarithm of a factor."""
 _LEAST_LEFT = 0.05
 """Share of the lightest halos that is left, at least, where heavier ones are more than thought."""
 
@@ -43,9 +44,10 @@ class Peaks:
     Attributes
     ----------
     coefficients
-        (channels - 1, `TERMS`) of the logarithm of each factor.
+        (channels - 1, `TERMS`) coefficients of the logarithm of each factor.
     least, most
-        (channels - 1, 2) of the logarithm and of all halos, beyond which both are taken for these.
+        (channels - 1, 2) smallest and largest values, seen in training, of the logarithm of the
+        halos as heavy or heavier and of all halos; beyond them these are used instead.
     """
 
     coefficients: Array
@@ -90,6 +92,7 @@ class Peaks:
         return found
 
     def _factor(self, row: int, heavier: Array, together: Array) -> Array:
+        """Return the factors of a channel by the halos expected in 27 voxels, (N,) each."""
         limits = list(zip(self.least[row], self.most[row], strict=True))
         logarithm = np.clip(np.log(heavier + _OFFSET), *limits[0])
         constant, first, second, third, of_all = self.coefficients[row]
@@ -131,7 +134,10 @@ def _all_around(boxes: Array) -> Array:
 
 
 def sum_around(field: Array, bordered: Bordered) -> Array:
-    """Return the sum over each voxel and the 26 around it, of a grid as in `Peaks.corrected`."""
+    """Return the sum of a field over each voxel and the 26 around it.
+
+    It is bordered as in `Peaks.corrected`, and the sum has no border.
+    """
     total = field
     for axis, border in enumerate(bordered):
         one = np.moveaxis(total, axis, 0)
@@ -159,7 +165,7 @@ def _fit_channel(seen: Array, means: Array, held: Array) -> tuple[Array, Array, 
     if not tells.any():
         return np.zeros(TERMS), np.zeros(2), np.zeros(2)
     seen, means, held = seen[tells], means[tells], held[tells]
-    least, most = (_quantile(seen, means, share) for share in (_SEEN, 1 - _SEEN))
+    least, most = (_quantile(seen, means, share) for share in (_BEYOND, 1 - _BEYOND))
     terms = _terms(np.clip(seen, least, most))
     total = means.sum()
     middle = means @ terms / total
