@@ -24,9 +24,13 @@ _RAREST = 1e-5
 """Expected halos of a voxel, below which the regression leaves it out unless it holds one."""
 _PRIOR = 1.0
 """Inverse variance expected of standardized coefficients, so that few halos do not bend them."""
-_ROUNDS = 20
+_ROUNDS = 50
 _CLOSE = 1e-6
 """Step of Newton's method [standardized coefficients], below which it has converged."""
+_SLACK = 1.0
+"""Logarithm of a likelihood that a step may lose, as limits on factors do; beyond it is halved."""
+_FLAT = 1e-3
+"""Spread of a term, below which it is the same everywhere and left out."""
 _WIDEST = 2.0
 """Largest logarithm of a factor."""
 _LEAST_LEFT = 0.05
@@ -87,8 +91,11 @@ class Peaks:
             heavier += expected[..., channel]
             around = sum_around(heavier, bordered).ravel()[voxels]
             found[:, channel] *= self._factor(channel - 1, around, together)
-        left = before.sum(axis=1) - found[:, 1:].sum(axis=1)
-        found[:, 0] = np.maximum(left, _LEAST_LEFT * before[:, 0])
+        whole = before.sum(axis=1)
+        left, least = whole - found[:, 1:].sum(axis=1), _LEAST_LEFT * before[:, 0]
+        found[:, 0] = np.maximum(left, least)
+        over = left < least
+        found[over] *= (whole[over] / found[over].sum(axis=1))[:, np.newaxis]
         return found
 
     def _factor(self, row: int, heavier: Array, together: Array) -> Array:
@@ -161,32 +168,47 @@ def _terms(seen: Array) -> Array:
 
 def _fit_channel(seen: Array, means: Array, held: Array) -> tuple[Array, Array, Array]:
     """Return the coefficients of a channel, and the least and the most of what they depend on."""
+    # What is left out is some 1e-4 of the expected halos of a channel.
     tells = (means > _RAREST) | (held > 0)
-    if not tells.any():
-        return np.zeros(TERMS), np.zeros(2), np.zeros(2)
     seen, means, held = seen[tells], means[tells], held[tells]
+    total = means.sum()
+    if not total > _RAREST:
+        return np.zeros(TERMS), np.zeros(2), np.zeros(2)
     least, most = (_quantile(seen, means, share) for share in (_BEYOND, 1 - _BEYOND))
     terms = _terms(np.clip(seen, least, most))
-    total = means.sum()
     middle = means @ terms / total
     spread = np.sqrt(means @ (terms - middle) ** 2 / total)
+    spread[spread < _FLAT] = np.inf
     middle[0], spread[0] = 0.0, 1.0
-    spread = np.maximum(spread, _RAREST)
-    standard = (terms - middle) / spread
-    precision = np.full(TERMS, _PRIOR)
-    precision[0] = 0.0
-    found = np.zeros(TERMS)
-    for _ in range(_ROUNDS):
-        corrected = means * np.exp(np.clip(standard @ found, -_WIDEST, _WIDEST))
-        slope = standard.T @ (corrected - held) + precision * found
-        curvature = (standard.T * corrected) @ standard + np.diag(precision)
-        step = np.linalg.solve(curvature, slope)
-        found -= step
-        if np.abs(step).max() < _CLOSE:
-            break
-    coefficients = found / spread
+    coefficients = _likeliest((terms - middle) / spread, means, held) / spread
     coefficients[0] -= coefficients @ middle
     return coefficients, least, most
+
+
+def _likeliest(terms: Array, means: Array, held: Array) -> Array:
+    """Return the coefficients under which what is held is most likely."""
+    precision = np.full(TERMS, _PRIOR)
+    precision[0] = 0.0  # the constant is free
+
+    def loss(coefficients: Array) -> tuple[float, Array]:
+        logarithm = np.clip(terms @ coefficients, -_WIDEST, _WIDEST)
+        corrected = means * np.exp(logarithm)
+        prior = 0.5 * precision @ coefficients**2
+        return float(corrected.sum() - held @ logarithm + prior), corrected
+
+    found = np.zeros(TERMS)
+    now, corrected = loss(found)
+    for _ in range(_ROUNDS):
+        slope = terms.T @ (corrected - held) + precision * found
+        curvature = (terms.T * corrected) @ terms + np.diag(precision)
+        step = np.linalg.solve(curvature, slope)
+        if np.abs(step).max() < _CLOSE:
+            return np.asarray(found - step)
+        # Where factors are at their limits the curvature tells less than there is.
+        while (after := loss(found - step))[0] > now + _SLACK and np.abs(step).max() > _CLOSE:
+            step /= 2
+        found, (now, corrected) = found - step, after
+    return found
 
 
 def _quantile(values: Array, weights: Array, share: float) -> Array:

@@ -5,7 +5,7 @@ whatever their masses. Where the painter's channels are bins of mass, each halo 
 them: the first with other shares than the further ones, so that a voxel seldom holds two heavy
 halos, and both number and first halo by noise that knows that of the voxels beside and around, so
 that the voxels of a peak seldom hold two. The means of every voxel and bin stay those that are
-expected.
+expected, as corrected around peaks.
 """
 
 from collections.abc import Sequence
@@ -141,6 +141,8 @@ def _drawn_at(
         return _thinned_by_shares(shared, draws.shares, index, which)
     mass = None
     if draws.exclusion.masses is not None:
+        # As expected, not as corrected, for which a border of two voxels would be painted: it only
+        # tells how strongly voxels exclude each other.
         around = [(0, 0) if border else (1, 1) for border in bordered]
         mass = np.pad(_expected_mass(draws.exclusion.masses, expected), around, mode="wrap")
     noise = neighbor_noise(draws.exclusion.neighbors, place, shape, which.seed, purpose, mass)

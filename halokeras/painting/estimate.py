@@ -15,7 +15,7 @@ from halokeras.painting.tiles import tile_shape
 
 _BYTES_PER_VOXEL = 500
 """Memory of a tile: 250 MiB beside the loaded libraries as measured for 72^3 voxels, and room."""
-_BYTES_PER_DRAWN_VOXEL = 91
+_BYTES_PER_DRAWN_VOXEL = 115
 """Memory of the numbers that the halos of a row of tiles are drawn by, as measured."""
 _LIBRARIES = 0.75 * 2**30
 _TIMED = 3

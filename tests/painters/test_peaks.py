@@ -57,8 +57,8 @@ def test_the_lightest_halos_are_left_where_heavier_ones_are_more_than_thought():
     expected = np.full((3, 3, 3, 2), [0.01, 1.0], np.float32)
     half_more = Peaks(np.array([[np.log(1.5), 0, 0, 0, 0]]), -np.ones((1, 2)), np.ones((1, 2)))
     corrected = half_more.corrected_box(expected)
-    np.testing.assert_allclose(corrected[..., 1], 1.5, rtol=1e-6)
-    np.testing.assert_allclose(corrected[..., 0], 0.05 * 0.01, rtol=1e-5)
+    np.testing.assert_allclose(corrected.sum(axis=-1), 1.01, rtol=1e-6)
+    np.testing.assert_allclose(corrected[..., 0] / corrected[..., 1], 0.0005 / 1.5, rtol=1e-5)
 
 
 def test_what_is_measured_makes_other_boxes_of_the_same_halos_right():
@@ -90,13 +90,41 @@ def test_corrected_halos_follow_the_halos_around_as_those_there_do():
         assert abs((left * seen).sum()) < 0.01 * (counts[..., 2] * np.abs(seen)).sum()
 
 
-def test_fields_without_peaks_or_halos_are_taken_as_they_are():
-    expected = np.full((1, 6, 6, 6, 2), 0.5, np.float32)
-    np.testing.assert_allclose(
-        fit_peaks(expected, 2 * expected).corrected_box(expected[0])[..., 1], 1.0, rtol=1e-4
-    )
-    none = fit_peaks(np.maximum(0 * expected, 1e-9), np.zeros_like(expected))
-    assert np.isfinite(none.coefficients).all() and np.isfinite(none.most).all()
+def test_a_field_without_peaks_has_one_factor():
+    expected = np.full((1, 6, 6, 6, 2), [5.0, 0.5], np.float32)
+    corrected = fit_peaks(expected, expected * [1.0, 2.0]).corrected_box(expected[0])
+    np.testing.assert_allclose(corrected[..., 1], 1.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e-9, 1e-6, 1.0])
+@pytest.mark.parametrize("halos", [0, 1, 5, 400])
+def test_hopeless_counts_leave_factors_that_are_finite_and_bounded(mean, halos):
+    """As of an untrained painter; what is saved must be loaded again."""
+    expected = np.full((1, 6, 6, 6, 2), mean, np.float32)
+    expected[0, 0] *= 0.1
+    counts = np.zeros_like(expected)
+    counts[0, 2, 2, 2, 1] = halos
+    found = fit_peaks(expected, counts)
+    for values in (found.coefficients, found.least, found.most):
+        assert np.abs(values).max() < 1e4
+    assert np.isfinite(found.corrected_box(expected[0])).all()
+
+
+def test_factors_beyond_their_limits_do_not_lead_the_regression_astray():
+    """Boxes whose halos depend on the sum around more steeply than factors may."""
+    expected = expected_halos(boxes=2)
+    logarithm = np.log(heavy_around(expected) + 0.03)
+    counts = np.random.default_rng(3).poisson(expected)
+    steep = expected[..., 2] * np.exp(1.5 * logarithm)
+    steep *= expected[..., 2].sum() / steep.sum()
+    counts[..., 2] = np.random.default_rng(4).poisson(steep)
+    found = fit_peaks(expected, counts)
+    corrected = np.stack([found.corrected_box(box) for box in expected])[..., 2]
+
+    def loss(means):
+        return (means - counts[..., 2] * np.log(means)).sum()
+
+    assert loss(corrected) < loss(expected[..., 2]) - 100
 
 
 def test_draws_have_the_corrected_means():
