@@ -1,5 +1,6 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
+import json
 import shutil
 import tempfile
 from dataclasses import asdict, replace
@@ -205,6 +206,22 @@ def tiny_suite(tmp_path, tiny_box):
         write_box(made, box.path)
     write_index(suite)
     return suite.folder
+
+
+@pytest.fixture
+def rewrite():
+    """Change a JSON file of a saved painter, whose manifest then fits it."""
+    from halokeras.painters.model_files import sha256
+
+    def rewritten(path, change):
+        manifest = path.parent / "manifest.json"
+        told, sums = (json.loads(file.read_text()) for file in (path, manifest))
+        change(told)
+        path.write_text(json.dumps(told))
+        sums["sha256"][path.name] = sha256(path.read_bytes())
+        manifest.write_text(json.dumps(sums))
+
+    return rewritten
 
 
 @pytest.fixture

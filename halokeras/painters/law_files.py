@@ -21,7 +21,7 @@ LAW, MASSES, EXCLUSION, PEAKS = (
     "exclusion.json",
     "peaks.json",
 )
-Fields = TypeVar("Fields", bound=BaseModel)
+Fields = TypeVar("Fields", bound="_Fields")
 
 _UNITY = 1e-6  # by which a sum of probabilities may miss 1
 
@@ -34,10 +34,14 @@ Term = Annotated[float, Field(ge=-1e6, le=1e6)]
 Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
 
 
-class _LawFields(BaseModel):
-    """What count_law.json holds."""
+class _Fields(BaseModel):
+    """What a file holds, and nothing else."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _LawFields(_Fields):
+    """What count_law.json holds."""
 
     expected: Annotated[list[Expected], Field(min_length=1, max_length=4096)]
     probabilities: list[Annotated[list[Probability], Field(max_length=MOST_HALOS + 1)]]
@@ -55,10 +59,8 @@ class _LawFields(BaseModel):
         return self
 
 
-class _MassLawFields(BaseModel):
+class _MassLawFields(_Fields):
     """What mass_law.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     masses: list[Annotated[list[Mass], Field(min_length=2, max_length=4096)]]
     tails: list[Excess]
@@ -74,10 +76,8 @@ class _MassLawFields(BaseModel):
         return self
 
 
-class _ExclusionFields(BaseModel):
+class _ExclusionFields(_Fields):
     """What exclusion.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     further: list[Weight]
     neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
@@ -96,10 +96,8 @@ class _ExclusionFields(BaseModel):
         return self
 
 
-class _PeaksFields(BaseModel):
+class _PeaksFields(_Fields):
     """What peaks.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     coefficients: list[Annotated[list[Term], Field(min_length=TERMS, max_length=TERMS)]]
     least: list[tuple[Term, Term]]

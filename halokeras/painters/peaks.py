@@ -10,6 +10,7 @@ without which what is expected would follow the density less than the halos do.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ _LEAST_LEFT = 0.05
 """Share of the lightest halos that is left, at least, where heavier ones are more than thought."""
 
 Array = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.floating)
 Bordered = tuple[bool, bool, bool]
 PERIODIC: Bordered = (False, False, False)
 
@@ -77,9 +79,9 @@ class Peaks:
         ndarray
             (N, channels).
         """
-        inner = tuple(slice(1, -1) if border else slice(None) for border in bordered)
         channels = expected.shape[-1]
-        before = expected[inner].reshape(-1, channels)[voxels].astype(np.float64)
+        inner = without_border(expected, bordered)
+        before = inner.reshape(-1, channels)[voxels].astype(np.float64)
         found = before.copy()
         # Channel by channel, here and below: sums over an axis round as its strides have it.
         total = np.zeros(expected.shape[:3])
@@ -138,6 +140,11 @@ def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> P
 
 def _all_around(boxes: Array) -> Array:
     return np.stack([sum_around(box, PERIODIC) for box in boxes]).ravel()
+
+
+def without_border(grid: NDArray[Number], bordered: Bordered) -> NDArray[Number]:
+    """Return a grid, (x, y, z, ...), without the border that it has along some axes."""
+    return grid[tuple(slice(1, -1) if border else slice(None) for border in bordered)]
 
 
 def sum_around(field: Array, bordered: Bordered) -> Array:

@@ -22,7 +22,7 @@ from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painters.peaks import PERIODIC, Bordered
+from halokeras.painters.peaks import PERIODIC, Bordered, without_border
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import neighbor_noise
@@ -130,7 +130,7 @@ def _drawn_at(
     shape: Shape,
     which: Draw,
 ) -> Drawn:
-    inner = expected[tuple(slice(1, -1) if border else slice(None) for border in bordered)]
+    inner = without_border(expected, bordered)
     index = _global_index(place, shape)
     purpose = f"draw {which.realization}"
     if draws.exclusion is None:
