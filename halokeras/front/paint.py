@@ -13,9 +13,11 @@ from halokeras.boxes.box import Box, check_scale, total_counts
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
+from halokeras.fields.gridding import shape_of
 from halokeras.front.boxes import cosmology_of
 from halokeras.front.painters import load_painter
 from halokeras.resources import GEN_PAINTER
+from halokeras.seeds import check_seed
 from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     ModelError
         As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
+    check_seed(seed)
     chosen = cosmology_of(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
@@ -184,28 +187,35 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     Raises
     ------
     BoxError
-        If the counts are not drawn ones, the grids do not fit them, or they were not drawn on a
-        density of the modes.
+        If the counts are not drawn ones, a grid is none that can be or does not fit them, they
+        were not drawn on a density of the modes, or the voxel size or seed is out of range.
     ModelError
         If the painter draws no masses, or those of other bins, or the counts hold lighter halos.
     """
     from halokeras.painting.catalogue import whole_catalogue
+    from halokeras.painting.inputs import check_density, check_velocity
     from halokeras.painting.places import Matter
 
+    check_seed(seed)
     counts = np.asarray(counts)
-    if counts.ndim not in (3, 4) or counts.dtype.kind not in "iu":
+    if counts.ndim not in (3, 4) or counts.dtype.kind not in "iu" or not counts.size:
         raise BoxError(
             f"counts are {counts.dtype} of shape {counts.shape}; a catalogue is of whole numbers "
             "(nx, ny, nz) or, by mass, (nx, ny, nz, bins), as `draw` gives them"
         )
-    if counts.size and not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
+    if not 0 <= int(counts.min()) <= int(counts.max()) < 2**16:
         raise BoxError("counts are negative or above 65,535; a catalogue is of drawn halos")
     whole = total_counts(counts).astype(np.uint16)
     if isinstance(modes, Box):
         header = box_file.Header(modes.voxel_size, modes.redshift, modes.cosmology)
     else:
         header = box_file.Header(voxel_size, redshift, cosmology_of(cosmology))
+    check_scale(header.voxel_size, header.redshift, "the catalogue")
     if modes is None:
+        if sub_density is not None:
+            check_density(sub_density, "sub_density")
+        if velocity is not None:
+            check_velocity(velocity, shape_of(whole), "the catalogue")
         matter = Matter(sub_density, velocity=velocity)
     elif sub_density is None and velocity is None:
         matter = _matter(whole, header, modes)

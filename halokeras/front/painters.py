@@ -78,7 +78,8 @@ def evaluate(
         As `paint`.
     """
     saved = load_painter(model)
-    from halokeras.evaluation.boxes import check_reference, painted_counts
+    from halokeras.boxes.box import box_hash
+    from halokeras.evaluation.boxes import check_reference, painted_counts, seen_hashes
     from halokeras.evaluation.contenders import Contenders
     from halokeras.evaluation.scorecard import score
     from halokeras.painting.check import check_input
@@ -88,6 +89,8 @@ def evaluate(
     reference = box if isinstance(box, Box) else read_box(box)
     boxes = {"box": reference}
     check_reference(reference, "box", saved.provenance)
+    if box_hash(reference) in seen_hashes(saved):
+        warnings.warn("the painter was trained or chosen on this box", stacklevel=2)
     counts = {}
     if painted is None:
         for told in check_input(saved.provenance, density_of(reference)):

@@ -16,7 +16,7 @@ from halokeras.cosmology.mass_function import (
 from halokeras.errors import ModelError
 from halokeras.sections import Selection
 
-_RAREST = 1e-12
+_LEAST_EXPECTED = 1e-12
 """Halos per voxel, below which none are expected at all."""
 
 
@@ -84,5 +84,5 @@ def _derived(
     edges = np.array([*(bin.mass_min for bin in bins), bins[-1].mass_max or HEAVIEST])
     volume = voxel_size**3
     above = expected_above(np.maximum(edges, LIGHTEST), cosmology, redshift, volume, "fof")
-    held = np.log(np.maximum(above[:-1] - above[1:], _RAREST))
+    held = np.log(np.maximum(above[:-1] - above[1:], _LEAST_EXPECTED))
     return found | {f"log_abundance_{bin}": float(value) for bin, value in enumerate(held)}

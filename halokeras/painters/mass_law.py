@@ -22,7 +22,7 @@ _LEAST = 2
 """Halos of which the law of a bin is measured, at least."""
 _STEPS = 2000
 """Masses between which the law of a bin is interpolated."""
-_RAREST = 1e-4
+_OPEN_BIN_END = 1e-4
 """Share of the heaviest quantile of an open bin, beyond which no halos are drawn."""
 _TAIL = 50
 """Halos at least, that tell how an open bin ends."""
@@ -123,7 +123,7 @@ def expected_mass_law(
         above = expected_above(masses, cosmology, redshift, 1.0, "fof")
         below = (above[0] - above) / (above[0] - above[-1])
         wanted = np.linspace(0, 1, _QUANTILES)
-        wanted[-1] = below[-1] if bin.mass_max is not None else 1 - _RAREST / _QUANTILES
+        wanted[-1] = below[-1] if bin.mass_max is not None else 1 - _OPEN_BIN_END / _QUANTILES
         laws[channel] = np.exp(np.interp(wanted, below, np.log(masses)))
     return MassLaw(laws, np.zeros(len(selections)))
 

@@ -41,7 +41,7 @@ from halokeras.storage.files import whole_folder
 
 _SAME_MASS = 0.01
 """Below the lightest halo that was seen, by which a mass still asks for all: it is rounded."""
-_RAREST = 1e-12
+_LEAST_SHARE = 1e-12
 """Share of the halos of a bin, below which none are painted at all."""
 
 
@@ -100,6 +100,8 @@ class SavedPainter:
         The halos that all channels together paint, where `above` keeps fewer.
     folder_hash
         The hash of the painter in its folder, where `above` keeps fewer.
+    learned_masses
+        The law of the masses of all halos, where `above` keeps fewer.
     """
 
     painter: Painter
@@ -108,6 +110,7 @@ class SavedPainter:
     draws: DrawModel | None = None
     learned: Selection | None = None
     folder_hash: str | None = None
+    learned_masses: MassLaw | None = None
 
     @property
     def shares(self) -> tuple[float, ...] | None:
@@ -141,7 +144,8 @@ class SavedPainter:
         """Return the painter of those of its halos that have at least a mass [Msun/h].
 
         The expected halos of a bin that it falls into are parted as the law of masses says, and
-        draws are those of all halos, of which the lighter ones are dropped.
+        counts are those of a draw of all halos, of which the lighter ones are dropped; masses
+        and places are drawn anew.
 
         Raises
         ------
@@ -149,7 +153,7 @@ class SavedPainter:
             If it does not know the masses of its halos, or learned none so light or so heavy.
         """
         selection = self.provenance.selection
-        law = None if self.draws is None else self.draws.masses
+        law = self.learned_masses or (None if self.draws is None else self.draws.masses)
         if mass_min == selection.mass_min:
             return self
         if law is None or self.draws is None:
@@ -164,18 +168,19 @@ class SavedPainter:
                 f"the painter learned halos from {least:.3g} Msun/h on and was asked for those "
                 f"from {mass_min:g}; choose a mass that it learned"
             )
-        if not law.shares_above(mass_min).max() > _RAREST:
+        if not law.shares_above(mass_min).max() > _LEAST_SHARE:
             raise ModelError(
                 f"the painter learned no halos as heavy as {mass_min:g} Msun/h; choose a lower "
                 "least mass"
             )
         wanted = selection.model_copy(update={"mass_min": mass_min})
+        of_all = self.folder_hash or self.hash
         kept = replace(
             self,
             provenance=self.provenance.model_copy(update={"selection": wanted}),
-            hash=hashlib.sha256(f"{self.hash} from {mass_min!r}".encode()).hexdigest(),
+            hash=hashlib.sha256(f"{of_all} from {mass_min!r}".encode()).hexdigest(),
             learned=self.learned or selection,
-            folder_hash=self.folder_hash or self.hash,
+            folder_hash=of_all,
         )
         return kept._with_masses(law)
 
@@ -198,7 +203,7 @@ class SavedPainter:
         mass_min = self.provenance.selection.mass_min
         shares = tuple(float(share) for share in law.shares_above(mass_min))
         draws = replace(self.draws, masses=law.above(mass_min), shares=shares)
-        return replace(self, draws=draws)
+        return replace(self, draws=draws, learned_masses=law)
 
 
 def save_painter(

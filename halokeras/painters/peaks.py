@@ -21,7 +21,7 @@ _OFFSET = 0.03
 """Halos added to those as heavy or heavier before the logarithm, which none would make infinite."""
 _BEYOND = 1e-4
 """Share of a channel's expected halos at either end, beyond which a factor is kept constant."""
-_RAREST = 1e-5
+_LEAST_EXPECTED = 1e-5
 """Expected halos of a voxel, below which the regression leaves it out unless it holds one."""
 _PRIOR = 1.0
 """Inverse variance expected of standardized coefficients, so that few halos do not bend them."""
@@ -176,10 +176,10 @@ def _terms(seen: Array) -> Array:
 def _fit_channel(seen: Array, means: Array, held: Array) -> tuple[Array, Array, Array]:
     """Return the coefficients of a channel, and the least and the most of what they depend on."""
     # What is left out is some 1e-4 of the expected halos of a channel.
-    tells = (means > _RAREST) | (held > 0)
+    tells = (means > _LEAST_EXPECTED) | (held > 0)
     seen, means, held = seen[tells], means[tells], held[tells]
     total = means.sum()
-    if not total > _RAREST:
+    if not total > _LEAST_EXPECTED:
         return np.zeros(TERMS), np.zeros(2), np.zeros(2)
     least, most = (_quantile(seen, means, share) for share in (_BEYOND, 1 - _BEYOND))
     terms = _terms(np.clip(seen, least, most))

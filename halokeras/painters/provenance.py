@@ -65,8 +65,8 @@ class Provenance(BaseModel):
         Redshift of the training boxes.
     cosmology
         H0 [km/s/Mpc], omega_m, omega_b, sigma8, n_s, and w0 and wa where dark energy is no
-        cosmological constant; None if the training boxes told none, and for a painter that is
-        told the cosmology: `conditions_seen` tells those that it was trained under.
+        cosmological constant; None if the training boxes told none or several, and for a painter
+        that is told the cosmology: `conditions_seen` tells those that it was trained under.
     density_scheme
         ``2lpt``, ``zeldovich``, ``nbody`` or ``unknown``.
     selection

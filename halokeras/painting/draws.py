@@ -8,7 +8,7 @@ that the voxels of a peak seldom hold two. The means of every voxel and bin stay
 expected, as corrected around peaks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,10 @@ from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid
+from halokeras.storage.open_files import allow_open_files
+
+_OPEN_FILES = 4
+"""Files of a realisation that are open at a time, those of its catalogue included."""
 
 Drawn = NDArray[np.uint16] | NDArray[np.uint8]
 
@@ -204,6 +208,8 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     if draws.masses is not None:
         bins = saved.bins
         edges["mass_edges"] = _edges(bins)
+    remedy = "choose fewer --realizations at a time, or other seeds for the further ones"
+    allow_open_files(_OPEN_FILES * len(outputs), remedy)
     with ExitStack() as files:
         partials = [
             files.enter_context(
@@ -233,15 +239,13 @@ def _drawn(
     shape: Shape,
     seed: int,
     realizations: int,
-) -> list[Filled]:
-    """Draw a row of tiles some times."""
+) -> Iterator[Filled]:
+    """Draw a row of tiles some times, one after another as memory may not hold all."""
     assert saved.draws is not None
-    filled: list[Filled] = []
     for number in range(realizations):
         drawn = draw_row(saved.draws, expected, place, shape, seed, number)
         by_mass = {} if saved.draws.masses is None else {COUNTS_BY_MASS: drawn}
-        filled.append({COUNTS: total_counts(drawn).astype(np.uint16), **by_mass})
-    return filled
+        yield {COUNTS: total_counts(drawn).astype(np.uint16), **by_mass}
 
 
 def draw_model_of(saved: SavedPainter, model: str) -> DrawModel:

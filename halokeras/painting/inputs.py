@@ -100,6 +100,15 @@ def _checked(grid: Grid, source: str, see: See) -> Sequence[Seen]:
     return seen
 
 
+def check_velocity(velocity: Grid, shape: Shape, source: str) -> None:
+    """Raise `BoxError` for a velocity that is not on voxels of a shape; `source` is named."""
+    if tuple(velocity.shape) != (3, *shape):
+        raise BoxError(
+            f"{source}: velocity has shape {tuple(velocity.shape)}; it must be (3, nx, ny, nz) on "
+            f"its {shape} voxels"
+        )
+
+
 def _check_numbers(grid: Grid, source: str) -> None:
     dtype = getattr(grid, "dtype", None)
     if dtype is None or dtype.kind not in "fiu":
@@ -136,11 +145,8 @@ def open_box_density(path: Path, see: See = see) -> Iterator[Density]:
         known = header.voxel_size, header.redshift, header.cosmology, header.provenance
         hashed = hash_fields(*known, fields, seen)
         velocity = store.array("velocity", "f")
-        if velocity is not None and velocity.shape != (3, *fields["density"].shape):
-            raise BoxError(
-                f"{store.name}: velocity has shape {velocity.shape}; it must be (3, nx, ny, nz) "
-                f"on the voxels of the density, {fields['density'].shape}"
-            )
+        if velocity is not None:
+            check_velocity(velocity, shape_of(fields["density"]), store.name)
         yield Density(fields["density"], header, hashed, velocity)
 
 

@@ -23,7 +23,7 @@ from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, Request
-from halokeras.simulation.density import LptParticles
+from halokeras.simulation.density import LptParticles, Progress
 from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
@@ -135,7 +135,7 @@ def matter_again(
     BoxError
         If there is too little memory, or counts or density are not of the modes of the box.
     """
-    fine = make_fine_fields(box, allotted_cores())
+    fine = _fields_in_memory(box)
     if density is not None:
         check_same(density, fine.density)
     times = finer_by(fine.density, box.voxels)
@@ -272,12 +272,9 @@ def _fields(
     request: Request, box: LptBox, given: Density, told: Listener, particles: LptParticles | None
 ) -> Iterator[FineFields]:
     what = "the 2LPT density and velocity below the voxels"
-    kept = [fine for known, fine in _last_fine_fields if known == box]
-    if not kept:
+    kept = any(known == box for known, _ in _last_fine_fields)
+    if not kept and particles is None and sub_voxels_by_slabs(request, box):
         _last_fine_fields.clear()  # before others take their memory
-    if kept:
-        fine = kept[0]
-    elif particles is None and sub_voxels_by_slabs(request, box):
         need = fine_slab_estimate(box)
         told.announce(
             "Making",
@@ -289,11 +286,26 @@ def _fields(
             check_same(given.grid, on_disk.density)
             yield on_disk
         return
-    else:
+    if not kept:
         told.announce("Making", what)
-        fine = make_fine_fields(box, allotted_cores(), told.progress, particles)
+    fine = _fields_in_memory(box, told.progress, particles)
     if particles is None:
         check_same(given.grid, fine.density)
-        _last_fine_fields[:] = [(box, fine)]
     del particles
     yield fine
+
+
+def _fields_in_memory(
+    box: LptBox,
+    progress: Progress = lambda stage, fraction: None,
+    particles: LptParticles | None = None,
+) -> FineFields:
+    """Return the fields that were made last if they are of a box, or make them."""
+    for known, fine in _last_fine_fields:
+        if known == box:
+            return fine
+    _last_fine_fields.clear()  # before others take their memory
+    fine = make_fine_fields(box, allotted_cores(), progress, particles)
+    if particles is None:
+        _last_fine_fields[:] = [(box, fine)]
+    return fine

@@ -30,7 +30,7 @@ LARGEST_TILE = 64
 Progress = Callable[[float], None]
 WhenFilled = Callable[[Sequence[PartialCounts]], None]
 """Called with the counts of all files once they are filled, before a file takes its name."""
-Fill = Callable[[SavedPainter, Place, NDArray[np.float32]], Sequence[Filled]]
+Fill = Callable[[SavedPainter, Place, NDArray[np.float32]], Iterable[Filled]]
 """Returns what each file holds of a row of tiles, of its place and what is painted of it."""
 
 

@@ -50,21 +50,32 @@ Progress = Callable[[str, float], None]
 def estimate(box: LptBox) -> LptEstimate:
     """Say what making a density will take: memory counted, seconds from measured runs."""
     x, y, z = box.lattice
-    layer = 8 * y * (z // 2 + 1)
-    modes, fine = x * layer, products_lattice(box.lattice)[0]
-    particles = box.voxels[0] * PARTICLES
     voxels = prod(box.voxels)
     grids = 8 * (5 if box.velocity else 1) * voxels
-    fields = GRADIENT * (1 + box.velocity) + 1
+    products = work(products_lattice(box.lattice)[0], HESSIAN * _layer_bytes(box))
     return LptEstimate(
-        memory=_BYTES_AT_REST
-        + 2 * modes
-        + max(work(fine, HESSIAN * layer), work(particles, fields * layer) + grids),
+        memory=held_bytes(box) + max(products, row_bytes(box, PARTICLES, box.velocity) + grids),
         disk=4 * (1 + 3 * box.velocity) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
         + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + 1.5 * box.velocity),
     )
+
+
+def held_bytes(box: LptBox) -> int:
+    """Return the memory of the libraries and of the modes that the particles of a box keep."""
+    return _BYTES_AT_REST + 2 * box.lattice[0] * _layer_bytes(box)
+
+
+def row_bytes(box: LptBox, per_side: int, velocity: bool) -> int:
+    """Return the memory that planes of particles, some along the side of a voxel, are made in."""
+    fields = GRADIENT * (1 + velocity) + 1
+    return work(box.voxels[0] * per_side, fields * _layer_bytes(box))
+
+
+def _layer_bytes(box: LptBox) -> int:
+    _, y, z = box.lattice
+    return 8 * y * (z // 2 + 1)
 
 
 def check_memory(box: LptBox) -> None:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.fields.gridding import Shape, coarsened
-from halokeras.simulation.density import LptParticles, Progress, estimate, lpt_particles
+from halokeras.simulation.density import (
+    LptParticles,
+    Progress,
+    estimate,
+    held_bytes,
+    lpt_particles,
+    row_bytes,
+)
 from halokeras.simulation.halo_motion import HaloMotion, halo_motion
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.threads import numba_threads
@@ -60,8 +67,9 @@ def finer(voxels: Shape) -> int:
 def fine_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box, kept in memory, will take."""
     made = estimate(box)
+    meanwhile = max(row_bytes(box, PARTICLES_BELOW, velocity=True), transform_bytes(box))
     return LptEstimate(
-        memory=made.memory + kept_bytes(box),
+        memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile),
         disk=0,
         seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES_BELOW**3 * prod(box.voxels),
     )
@@ -72,6 +80,11 @@ def kept_bytes(box: LptBox) -> int:
     points, voxels = finer(box.voxels), prod(box.voxels)
     density, coarser = points**3 * voxels, (points // 2) ** 3 * voxels
     return 4 * (density + 4 * coarser)
+
+
+def transform_bytes(box: LptBox) -> int:
+    """Return what transforms of the points of the velocity take, a copy that scipy makes too."""
+    return 5 * 4 * int((finer(box.voxels) // 2) ** 3 * prod(box.voxels))
 
 
 def check_fine_memory(box: LptBox) -> None:

@@ -7,7 +7,6 @@ cluster. What halos fall together with is of transforms on half of its points, w
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from halokeras.simulation.fine_fields import (
     kept_bytes,
     to_density,
     to_velocity,
+    transform_bytes,
 )
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.out_of_core import check_room, needs_slabs, particle_sums_on_disk
@@ -52,7 +52,7 @@ def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
     plan = fine_deposit_plan(box)
     slabs = slab_estimate(box, plan, kept_bytes(box))
-    finished = BYTES_AT_REST + written_bytes(box, plan) + _transforms(box)
+    finished = BYTES_AT_REST + written_bytes(box, plan) + transform_bytes(box)
     return replace(
         slabs,
         memory=max(slabs.memory, finished),
@@ -129,8 +129,3 @@ def _new(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
         path, mode="w+", dtype=np.float32, shape=shape
     )
     return array
-
-
-def _transforms(box: LptBox) -> int:
-    """Bytes of a field on the points of the velocity, of two sets of modes and what they make."""
-    return 4 * 4 * int((finer(box.voxels) // 2) ** 3 * prod(box.voxels))

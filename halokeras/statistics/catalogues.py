@@ -165,8 +165,9 @@ def _mass_function(painted: Sample, halos: Sample, density: Sample) -> Measureme
         np.histogram(np.asarray(_catalogue(sample).mass), mass_edges())[0].astype(np.float64)
         for sample in (painted, halos)
     )
-    with np.errstate(divide="ignore"):
-        return ratio(ours, theirs, np.sqrt(1 / ours + 1 / theirs))
+    # that of one halo where none is, so that a catalogue of none is not told to be uncertain
+    scatter = np.sqrt(np.maximum(ours, 1) + ours**2 / np.maximum(theirs, 1)) / np.maximum(theirs, 1)
+    return ratio(ours, theirs, scatter)
 
 
 class _OfPairs:

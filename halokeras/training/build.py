@@ -15,7 +15,7 @@ from halokeras.params import InitialWeightsParams, OptimizerParams, Params
 from halokeras.randomness import fold_in
 from halokeras.training.wgan import HaloPaintingGAN
 
-_RAREST = 1e-6
+_LEAST_EXPECTED = 1e-6
 """Halos per voxel of a channel that has none."""
 
 
@@ -54,7 +54,7 @@ def build_gan(
         painter.last.bias.assign(np.full(params.painter.channels, first_bias))
     if params.painter.starts_at_mean and mean_counts:
         # of softplus, which is exp where halos are rare
-        painter.last.bias.assign(np.log(np.expm1(np.maximum(mean_counts, _RAREST))))
+        painter.last.bias.assign(np.log(np.expm1(np.maximum(mean_counts, _LEAST_EXPECTED))))
     gan = HaloPaintingGAN(
         painter,
         critic,

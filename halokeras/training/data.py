@@ -112,7 +112,7 @@ def load_data(params: Params) -> TrainingData:
         provenance={
             "voxel_size": first.voxel_size,
             "redshift": _redshift(training_headers, params),
-            "cosmology": None if seen or first.cosmology is None else first.cosmology.parameters,
+            "cosmology": None if seen else _cosmology(training_headers),
             "density_scheme": str(first.provenance.get("density_scheme", "unknown")),
             "halo_finder": str(first.provenance.get("halo_finder", "unknown")),
             "mass_definition": str(first.provenance.get("mass_definition", "unknown")),
@@ -262,6 +262,13 @@ def _redshift(boxes: Sequence[Box], params: Params) -> float:
     return min(told, key=lambda redshift: abs(redshift - params.box.redshift))
 
 
+def _cosmology(boxes: Sequence[Box]) -> dict[str, float] | None:
+    """Return the parameters of the cosmology of boxes, or None of boxes of several."""
+    first = boxes[0].cosmology
+    one = first is not None and all(box.cosmology == first for box in boxes)
+    return first.parameters if one and first is not None else None
+
+
 def _check_like(
     first: Box, shape: tuple[int, int, int], box: Box, path: Path, painter: PainterParams
 ) -> None:
@@ -269,6 +276,12 @@ def _check_like(
         raise RunError(
             f"{path} has {box.shape} voxels of {box.voxel_size:g} Mpc/h, the first training box "
             f"{shape} of {first.voxel_size:g}; give boxes of one shape and voxel size"
+        )
+    ours, theirs = (one.provenance.get("density_scheme", "unknown") for one in (first, box))
+    if "unknown" not in (ours, theirs) and ours != theirs:
+        raise RunError(
+            f"{path} has a {theirs} density, the first training box a {ours} one; give boxes whose "
+            "densities were made alike"
         )
     if not painter.conditions and abs(box.redshift - first.redshift) > 1e-3:
         raise RunError(

@@ -86,6 +86,15 @@ def test_a_catalogue_in_python_is_told_the_least_mass_of_its_draw(folder, tiny_b
         halokeras.catalogue(drawn, seed=2, model=folder, mass_min=2e13)
 
 
+def test_a_mass_within_a_bin_that_was_parted_before_parts_the_whole_bin(saved):
+    low, high = np.sort(saved.draws.masses.masses[1])[[20, 60]]
+    at_once, in_turn = saved.above(high), saved.above(low).above(high)
+    assert in_turn.shares == at_once.shares
+    assert in_turn.hash == at_once.hash
+    for name, law in vars(at_once.draws.masses).items():
+        np.testing.assert_array_equal(getattr(in_turn.draws.masses, name), law)
+
+
 def test_a_painter_of_all_halos_knows_the_lightest_that_it_saw(saved):
     least = saved.draws.masses.masses.min()
     of_all = replace(

@@ -1,3 +1,6 @@
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -10,6 +13,7 @@ from halokeras.simulation.density_file import write_density
 from halokeras.simulation.fine_fields import (
     FineFields,
     check_fine_memory,
+    fine_estimate,
     finer,
     make_fine_fields,
 )
@@ -71,3 +75,17 @@ def test_large_boxes_have_sub_voxels_half_as_fine(monkeypatch):
 def test_too_little_memory_names_what_does_without():
     with pytest.raises(BoxError, match="--places uniform"):
         check_fine_memory(LptBox(ABACUS_COSMOS["00"], 1, (4096, 4096, 4096)))
+
+
+def test_the_estimate_of_the_memory_is_what_is_allocated():
+    box = replace(BOX, voxels=(32, 32, 32))
+    make_fine_fields(box)  # what stays for good is there
+    tracemalloc.start()
+    try:
+        make_fine_fields(box)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    told = fine_estimate(box).memory - fine_estimate(replace(BOX, voxels=(2, 2, 2))).memory
+    small_box = 66 * 2**20  # displacements by small scales, whatever the box
+    assert 0.9 * told < peak < 1.1 * (told + small_box)

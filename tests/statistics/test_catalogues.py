@@ -94,3 +94,21 @@ def test_galaxies_are_those_of_zheng_et_al():
     assert faint.mean(heavy)[0] == pytest.approx(1 + (1e15 / 10**13.01) ** 1.06, rel=1e-3)
     assert bright.mean(np.array([1e11]))[0] < 1e-4
     assert (faint.mean(heavy) > bright.mean(heavy)).all()
+
+
+def test_the_scatter_of_a_mass_function_is_that_of_its_value():
+    mass = MASS_EDGES[1] / 2
+    few, many = (catalogue(number, mass=np.full(number, mass)) for number in (100, 400))
+    found = BY_NAME["mass_function"].measure(few, many, DENSITY)
+    held = found.halos > 0
+    assert found.value[held] == pytest.approx(0.25)
+    assert found.scatter[held] == pytest.approx(0.25 * np.sqrt(1 / 100 + 1 / 400))
+
+
+def test_a_catalogue_without_any_halo_of_a_mass_is_not_told_to_be_uncertain():
+    mass = MASS_EDGES[1] / 2
+    none, many = (catalogue(400, mass=np.full(400, value)) for value in (10 * mass, mass))
+    found = BY_NAME["mass_function"].measure(none, many, DENSITY)
+    held = found.halos > 0
+    assert found.value[held] == 0
+    assert (found.scatter[held] < 0.01).all()

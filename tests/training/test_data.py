@@ -128,3 +128,37 @@ def test_boxes_whose_masses_are_of_two_definitions_are_refused_where_masses_choo
         load_data(params(mass_min=2e12))
     with pytest.raises(BoxError, match=r"virial\.h5: the halos have no masses of .* fof"):
         load_data(params(mass_min=2e12, mass_definition="fof"))
+
+
+def trained_on(paths, tiny_box):
+    held_out = paths[0].with_name("held_out.h5")
+    write_box(replace(tiny_box, redshift=tiny_box.redshift + 1e-4), held_out)
+    return Params.model_validate(
+        {
+            "box": {
+                "train": [{"path": str(path)} for path in paths],
+                "validate_on": [{"path": str(held_out)}],
+            },
+            "training": {"steps": 0, "warm_start": {"steps": 1, "crop_size": 4}},
+            "painter": {"kernel_sizes": [3, 1], "blocks": 1},
+            "critic": {"filters": [4], "kernel_sizes": [3], "strides": [1]},
+        }
+    )
+
+
+def test_densities_that_were_not_made_alike_are_refused(tmp_path, tiny_box):
+    paths = [tmp_path / f"{scheme}.h5" for scheme in ("2lpt", "zeldovich")]
+    for path in paths:
+        told = {**tiny_box.provenance, "density_scheme": path.stem}
+        write_box(replace(tiny_box, provenance=told), path)
+    with pytest.raises(RunError, match=r"zeldovich\.h5 has a zeldovich density, .* a 2lpt one"):
+        load_data(trained_on(paths, tiny_box))
+
+
+def test_a_painter_of_several_cosmologies_is_of_none(tmp_path, tiny_box):
+    paths = [tmp_path / f"{omega_m}.h5" for omega_m in (0.3, 0.32)]
+    for path in paths:
+        cosmology = replace(tiny_box.cosmology, omega_m=float(path.stem))
+        write_box(replace(tiny_box, cosmology=cosmology), path)
+    assert load_data(trained_on(paths[:1], tiny_box)).provenance["cosmology"]["omega_m"] == 0.3
+    assert load_data(trained_on(paths, tiny_box)).provenance["cosmology"] is None
