@@ -83,7 +83,7 @@ class Contenders:
         saved = self.saved.under(box.cosmology, box.redshift)
         found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
-            expected = _painted(saved, box, expected=True)
+            expected = _painted(saved, box, for_draws=True)
             numbers = range(self.draws)
             found[DRAWS] = [draw_from(saved.draws, expected, SEED, number) for number in numbers]
             total = saved.total(expected)
@@ -95,7 +95,7 @@ class Contenders:
         return [fold_in(SEED, purpose, number).poisson(expected) for number in range(self.draws)]
 
 
-def _painted(saved: SavedPainter, box: Box, expected: bool = False) -> NDArray[np.float32]:
+def _painted(saved: SavedPainter, box: Box, for_draws: bool = False) -> NDArray[np.float32]:
     """Paint a box with a painter, or with the one beside it that paints what to draw from."""
     assert box.density is not None
-    return paint(saved.network(expected), box.density, conditions=box_conditions(box, saved))
+    return paint(saved.network(for_draws), box.density, conditions=box_conditions(box, saved))

@@ -128,7 +128,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
 
     name = _named(model)
     draws = draw_model_of(saved, name)
-    if by_mass and draws.masses is None:
+    if by_mass and draws.mass_law is None:
         raise _without_masses(name)
     given = _checked(density, voxel_size, redshift, chosen, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
@@ -256,7 +256,7 @@ def _masses(
     from halokeras.painting.masses import Masses
 
     saved, name = _painter(model, header.redshift, header.cosmology, mass_min), _named(model)
-    law = None if saved.draws is None else saved.draws.masses
+    law = None if saved.draws is None else saved.draws.mass_law
     if law is None:
         raise _without_masses(name)
     if len(law.masses) != counts.shape[3]:
@@ -264,7 +264,7 @@ def _masses(
             f"{name} has {len(law.masses)} bins of mass and the counts {counts.shape[3]}; name the "
             "painter that drew them as model"
         )
-    if saved.shares is not None and counts[..., np.array(saved.shares) == 0].any():
+    if saved.kept_shares is not None and counts[..., np.array(saved.kept_shares) == 0].any():
         raise ModelError(
             f"the counts hold halos lighter than mass_min {mass_min:g} Msun/h; name the mass_min "
             "that they were drawn with"

@@ -63,7 +63,7 @@ class Exclusion:
         """Voxels around those that are drawn, whose expected halos draws need to know."""
         return 0 if self.masses is None else 1
 
-    def shares(self, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
+    def channel_shares(self, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
         """Return the shares of channels among first and among further halos.
 
         Weighted with how many there are of both they give back the shares that are expected.

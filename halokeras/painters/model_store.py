@@ -53,13 +53,13 @@ class DrawModel:
     ----------
     painter
         Paints the expected counts.
-    law
+    count_law
         Law of the halos of all channels together, given how many of them are expected.
-    masses
+    mass_law
         Law of the masses in each channel, where the channels are bins of mass.
     exclusion
         How halos exclude each other by mass; None for an older painter.
-    shares
+    kept_shares
         Share of the halos of each channel that is kept once all are drawn; None keeps all.
     peaks
         Corrections of what is expected around peaks, of painters with an exclusion; None for an
@@ -67,10 +67,10 @@ class DrawModel:
     """
 
     painter: Painter
-    law: CountLaw
-    masses: MassLaw | None = None
+    count_law: CountLaw
+    mass_law: MassLaw | None = None
     exclusion: Exclusion | None = None
-    shares: tuple[float, ...] | None = None
+    kept_shares: tuple[float, ...] | None = None
     peaks: Peaks | None = None
 
     @property
@@ -113,9 +113,9 @@ class SavedPainter:
     learned_masses: MassLaw | None = None
 
     @property
-    def shares(self) -> tuple[float, ...] | None:
+    def kept_shares(self) -> tuple[float, ...] | None:
         """Share of the halos of each channel that is kept; None keeps all."""
-        return None if self.draws is None else self.draws.shares
+        return None if self.draws is None else self.draws.kept_shares
 
     @property
     def bins(self) -> tuple[Selection, ...]:
@@ -127,17 +127,21 @@ class SavedPainter:
         """What the names of files tell of the least mass, where `above` keeps fewer halos."""
         return "" if self.learned is None else f"_from{self.provenance.selection.mass_min:g}"
 
-    def network(self, expected: bool) -> Painter:
+    def network(self, for_draws: bool) -> Painter:
         """Return the painter of the field, or of what draws expect where these are known."""
-        return self.draws.painter if expected and self.draws else self.painter
+        return self.draws.painter if for_draws and self.draws else self.painter
 
-    def border(self, expected: bool) -> int:
+    def border(self, for_draws: bool) -> int:
         """Return the voxels that are painted around those wanted, as `network`."""
-        return self.draws.border if expected and self.draws else 0
+        return self.draws.border if for_draws and self.draws else 0
 
     def total(self, painted: NDArray[Any]) -> NDArray[Any]:
         """Return the halos that are kept of all channels, (nx, ny, nz), of what was painted."""
-        kept = painted if self.shares is None else painted * np.array(self.shares, painted.dtype)
+        kept = (
+            painted
+            if self.kept_shares is None
+            else painted * np.array(self.kept_shares, painted.dtype)
+        )
         return total_counts(kept)
 
     def above(self, mass_min: float) -> "SavedPainter":
@@ -153,7 +157,7 @@ class SavedPainter:
             If it does not know the masses of its halos, or learned none so light or so heavy.
         """
         selection = self.provenance.selection
-        law = self.learned_masses or (None if self.draws is None else self.draws.masses)
+        law = self.learned_masses or (None if self.draws is None else self.draws.mass_law)
         if mass_min == selection.mass_min:
             return self
         if law is None or self.draws is None:
@@ -191,7 +195,7 @@ class SavedPainter:
         """
         if not self.painter.params.conditions or cosmology is None:
             return self
-        if self.draws is None or self.draws.masses is None:
+        if self.draws is None or self.draws.mass_law is None:
             return self
         return self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
 
@@ -199,10 +203,10 @@ class SavedPainter:
         """Return the painter with a law of masses, of which lighter halos than wanted are left."""
         assert self.draws is not None
         if self.learned is None:
-            return replace(self, draws=replace(self.draws, masses=law))
+            return replace(self, draws=replace(self.draws, mass_law=law))
         mass_min = self.provenance.selection.mass_min
         shares = tuple(float(share) for share in law.shares_above(mass_min))
-        draws = replace(self.draws, masses=law.above(mass_min), shares=shares)
+        draws = replace(self.draws, mass_law=law.above(mass_min), kept_shares=shares)
         return replace(self, draws=draws, learned_masses=law)
 
 
@@ -239,7 +243,7 @@ def save_painter(
     }
     if draws is not None:
         files[f"{EXPECTED}{SUFFIX}"] = pack(_weights(draws.painter))
-        laws = draws.law, draws.masses, draws.exclusion, draws.peaks
+        laws = draws.count_law, draws.mass_law, draws.exclusion, draws.peaks
         files |= law_contents(*laws)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
@@ -271,7 +275,7 @@ def load_painter(folder: Path) -> SavedPainter:
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
-    laws = () if draws is None else (draws.law, draws.masses, draws.exclusion, draws.peaks)
+    laws = () if draws is None else (draws.count_law, draws.mass_law, draws.exclusion, draws.peaks)
     return hash_painter(painter.params, [_weights(part) for part in parts], *laws)
 
 

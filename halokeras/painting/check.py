@@ -75,7 +75,9 @@ def _unexpected_power(given: Density) -> list[str]:
     if box.cosmology is None:
         return []
     found = fingerprint(given.sample(), box.voxel_size).power_spectrum
-    large = [one for one in found if one.k < _LINEAR]
+    # clouds of particles smooth what is near the voxels, as theory does not know
+    largest = min(_LINEAR, np.pi / box.voxel_size / 2)
+    large = [one for one in found if one.k < largest]
     modes = sum(one.modes for one in large)
     if modes < _FEWEST_MODES:
         return []
@@ -88,9 +90,9 @@ def _unexpected_power(given: Density) -> list[str]:
     if abs(np.log(ratio)) < np.log(_POWER_FACTOR) + 3 * np.sqrt(2 / modes):
         return []
     return [
-        f"the density's power below k = {_LINEAR:g} h/Mpc is {ratio:.2f} times what its cosmology "
-        f"has at z = {box.redshift:g}: check its redshift, cosmology and normalisation, or expect "
-        "the halos of another epoch"
+        f"the density's power below k = {largest:.2g} h/Mpc is {ratio:.2f} times what its "
+        f"cosmology has at z = {box.redshift:g}: check its redshift, cosmology and "
+        "normalisation, or expect the halos of another epoch"
     ]
 
 

@@ -138,11 +138,11 @@ def _drawn_at(
     index = _global_index(place, shape)
     purpose = f"draw {which.realization}"
     if draws.exclusion is None:
-        counts = draws.law.draw(total_counts(inner), uniform_at(which.seed, purpose, index))
-        if draws.masses is None:
+        counts = draws.count_law.draw(total_counts(inner), uniform_at(which.seed, purpose, index))
+        if draws.mass_law is None:
             return counts
         shared = shared_alike(counts, inner, index, which)
-        return _thinned_by_shares(shared, draws.shares, index, which)
+        return _thinned_by_shares(shared, draws.kept_shares, index, which)
     mass = None
     if draws.exclusion.masses is not None:
         # As expected, not as corrected, for which a border of two voxels would be painted: it only
@@ -150,14 +150,14 @@ def _drawn_at(
         around = [(0, 0) if border else (1, 1) for border in bordered]
         mass = np.pad(_expected_mass(draws.exclusion.masses, expected), around, mode="wrap")
     noise = neighbor_noise(draws.exclusion.neighbors, place, shape, which.seed, purpose, mass)
-    counts = draws.law.draw(total_counts(inner), ndtr(noise[0]))
+    counts = draws.count_law.draw(total_counts(inner), ndtr(noise[0]))
     occupied = np.flatnonzero(counts)
     means: NDArray[np.floating] = inner.reshape(-1, inner.shape[-1])[occupied]
     if draws.peaks is not None:
         means = draws.peaks.corrected(expected, bordered, occupied)
     rank = ndtr(noise[1])
-    shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, draws.law)
-    return _thinned_by_shares(shared, draws.shares, index, which)
+    shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, draws.count_law)
+    return _thinned_by_shares(shared, draws.kept_shares, index, which)
 
 
 def _thinned_by_shares(
@@ -205,7 +205,7 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
     draws = draw_model_of(saved, model)
     bins: tuple[Selection, ...] = ()
     edges = {}
-    if draws.masses is not None:
+    if draws.mass_law is not None:
         bins = saved.bins
         edges["mass_edges"] = _edges(bins)
     remedy = "choose fewer --realizations at a time, or other seeds for the further ones"
@@ -228,7 +228,15 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
             for number, output in enumerate(outputs)
         ]
         fill = partial(_drawn, shape=given.shape, seed=seed, realizations=len(outputs))
-        fill_files(given, saved, True, partials, fill, progress, workers)
+        fill_files(
+            given,
+            saved,
+            for_draws=True,
+            partials=partials,
+            fill=fill,
+            progress=progress,
+            workers=workers,
+        )
         when_filled(partials)
 
 
@@ -244,7 +252,7 @@ def _drawn(
     assert saved.draws is not None
     for number in range(realizations):
         drawn = draw_row(saved.draws, expected, place, shape, seed, number)
-        by_mass = {} if saved.draws.masses is None else {COUNTS_BY_MASS: drawn}
+        by_mass = {} if saved.draws.mass_law is None else {COUNTS_BY_MASS: drawn}
         yield {COUNTS: total_counts(drawn).astype(np.uint16), **by_mass}
 
 

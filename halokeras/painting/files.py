@@ -148,7 +148,7 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     """
     saved, drawn = request.painter.saved, request.drawing is not None
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
-    if drawn and draw_model_of(saved, request.painter.name).masses:
+    if drawn and draw_model_of(saved, request.painter.name).mass_law:
         size += saved.painter.params.channels  # a byte of each, before they are packed
     if request.lpt is None:
         with _opened(request) as given:
@@ -218,7 +218,7 @@ def _check_request(request: Request, header: Header) -> None:
     if listing is not None and draws is not None:
         check_format(listing.format)
         check_listed(listing.seen_along, header)
-        check_spheres(listing.spheres, draws.masses, saved.provenance, header)
+        check_spheres(listing.spheres, draws.mass_law, saved.provenance, header)
     if not request.force:
         check_fit(saved.provenance, header)
     box_conditions(header, saved)
@@ -287,7 +287,7 @@ def _listed(
         given, painter.saved, painter.name, **request.told(number), **listing.told
     )
     learned = painter.saved.provenance
-    law = draw_model_of(painter.saved, painter.name).masses
+    law = draw_model_of(painter.saved, painter.name).mass_law
     masses = None
     if law is not None and drawn.by_mass is not None:
         masses = Masses(drawn.by_mass, law, learned, header, listing.spheres)

@@ -40,7 +40,7 @@ class PaintJob:
 
     Attributes
     ----------
-    expected
+    for_draws
         Whether it is the counts that draws expect, by a network of their own, and not those that
         are painted.
     conditions
@@ -54,7 +54,7 @@ class PaintJob:
         Voxels that are painted besides, along x and y on both sides of a row.
     """
 
-    expected: bool
+    for_draws: bool
     conditions: tuple[float, ...]
     shape: Shape
     tile: Shape
@@ -67,7 +67,7 @@ class PaintJob:
 
     def tile_painter(self, saved: SavedPainter) -> TilePainter:
         """Return the network of a saved painter, compiled for these tiles."""
-        network = saved.network(self.expected)
+        network = saved.network(self.for_draws)
         return compiled(network, self.tile, self.conditions, self.border)
 
 
@@ -193,7 +193,15 @@ def paint_file(
         If the file cannot be written.
     """
     with painted_file(given, saved, model, output, np.float32) as partial:
-        fill_files(given, saved, False, [partial], _total, progress, workers)
+        fill_files(
+            given,
+            saved,
+            for_draws=False,
+            partials=[partial],
+            fill=_total,
+            progress=progress,
+            workers=workers,
+        )
         when_filled([partial])
 
 
@@ -204,7 +212,7 @@ def _total(saved: SavedPainter, place: Place, painted: NDArray[np.float32]) -> S
 def fill_files(
     given: Density,
     saved: SavedPainter,
-    expected: bool,
+    for_draws: bool,
     partials: Sequence[PartialCounts],
     fill: Fill,
     progress: Progress = lambda fraction: None,
@@ -216,7 +224,7 @@ def fill_files(
     ----------
     given, saved, progress, workers
         As in `paint_file`.
-    expected
+    for_draws
         Whether what draws expect is painted.
     partials
         The files.
@@ -230,7 +238,7 @@ def fill_files(
     """
     tile = tile_shape(given.shape, LARGEST_TILE)
     conditions = box_conditions(given.header, saved)
-    job = PaintJob(expected, conditions, given.shape, tile, saved.border(expected))
+    job = PaintJob(for_draws, conditions, given.shape, tile, saved.border(for_draws))
     missing, rows = sorted(set().union(*(one.missing for one in partials))), job.rows
     before = len(rows) - len(missing)
     if workers is not None and all(partial.shared for partial in partials):
@@ -288,7 +296,7 @@ def painted_file(
         If the file cannot be written, or a part of it is there that belongs to another painting.
     """
     written = painted_header(given, saved, model, **told)
-    painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()))
+    painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()), SOFTWARE)
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
     layouts = {COUNTS: Layout(given.shape, dtype, tile)}

@@ -219,7 +219,8 @@ def partial_counts(
                     partial.seal()
             if not packs_later(target, layouts):
                 take(part, target)
-            shutil.rmtree(part.parent)
+            # workers that were interrupted before may still write there, the same rows again
+            shutil.rmtree(part.parent, ignore_errors=True)
             sync(target.parent)
         except Locked:
             raise OutputError(

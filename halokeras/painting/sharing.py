@@ -73,7 +73,7 @@ def shared_by_rank(
     shared = np.zeros((counts.size, channels), dtype=np.uint8)
     for start in range(0, occupied.size, _PIECE):
         voxel = occupied[start : start + _PIECE]
-        of_first, of_further = exclusion.shares(expected[start : start + _PIECE], law)
+        of_first, of_further = exclusion.channel_shares(expected[start : start + _PIECE], law)
         first = np.arange(voxel.size)
         shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
         several = counts.ravel()[voxel]

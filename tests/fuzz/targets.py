@@ -539,9 +539,9 @@ def _read_painter(folder: Path) -> None:
     saved = load_painter(folder / "model")
     check_input(saved.provenance, density_of(_box()), force=True)
     if saved.draws is not None:
-        saved.draws.law.probabilities.sum()
-        if saved.draws.masses is not None:
-            saved.draws.masses.draw(np.arange(2), np.array([0.0, 0.999]))
+        saved.draws.count_law.probabilities.sum()
+        if saved.draws.mass_law is not None:
+            saved.draws.mass_law.draw(np.arange(2), np.array([0.0, 0.999]))
 
 
 def seal(folder: Path) -> None:

@@ -33,7 +33,7 @@ def saved(folder):
 
 def test_expected_counts_are_those_of_the_bins_above_and_a_share_of_one(saved, tiny_box):
     painted = paint(saved.painter, tiny_box.density)
-    share = saved.draws.masses.shares_above(THRESHOLD)[1]
+    share = saved.draws.mass_law.shares_above(THRESHOLD)[1]
     assert 0 < share < 1
     expected = painted[..., 2:].sum(axis=-1) + share * painted[..., 1]
     found = halokeras.paint(tiny_box.density, model=saved, mass_min=THRESHOLD)
@@ -46,7 +46,7 @@ def test_a_draw_is_the_whole_draw_without_the_lighter_halos(saved, tiny_box):
     np.testing.assert_array_equal(heavy[..., 2:], whole[..., 2:])
     assert not heavy[..., 0].any()
     assert (heavy[..., 1] <= whole[..., 1]).all()
-    share = saved.draws.masses.shares_above(THRESHOLD)[1]
+    share = saved.draws.mass_law.shares_above(THRESHOLD)[1]
     halos = [
         draw(saved.above(THRESHOLD).draws, tiny_box.density, 2, r)[..., 1].sum() for r in range(8)
     ]
@@ -87,21 +87,21 @@ def test_a_catalogue_in_python_is_told_the_least_mass_of_its_draw(folder, tiny_b
 
 
 def test_a_mass_within_a_bin_that_was_parted_before_parts_the_whole_bin(saved):
-    low, high = np.sort(saved.draws.masses.masses[1])[[20, 60]]
+    low, high = np.sort(saved.draws.mass_law.masses[1])[[20, 60]]
     at_once, in_turn = saved.above(high), saved.above(low).above(high)
-    assert in_turn.shares == at_once.shares
+    assert in_turn.kept_shares == at_once.kept_shares
     assert in_turn.hash == at_once.hash
-    for name, law in vars(at_once.draws.masses).items():
-        np.testing.assert_array_equal(getattr(in_turn.draws.masses, name), law)
+    for name, law in vars(at_once.draws.mass_law).items():
+        np.testing.assert_array_equal(getattr(in_turn.draws.mass_law, name), law)
 
 
 def test_a_painter_of_all_halos_knows_the_lightest_that_it_saw(saved):
-    least = saved.draws.masses.masses.min()
+    least = saved.draws.mass_law.masses.min()
     of_all = replace(
         saved, provenance=saved.provenance.model_copy(update={"selection": Selection()})
     )
     assert of_all.above(0) is of_all
-    assert of_all.above(least * 0.999).shares == (1.0,) * len(saved.bins)
+    assert of_all.above(least * 0.999).kept_shares == (1.0,) * len(saved.bins)
     with pytest.raises(ModelError, match=r"from 2\.07e\+12 Msun/h on and was asked .* 1e"):
         of_all.above(1e12)
 
@@ -142,8 +142,8 @@ def test_masses_are_those_of_the_epoch_where_the_painter_is_told_it(tiny_provena
     mass = np.array([2e13, 1e13])
     for one, redshift in ((saved, 0.0), (early, 2.0)):
         above = expected_above(mass, ABACUS_COSMOS["00"], redshift, 1.0, "fof")
-        assert one.shares[:2] == (0.0, 0.0)
-        assert one.shares[2] == pytest.approx(above[0] / above[1], rel=0.03)
+        assert one.kept_shares[:2] == (0.0, 0.0)
+        assert one.kept_shares[2] == pytest.approx(above[0] / above[1], rel=0.03)
 
 
 def load_selection(provenance):

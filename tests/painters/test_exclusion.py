@@ -28,7 +28,7 @@ def expected_halos(boxes=1):
 def test_first_and_further_halos_together_are_those_expected():
     means = expected_halos().reshape(-1, 3)
     total = means.sum(axis=1)
-    first, further = Exclusion(FURTHER, NEIGHBORS).shares(means, LAW)
+    first, further = Exclusion(FURTHER, NEIGHBORS).channel_shares(means, LAW)
     for shares in (first, further):
         assert (shares >= 0).all()
         np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -37,7 +37,9 @@ def test_first_and_further_halos_together_are_those_expected():
     together = occupied * first + (number - occupied) * further
     np.testing.assert_allclose(together, number * means / total[:, None], rtol=1e-6)
     # weights that ask for more further halos of a channel than there are halos are kept within
-    alone, others = Exclusion(np.array([1.0, 0, 0]), NEIGHBORS).shares(means * [0.1, 1, 1], LAW)
+    alone, others = Exclusion(np.array([1.0, 0, 0]), NEIGHBORS).channel_shares(
+        means * [0.1, 1, 1], LAW
+    )
     assert alone.min() >= 0
     np.testing.assert_allclose(others.sum(axis=1), 1)
 
@@ -46,7 +48,7 @@ def test_further_halos_that_must_be_of_other_channels_are_light():
     means = np.array([[1.2, 0.8, 0.0, 0.6, 0.4]])  # heavy ones for as many voxels as hold any
     law = CountLaw(np.array([0.0, 3.0]), np.array([[1.0, 0, 0, 0, 0], [0, 0.1, 0.2, 0.3, 0.4]]))
     further = np.array([1.0, 0, 0, 0, 0])
-    first, others = Exclusion(further, NEIGHBORS).shares(means, law)
+    first, others = Exclusion(further, NEIGHBORS).channel_shares(means, law)
     np.testing.assert_allclose(others[0], [0.6, 0.4, 0, 0, 0], atol=1e-9)
     np.testing.assert_allclose(first[0], [0, 0, 0, 0.6, 0.4], atol=1e-9)
 

@@ -213,7 +213,7 @@ def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box
     bins = [halo_counts(trained, *edges).mean() for edges in ((2e12, 1e13), (1e13, None))]
     np.testing.assert_allclose(painted, bins, rtol=1e-3)  # each bin has a calibration of its own
     masses = np.sort(trained.halos.mass[trained.halos.mass >= 2e12])
-    law = saved.draws.masses.masses
+    law = saved.draws.mass_law.masses
     assert (law[0, 0], law[1, -1]) == (masses[0], masses[-1])
     assert law[0, -1] < 1e13 <= law[1, 0]
     assert inspect(tmp_path / "run").to_json()

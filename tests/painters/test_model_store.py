@@ -456,8 +456,10 @@ def test_a_provenance_of_the_wrong_type_names_the_field(tiny_model, spoil):
 
 def test_a_law_of_counts_comes_back(drawing_model, tiny_draws, tiny_painter):
     loaded = load_painter(drawing_model)
-    np.testing.assert_array_equal(loaded.draws.law.expected, tiny_draws.law.expected)
-    np.testing.assert_array_equal(loaded.draws.law.probabilities, tiny_draws.law.probabilities)
+    np.testing.assert_array_equal(loaded.draws.count_law.expected, tiny_draws.count_law.expected)
+    np.testing.assert_array_equal(
+        loaded.draws.count_law.probabilities, tiny_draws.count_law.probabilities
+    )
     for ours, saved in zip(loaded.draws.painter.weights, tiny_draws.painter.weights, strict=True):
         np.testing.assert_array_equal(ours, saved)
     assert loaded.hash == painter_hash(tiny_painter, tiny_draws) != painter_hash(tiny_painter)

@@ -27,7 +27,7 @@ def test_draws_take_the_memory_of_their_numbers_and_of_a_border(tiny_models, tmp
     plain, drawn = (of_shape(tiny_models, (64, 64, 1024), tmp_path, drawn) for drawn in (0, 1))
     assert 50 * row < drawn.memory - plain.memory < 200 * row
     gen = load_painter(shipped("saved_models") / "gen")
-    assert gen.border(expected=True) == 1
+    assert gen.border(for_draws=True) == 1
     field, draws = (
         estimate((64, 64, 64), gen, drawn, tmp_path / "out.h5", 1, 4) for drawn in (False, True)
     )

@@ -159,7 +159,7 @@ def test_the_total_follows_the_law_of_all_and_bins_keep_their_means(draws, share
     expected = whole_box(draws.painter, shared_box.density, draws.painter.margin)
     several = [draw_from(draws, expected, 2, number) for number in range(30)]
     drawn = np.mean([by_mass.mean(axis=(0, 1, 2)) for by_mass in several], axis=0)
-    lawful = draws.law.mean(expected.sum(axis=-1))[..., None]
+    lawful = draws.count_law.mean(expected.sum(axis=-1))[..., None]
     shares = draws.peaks.corrected_box(expected) / expected.sum(axis=-1, keepdims=True)
     means = (lawful * shares).mean(axis=(0, 1, 2))
     np.testing.assert_allclose(drawn, means, rtol=0.05)
@@ -302,7 +302,7 @@ def listed(saved, by_mass, definition=None, spheres=None, **options):
         selection = learned.selection.model_copy(update={"mass_definition": definition})
         learned = learned.model_copy(update={"selection": selection})
     header = Header(4.0, 0.3, ABACUS_COSMOS["00"])
-    masses = Masses(by_mass, saved.draws.masses, learned, header, spheres)
+    masses = Masses(by_mass, saved.draws.mass_law, learned, header, spheres)
     counts = by_mass.sum(axis=-1).astype(np.uint16)
     pieces = list(halos(counts, 4.0, 7, 0, masses=masses, **options))
     assert masses.names == [name for name in pieces[0] if name in masses.names]
@@ -370,15 +370,17 @@ def test_masses_of_friends_have_no_radius_unless_they_are_taken_for_others(saved
 
 def test_radii_that_cannot_be_had_are_refused(saved):
     header = Header(4.0, 0.3, ABACUS_COSMOS["00"])
-    check_spheres("200c", saved.draws.masses, saved.provenance, header)
+    check_spheres("200c", saved.draws.mass_law, saved.provenance, header)
     with pytest.raises(ModelError, match="no masses"):
         check_spheres("200c", None, saved.provenance, header)
     with pytest.raises(BoxError, match="cosmology"):
-        check_spheres("200c", saved.draws.masses, saved.provenance, replace(header, cosmology=None))
+        check_spheres(
+            "200c", saved.draws.mass_law, saved.provenance, replace(header, cosmology=None)
+        )
     virial = Selection(mass_min=2e12, mass_definition="virial")
     learned = saved.provenance.model_copy(update={"selection": virial})
     with pytest.raises(ModelError, match="masses are virial"):
-        check_spheres("200c", saved.draws.masses, learned, header)
+        check_spheres("200c", saved.draws.mass_law, learned, header)
 
 
 @pytest.mark.parametrize("largest_piece", [1, 8 * 60, 8 * 1000, 8 * 3000])
@@ -398,7 +400,7 @@ def test_the_pieces_leave_no_trace_where_halos_give_way_to_heavier_ones(
 
 def test_counts_that_are_not_those_of_the_bins_are_refused(saved, shared_box):
     by_mass = draw(saved.draws, shared_box.density, 7)
-    masses = Masses(by_mass, saved.draws.masses, saved.provenance, Header(4.0, 0.3, None))
+    masses = Masses(by_mass, saved.draws.mass_law, saved.provenance, Header(4.0, 0.3, None))
     with pytest.raises(BoxError, match="add up"):
         list(halos(np.ones((16,) * 3, np.uint16), 4.0, 7, masses=masses))
 
