@@ -75,7 +75,7 @@ def one_voxel_law(most=4):
 def test_halos_are_shared_out_as_they_are_expected(draws):
     shares = np.array([0.5, 0.0, 0.3, 0.2], np.float32)
     expected = np.tile(0.7 * shares, (20, 20, 20, 1))
-    older = replace(draws, law=one_voxel_law(), exclusion=None)
+    older = replace(draws, count_law=one_voxel_law(), exclusion=None)
     by_mass = draw_from(older, expected, 1, 0)
     assert by_mass.dtype == np.uint8
     assert (by_mass.sum(axis=-1) == 4).all()  # halos exclude each other, whatever their masses
@@ -175,12 +175,12 @@ def test_the_tiles_leave_no_trace_and_seed_and_realization_do(draws, shared_box)
 
 def test_a_law_of_masses_comes_back_and_names_the_painter(saved, folder, painter, draws):
     for name in ("masses", "tails"):
-        ours, theirs = (getattr(one.masses, name) for one in (saved.draws, draws))
+        ours, theirs = (getattr(one.mass_law, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
     for name in ("further", "neighbors", "masses"):
         ours, theirs = (getattr(one.exclusion, name) for one in (saved.draws, draws))
         np.testing.assert_array_equal(ours, theirs)
-    without = [replace(draws, exclusion=None), replace(draws, masses=None, exclusion=None)]
+    without = [replace(draws, exclusion=None), replace(draws, mass_law=None, exclusion=None)]
     hashes = {painter_hash(painter, one) for one in without}
     assert saved.hash == read_files(folder).hash == painter_hash(painter, draws)
     assert len(hashes) == 2 and saved.hash not in hashes
