@@ -24,6 +24,7 @@ def allow_open_files(number: int, remedy: str) -> None:
         return
     if most != resource.RLIM_INFINITY and most < wanted:
         raise OutputError(
-            f"{number} files would be open at a time and this account may open {most}; {remedy}"
+            f"about {wanted} files would be open at a time and this account may open {most}; "
+            f"{remedy}"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

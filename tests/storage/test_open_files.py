@@ -24,5 +24,5 @@ def test_as_many_files_as_are_needed_may_be_open(limits):
 
 def test_more_files_than_the_account_may_open_are_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda which: (256, 4096))
-    with pytest.raises(OutputError, match=r"10000 files.* may open 4096; choose fewer"):
+    with pytest.raises(OutputError, match=r"about 10064 files.* may open 4096; choose fewer"):
         allow_open_files(10000, "choose fewer")
