@@ -228,6 +228,7 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
         shift=shift,
         force=force,
         overwrite=overwrite,
+        inputs=(halos, density, particles, initial_modes),
     )
     from halokeras.sources.catalogue import source
 

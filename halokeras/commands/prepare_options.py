@@ -1,5 +1,6 @@
 """What the commands of `halopaint prepare` share: options, and a source made a box."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +89,7 @@ def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by nam
     shift: str | None,
     force: bool,
     overwrite: bool,
+    inputs: Sequence[Path | None] = (),
 ) -> "BoxWanted":
     """Return the box file to make, refused now if it could not be written."""
     refuse(
@@ -100,6 +102,9 @@ def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by nam
     from halokeras.sources.files import BoxWanted
 
     target = output or Path("boxes") / f"{name}.h5"
+    for path in inputs:
+        if path is not None and path.exists() and target.exists() and target.samefile(path):
+            raise typer.BadParameter(f"--output: {target} is the input itself")
     asked = BoxWanted(target, voxels, voxel_size, seed, axes, shift, force, overwrite)
     asked.check()
     return asked

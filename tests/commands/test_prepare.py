@@ -115,6 +115,14 @@ def test_a_box_that_is_there_is_kept(own, run):
 
 
 @pytest.mark.slow
+def test_the_table_that_is_read_is_not_replaced(own, run):
+    before = Path("halos.h5").read_bytes()
+    result = run(*CATALOGUE, "--output", "halos.h5", "--overwrite")
+    assert result.exit_code == 2
+    assert "halos.h5 is the input itself" in result.output
+    assert Path("halos.h5").read_bytes() == before
+
+
 def test_our_own_seed_needs_no_density(own, run):
     words = [word for word in CATALOGUE if word not in ("--density", "rho.npy")]
     words = [word for word in words if word not in ("--density-scheme", "2lpt")]
