@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Fields = TypeVar("Fields", bound="Section")
 
+_LARGEST = 2**24
+"""Bytes that no params file has; a device has no end."""
+
 
 class BoxName(Section):
     """One box: a cosmology `id` and a realisation `seed`, or a box file's `path`; or several.
@@ -257,7 +260,8 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields], *beside_i
         As `load_params`.
     """
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1)
     except FileNotFoundError:
         meant = beside(path, *beside_it, pattern="*.json")
         raise ParamsError(
@@ -267,6 +271,10 @@ def load_json(path: Path, kind: str, option: str, model: type[Fields], *beside_i
         raise ParamsError(f"{kind} {path} is a folder; give {option} a JSON file") from None
     except OSError as error:
         raise ParamsError(f"{kind} {path} cannot be read: {error.strerror}") from error
+    if len(text) > _LARGEST:
+        raise ParamsError(
+            f"{kind} {path} has more than {_LARGEST} bytes; give {option} a JSON file"
+        )
     return _parse(text, str(path), model)
 
 

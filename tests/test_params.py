@@ -188,3 +188,8 @@ def test_halos_whose_spectra_are_compared_begin_where_a_bin_does():
         named(5e12)
     with pytest.raises(ValueError, match="it has one bin"):
         named(5e12, kind="inception")
+
+
+def test_a_file_without_an_end_is_refused():
+    with pytest.raises(ParamsError, match=r"/dev/zero has more than 16777216 bytes; give --params"):
+        load_params(Path("/dev/zero"))
