@@ -12,6 +12,7 @@ from halokeras.commands.options import (
     OverwriteOption,
     box_path,
     known_seed,
+    refuse_inputs,
 )
 from halokeras.commands.paint import AlongAxis, CatalogueFormat
 from halokeras.commands.terminal import listening, tell, wrote
@@ -93,8 +94,8 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
     from halokeras.painting.catalogue_formats import format_of
 
     source = box_path(halos)
-    if output is not None and output.exists() and source.exists() and output.samefile(source):
-        raise typer.BadParameter(f"--output: {output} is the input itself")
+    if output is not None:
+        refuse_inputs(output, [source])
     request = Request(
         halos=source,
         threshold=threshold,

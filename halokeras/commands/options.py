@@ -1,5 +1,6 @@
 """Options that several commands share, and what they name."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -142,6 +143,13 @@ def refuse(contradictions: dict[str, object]) -> None:
     told = [message for message, holds in contradictions.items() if holds]
     if told:
         raise typer.BadParameter("; ".join(told))
+
+
+def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is one of the files that are read, whatever --overwrite says."""
+    for path in inputs:
+        if path.exists() and output.exists() and output.samefile(path):
+            raise typer.BadParameter(f"--output: {output} is the input itself")
 
 
 def load_saved(model: Path, mass_min: float | None = None) -> "SavedPainter":

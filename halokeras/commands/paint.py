@@ -21,6 +21,7 @@ from halokeras.commands.options import (
     parse_seeds,
     parse_voxels,
     refuse,
+    refuse_inputs,
 )
 from halokeras.commands.painted import paint_many, paint_one, tell_cost
 
@@ -299,9 +300,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         for number in seeds
     ]
     for path in (*requests[0].outputs, *requests[0].catalogues):
-        for read in requests[0].inputs:
-            if read.exists() and path.exists() and path.samefile(read):
-                raise typer.BadParameter(f"--output: {path} is the input itself")
+        refuse_inputs(path, requests[0].inputs)
     if dry_run:
         tell_cost(requests, as_json)
     elif len(requests) == 1:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halokeras.commands.options import known_seed, refuse
+from halokeras.commands.options import known_seed, refuse, refuse_inputs
 from halokeras.commands.terminal import listening, wrote
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def wanted(  # noqa: PLR0913  (what all of these commands ask, told apart by nam
     from halokeras.sources.files import BoxWanted
 
     target = output or Path("boxes") / f"{name}.h5"
-    for path in inputs:
-        if path is not None and path.exists() and target.exists() and target.samefile(path):
-            raise typer.BadParameter(f"--output: {target} is the input itself")
+    refuse_inputs(target, [path for path in inputs if path is not None])
     asked = BoxWanted(target, voxels, voxel_size, seed, axes, shift, force, overwrite)
     asked.check()
     return asked

@@ -103,7 +103,7 @@ class CatalogueScores:
     def _masses(self, draw: NDArray[Any], header: Header) -> Masses | None:
         """Return what the masses of a draw's halos are drawn from, if the painter tells any."""
         saved = self.saved.under(header.cosmology, header.redshift)
-        law = None if saved.draws is None else saved.draws.mass_law
+        law = saved.mass_law
         if law is None or draw.ndim == 3:
             return None
         return Masses(draw, law, self.saved.provenance, header)

@@ -256,7 +256,7 @@ def _masses(
     from halokeras.painting.masses import Masses
 
     saved, name = _painter(model, header.redshift, header.cosmology, mass_min), _named(model)
-    law = None if saved.draws is None else saved.draws.mass_law
+    law = saved.mass_law
     if law is None:
         raise _without_masses(name)
     if len(law.masses) != counts.shape[3]:

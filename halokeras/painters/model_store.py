@@ -113,6 +113,11 @@ class SavedPainter:
     learned_masses: MassLaw | None = None
 
     @property
+    def mass_law(self) -> MassLaw | None:
+        """Law of the masses in each channel; None where draws have none."""
+        return None if self.draws is None else self.draws.mass_law
+
+    @property
     def kept_shares(self) -> tuple[float, ...] | None:
         """Share of the halos of each channel that is kept; None keeps all."""
         return None if self.draws is None else self.draws.kept_shares
@@ -157,7 +162,7 @@ class SavedPainter:
             If it does not know the masses of its halos, or learned none so light or so heavy.
         """
         selection = self.provenance.selection
-        law = self.learned_masses or (None if self.draws is None else self.draws.mass_law)
+        law = self.learned_masses or self.mass_law
         if mass_min == selection.mass_min:
             return self
         if law is None or self.draws is None:

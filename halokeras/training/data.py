@@ -265,8 +265,9 @@ def _redshift(boxes: Sequence[Box], params: Params) -> float:
 def _cosmology(boxes: Sequence[Box]) -> dict[str, float] | None:
     """Return the parameters of the cosmology of boxes, or None of boxes of several."""
     first = boxes[0].cosmology
-    one = first is not None and all(box.cosmology == first for box in boxes)
-    return first.parameters if one and first is not None else None
+    if first is None or any(box.cosmology != first for box in boxes):
+        return None
+    return first.parameters
 
 
 def _check_like(
