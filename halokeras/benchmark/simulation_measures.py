@@ -14,8 +14,9 @@ from scipy import fft
 
 from halokeras.boxes.box import Box
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.cosmology import growth, linear_power, nonlinear_power
+from halokeras.cosmology.cosmology import growth
 from halokeras.cosmology.mass_function import expected_above, expected_bias
+from halokeras.cosmology.power import linear_power, nonlinear_power
 from halokeras.fields.modes import Modes, integers
 from halokeras.fields.multipoles import point_modes
 from halokeras.fields.pairs import count_pairs

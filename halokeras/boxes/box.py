@@ -127,7 +127,7 @@ def check_scale(voxel_size: float, redshift: float, source: str) -> None:
     if not (np.isfinite(voxel_size) and voxel_size > 0):
         raise BoxError(f"{source}: voxel_size must be positive, in Mpc/h, not {voxel_size}")
     if not (np.isfinite(redshift) and redshift >= 0):
-        raise BoxError(f"{source}: redshift must not be negative, not {redshift}")
+        raise BoxError(f"{source}: redshift must be a number of 0 or more, not {redshift}")
 
 
 def check_grid(grid: Grid, name: str, source: str) -> None:

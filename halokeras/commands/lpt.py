@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from halokeras.commands.options import (
-    CosmologyIdOption,
     CosmologyOption,
     JsonOption,
     OverwriteOption,
@@ -28,7 +27,10 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         ),
     ],
     output: Annotated[Path, typer.Option(metavar="FILE", help="Box file to write.")],
-    box: CosmologyIdOption = None,
+    box: Annotated[
+        str | None,
+        typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.", show_default="00"),
+    ] = None,
     cosmology: CosmologyOption = None,
     seed: SeedOption = 1,
     size: Annotated[

@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 SHIPPED_PAINTER = Path("saved_models", GEN_PAINTER)
 
 
+def named_box(name: str | None) -> str | None:
+    """Refuse an empty name, as of a variable that a script forgot to set."""
+    if name == "":
+        raise typer.BadParameter("the name is empty; name a box id, 00 to 04, or a box file")
+    return name
+
+
 BoxOption = Annotated[
     str | None,
-    typer.Option("--box", metavar="ID|FILE", help="A box id, 00 to 04, or a box file."),
-]
-
-
-CosmologyIdOption = Annotated[
-    str | None, typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.", show_default="00")
+    typer.Option(
+        "--box",
+        metavar="ID|FILE",
+        callback=named_box,
+        help="A box id, 00 to 04, or a box file.",
+    ),
 ]
 
 
@@ -120,7 +127,8 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
     return x, y, z
 
 
-_MOST_SEEDS = 100_000
+MOST_SEEDS = 100_000
+"""Of a range, and draws that are made at once."""
 
 
 def parse_seeds(text: str) -> range:
@@ -131,9 +139,9 @@ def parse_seeds(text: str) -> range:
     seeds = range(int(first), int(last if dash else first) + 1)
     if seeds.stop > LARGEST_SEED + 1:
         raise typer.BadParameter(f"{text!r} goes beyond the largest seed, {LARGEST_SEED}")
-    if not 0 < len(seeds) <= _MOST_SEEDS:
+    if not 0 < len(seeds) <= MOST_SEEDS:
         raise typer.BadParameter(
-            f"{text!r} is no range of 1 to {_MOST_SEEDS:,} seeds, the lower first"
+            f"{text!r} is no range of 1 to {MOST_SEEDS:,} seeds, the lower first"
         )
     return seeds
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from halokeras.commands.options import (
+    MOST_SEEDS,
     BoxOption,
     CosmologyOption,
     ForceOption,
@@ -139,6 +140,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         int,
         typer.Option(
             min=1,
+            max=MOST_SEEDS,
             help="Draws to make, numbered in the names of the files.",
             rich_help_panel=_DRAWS,
         ),
@@ -234,6 +236,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and spectra.suffix != ".npz",
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw
             and (realizations > 1 or (seed is not None and not voxels)),
+            f"a range of seeds makes {MOST_SEEDS:,} draws at most in all": seed is not None
+            and len(seed) * realizations > MOST_SEEDS,
             "--output names one file; leave it out with a range of seeds": output is not None
             and seed is not None
             and len(seed) > 1,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from halokeras.painting.request import Request
 
 
+_NOTHING_KEPT = "nothing of the painting is kept yet; the same command begins it again"
+
+
 def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) -> None:
     """Paint, and show what was painted; write its power too where a file for it is named."""
     from halokeras.evaluation.powers import check_powers, write_powers
@@ -32,8 +35,13 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
 
     def when_painted(given: "Density", painted: "PartialCounts", seconds: float) -> None:
         shown["seconds"] = seconds
+        mean = painted.mean()
+        if mean == 0:
+            heavy = request.painter.saved.provenance.selection.mass_min
+            least = f" of {heavy:.3g} Msun/h or more" if heavy else ""
+            tell("Warning", f"not a single halo{least} was painted", "yellow")
         if not as_json:
-            mean, counts = painted.mean(), painted.counts
+            counts = painted.counts
             shown["tables"] = summarize(given, counts, mean, source, request.painter, seconds)
         if request.picture is not None:
             drawn = request.drawing is not None
@@ -46,7 +54,7 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
     except KeyboardInterrupt:
         part = unfinished(request)
         kept = f"what is painted is kept in {part}; the same command goes on with it"
-        tell("Interrupted", kept if part else "nothing was painted yet", "yellow")
+        tell("Interrupted", kept if part else _NOTHING_KEPT, "yellow")
         raise typer.Exit(130) from None
     if request.picture is not None:
         save_figure(shown["figure"], request.picture)

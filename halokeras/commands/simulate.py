@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.options import (
-    CosmologyIdOption,
     CosmologyOption,
     JsonOption,
     OverwriteOption,
@@ -26,7 +25,9 @@ _MANY_RUNS = "Many runs"
 
 
 def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
-    box: CosmologyIdOption = None,
+    box: Annotated[
+        str | None, typer.Option("--box", metavar="ID", help="Cosmology, 00 to 04.")
+    ] = None,
     cosmology: CosmologyOption = None,
     params: Annotated[
         Path | None,
@@ -131,6 +132,9 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             and scheduler is not None,
             "--output goes with --box, --cosmology or --suite": params is not None
             and output is not None,
+            "--output is a box file and ends in .h5 or .zarr": output is not None
+            and ways[0]
+            and output.suffix not in (".h5", ".zarr"),
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )

@@ -6,7 +6,8 @@ from typing import Self
 
 from pydantic import model_validator
 
-from halokeras.cosmology.cosmology import MOST_SIGMA8, Cosmology, camb_results
+from halokeras.cosmology.cosmology import MOST_SIGMA8, Cosmology
+from halokeras.cosmology.power import camb_results
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
 from halokeras.sections import Finite, Positive, Section

@@ -10,7 +10,7 @@ from halokeras.boxes.box import total_counts
 from halokeras.boxes.box_file import open_box_file
 from halokeras.errors import BoxError
 from halokeras.fields.spectra import Spectra, measure
-from halokeras.storage.files import refusal, whole_file
+from halokeras.storage.files import check_no_folder, refusal, whole_file
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.unreadable import UNREADABLE
 
@@ -47,6 +47,7 @@ def write_powers(painted: Sequence[Path], target: Path) -> None:
 
 def check_powers(painted: Sequence[Path], target: Path, overwrite: bool = False) -> None:
     """Refuse to replace what is not the powers of these very boxes."""
+    check_no_folder(target)
     if overwrite or not target.exists():
         return
     try:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.cosmology.cosmology import Cosmology
@@ -13,14 +14,22 @@ from halokeras.galaxies.missing import missing_share
 from halokeras.galaxies.populate import Universe, numbers, populate
 from halokeras.galaxies.request import Request, parameters
 from halokeras.listener import Listener
-from halokeras.painting.catalogue_formats import About, catalogue_file, check_format, format_of
+from halokeras.painting.catalogue_formats import (
+    FORMATS,
+    About,
+    catalogue_file,
+    check_format,
+    format_of,
+)
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.own import tells
 from halokeras.statistics.occupation import Occupation
-from halokeras.storage.files import refusal
+from halokeras.storage.files import check_no_folder, refusal
 
 _WORTH_TELLING = 0.01
 """Share of galaxies that are missing."""
+_MOST_SATELLITES = 10_000
+"""Of a halo; the richest clusters have hundreds that are as bright as any threshold."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,12 @@ def populate_file(
     """
     occupation = request.occupation()
     check_format(request.format)
+    check_no_folder(request.target)
     named = format_of(request.target)
-    if named not in (None, request.format):
+    if named is None:
+        endings = ", ".join(one.suffix for one in FORMATS.values())
+        raise OutputError(f"{request.target}: catalogues end in {endings}; name it so")
+    if named != request.format:
         raise OutputError(
             f"{request.target} has the name of a {named} file and would be {request.format}; name "
             f"--catalogue-format {named}, or another --output"
@@ -129,6 +142,7 @@ def _count(
     least = np.inf
     for piece, mass in hosts.pieces():
         assert piece.id is not None
+        _check_satellites(occupation, mass, hosts, request)
         central, several = numbers(piece.id, mass, occupation, request.seed)
         halos += len(mass)
         satellites += int(several.sum())
@@ -148,6 +162,24 @@ def _count(
         )
     volume = float(np.prod(hosts.box_size))
     return Populated(request.target, galaxies, satellites, volume, halos, least, missing)
+
+
+def _check_satellites(
+    occupation: Occupation, mass: NDArray[np.floating], hosts: Hosts, request: Request
+) -> None:
+    """Refuse an occupation that puts more galaxies into a halo than any cluster holds."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = occupation.satellites(mass)
+    if np.all(expected <= _MOST_SATELLITES):
+        return
+    worst = int(np.argmax(np.where(expected <= _MOST_SATELLITES, 0, mass)))
+    remedy = "check that masses are in Msun/h"
+    if request.params is not None:
+        remedy += f", and logM1 and alpha in {request.params}"
+    raise BoxError(
+        f"a halo of {mass[worst]:.3g} Msun/h of {hosts.name} would hold more than "
+        f"{_MOST_SATELLITES:,} satellites; {remedy}"
+    )
 
 
 def _about(

@@ -37,7 +37,7 @@ class Zheng07(Section):
     sigma_logM: Positive | None = None
     logM0: Annotated[Finite, Field(lt=20)] | None = None
     logM1: LogMass | None = None
-    alpha: NotNegative | None = None
+    alpha: Annotated[NotNegative, Field(lt=20)] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.inspection.fields import Columns, Statistics, look_at_grid, look_at_halos
+from halokeras.painters.model_files import read_files
 from halokeras.readable import amount_of_bytes
+from halokeras.resources import GEN_PAINTER, shipped
 from halokeras.storage.grid import Survey, slabs
 from halokeras.storage.store import Store
 
@@ -50,6 +52,7 @@ class _Look:
         self.header, self.fields = describe(store)
         self.has_velocity = store.array("velocity", "f") is not None
         self.problems: list[str] = []
+        self.digest = ""
         told = dict(self.header.provenance)
         preparation = told.pop("preparation", None)
         self.preparation = None if preparation is None else str(preparation)
@@ -117,7 +120,9 @@ class _Look:
         if "density" not in self.fields:
             return f"halopaint evaluate --box BOX --painted {self.path}"
         if "halos/position" in self.fields or "counts" in self.fields:
-            return f"halopaint evaluate --box {self.path}"
+            trained_on = read_files(shipped("saved_models") / GEN_PAINTER).provenance.training_boxes
+            seen = " --allow-training-box" if self.digest in trained_on.values() else ""
+            return f"halopaint evaluate --box {self.path}{seen}"
         return f"halopaint paint --box {self.path}"
 
     def _cosmology(self) -> dict[str, float] | None:
@@ -215,10 +220,10 @@ class _Look:
         facts = [_described(name, value) for name, value in sorted(self.provenance.items())]
         if hashed:
             header = self.header
-            digest = hash_fields(
+            self.digest = hash_fields(
                 header.voxel_size, header.redshift, header.cosmology, header.provenance, self.fields
             )
-            facts.append(Fact("hash", digest))
+            facts.append(Fact("hash", self.digest))
         return Section("provenance", facts)
 
     def _allow(self, check: Callable[[], None]) -> None:

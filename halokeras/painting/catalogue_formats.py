@@ -263,4 +263,6 @@ FORMATS: Mapping[str, Format] = {
 
 def format_of(path: Path) -> str | None:
     """Return the format that the ending of a name stands for, if it is one of these."""
+    if path.suffix == ".h5":
+        return "hdf5"
     return next((name for name, one in FORMATS.items() if one.suffix == path.suffix), None)

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import numpy as np
 
 from halokeras.boxes.box_file import Header
-from halokeras.cosmology.cosmology import Cosmology, linear_power, whole_parameters
+from halokeras.cosmology.cosmology import Cosmology, whole_parameters
+from halokeras.cosmology.power import linear_power
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
 from halokeras.painting.inputs import Density

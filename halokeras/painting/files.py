@@ -39,7 +39,7 @@ from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import density_estimate
-from halokeras.storage.files import refusal
+from halokeras.storage.files import check_no_folder, refusal
 from halokeras.workers import connected
 
 WhenPainted = Callable[[Density, PartialCounts, float], None]
@@ -74,6 +74,8 @@ def paint_files(
         In one sentence, before anything is painted where that can be known.
     """
     painter, drawing = request.painter, request.drawing
+    for path in _written(request):
+        check_no_folder(path)
     fine_box = sub_voxel_box(request, None)
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
@@ -124,8 +126,7 @@ def is_painted(request: Request) -> bool:
 
     Catalogues need only be there: how they list halos is not looked at.
     """
-    files = [request.source.path, *request.outputs, *request.catalogues]
-    files += [] if request.picture is None else [request.picture]
+    files = [request.source.path, *_written(request)]
     if request.overwrite or not all(path.exists() for path in files):
         return False
     wanted = request.lpt
@@ -146,6 +147,8 @@ def cost(request: Request) -> tuple[Shape, Estimate]:
     HalopaintError
         If it would not be painted, as far as the header of the density tells.
     """
+    for path in _written(request):
+        check_no_folder(path)
     saved, drawn = request.painter.saved, request.drawing is not None
     files, size = (1, 4) if request.drawing is None else (request.drawing.realizations, 2)
     if drawn and draw_model_of(saved, request.painter.name).mass_law:
@@ -188,6 +191,12 @@ def unfinished(request: Request) -> Path | None:
     """Return what is kept of a painting that was interrupted, if anything is."""
     part, journal = partial_paths(request.outputs[0])
     return part if journal.exists() else None
+
+
+def _written(request: Request) -> list[Path]:
+    """Return the files that are written beside a density that is made."""
+    pictures = [] if request.picture is None else [request.picture]
+    return [*request.outputs, *request.catalogues, *pictures]
 
 
 def _opened(request: Request, workers: Cluster | None = None) -> AbstractContextManager[Density]:

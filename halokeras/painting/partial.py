@@ -197,6 +197,7 @@ def partial_counts(
         If the folder or file cannot be written, another process writes it, or an earlier part is
         of another painting or damaged.
     """
+    target = target.resolve()
     part, journal = partial_paths(target)
     check_replaceable_store(target)
     with ExitStack() as holding:
@@ -239,6 +240,7 @@ def partial_counts(
 
 def partial_paths(target: Path) -> tuple[Path, Path]:
     """Return where the unfinished file and its journal lie, in a folder of their own."""
+    target = target.resolve()
     part = target.with_name(f".{target.name}.part") / target.name
     return part, _journal(part)
 

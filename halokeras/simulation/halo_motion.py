@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
+from halokeras.cosmology.power import linear_power
 
 _SMOOTHED = 1.0
 """Gaussian radius at which the amplitude of the linear density is taken [Mpc/h]."""

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from math import lcm
 
-import numpy as np
-
 from halokeras.cosmology.cosmology import EARLIEST, Cosmology
+from halokeras.cosmology.power import check_side
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_text
 from halokeras.seeds import check_seed
@@ -13,6 +12,8 @@ from halokeras.simulation.initial_modes import InitialModes
 
 POINTS = 2
 """Lattice points of the modes along the side of a voxel."""
+FINEST_POINTS = 4
+"""Those of all modes, small scales too."""
 _LARGEST_TABLE = 2**25
 """Squared wavenumbers of a box that is no cube: a quarter of a gigabyte."""
 
@@ -61,14 +62,14 @@ class LptBox:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
-        if not (np.isfinite(self.voxel_size) and self.voxel_size > 0):
-            raise BoxError(f"voxel_size {self.voxel_size} Mpc/h must be positive")
         if not 0 <= self.redshift < EARLIEST:
             raise BoxError(f"redshift {self.redshift:g} must lie between 0 and {EARLIEST:.0f}")
         if min(self.voxels) < 2:
             raise BoxError(
                 f"voxels {shape_text(self.voxels)} are too few; choose 2 or more along a side"
             )
+        for side in self.voxels:
+            check_side(side * self.voxel_size, side * FINEST_POINTS)
         reach = zip(self.parts, self.lattice, strict=True)
         table = sum((part * points // 2) ** 2 for part, points in reach)
         if len(set(self.voxels)) > 1 and table > _LARGEST_TABLE:

@@ -9,18 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from halokeras.cosmology.cosmology import growth, lattice_power
+from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.power import lattice_power
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, up_to
 from halokeras.randomness import fold_in
 from halokeras.simulation.lpt import Table, first_order, modes_of_shape
-from halokeras.simulation.lpt_box import POINTS, LptBox
+from halokeras.simulation.lpt_box import FINEST_POINTS, POINTS, LptBox
 from halokeras.simulation.streamed_lpt import SmallScales, second_order_source
 
 PARTICLES = 3
 """Particles along the side of a voxel."""
-_ALL = 4
-"""Lattice points along the side of a voxel of all modes, small scales too."""
 _TILE = 32
 """Voxels along the side of the box whose small scales are repeated."""
 _RESPONSE = 0.6
@@ -55,7 +54,7 @@ class Linear(NamedTuple):
 
 def linear_theory(box: LptBox) -> Linear:
     """Return the power of a box and how it grows."""
-    power = lattice_power(box.cosmology, box.redshift, box.voxel_size / _ALL)
+    power = lattice_power(box.cosmology, box.redshift, box.voxel_size / FINEST_POINTS)
     now = growth(1 / (1 + box.redshift), box.cosmology)
     # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
     # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.
@@ -93,7 +92,7 @@ def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
 def small_modes(box: LptBox, linear: Linear, workers: int) -> tuple[Modes, Modes]:
     """Modes of `LptParticles.small`: of the small scales alone, to second order."""
     seed = int(fold_in(box.seed, "small scales").integers(2**63))
-    sides = (_TILE * _ALL,) * 3
+    sides = (_TILE * FINEST_POINTS,) * 3
     delta = modes_of_shape(seed, sides, (1, 1, 1), _TILE * box.voxel_size, linear.power)
     for part in up_to((_TILE * POINTS // 2 - 1,) * 3):
         delta[part] = 0

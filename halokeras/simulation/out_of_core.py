@@ -67,6 +67,7 @@ Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
 
 def slabs_folder(output: Path) -> Path:
     """Return the folder of the slabs of an output."""
+    output = output.resolve()
     return output.parent / f".{output.name}.slabs"
 
 
@@ -135,8 +136,8 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
     try:
         with resumed_store(group, structure(recipe.box)[1]) as store:
             store.seal_parts(checksums_of(recipe, folder))
-        take(group, output)
-        sync(output.parent)
+        take(group, output.resolve())
+        sync(output.resolve().parent)
     except OSError as error:
         raise unwritable(output, error) from error
 

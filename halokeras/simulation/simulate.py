@@ -9,7 +9,8 @@ import numpy as np
 from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth, lattice_power
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
+from halokeras.cosmology.power import check_side, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
 from halokeras.simulation.halo_finder import find_halos
@@ -77,8 +78,9 @@ class Simulation:
     Raises
     ------
     BoxError
-        If the box is not a whole number of voxels, there are fewer particles than voxels, or a
-        redshift is asked twice, is negative or before the start.
+        If the box is not a whole number of voxels, is too small or too large for its modes to be
+        known, there are fewer particles than voxels, or a redshift is asked twice, is negative or
+        before the start.
     """
 
     cosmology: Cosmology
@@ -106,10 +108,12 @@ class Simulation:
                 f"particles {self.particles} a side are more than the halo finder can number; "
                 f"choose {_MOST_PARTICLES} or fewer"
             )
-        if self.particles < self.voxels:
+        voxels = self.voxels
+        check_side(self.size, self.particles)
+        if self.particles < voxels:
             raise BoxError(
-                f"particles {self.particles} a side are fewer than the {self.voxels} voxels a "
-                f"side; choose particles of {self.voxels} or more"
+                f"particles {self.particles} a side are fewer than the {voxels} voxels a "
+                f"side; choose particles of {voxels} or more"
             )
 
     @property
@@ -240,7 +244,9 @@ def _provenance(wanted: Simulation) -> Provenance:
 
 def _voxels(size: float, voxel_size: float) -> int:
     if not (np.isfinite(size) and size > 0 and np.isfinite(voxel_size) and voxel_size > 0):
-        raise BoxError(f"size {size} and voxel_size {voxel_size} Mpc/h must both be positive")
+        raise BoxError(
+            f"size {size} and voxel_size {voxel_size} Mpc/h must both be positive numbers"
+        )
     voxels = round(size / voxel_size)
     if voxels < 1 or abs(voxels * voxel_size - size) > 1e-6 * size:
         raise BoxError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from halokeras.errors import OutputError
 
 _SUFFIX = ".halopaint"
+_GROUPS = (".zarr", ".bigfile")
 _CLOCK_TICK = 10**8
 """Nanoseconds by which the times of files may lag behind the clock."""
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
@@ -32,13 +33,14 @@ def whole_file(target: Path) -> Iterator[Path]:
     Parameters
     ----------
     target
-        The file to write; missing parent folders are made.
+        The file to write, or a symbolic link to it; missing parent folders are made.
 
     Raises
     ------
     OutputError
         If the folder cannot be made or written, or the disk is full.
     """
+    target = target.resolve()
     with _temporary_folder(target) as folder:
         temporary = folder / target.name
         temporary.touch()
@@ -95,8 +97,19 @@ def make_folder(target: Path) -> None:
         raise unwritable(target, error) from error
 
 
+def check_no_folder(target: Path) -> None:
+    """Raise `OutputError` if a folder has the name of a file to write.
+
+    Groups of files, such as Zarr's, are folders; who writes them looks at what they replace.
+    """
+    if target.is_dir() and target.suffix not in _GROUPS:
+        raise OutputError(f"{target} is a folder; name a file to write")
+
+
 def check_writable(target: Path) -> None:
     """Raise `OutputError` now if `target` could not be written after hours of work."""
+    check_no_folder(target)
+    target = target.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
@@ -107,6 +120,7 @@ def check_writable(target: Path) -> None:
 
 def check_absent(target: Path, overwrite: bool = False) -> None:
     """Raise `OutputError` if `target` is there and is not to be overwritten."""
+    check_no_folder(target)
     if target.exists() and not overwrite:
         remove_abandoned(target.parent)
         raise refusal(target, "exists")

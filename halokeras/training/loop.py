@@ -9,7 +9,7 @@ from halokeras.params import RunParams
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.devices import Devices
 from halokeras.training.interrupts import Interrupts, StoppedAtOnce
-from halokeras.training.run_folder import CHECKPOINTS
+from halokeras.training.run_folder import CHECKPOINTS, checkpoints_in
 from halokeras.training.stages import Stage
 
 
@@ -78,8 +78,11 @@ def _train_stage(
 def _finite(losses: dict[str, float], progress: Progress) -> dict[str, float]:
     for name, value in losses.items():
         if not math.isfinite(value):
+            folder = progress.folder / CHECKPOINTS
+            steps = checkpoints_in(folder).values()
+            kept = f"{folder} keeps step {max(steps)}" if steps else "no checkpoint was due before"
             raise RunError(
-                f"{name} is not finite at step {progress.step}; the last good checkpoint is kept "
-                f"in {progress.folder / CHECKPOINTS}: lower the learning rate and start again"
+                f"{name} is not finite at step {progress.step}; {kept}: lower the learning rate "
+                f"and start again{', with another --run folder' if steps else ''}"
             )
     return losses

@@ -30,6 +30,7 @@ from halokeras.training.keep import KeptPainter
 from halokeras.training.loop import train_stages
 from halokeras.training.movie import Movie
 from halokeras.training.run_folder import (
+    BOXES,
     CHECKPOINTS,
     FINISHED,
     HISTORY,
@@ -37,6 +38,7 @@ from halokeras.training.run_folder import (
     PARAMS,
     TENSORBOARD,
     check_same_boxes,
+    checkpoints_in,
     unfinished_run,
 )
 from halokeras.training.schedule import schedule
@@ -98,6 +100,7 @@ def train(
     with _holding_folder(folder, devices):
         if devices.is_chief:
             _check_new(folder)  # another process may have begun one
+            (folder / BOXES).unlink(missing_ok=True)  # of a run that saved nothing
             for name, wanted in ((MOVIE, movie), (TENSORBOARD, tensorboard)):
                 if wanted:
                     make_folder(folder / name)
@@ -141,7 +144,10 @@ def check_batches(params: Params, replicas: int) -> None:
 
 
 def _check_new(folder: Path) -> None:
-    if (folder / PARAMS).exists():
+    """Refuse a folder whose run could go on; of one that saved nothing, nothing is lost."""
+    if (folder / PARAMS).exists() and (
+        checkpoints_in(folder / CHECKPOINTS) or (folder / BEST).exists()
+    ):
         raise RunError(
             f"{folder} holds a run already; `halopaint resume --run {folder}` goes on with it, "
             "or choose another --run folder"

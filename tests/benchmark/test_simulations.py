@@ -8,8 +8,9 @@ from halokeras.benchmark.simulations import main, table
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.cosmology.mass_function import expected_above
+from halokeras.cosmology.power import linear_power
 from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes
 from halokeras.simulation.simulate import Simulation, simulate
 

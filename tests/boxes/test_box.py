@@ -104,7 +104,7 @@ BROKEN = {
     "other counts": ({"counts": np.ones((4, 4, 5), np.float32)}, "same voxels"),
     "nothing": ({"density": None}, "neither density nor counts"),
     "voxel": ({"voxel_size": 0.0}, "voxel_size must be positive"),
-    "redshift": ({"redshift": -1.0}, "redshift must not be negative"),
+    "redshift": ({"redshift": -1.0}, "redshift must be a number of 0 or more"),
     "outside": (
         {"halos": Halos(np.full((2, 3), 16.0, np.float32), np.ones(2, np.float32))},
         r"2 of halos/position lie outside \[0, box_size\)",

@@ -5,7 +5,8 @@ import pytest
 
 from halokeras.boxes.box import halo_counts
 from halokeras.boxes.box_file import read_box
-from halokeras.cosmology.cosmology import CRITICAL_DENSITY, linear_power
+from halokeras.cosmology.cosmology import CRITICAL_DENSITY
+from halokeras.cosmology.power import linear_power
 from halokeras.fields.alignment import check_alignment
 from halokeras.resources import shipped
 

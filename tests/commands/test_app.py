@@ -600,6 +600,61 @@ def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawin
     assert run("paint", "--spectra", "mocks.txt").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--draw", "--realizations", 1_000_000],
+        ["--voxels", 16, "--seed", "1-20000", "--draw", "--realizations", 6],
+    ],
+)
+def test_more_draws_than_anyone_lists_are_refused_at_once(run, words):
+    result = run("paint", *words, "--dry-run")
+    assert result.exit_code == 2 and "100000" in result.stderr.replace(",", "")
+
+
+def test_a_link_is_painted_through(run, tiny_model, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "mock.h5").symlink_to(tmp_path / "scratch" / "there.h5")
+    words = ["--voxels", 16, "--model", tiny_model, "--no-figure", "--output", "mock.h5"]
+    for overwrite in ([], ["--overwrite"]):
+        assert run("paint", *words, *overwrite).exit_code == 0
+        assert (tmp_path / "mock.h5").is_symlink()
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["there.h5"]
+
+
+def test_a_box_without_a_name_is_not_the_default(run):
+    result = run("paint", "--box", "")
+    assert result.exit_code == 2 and "the name is empty" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lpt", "--voxels", 16, "--output"],
+        ["simulate", "--box", "00", "--size", 16, "--particles", 16, "--output"],
+        ["paint", "--voxels", 16, "--no-figure", "--output"],
+        ["paint", "--voxels", 16, "--no-figure", "--output", "good.h5", "--spectra"],
+    ],
+)
+def test_a_folder_is_told_from_a_file_before_the_work(run, words, tmp_path):
+    name = "taken.npz" if words[-1] == "--spectra" else "taken.h5"
+    (tmp_path / name).mkdir()
+    fails_last(run(*words, name, "--overwrite"), f"{name} is a folder", "name a file")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_box_of_another_ending_is_not_simulated(run):
+    result = run("simulate", "--box", "00", "--output", "box.png")
+    assert result.exit_code == 2 and "ends in .h5" in " ".join(result.stderr.split())
+
+
+def test_paint_says_that_no_halo_was_painted(run):
+    words = ["--voxels", 16, "--seed", 7, "--no-figure", "--draw", "--mass-min", 5e15]
+    result = run("paint", *words)
+    assert result.exit_code == 0, result.stderr
+    assert "not a single halo of 5e+15 Msun/h or more was painted" in result.stderr
+
+
 @pytest.mark.parametrize("seeds", ["7-", "-7", "9-8", "1.5", "0-100000", "seven", 2**63])
 def test_seeds_that_are_none_are_refused(run, seeds):
     result = run("paint", "--voxels", 16, "--seed", seeds)
@@ -681,8 +736,9 @@ def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
         (["--voxels", "8", "--cosmology", "none.json"], ["none.json", "--cosmology"]),
         (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
         (["--voxels", "211x199x197"], ["211x199x197", "no simple ratio"]),
-        (["--voxels", "65536"], ["GiB of memory", "fewer voxels"]),
-        (["--voxels", "8", "--size", "0"], ["voxel_size"]),
+        (["--voxels", "8192"], ["GiB of memory", "fewer voxels"]),
+        (["--voxels", "8", "--size", "0"], ["a side of 0 Mpc/h", "60,000 Mpc/h"]),
+        (["--voxels", "8", "--size", "1e300"], ["a side of 1e+300 Mpc/h", "60,000 Mpc/h"]),
     ],
 )
 def test_what_lpt_cannot_make_is_one_line_and_leaves_nothing(run, tmp_path, words, told):

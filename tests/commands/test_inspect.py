@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from halokeras.boxes.box_file import open_box_file, read_box, write_box
 from halokeras.commands.app import app
+from halokeras.resources import shipped
 
 
 @pytest.fixture
@@ -131,3 +132,10 @@ def test_a_suite_tells_its_ranges_and_how_much_is_made(run, tiny_suite):
     assert told["conditions"]["w0"] == [-1.0, -0.9]
     assert told["conditions"]["redshift"] == [0.3, 1.0]
     assert "3 of 4" in run(tiny_suite).stdout
+
+
+def test_a_box_that_was_trained_on_is_not_sent_to_be_refused(run):
+    """What is advised is a command that works."""
+    seen, held_out = (run(shipped("boxes") / f"box00_seed{seed}.h5") for seed in (1, 103))
+    assert "box00_seed1.h5 --allow-training-box" in " ".join(seen.stdout.split())
+    assert "--allow-training-box" not in held_out.stdout

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from halokeras.boxes.box_file import find_box, read_box
 from halokeras.commands.app import app
-from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.cosmology.power import linear_power
 from halokeras.simulation.lpt import first_order, linear_modes
 
 PLANCK = box_cosmology("00")

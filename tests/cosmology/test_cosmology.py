@@ -9,22 +9,13 @@ from halokeras.cosmology.cosmology import (
     Background,
     Cosmology,
     box_cosmology,
-    camb_results,
     growth,
-    lattice_power,
-    linear_power,
-    nonlinear_power,
     whole_parameters,
 )
+from halokeras.cosmology.power import camb_results
 from halokeras.errors import BoxError
 
 PLANCK = ABACUS_COSMOS["00"]
-
-
-def top_hat_rms(k, power, radius):
-    x = k * radius
-    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
-    return np.sqrt(np.trapezoid(power * window**2 * k**3 / (2 * np.pi**2), np.log(k)))
 
 
 @pytest.mark.parametrize("box_id", ABACUS_COSMOS)
@@ -33,32 +24,6 @@ def test_the_published_baryon_density_and_flat_matter(box_id):
     h = cosmology.H0 / 100
     assert cosmology.omega_b * h**2 == pytest.approx(0.02222)
     assert cosmology.omega_m * h**2 == pytest.approx(0.02222 + 0.1199, rel=1e-4)
-
-
-def test_power_has_the_sigma8_it_states_and_grows_linearly():
-    k, today = linear_power(PLANCK, 0.0)
-    assert top_hat_rms(k, today, 8.0) == pytest.approx(PLANCK.sigma8, rel=2e-3)
-    _, earlier = linear_power(PLANCK, 0.3)
-    ratio = growth(1 / 1.3, PLANCK).first[0] ** 2
-    np.testing.assert_allclose(earlier / today, ratio, rtol=1e-6)
-
-
-def test_the_power_of_a_lattice_reaches_its_corner():
-    """Where it ends an interpolation would go on with its last value."""
-    for spacing, corner in ((1.0, 5.4), (0.125, 43.5)):
-        k, _ = lattice_power(PLANCK, 0.3, spacing)
-        assert k[-1] == pytest.approx(max(20.0, 1.1 * corner), rel=0.01)
-
-
-def test_nonlinear_power_is_linear_on_large_scales_and_above_it_on_small_ones():
-    cosmology = ABACUS_COSMOS["02"]
-    k, power = nonlinear_power(cosmology, 0.3)
-    linear = np.exp(np.interp(np.log(k), *map(np.log, linear_power(cosmology, 0.3))))
-    over = power / linear
-    assert over[(k > 0.005) & (k < 0.03)] == pytest.approx(1, abs=0.03)
-    assert over[k < 0.1].min() > 0.95
-    # Smith et al. (2003) and all since: several times the linear power at k = 1 h/Mpc
-    assert 2 < np.interp(1.0, k, over) < 5
 
 
 def test_growth_in_einstein_de_sitter_is_the_scale_factor():
@@ -138,11 +103,6 @@ def test_an_unknown_box_id_names_the_known_ones():
 def test_a_cosmology_of_more_baryons_than_matter_is_refused():
     with pytest.raises(BoxError, match=r"between 0 and omega_m, 0\.3"):
         Cosmology(H0=70, omega_m=0.3, omega_b=0.4, sigma8=0.8, n_s=0.96)
-
-
-def test_what_camb_cannot_compute_is_one_sentence():
-    with pytest.raises(BoxError, match=r"CAMB cannot compute .* omega_b"):
-        linear_power(replace(box_cosmology("00"), omega_b=1e-4))
 
 
 def test_whole_numbers_are_the_parameters_that_a_file_tells():

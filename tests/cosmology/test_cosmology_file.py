@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from halokeras.cosmology.cosmology import Cosmology, camb_results
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.cosmology.cosmology_file import load_cosmology
+from halokeras.cosmology.power import camb_results
 from halokeras.errors import ParamsError
 
 FIELDS = {"H0": 70, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}

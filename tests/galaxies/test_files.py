@@ -213,7 +213,34 @@ def test_a_mass_in_the_place_of_its_logarithm_is_refused(tmp_path, name, value):
     source = box_file(tmp_path / "box.h5", halos_of())
     (tmp_path / "hod.json").write_text(json.dumps({name: value}))
     with pytest.raises(ParamsError, match=f"hod.json.*{name}"):
-        populate_file(Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g"))
+        populate_file(
+            Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
+        )
+
+
+@pytest.mark.parametrize("params", [{"logM1": 1}, {"alpha": 19.9, "logM1": 12}])
+def test_more_satellites_than_a_cluster_holds_are_refused(tmp_path, params):
+    source = box_file(tmp_path / "box.h5", halos_of())
+    (tmp_path / "hod.json").write_text(json.dumps(params))
+    with pytest.raises(BoxError, match=r"more than 10,000 satellites; .* logM1 and alpha in .*hod"):
+        populate_file(
+            Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
+        )
+    assert not (tmp_path / "g.h5").exists()
+
+
+@pytest.mark.parametrize(("name", "told"), [("g.png", "catalogues end in .hdf5"), ("g", "end in")])
+def test_a_name_that_no_catalogue_has_is_refused(tmp_path, name, told):
+    source = box_file(tmp_path / "box.h5", halos_of())
+    with pytest.raises(OutputError, match=told):
+        populate_file(Request(source, -21.0, output=tmp_path / name))
+
+
+def test_a_folder_is_not_taken_for_a_catalogue(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of())
+    (tmp_path / "g.hdf5").mkdir()
+    with pytest.raises(OutputError, match=r"g.hdf5 is a folder; name a file"):
+        populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5", overwrite=True))
 
 
 @pytest.mark.parametrize(

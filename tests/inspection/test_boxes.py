@@ -201,7 +201,7 @@ def rewind(file):
         (leave, "halos/position lie outside"),
         (shorten, "do not match"),
         (blur, "halos/velocity holds NaN"),
-        (rewind, "redshift must not be negative"),
+        (rewind, "redshift must be a number of 0 or more"),
     ],
 )
 def test_what_is_wrong_is_told_and_the_rest_with_it(tiny_box, written, change, words):

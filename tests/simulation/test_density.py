@@ -6,7 +6,8 @@ import pytest
 from scipy import fft
 
 from halokeras.boxes.box_file import find_box, read_box
-from halokeras.cosmology.cosmology import box_cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import box_cosmology, growth
+from halokeras.cosmology.power import linear_power
 from halokeras.simulation import lpt_recipe as module
 from halokeras.simulation.density import estimate, make_density, make_fields
 from halokeras.simulation.lpt import modes_of_shape

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.cosmology.power import linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.modes import lattice_of
 from halokeras.simulation.density import make_density

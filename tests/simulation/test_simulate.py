@@ -98,6 +98,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         ({"particles": 1291}, "choose 1290 or fewer"),
         ({"size": 100.0, "voxel_size": 3.0}, "not a whole number of voxels.*choose size 99"),
         ({"size": -1.0}, "must both be positive"),
+        ({"size": np.inf}, "must both be positive numbers"),
+        ({"size": 4e99, "voxel_size": 1e99}, "a side of 4e\\+99 Mpc/h has modes"),
         ({"redshifts": (30.0,)}, "redshift 30.0 must lie between 0 and the start, 19"),
         ({"redshifts": (0.5, 0.5)}, "redshift 0.5 is asked twice"),
         ({"redshifts": (0.3, 0.30000001)}, "redshift 0.3 is asked twice"),

@@ -5,7 +5,8 @@ import pytest
 
 from halokeras.boxes.box_file import find_box, read_box, write_box
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.cosmology import box_cosmology, linear_power
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.cosmology.power import linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation
 from halokeras.simulation.density import make_density

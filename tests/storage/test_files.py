@@ -21,6 +21,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_a_link_points_to_is_written(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    link, there = tmp_path / "link.txt", tmp_path / "scratch" / "there.txt"
+    link.symlink_to(there)
+    for text in ("first", "second"):
+        check_writable(link)
+        write_text(link, text)
+        assert link.is_symlink() and there.read_text() == text
+    assert [path.name for path in there.parent.iterdir()] == ["there.txt"]
+
+
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose a folder that is writable"):

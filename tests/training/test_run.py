@@ -216,7 +216,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
         return {"painter_loss": logs["painter_loss"] * bad}
 
     monkeypatch.setattr(HaloPaintingGAN, "warm_start_step", poisoned)
-    with pytest.raises(RunError, match="not finite at step 4"):
+    with pytest.raises(RunError, match=r"not finite at step 4; .* keeps step 3: .* another --run"):
         train(params, tmp_path / "run")
     gan = build_gan(params)
     assert Checkpoints(gan, tmp_path / "run" / "checkpoints").restore()
@@ -231,6 +231,19 @@ def test_training_lowers_the_likelihood(boxes, tmp_path):
     train(params, tmp_path / "run")
     losses = [float(r["painter_loss"]) for r in history(tmp_path / "run") if r["painter_loss"]]
     assert np.mean(losses[-10:]) < np.mean(losses[:3]) - 0.05
+
+
+def test_a_run_that_saved_nothing_is_begun_again_in_its_folder(boxes, tmp_path, monkeypatch):
+    def poisoned(self, data):
+        return {"painter_loss": tf.constant(float("nan"))}
+
+    seldom = tiny_params(boxes, {"checkpoint_every": 3, "validate_every": 3, "log_every": 1})
+    with monkeypatch.context() as diverging:
+        diverging.setattr(HaloPaintingGAN, "warm_start_step", poisoned)
+        with pytest.raises(RunError, match=r"no checkpoint was due .* and start again$"):
+            train(seldom, tmp_path / "run")
+    (tmp_path / "run" / "boxes.json").write_text('[["other.h5", "00"]]')
+    assert (train(seldom, tmp_path / "run") / "painter.json").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(uninterrupted):

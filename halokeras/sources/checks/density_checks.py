@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from halokeras.cosmology.cosmology import Cosmology, growth, lattice_power
+from halokeras.cosmology.cosmology import Cosmology, growth
+from halokeras.cosmology.power import lattice_power
 from halokeras.fields.gridding import cloud_in_cell
 from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box
-from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology, growth, linear_power
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology, growth
+from halokeras.cosmology.power import linear_power
 from halokeras.fields.gridding import cloud_in_cell
 from halokeras.resources import shipped
 from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
