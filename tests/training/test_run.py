@@ -243,7 +243,7 @@ def test_a_run_that_saved_nothing_is_begun_again_in_its_folder(boxes, tmp_path, 
         with pytest.raises(RunError, match=r"no checkpoint was due .* and start again$"):
             train(seldom, tmp_path / "run")
     (tmp_path / "run" / "boxes.json").write_text('[["other.h5", "00"]]')
-    assert (train(seldom, tmp_path / "run") / "painter.json").exists()
+    assert (train(seldom, tmp_path / "run") / "provenance.json").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(uninterrupted):
