@@ -161,6 +161,8 @@ def check_values(seen: Survey, name: str, source: str) -> None:
             f"{source}: {name} is negative (down to {seen.minimum:.3g}); density is rho / mean: "
             f"{remedy}"
         )
+    if name == "density" and seen.mean == 0:
+        raise BoxError(f"{source}: density is 0 everywhere; write its values again")
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(
             f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean, "

@@ -218,7 +218,6 @@ def _realisations(id: str) -> tuple[dict[int, Path], dict[int, Path]]:
 
 
 def _read_header(attributes: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> Header:
-    _refuse_odd(attributes, name)
     if attributes.get("format") != FORMAT:
         raise BoxError(
             f"{name.removeprefix('box file ')} can be read but is not a halopaint box (no format "
@@ -230,6 +229,7 @@ def _read_header(attributes: Mapping[str, Any], fields: Mapping[str, Any], name:
             f"{name} has format_version {version}, this halopaint reads {FORMAT_VERSION} and "
             f"{SEALED_VERSION}; update halopaint"
         )
+    _refuse_odd(attributes, name)
     voxel_size = _number(attributes, "voxel_size", name)
     redshift = _number(attributes, "redshift", name)
     cosmology = None

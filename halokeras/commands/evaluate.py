@@ -17,7 +17,7 @@ from halokeras.commands.terminal import print_tables, progress, tell
 from halokeras.resources import or_shipped
 
 if TYPE_CHECKING:
-    from halokeras.evaluation.evaluate import Request
+    from halokeras.evaluation.evaluate import EvaluationRequest
     from halokeras.painters.model_store import SavedPainter
 
 
@@ -93,12 +93,12 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
     named = str(suite) if box is None else box
     model = model or _painter_for(Path(named), mass_min)
     saved = load_saved(model, mass_min)
-    from halokeras.evaluation.evaluate import Request, evaluate
+    from halokeras.evaluation.evaluate import EvaluationRequest, evaluate
     from halokeras.evaluation.table import scorecard_table
     from halokeras.evaluation.verdict import Verdict
     from halokeras.storage.figure_file import FigureFormat
 
-    request = Request(
+    request = EvaluationRequest(
         box=named,
         saved=saved,
         model=str(model),
@@ -127,7 +127,7 @@ def evaluate(  # noqa: PLR0913  (Typer reads one parameter an option)
         raise typer.Exit(1)
 
 
-def _suite(request: "Request", as_json: bool, strict: bool) -> None:
+def _suite(request: "EvaluationRequest", as_json: bool, strict: bool) -> None:
     """Score a painter on each box of a suite."""
     from halokeras.evaluation.derivatives import derivative_sheets
     from halokeras.evaluation.suite import evaluate_suite, suite_sheet

@@ -14,7 +14,7 @@ from halokeras.commands.options import (
     known_seed,
     refuse_inputs,
 )
-from halokeras.commands.paint import AlongAxis, CatalogueFormat
+from halokeras.commands.paint_options import AlongAxis, CatalogueFormat
 from halokeras.commands.terminal import listening, tell, wrote
 
 
@@ -90,13 +90,13 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
     """Put galaxies into halos with masses, drawn or simulated, by a halo occupation."""
     from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.galaxies.files import populate_file
-    from halokeras.galaxies.request import Request
+    from halokeras.galaxies.request import GalaxyRequest
     from halokeras.painting.catalogue_formats import format_of
 
     source = box_path(halos)
     if output is not None:
         refuse_inputs(output, [source])
-    request = Request(
+    request = GalaxyRequest(
         halos=source,
         threshold=threshold,
         hod=hod.value,

@@ -127,6 +127,8 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
     return x, y, z
 
 
+BOX_SUFFIXES = (".h5", ".zarr")
+"""That the names of box files end in."""
 MOST_SEEDS = 100_000
 """Of a range, and draws that are made at once."""
 
@@ -192,7 +194,8 @@ def painter_for(
 def box_path(name: str) -> Path:
     """Return the box file `name`, or of box id `name` the realisation that was held out."""
     from halokeras.boxes.box_file import find_box
+    from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
     path = Path(name)
-    is_file = can_be_seen(path) and path.is_file()
-    return path if path.suffix or is_file else find_box(name)
+    is_path = path.suffix or (can_be_seen(path) and name not in ABACUS_COSMOS)
+    return path if is_path else find_box(name)

@@ -14,13 +14,13 @@ from halokeras.readable import amount_of_bytes
 if TYPE_CHECKING:
     from halokeras.painting.inputs import Density
     from halokeras.painting.partial import PartialCounts
-    from halokeras.painting.request import Request
+    from halokeras.painting.request import PaintRequest
 
 
 _NOTHING_KEPT = "nothing of the painting is kept yet; the same command begins it again"
 
 
-def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) -> None:
+def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = None) -> None:
     """Paint, and show what was painted; write its power too where a file for it is named."""
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.evaluation.summary import painted_figure, summarize
@@ -67,14 +67,17 @@ def paint_one(request: "Request", as_json: bool, spectra: Path | None = None) ->
     wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
 
 
-def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | None = None) -> None:
+def paint_many(
+    requests: Sequence["PaintRequest"], as_json: bool, spectra: Path | None = None
+) -> None:
     """Paint one density after another in this process, but for those that are there.
 
     The power of all is written where a file for it is named.
     """
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.listener import Listener
-    from halokeras.painting.files import is_painted, paint_files
+    from halokeras.painting.files import paint_files
+    from halokeras.painting.outputs import is_painted
 
     total, found, start = len(requests), 0, time.perf_counter()
     written: list[Path] = []
@@ -110,7 +113,7 @@ def paint_many(requests: Sequence["Request"], as_json: bool, spectra: Path | Non
     wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
 
 
-def _check_listings(request: "Request") -> None:
+def _check_listings(request: "PaintRequest") -> None:
     """Refuse to replace a catalogue that lists its halos in another way."""
     from halokeras.sources.tables.own import tells
     from halokeras.storage.files import refusal
@@ -128,9 +131,9 @@ def _left(made: int, missing: int, seconds: float) -> str:
     return f", {missing * seconds / made:,.0f} s left" if made and missing else ""
 
 
-def tell_cost(requests: Sequence["Request"], as_json: bool) -> None:
+def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     """Say what painting, or drawing some realisations, will take."""
-    from halokeras.painting.files import cost
+    from halokeras.painting.cost import cost
 
     for request in requests:
         _check_listings(request)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.options import (
+    BOX_SUFFIXES,
     CosmologyOption,
     JsonOption,
     OverwriteOption,
@@ -134,7 +135,7 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             and output is not None,
             "--output is a box file and ends in .h5 or .zarr": output is not None
             and ways[0]
-            and output.suffix not in (".h5", ".zarr"),
+            and output.suffix not in BOX_SUFFIXES,
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )

@@ -43,7 +43,7 @@ PUBLISHED_PAINTER = "paper"
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What to evaluate, and where to write it.
 
     Attributes
@@ -110,7 +110,7 @@ class Evaluation:
 
 
 def evaluate(
-    request: Request,
+    request: EvaluationRequest,
     tell: Callable[[str], None] = lambda warning: None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Evaluation:
@@ -178,7 +178,7 @@ def _fit(saved: SavedPainter, boxes: Mapping[str, Box]) -> list[str]:
     return list(dict.fromkeys(warnings))
 
 
-def _others(request: Request) -> tuple[dict[str, SavedPainter], list[str]]:
+def _others(request: EvaluationRequest) -> tuple[dict[str, SavedPainter], list[str]]:
     """Return the painters to show beside, and why the published one is not among them."""
     if request.against is not None:
         for name, other in request.against.items():
@@ -204,7 +204,7 @@ def _check_page(path: Path) -> None:
     check_writable(path)
 
 
-def _check_replaceable(request: Request, identity: str, boxes: list[str]) -> None:
+def _check_replaceable(request: EvaluationRequest, identity: str, boxes: list[str]) -> None:
     """Refuse to replace what is not the same evaluation made again."""
     card = request.folder / "scorecard.json"
     drawn = ["scorecard", NUMBERS, *(one.name for one in STATISTICS if one.drawing is not None)]
@@ -227,7 +227,7 @@ def _slices(boxes: list[str]) -> list[str]:
     return ["slices"] if len(boxes) == 1 else [f"slices_{name}" for name in boxes]
 
 
-def _write(found: Evaluation, request: Request) -> list[Path]:
+def _write(found: Evaluation, request: EvaluationRequest) -> list[Path]:
     """Write the scorecard, its figures and, if asked for, its page."""
     card = found.scorecard
     figures = {"scorecard": scorecard_figure(card), **statistic_figures(card)}

@@ -13,7 +13,7 @@ from halokeras.boxes.suite import Suite, SuiteBox, choose, read_suite
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
 from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design, uneven_cuts
-from halokeras.evaluation.evaluate import Evaluation, Request, evaluate
+from halokeras.evaluation.evaluate import Evaluation, EvaluationRequest, evaluate
 from halokeras.evaluation.scorecard import in_json
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
@@ -60,7 +60,7 @@ class SuiteEvaluation:
 
 
 def evaluate_suite(
-    request: Request,
+    request: EvaluationRequest,
     tell: Callable[[str], None] = lambda warning: None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> SuiteEvaluation:
@@ -143,7 +143,9 @@ def _masses(
     return found
 
 
-def _unseen(boxes: list[SuiteBox], request: Request, tell: Callable[[str], None]) -> list[SuiteBox]:
+def _unseen(
+    boxes: list[SuiteBox], request: EvaluationRequest, tell: Callable[[str], None]
+) -> list[SuiteBox]:
     """Leave out the boxes that the painter was trained or validated on, unless they are asked."""
     if request.allow_training:
         return boxes

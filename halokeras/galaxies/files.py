@@ -12,7 +12,7 @@ from halokeras.errors import BoxError, OutputError
 from halokeras.galaxies.hosts import Hosts, open_hosts
 from halokeras.galaxies.missing import missing_share
 from halokeras.galaxies.populate import Universe, numbers, populate
-from halokeras.galaxies.request import Request, parameters
+from halokeras.galaxies.request import GalaxyRequest, parameters
 from halokeras.listener import Listener
 from halokeras.painting.catalogue_formats import (
     FORMATS,
@@ -62,7 +62,7 @@ class Populated:
 
 
 def populate_file(
-    request: Request,
+    request: GalaxyRequest,
     told: Listener = Listener(),  # noqa: B008  (it is frozen)
 ) -> Populated:
     """Put galaxies into halos and write them to a catalogue, which appears whole.
@@ -135,7 +135,11 @@ def _cosmology(hosts: Hosts, given: Cosmology | None) -> Cosmology:
 
 
 def _count(
-    hosts: Hosts, occupation: Occupation, request: Request, cosmology: Cosmology, told: Listener
+    hosts: Hosts,
+    occupation: Occupation,
+    request: GalaxyRequest,
+    cosmology: Cosmology,
+    told: Listener,
 ) -> Populated:
     """Count the galaxies that there will be, and warn of those that there cannot be."""
     halos = galaxies = satellites = 0
@@ -165,7 +169,7 @@ def _count(
 
 
 def _check_satellites(
-    occupation: Occupation, mass: NDArray[np.floating], hosts: Hosts, request: Request
+    occupation: Occupation, mass: NDArray[np.floating], hosts: Hosts, request: GalaxyRequest
 ) -> None:
     """Refuse an occupation that puts more galaxies into a halo than any cluster holds."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -183,7 +187,11 @@ def _check_satellites(
 
 
 def _about(
-    hosts: Hosts, universe: Universe, occupation: Occupation, request: Request, least_mass: float
+    hosts: Hosts,
+    universe: Universe,
+    occupation: Occupation,
+    request: GalaxyRequest,
+    least_mass: float,
 ) -> About:
     """Return what the catalogue tells of itself, after what the halos' file tells."""
     kept = {

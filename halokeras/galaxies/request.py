@@ -41,7 +41,7 @@ class Zheng07(Section):
 
 
 @dataclass(frozen=True)
-class Request:
+class GalaxyRequest:
     """Which galaxies are asked for.
 
     Attributes

@@ -15,6 +15,7 @@ from halokeras.inspection.suites import inspect_suite
 from halokeras.inspection.unrecognized import describe_unrecognized
 from halokeras.painters.model_files import ARCHITECTURE, MANIFEST
 from halokeras.storage.stores import is_store, open_store
+from halokeras.storage.unreadable import refuse_pipe
 from halokeras.training.run_folder import is_run
 
 
@@ -36,6 +37,7 @@ def inspect(path: Path, progress: Callable[[float], None] = lambda fraction: Non
     """
     if not path.exists():
         raise BoxError(f"{path} does not exist; check the path")
+    refuse_pipe(path)
     if path.is_dir():
         if is_run(path):
             return inspect_run(path)

@@ -22,7 +22,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
-from halokeras.painting.request import GridFile, Request
+from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.density import LptParticles, Progress
 from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
 from halokeras.simulation.fine_slabs import (
@@ -149,7 +149,7 @@ def matter_again(
     return matter_of(fine, box.voxels, box.voxel_size)
 
 
-def sub_voxel_box(request: Request, given: Density | None) -> LptBox | None:
+def sub_voxel_box(request: PaintRequest, given: Density | None) -> LptBox | None:
     """Return the box whose sub-voxel 2LPT matter is to be made, or None if none is.
 
     Parameters
@@ -165,7 +165,7 @@ def sub_voxel_box(request: Request, given: Density | None) -> LptBox | None:
     return request.lpt if given is None else known_box(given.header, given.shape)
 
 
-def check_matter(request: Request, given: Density) -> None:
+def check_matter(request: PaintRequest, given: Density) -> None:
     """Refuse what `known_matter` would, and redshift space without velocities, by the header.
 
     Raises
@@ -190,19 +190,19 @@ def check_matter(request: Request, given: Density) -> None:
         )
 
 
-def check_sub_density(request: Request, given: Density) -> None:
+def check_sub_density(request: PaintRequest, given: Density) -> None:
     """Refuse a sub-density that does not fit a density, as `BoxError`."""
     if request.listing is not None and request.listing.sub_density is not None:
         with _sub_density(request.listing.sub_density, given):
             pass
 
 
-def sub_voxel_folder(request: Request) -> Path:
+def sub_voxel_folder(request: PaintRequest) -> Path:
     """Return where the sub-voxel matter goes, if it is made slab by slab."""
     return slabs_folder(request.target).with_suffix(".below")
 
 
-def sub_voxels_by_slabs(request: Request, box: LptBox) -> bool:
+def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
     """Return whether a box's sub-voxel matter is made slab by slab, once memory and disk suffice.
 
     Raises
@@ -221,7 +221,7 @@ def sub_voxels_by_slabs(request: Request, box: LptBox) -> bool:
 
 @contextmanager
 def known_matter(
-    request: Request, given: Density, told: Listener, particles: LptParticles | None = None
+    request: PaintRequest, given: Density, told: Listener, particles: LptParticles | None = None
 ) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
 
@@ -269,7 +269,11 @@ _last_fine_fields: list[tuple[LptBox, FineFields]] = []
 
 @contextmanager
 def _fields(
-    request: Request, box: LptBox, given: Density, told: Listener, particles: LptParticles | None
+    request: PaintRequest,
+    box: LptBox,
+    given: Density,
+    told: Listener,
+    particles: LptParticles | None,
 ) -> Iterator[FineFields]:
     what = "the 2LPT density and velocity below the voxels"
     kept = any(known == box for known, _ in _last_fine_fields)

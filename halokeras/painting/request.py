@@ -120,7 +120,7 @@ class NamedPainter:
 
 
 @dataclass(frozen=True)
-class Request:
+class PaintRequest:
     """What to paint.
 
     Attributes

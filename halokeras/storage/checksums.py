@@ -143,6 +143,11 @@ def _write(root: Any, sums: Mapping[str, Sum]) -> None:
 
 
 def _stated(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
+    if _CHECKSUMS not in attributes:
+        raise BoxError(
+            f"{name} is damaged or was edited: its attribute {_CHECKSUMS} is missing; fetch or "
+            "make it again"
+        )
     try:
         stated = json.loads(attributes[_CHECKSUMS])
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -17,7 +17,7 @@ from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.store import NUMBERS, Store
 from halokeras.storage.stores import open_store
-from halokeras.storage.unreadable import UNREADABLE, reading
+from halokeras.storage.unreadable import UNREADABLE, reading, refuse_pipe
 
 _NAMED = 8
 """Arrays of a file that are named in a message."""
@@ -43,6 +43,7 @@ def open_numbers(path: Path, dataset: str | None, option: str = "--dataset") -> 
     """
     if not path.exists():
         raise BoxError(f"no density file {path}; check the path")
+    refuse_pipe(path)
     if path.suffix == ".npy":
         if dataset is not None:
             raise BoxError(f"{path} holds one array and no dataset {dataset!r}; leave {option} out")
@@ -70,7 +71,10 @@ def mapped(path: Path) -> NDArray[Any]:
             array: NDArray[Any] = npy.open_memmap(path, mode="r")
     except UNREADABLE as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise BoxError(f"{path} cannot be read as a plain numeric .npy array: {reason}") from error
+        raise BoxError(
+            f"{path} cannot be read as a plain numeric .npy array ({reason}); it may be truncated "
+            "or of another kind: fetch or write it again"
+        ) from error
     return array
 
 

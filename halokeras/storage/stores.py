@@ -18,7 +18,7 @@ from halokeras.storage.checksums import Sum, attributes_sum, seal
 from halokeras.storage.files import check_replaceable, sync, whole_file, whole_folder
 from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
-from halokeras.storage.unreadable import reading
+from halokeras.storage.unreadable import reading, refuse_pipe
 
 SUFFIXES = (".h5", zarr_store.SUFFIX)
 """That the names of box files end in."""
@@ -104,6 +104,7 @@ def is_store(path: Path) -> bool:
 
 def open_store(path: Path, name: str) -> AbstractContextManager[Store]:
     """Open a store to read; what is found damaged is a `BoxError` that begins with `name`."""
+    refuse_pipe(path)
     if zarr_store.is_zarr(path):
         return zarr_store.opened(path, name)
     return hdf5_store.opened(path, name)

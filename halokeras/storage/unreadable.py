@@ -70,6 +70,12 @@ def unreadable(name: str, error: BaseException) -> BoxError:
     )
 
 
+def refuse_pipe(path: Path) -> None:
+    """Refuse a pipe in the place of a file that is read here and there, and waited for in vain."""
+    if path.is_fifo():
+        raise BoxError(f"{path} is a pipe; write what it gives to a file, and name that")
+
+
 def _lock_trouble(error: BaseException) -> str | None:
     """Say what is wrong and what helps if HDF5 could not lock a file; None of any other error."""
     if "unable to lock file" not in str(error):

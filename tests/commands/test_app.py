@@ -622,6 +622,39 @@ def test_a_link_is_painted_through(run, tiny_model, tmp_path):
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["there.h5"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "pipe"],
+        ["galaxies", "pipe"],
+        ["paint", "--box", "pipe"],
+        ["paint", "--density", "pipe.npy", "--voxel-size", 4, "--redshift", 0.3],
+        ["paint", "--draw", "--catalogue", "--sub-density", "pipe.npy"],
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(run, words, tmp_path):
+    for name in ("pipe", "pipe.npy"):
+        os.mkfifo(tmp_path / name)
+    fails_last(run(*words), "is a pipe", "to a file")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("folder", "Is a directory"), ("./none", "is unknown"), ("galaxies.hdf5", "no format")],
+)
+def test_what_is_no_box_is_told_as_what_it_is(run, name, told, tmp_path):
+    (tmp_path / "folder").mkdir()
+    with h5py.File(tmp_path / "galaxies.hdf5", "w") as file:
+        file.attrs["Lbox"] = [64.0] * 3
+    fails_last(run("paint", "--box", name), name, told)
+
+
+def test_a_folder_named_like_a_box_does_not_hide_it(run, tiny_model, tmp_path):
+    (tmp_path / "00").mkdir()
+    result = run("paint", "--box", "00", "--model", tiny_model, "--dry-run")
+    assert result.exit_code == 0 and "64 x 64 x 64" in result.stdout
+
+
 def test_a_box_without_a_name_is_not_the_default(run):
     result = run("paint", "--box", "")
     assert result.exit_code == 2 and "the name is empty" in result.stderr

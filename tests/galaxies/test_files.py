@@ -11,7 +11,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.galaxies.files import populate_file
-from halokeras.galaxies.request import Request
+from halokeras.galaxies.request import GalaxyRequest
 from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.listener import Listener
 from halokeras.painting.catalogue_formats import catalogue_file
@@ -61,7 +61,9 @@ def test_a_catalogue_and_a_box_of_the_same_halos_hold_the_same_galaxies(tmp_path
     box = box_file(tmp_path / "box.h5", halos, mass_definition="fof", software="other")
     listed = painted_file(tmp_path / f"halos.{format}", halos, format)
     found = [
-        columns_of(populate_file(Request(source, -21.0, seed=3, seen_along="x", output=out)).path)
+        columns_of(
+            populate_file(GalaxyRequest(source, -21.0, seed=3, seen_along="x", output=out)).path
+        )
         for source, out in ((box, tmp_path / "a.hdf5"), (listed, tmp_path / "b.hdf5"))
     ]
     assert found[0].keys() == found[1].keys()
@@ -76,7 +78,7 @@ def test_a_catalogue_and_a_box_of_the_same_halos_hold_the_same_galaxies(tmp_path
 @pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
 def test_every_format_tells_the_galaxies_and_how_they_were_made(tmp_path, format):
     source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
-    request = Request(source, -21.0, format=format, output=tmp_path / f"galaxies.{format}")
+    request = GalaxyRequest(source, -21.0, format=format, output=tmp_path / f"galaxies.{format}")
     found = populate_file(request)
     first = request.target.read_bytes()
     assert len(columns_of(request.target)["x"]) == found.galaxies
@@ -86,7 +88,7 @@ def test_every_format_tells_the_galaxies_and_how_they_were_made(tmp_path, format
     assert inspected is not None
     assert inspected.headline == f"catalogue of {found.galaxies:,} galaxies"
     with pytest.raises(OutputError, match="--overwrite"):
-        populate_file(Request(source, -21.0, seed=2, format=format, output=request.target))
+        populate_file(GalaxyRequest(source, -21.0, seed=2, format=format, output=request.target))
     other = "fits" if format == "hdf5" else "hdf5"
     with pytest.raises(OutputError, match=f"a {format} file and would be {other}"):
         populate_file(replace(request, format=other, overwrite=True))
@@ -95,7 +97,7 @@ def test_every_format_tells_the_galaxies_and_how_they_were_made(tmp_path, format
 
 def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
-    request = Request(source, -21.0, seen_along="z", output=tmp_path / "galaxies.hdf5")
+    request = GalaxyRequest(source, -21.0, seen_along="z", output=tmp_path / "galaxies.hdf5")
     populate_file(request)
     populate_file(request)
     for axis in ("x", None):
@@ -109,7 +111,7 @@ def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"alpha": 1.0, "logMmin": 12.9}))
     found = populate_file(
-        Request(source, -21.0, params=other, seed=4, output=tmp_path / "galaxies.hdf5")
+        GalaxyRequest(source, -21.0, params=other, seed=4, output=tmp_path / "galaxies.hdf5")
     )
     with h5py.File(found.path) as file:
         about = dict(file.attrs)
@@ -126,7 +128,8 @@ def test_faint_galaxies_below_the_lightest_halo_are_told(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof")
     warnings = []
     found = populate_file(
-        Request(source, -19.5, output=tmp_path / "galaxies.hdf5"), Listener(warn=warnings.append)
+        GalaxyRequest(source, -19.5, output=tmp_path / "galaxies.hdf5"),
+        Listener(warn=warnings.append),
     )
     assert 0.2 < found.missing < 0.8
     assert f"{found.missing:.0%} of the galaxies brighter than -19.5" in warnings[0]
@@ -137,13 +140,13 @@ def test_masses_of_another_definition_can_be_chosen(tmp_path):
     halos = halos_of()
     halos = Halos(**halos.columns() | {"mass_200b": halos.mass * np.float32(1.5)})
     source = box_file(tmp_path / "box.h5", halos, mass_definition="fof")
-    request = Request(source, -21.0, definition="200b", output=tmp_path / "galaxies.hdf5")
+    request = GalaxyRequest(source, -21.0, definition="200b", output=tmp_path / "galaxies.hdf5")
     populate_file(request)
     found = columns_of(request.target)
     chosen = np.searchsorted(halos.id, found["halo_id"])
     np.testing.assert_array_equal(found["halo_m200b"], halos.mass_200b[chosen])
     with pytest.raises(BoxError, match="mass_definition 200c"):
-        populate_file(Request(source, -21.0, definition="200c", output=request.target))
+        populate_file(GalaxyRequest(source, -21.0, definition="200c", output=request.target))
 
 
 def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
@@ -151,23 +154,23 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     still = Halos(position=halos.position, mass=halos.mass)
     with pytest.raises(BoxError, match="tells no masses"):
         bare = box_file(tmp_path / "bare.h5", Halos(position=halos.position))
-        populate_file(Request(bare, -21.0))
+        populate_file(GalaxyRequest(bare, -21.0))
     source = box_file(tmp_path / "box.h5", still)
     with pytest.raises(BoxError, match="--redshift-space needs"):
-        populate_file(Request(source, -21.0, seen_along="z"))
+        populate_file(GalaxyRequest(source, -21.0, seen_along="z"))
     with pytest.raises(BoxError, match="--cosmology FILE"):
-        populate_file(Request(box_file(tmp_path / "none.h5", still, None), -21.0))
+        populate_file(GalaxyRequest(box_file(tmp_path / "none.h5", still, None), -21.0))
     with pytest.raises(BoxError, match="leave out --cosmology"):
-        populate_file(Request(source, -21.0, cosmology=ABACUS_COSMOS["03"]))
+        populate_file(GalaxyRequest(source, -21.0, cosmology=ABACUS_COSMOS["03"]))
     with pytest.raises(ParamsError, match=r"choose one of -18, -18\.5"):
-        populate_file(Request(source, -21.2))
+        populate_file(GalaxyRequest(source, -21.2))
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"logmmin": 12}')
     with pytest.raises(ParamsError, match=r"unknown field 'logmmin' \(did you mean logMmin"):
-        populate_file(Request(source, -21.0, params=wrong))
+        populate_file(GalaxyRequest(source, -21.0, params=wrong))
     tiny = Halos(position=halos.position, mass=halos.mass / 1e10)
     with pytest.raises(BoxError, match="hold no galaxies brighter"):
-        populate_file(Request(box_file(tmp_path / "tiny.h5", tiny), -21.0))
+        populate_file(GalaxyRequest(box_file(tmp_path / "tiny.h5", tiny), -21.0))
     assert not list(tmp_path.glob("*.hdf5"))
 
 
@@ -190,7 +193,7 @@ def test_halos_that_no_sphere_is_about_hold_no_galaxies(tmp_path):
     lacking = np.arange(len(halos)) % 5 == 0
     virial = np.where(lacking, 0, halos.mass).astype(np.float32)
     source = box_file(tmp_path / "box.h5", replace(halos, mass_virial=virial))
-    request = Request(source, -21.0, definition="virial", output=tmp_path / "galaxies.hdf5")
+    request = GalaxyRequest(source, -21.0, definition="virial", output=tmp_path / "galaxies.hdf5")
     found = columns_of(populate_file(request).path)
     assert len(found["x"]) > 100
     assert not set(found["halo_id"]) & set(halos.id[lacking])
@@ -202,7 +205,7 @@ def test_virial_masses_of_any_epoch_are_populated(tmp_path, redshift):
     source = painted_file(
         tmp_path / "halos.hdf5", halos, "hdf5", redshift=redshift, mass_definition="virial"
     )
-    assert populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5")).galaxies > 100
+    assert populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "g.hdf5")).galaxies > 100
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def test_a_mass_in_the_place_of_its_logarithm_is_refused(tmp_path, name, value):
     (tmp_path / "hod.json").write_text(json.dumps({name: value}))
     with pytest.raises(ParamsError, match=f"hod.json.*{name}"):
         populate_file(
-            Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
+            GalaxyRequest(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
         )
 
 
@@ -224,7 +227,7 @@ def test_more_satellites_than_a_cluster_holds_are_refused(tmp_path, params):
     (tmp_path / "hod.json").write_text(json.dumps(params))
     with pytest.raises(BoxError, match=r"more than 10,000 satellites; .* logM1 and alpha in .*hod"):
         populate_file(
-            Request(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
+            GalaxyRequest(source, -21.0, params=tmp_path / "hod.json", output=tmp_path / "g.h5")
         )
     assert not (tmp_path / "g.h5").exists()
 
@@ -233,14 +236,14 @@ def test_more_satellites_than_a_cluster_holds_are_refused(tmp_path, params):
 def test_a_name_that_no_catalogue_has_is_refused(tmp_path, name, told):
     source = box_file(tmp_path / "box.h5", halos_of())
     with pytest.raises(OutputError, match=told):
-        populate_file(Request(source, -21.0, output=tmp_path / name))
+        populate_file(GalaxyRequest(source, -21.0, output=tmp_path / name))
 
 
 def test_a_folder_is_not_taken_for_a_catalogue(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of())
     (tmp_path / "g.hdf5").mkdir()
     with pytest.raises(OutputError, match=r"g.hdf5 is a folder; name a file"):
-        populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5", overwrite=True))
+        populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "g.hdf5", overwrite=True))
 
 
 @pytest.mark.parametrize(
@@ -258,23 +261,25 @@ def test_a_folder_is_not_taken_for_a_catalogue(tmp_path):
 def test_what_a_table_tells_wrongly_of_its_box_is_one_sentence(tmp_path, about, told):
     source = painted_file(tmp_path / "halos.hdf5", halos_of(20), "hdf5", **about)
     with pytest.raises(BoxError, match=told):
-        populate_file(Request(source, -21.0, output=tmp_path / "g.hdf5"))
+        populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "g.hdf5"))
 
 
 def test_half_a_cosmology_is_refused_and_ids_of_any_width_are_read(tmp_path):
     halos = halos_of()
     source = painted_file(tmp_path / "halos.hdf5", halos, "hdf5")
-    wide = columns_of(populate_file(Request(source, -21.0, output=tmp_path / "a.hdf5")).path)
+    wide = columns_of(populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "a.hdf5")).path)
     with h5py.File(source, "r+") as file:
         ids = file["halo_id"][:].astype(np.int32)
         del file["halo_id"]
         file["halo_id"] = ids
-    narrow = columns_of(populate_file(Request(source, -21.0, output=tmp_path / "b.hdf5")).path)
+    narrow = columns_of(
+        populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "b.hdf5")).path
+    )
     np.testing.assert_array_equal(narrow["x"], wide["x"])
     with h5py.File(source, "r+") as file:
         del file.attrs["sigma8"], file.attrs["n_s"]
     with pytest.raises(BoxError, match="lacks sigma8, n_s"):
-        populate_file(Request(source, -21.0, output=tmp_path / "c.hdf5"))
+        populate_file(GalaxyRequest(source, -21.0, output=tmp_path / "c.hdf5"))
 
 
 def test_masses_of_a_definition_without_a_sphere_are_told(tmp_path):
@@ -282,6 +287,6 @@ def test_masses_of_a_definition_without_a_sphere_are_told(tmp_path):
     for words in ("500c", "200 crit", "virial"):
         source = box_file(tmp_path / "box.h5", halos_of(), mass_definition=words)
         out = tmp_path / f"{words}.hdf5"
-        populate_file(Request(source, -21.0, output=out), Listener(warn=warned.append))
+        populate_file(GalaxyRequest(source, -21.0, output=out), Listener(warn=warned.append))
     (told,) = [line for line in warned if "sphere" in line]
     assert "'500c'" in told

@@ -8,8 +8,9 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.files import cost, paint_files
-from halokeras.painting.request import Drawing, Listing, NamedPainter, Request, SeededDensity
+from halokeras.painting.cost import cost
+from halokeras.painting.files import paint_files
+from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
 from halokeras.simulation import out_of_core
 from halokeras.simulation.fine_fields import fine_estimate
 from halokeras.simulation.fine_slabs import fine_slab_estimate
@@ -17,7 +18,7 @@ from halokeras.simulation.slab_plan import Cuts
 
 
 def wanted(folder, output, uniform):
-    return Request(
+    return PaintRequest(
         density=SeededDensity(5, (64, 64, 64)),
         painter=NamedPainter(load_painter(folder), folder),
         output=output,

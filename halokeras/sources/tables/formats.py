@@ -17,6 +17,7 @@ from halokeras.sources.tables.parquet import open_parquet
 from halokeras.sources.tables.stated import check_pieces
 from halokeras.sources.tables.table import Chunk, Table
 from halokeras.sources.tables.text import COMPRESSED, open_text
+from halokeras.storage.unreadable import refuse_pipe
 
 Opener = Callable[[Path, str | None], AbstractContextManager[Table]]
 
@@ -72,6 +73,7 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
     """
     if not path.exists():
         raise BoxError(f"there is no file or folder {path}; check the path")
+    refuse_pipe(path)
     if path.is_dir() and is_bigfile(path):
         with open_bigfile(path, part) as table:
             yield table

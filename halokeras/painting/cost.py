@@ -1,0 +1,79 @@
+"""What a painting will take, said before it begins."""
+
+from halokeras.fields.gridding import Shape
+from halokeras.painting.asked import check_request, header_to_make, opened
+from halokeras.painting.draws import draw_model_of
+from halokeras.painting.estimate import Estimate, estimate
+from halokeras.painting.known_matter import (
+    check_matter,
+    check_sub_density,
+    sub_voxel_box,
+    sub_voxel_folder,
+)
+from halokeras.painting.outputs import check_outputs, written_files
+from halokeras.painting.request import PaintRequest
+from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
+from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
+from halokeras.simulation.lpt_box import LptBox, LptEstimate
+from halokeras.simulation.out_of_core import density_estimate
+from halokeras.storage.files import check_no_folder
+
+
+def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
+    """Return the voxels, and what painting them will take, with the matter that is made for it.
+
+    Raises
+    ------
+    HalopaintError
+        If it would not be painted, as far as the header of the density tells.
+    """
+    for path in written_files(request):
+        check_no_folder(path)
+    shape, fine_box = _looked_at(request)
+    made: list[LptEstimate] = []
+    if request.lpt is not None:
+        made.append(density_estimate(request.lpt, request.source.path, request.scheduler))
+    kept, apart = 0, False
+    if fine_box is not None and fine_by_slabs(
+        fine_box, sub_voxel_folder(request), request.scheduler
+    ):
+        made.append(fine_slab_estimate(fine_box))
+        apart = True
+    elif fine_box is not None:
+        made.append(fine_estimate(fine_box))
+        kept = kept_bytes(fine_box)
+    # what is made below the voxels, if in memory, is of the particles that the density is of
+    seconds = [one.seconds for one in made]
+    making = sum(seconds) if apart else max(seconds, default=0.0)
+    painted = _painting(request, shape)
+    return shape, Estimate(
+        seconds=painted.seconds + making,
+        memory=max(painted.memory + kept, *(one.memory for one in made), 0),
+        disk=painted.disk + sum(one.disk for one in made),
+        disk_free=painted.disk_free,
+        work=max((one.work for one in made), default=0),
+    )
+
+
+def _looked_at(request: PaintRequest) -> tuple[Shape, LptBox | None]:
+    """Return the voxels and what is made below them, or refuse what would not be painted."""
+    if request.lpt is not None:
+        check_request(request, header_to_make(request.lpt))
+        return request.lpt.voxels, sub_voxel_box(request, None)
+    with opened(request) as given:
+        check_request(request, given.header)
+        check_outputs(request, given)
+        check_matter(request, given)
+        check_sub_density(request, given)
+        return given.shape, sub_voxel_box(request, given)
+
+
+def _painting(request: PaintRequest, shape: Shape) -> Estimate:
+    """Return what painting alone will take, on a density that is there."""
+    saved, drawing = request.painter.saved, request.drawing
+    if drawing is None:
+        return estimate(shape, saved, False, request.target, files=1, size=4)
+    size = 2
+    if draw_model_of(saved, request.painter.name).mass_law:
+        size += saved.painter.params.channels  # a byte of each, before they are packed
+    return estimate(shape, saved, True, request.target, drawing.realizations, size)

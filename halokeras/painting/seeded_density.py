@@ -1,0 +1,44 @@
+"""The density of a seed, made before it is painted, or found as it was made before."""
+
+from pathlib import Path
+from typing import Literal
+
+from halokeras.errors import HalopaintError
+from halokeras.listener import Listener
+from halokeras.painting.inputs import open_box_density
+from halokeras.painting.request import PaintRequest
+from halokeras.simulation.density import LptParticles
+from halokeras.simulation.files import make_density_file
+from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt_recipe import PARTICLES
+
+
+def make_density(request: PaintRequest, told: Listener) -> LptParticles | None:
+    """Make the density of a seed, if asked for and not there from before; return its particles."""
+    wanted, target = request.lpt, request.source.path
+    if wanted is None:
+        return None
+    found = found_density(target, wanted)
+    if found == "whole":
+        told.announce("Found", str(target))
+        return None
+    replace_it = request.overwrite or found == "without velocity"
+    return make_density_file(wanted, target, told, replace_it, request.scheduler)
+
+
+def found_density(path: Path, wanted: LptBox) -> Literal["whole", "without velocity", "absent"]:
+    """Say whether a file holds a wanted density, and whether only its velocity lacks."""
+    if not path.exists():
+        return "absent"
+    try:
+        with open_box_density(path) as given:
+            header, moves = given.header, given.velocity is not None
+            held = (given.shape, header.voxel_size, header.redshift, header.cosmology)
+    except HalopaintError:
+        return "absent"
+    names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
+    told = [header.provenance.get(name) for name in names]
+    asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
+    if held != asked or told != [wanted.seed, "2lpt", PARTICLES**3, None]:
+        return "absent"
+    return "whole" if moves or not wanted.velocity else "without velocity"
