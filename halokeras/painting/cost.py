@@ -12,6 +12,7 @@ from halokeras.painting.known_matter import (
 )
 from halokeras.painting.outputs import check_outputs, written_files
 from halokeras.painting.request import PaintRequest
+from halokeras.painting.seeded_density import found_density
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
 from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
@@ -31,7 +32,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
         check_no_folder(path)
     shape, fine_box = _looked_at(request)
     made: list[LptEstimate] = []
-    if request.lpt is not None:
+    if request.lpt is not None and found_density(request.source.path, request.lpt) != "whole":
         made.append(density_estimate(request.lpt, request.source.path, request.scheduler))
     kept, apart = 0, False
     if fine_box is not None and fine_by_slabs(

@@ -42,6 +42,19 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     assert not list(tmp_path.glob("painted*"))
 
 
+def test_a_density_that_is_there_costs_nothing_more(tiny_model, tmp_path):
+    request = PaintRequest(
+        density=SeededDensity(5, (16, 16, 16)),
+        painter=NamedPainter(load_painter(tiny_model), tiny_model),
+        output=tmp_path / "painted.h5",
+    )
+    before = cost(request)[1]
+    paint_files(request)
+    after = cost(replace(request, overwrite=True))[1]
+    assert before.disk - after.disk == 4 * 16**3  # that of the density
+    assert after.seconds < before.seconds - 3
+
+
 def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_path, monkeypatch):
     def painted(folder):
         return replace(
