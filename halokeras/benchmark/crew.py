@@ -110,12 +110,12 @@ class Crew:
     ----------
     workers
         By name.
-    told
+    tell
         Called with a line for each contender that dies.
     """
 
-    def __init__(self, workers: dict[str, Worker], told: Callable[[str], None]) -> None:
-        self.workers, self._told = workers, told
+    def __init__(self, workers: dict[str, Worker], tell: Callable[[str], None]) -> None:
+        self.workers, self._tell = workers, tell
 
     def ask(self, name: str, method: str) -> tuple[float, Any] | None:
         """Ask a contender as `Worker.ask`; None if it is dead, or dies of it."""
@@ -125,7 +125,7 @@ class Crew:
             return self.workers[name].ask(method)
         except Died as death:
             del self.workers[name]
-            self._told(str(death))
+            self._tell(str(death))
             return None
 
     def take_turns(self, methods: list[str], repeats: int) -> dict[tuple[str, str], list[float]]:
@@ -150,7 +150,7 @@ class Crew:
 def crew(
     builds: Mapping[str, Build],
     problem: Problem,
-    told: Callable[[str], None],
+    tell: Callable[[str], None],
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Crew]:
     """Start the contenders; those that cannot be made are told of and left out."""
@@ -164,10 +164,10 @@ def crew(
             try:
                 worker.wait()
             except Died as death:
-                told(str(death))
+                tell(str(death))
                 continue
             alive[name] = worker
-        yield Crew(alive, told)
+        yield Crew(alive, tell)
 
 
 def _serve(connection: Connection, build: Build, problem: Problem) -> None:

@@ -21,7 +21,7 @@ from halokeras.benchmark.timing import multiply_rate
 from halokeras.errors import HalopaintError
 from halokeras.storage.figure_file import new_figure, save_figure
 
-Told = Callable[[str], None]
+Tell = Callable[[str], None]
 Found = dict[str, Any]
 
 _REFERENCE_RATE = 8.5e10
@@ -48,7 +48,7 @@ class Part:
     measure: Callable[[Found], None]
 
 
-def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[Part]:
+def plan(repeats: int, sides: list[int], onednn_off: bool, tell: Tell) -> list[Part]:
     """List the parts of the benchmark: updates, painting and the crop stream.
 
     Parameters
@@ -59,7 +59,7 @@ def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[P
         Of the boxes that are painted [voxels].
     onednn_off
         Whether to time updates with TensorFlow's other CPU kernels too: minutes.
-    told
+    tell
         Called with a line for each contender that dies.
     """
     everyone, fewer = updates.contenders(), max(1, repeats // 3)
@@ -67,7 +67,7 @@ def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[P
         Part(
             f"one weight update and the forward pass of {', '.join(everyone)}",
             len(everyone) * (20 + 6 * (repeats + 1)),
-            partial(_contend, builds=everyone, repeats=repeats, told=told, environment={}),
+            partial(_contend, builds=everyone, repeats=repeats, tell=tell, environment={}),
         )
     ]
     parts += [
@@ -93,7 +93,7 @@ def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[P
                     found.setdefault("without_onednn", {}),
                     updates.contenders(with_torch=False),
                     fewer,
-                    told,
+                    tell,
                     _WITHOUT_ONEDNN,
                 ),
             )
@@ -101,16 +101,16 @@ def plan(repeats: int, sides: list[int], onednn_off: bool, told: Told) -> list[P
     return parts
 
 
-def benchmark(parts: list[Part], found: Found, told: Told) -> None:
+def benchmark(parts: list[Part], found: Found, tell: Tell) -> None:
     """Measure part by part into `found`, which holds what is done whenever it is stopped.
 
-    Plain JSON values; times in seconds, memory in bytes. `told` is called with how long all will
+    Plain JSON values; times in seconds, memory in bytes. `tell` is called with how long all will
     take, and with each part and its share before it begins.
     """
     rate = multiply_rate()
     scale = _REFERENCE_RATE / rate
     whole = scale * sum(part.seconds for part in parts)
-    told(f"{len(parts)} parts, about {_duration(whole)} on this machine; Ctrl-C keeps what is done")
+    tell(f"{len(parts)} parts, about {_duration(whole)} on this machine; Ctrl-C keeps what is done")
     found |= {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "gpus": len(tf.config.list_logical_devices("GPU")),
@@ -121,7 +121,7 @@ def benchmark(parts: list[Part], found: Found, told: Told) -> None:
         "done": [],
     }
     for number, part in enumerate(parts, start=1):
-        told(f"{number} of {len(parts)}, about {_duration(scale * part.seconds)}: {part.what}")
+        tell(f"{number} of {len(parts)}, about {_duration(scale * part.seconds)}: {part.what}")
         part.measure(found)
         found["done"].append(part.what)
 
@@ -130,10 +130,10 @@ def _contend(
     found: Found,
     builds: dict[str, Build],
     repeats: int,
-    told: Told,
+    tell: Tell,
     environment: dict[str, str],
 ) -> None:
-    with crew(builds, published_problem(), told, environment) as contenders:
+    with crew(builds, published_problem(), tell, environment) as contenders:
         if updates.OURS not in contenders.workers:
             raise HalopaintError("halopaint's own networks cannot be timed; run `halopaint doctor`")
         found["differences"] = updates.differences(contenders)

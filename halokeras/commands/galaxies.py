@@ -109,8 +109,8 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
         format=catalogue_format or (output and format_of(output)) or CatalogueFormat.HDF5,
         overwrite=overwrite,
     )
-    with listening("populating") as told:
-        found = populate_file(request, told)
+    with listening("populating") as listener:
+        found = populate_file(request, listener)
     share = found.satellites / found.galaxies
     if not as_json:
         tell(

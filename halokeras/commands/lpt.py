@@ -94,8 +94,8 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         velocity=velocity,
     )
     try:
-        with listening("initial modes") as told:
-            make_density_file(wanted, output, told, overwrite, scheduler)
+        with listening("initial modes") as listener:
+            make_density_file(wanted, output, listener, overwrite, scheduler)
     except KeyboardInterrupt:
         if not slabs_folder(output).exists():
             raise

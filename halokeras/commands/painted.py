@@ -49,8 +49,8 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
             shown["figure"] = painted_figure(given, counts, source, request.painter, drawn)
 
     try:
-        with listening("painting") as told:
-            written = paint_files(request, when_painted, told)
+        with listening("painting") as listener:
+            written = paint_files(request, when_painted, listener)
     except KeyboardInterrupt:
         part = unfinished(request)
         kept = f"what is painted is kept in {part}; the same command goes on with it"
@@ -87,7 +87,7 @@ def paint_many(
     for request in requests:
         _check_listings(request)
     with progress("painting") as show:
-        told = Listener(
+        listener = Listener(
             progress=lambda stage, fraction: show(
                 (len(written) // len(files)) / total, f"{stage}, {files[0].name}"
             ),
@@ -99,7 +99,7 @@ def paint_many(
                 if is_painted(request):  # and lists halos as asked, or it was refused
                     found += 1
                 else:
-                    paint_files(request, told=told)
+                    paint_files(request, listener=listener)
                 written += files
                 left = _left(done - found, total - done, time.perf_counter() - start)
                 tell("Painted", f"{files[0]}, {done} of {total}{left}")

@@ -242,7 +242,7 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     else:
         assert our_seed is not None  # one of the four is given
         matter = source.OwnSeed(our_seed)
-    with listening("reading") as told:
+    with listening("reading") as listener:
         read = source.read_catalogue(
             source.HaloTableFile(
                 halos,
@@ -265,7 +265,7 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
             ),
             voxels,
             voxel_size,
-            told,
+            listener,
         )
     make(read, asked, as_json)
 

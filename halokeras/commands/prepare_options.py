@@ -112,8 +112,8 @@ def make(source: "Source", asked: "BoxWanted", as_json: bool) -> None:
     """Make the box of a source, tell what the checks found and write it."""
     from halokeras.sources.files import prepare_file
 
-    with listening("preparing") as told:
-        report = prepare_file(source, asked, told)
+    with listening("preparing") as listener:
+        report = prepare_file(source, asked, listener)
     if not as_json:
         typer.echo(report.text(), nl=False)
     findings = [{"verdict": found.verdict, "text": found.text} for found in report.findings]

@@ -140,16 +140,16 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     try:
-        with listening("initial conditions") as told:
+        with listening("initial conditions") as listener:
             if suite is not None:
                 folder = output or Path("boxes") / suite.stem
-                made, facts = _make_suite(suite, folder, processes or 1, scheduler, told)
+                made, facts = _make_suite(suite, folder, processes or 1, scheduler, listener)
             elif params is not None:
-                made, facts = _make_missing(params, told), {}
+                made, facts = _make_missing(params, listener), {}
             else:
                 wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
                 named = "" if cosmology is None else cosmology.stem
-                made, facts = _make_boxes(wanted, named, output, overwrite, told), {}
+                made, facts = _make_boxes(wanted, named, output, overwrite, listener), {}
     except KeyboardInterrupt:
         kept = "boxes that are made are kept, and a checkpoint; the same command goes on with them"
         tell("Interrupted", kept, "yellow")
@@ -158,30 +158,30 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
 
 
 def _make_suite(
-    file: Path, folder: Path, processes: int, scheduler: str | None, told: "Listener"
+    file: Path, folder: Path, processes: int, scheduler: str | None, listener: "Listener"
 ) -> tuple[list[Path], dict[str, int]]:
     from halokeras.simulation.suite_params import load_suite_params
     from halokeras.simulation.suites import make_suite
 
     planned = load_suite_params(or_shipped(file, "params/suites"))
-    made = make_suite(planned, folder, told, processes, scheduler)
+    made = make_suite(planned, folder, listener, processes, scheduler)
     return [folder], {"members": len(made.members), "boxes": len(list(made.boxes()))}
 
 
-def _make_missing(params: Path, told: "Listener") -> list[Path]:
+def _make_missing(params: Path, listener: "Listener") -> list[Path]:
     from halokeras.params import load_params
     from halokeras.simulation.files import simulate_missing
 
-    return simulate_missing(load_params(or_shipped(params, "params")).box, told)
+    return simulate_missing(load_params(or_shipped(params, "params")).box, listener)
 
 
 def _make_boxes(
-    wanted: "Simulation", named: str, output: Path | None, overwrite: bool, told: "Listener"
+    wanted: "Simulation", named: str, output: Path | None, overwrite: bool, listener: "Listener"
 ) -> list[Path]:
     from halokeras.simulation.files import box_paths, paths_by_redshift, simulate_files
 
     targets = paths_by_redshift(output, wanted) if output else box_paths(wanted, named)
-    return simulate_files(wanted, targets, told, overwrite)
+    return simulate_files(wanted, targets, listener, overwrite)
 
 
 def _wanted(

@@ -63,7 +63,7 @@ class Populated:
 
 def populate_file(
     request: GalaxyRequest,
-    told: Listener = Listener(),  # noqa: B008  (it is frozen)
+    listener: Listener = Listener(),  # noqa: B008  (it is frozen)
 ) -> Populated:
     """Put galaxies into halos and write them to a catalogue, which appears whole.
 
@@ -93,13 +93,13 @@ def populate_file(
             )
         words = str(hosts.about.get("mass_definition", ""))
         if hosts.definition is None and words not in ("", "unknown"):
-            told.warn(
+            listener.warn(
                 f"{hosts.name} states masses of '{words}', of which galaxies know no sphere: they "
                 "are taken for virial ones; name --mass-definition where the file has others"
             )
         sphere: MassDefinition = "virial" if hosts.definition in (None, "fof") else hosts.definition
         universe = Universe(hosts.box_size, cosmology, hosts.redshift, sphere)
-        counted = _count(hosts, occupation, request, cosmology, told)
+        counted = _count(hosts, occupation, request, cosmology, listener)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
         same = {name: value for name, value in about.items() if name != "software_version"}
         if request.target.exists() and not (request.overwrite or tells(request.target, same)):
@@ -116,7 +116,7 @@ def populate_file(
                 found[hosts.column] = found.pop("mass")
                 add({name: found[name] for name in names})
                 done += len(halos)
-                told.progress("placing galaxies", done / counted.halos)
+                listener.progress("placing galaxies", done / counted.halos)
     return counted
 
 
@@ -139,7 +139,7 @@ def _count(
     occupation: Occupation,
     request: GalaxyRequest,
     cosmology: Cosmology,
-    told: Listener,
+    listener: Listener,
 ) -> Populated:
     """Count the galaxies that there will be, and warn of those that there cannot be."""
     halos = galaxies = satellites = 0
@@ -160,7 +160,7 @@ def _count(
         )
     missing = missing_share(occupation, least, cosmology, hosts.redshift, hosts.definition)
     if missing > _WORTH_TELLING:
-        told.warn(
+        listener.warn(
             f"{missing:.0%} of the galaxies brighter than {request.threshold:g} live in halos "
             f"lighter than {least:.3g} Msun/h, the lightest of {hosts.name}, and are missing"
         )

@@ -35,7 +35,7 @@ WhenPainted = Callable[[Density, PartialCounts, float], None]
 def paint_files(
     request: PaintRequest,
     when_painted: WhenPainted = lambda given, counts, seconds: None,
-    told: Listener = Listener(),  # noqa: B008  (it is frozen)
+    listener: Listener = Listener(),  # noqa: B008  (it is frozen)
 ) -> list[Path]:
     """Paint as asked; every file appears whole, catalogues once their draws are there.
 
@@ -46,7 +46,7 @@ def paint_files(
     when_painted
         Called with the density, the counts of the first file, all there but not yet under their
         name, and the seconds that painting took.
-    told
+    listener
         Who is told what goes on.
 
     Returns
@@ -66,7 +66,7 @@ def paint_files(
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
         check_request(request, header_to_make(request.lpt))  # before a density is made
-    particles = make_density(request, told)
+    particles = make_density(request, listener)
     if slab_by_slab:
         particles = None  # its modes are drawn again
     with ExitStack() as files:
@@ -77,25 +77,26 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         check_outputs(request, given)
-        matter = files.enter_context(known_matter(request, given, told, particles))
+        matter = files.enter_context(known_matter(request, given, listener, particles))
         del particles  # its modes may take more memory than the painting
         if given.header.cosmology is None and saved.provenance.cosmology is not None:
             own = isinstance(request.density, OwnDensity)
-            told.warn(
+            listener.warn(
                 "the density tells no cosmology: it is taken to have the one that the painter "
                 f"learned; {'name it with --cosmology' if own else 'make a box that tells it'}"
             )
         for warning in check_input(painter.saved.provenance, given, request.force):
-            told.warn(warning)
+            listener.warn(warning)
         start = time.perf_counter()
 
         def when_filled(drawn: Sequence[PartialCounts]) -> None:
             when_painted(given, drawn[0], time.perf_counter() - start)
             for number in range(len(request.catalogues)):
-                files.enter_context(_listed(request, number, drawn[number], given, matter, told))
+                counts = drawn[number]
+                files.enter_context(_listed(request, number, counts, given, matter, listener))
 
         paint: dict[str, Any] = {
-            "progress": lambda fraction: told.progress("painting", fraction),
+            "progress": lambda fraction: listener.progress("painting", fraction),
             "workers": None if workers is None else workers.of(given.header),
             "when_filled": when_filled,
         }
@@ -135,7 +136,7 @@ def _listed(
     drawn: PartialCounts,
     given: Density,
     matter: Matter,
-    told: Listener,
+    listener: Listener,
 ) -> AbstractContextManager[None]:
     """Write the catalogue of a draw, which takes its name once the draw has its own."""
     painter, listing = request.painter, request.listing
@@ -158,5 +159,5 @@ def _listed(
         matter,
         masses,
         listing.seen_along,
-        lambda fraction: told.progress("placing halos", fraction),
+        lambda fraction: listener.progress("placing halos", fraction),
     )

@@ -221,7 +221,7 @@ def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
 
 @contextmanager
 def known_matter(
-    request: PaintRequest, given: Density, told: Listener, particles: LptParticles | None = None
+    request: PaintRequest, given: Density, listener: Listener, particles: LptParticles | None = None
 ) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
 
@@ -231,7 +231,7 @@ def known_matter(
         What to paint.
     given
         The density.
-    told
+    listener
         Who is told.
     particles
         The particles that the density is of, where it has just been made.
@@ -251,7 +251,7 @@ def known_matter(
     else:
         box = known_box(given.header, given.shape)
         assert box is not None  # or it was refused
-        with _fields(request, box, given, told, particles) as fine:
+        with _fields(request, box, given, listener, particles) as fine:
             del particles  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)
 
@@ -272,7 +272,7 @@ def _fields(
     request: PaintRequest,
     box: LptBox,
     given: Density,
-    told: Listener,
+    listener: Listener,
     particles: LptParticles | None,
 ) -> Iterator[FineFields]:
     what = "the 2LPT density and velocity below the voxels"
@@ -280,19 +280,19 @@ def _fields(
     if not kept and particles is None and sub_voxels_by_slabs(request, box):
         _last_fine_fields.clear()  # before others take their memory
         need = fine_slab_estimate(box)
-        told.announce(
+        listener.announce(
             "Making",
             f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
             f"{need.work / 2**30:.1f} GiB of disk meanwhile",
         )
         folder, cores = sub_voxel_folder(request), allotted_cores()
-        with fine_fields_on_disk(box, folder, cores, told, request.scheduler) as on_disk:
+        with fine_fields_on_disk(box, folder, cores, listener, request.scheduler) as on_disk:
             check_same(given.grid, on_disk.density)
             yield on_disk
         return
     if not kept:
-        told.announce("Making", what)
-    fine = _fields_in_memory(box, told.progress, particles)
+        listener.announce("Making", what)
+    fine = _fields_in_memory(box, listener.progress, particles)
     if particles is None:
         check_same(given.grid, fine.density)
     del particles

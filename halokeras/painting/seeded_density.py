@@ -13,17 +13,17 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 
 
-def make_density(request: PaintRequest, told: Listener) -> LptParticles | None:
+def make_density(request: PaintRequest, listener: Listener) -> LptParticles | None:
     """Make the density of a seed, if asked for and not there from before; return its particles."""
     wanted, target = request.lpt, request.source.path
     if wanted is None:
         return None
     found = found_density(target, wanted)
     if found == "whole":
-        told.announce("Found", str(target))
+        listener.announce("Found", str(target))
         return None
     replace_it = request.overwrite or found == "without velocity"
-    return make_density_file(wanted, target, told, replace_it, request.scheduler)
+    return make_density_file(wanted, target, listener, replace_it, request.scheduler)
 
 
 def found_density(path: Path, wanted: LptBox) -> Literal["whole", "without velocity", "absent"]:

@@ -34,7 +34,7 @@ BOXES = Path("boxes")
 def make_density_file(
     wanted: LptBox,
     target: Path,
-    told: Listener,
+    listener: Listener,
     overwrite: bool = False,
     scheduler: str | None = None,
 ) -> LptParticles | None:
@@ -46,7 +46,7 @@ def make_density_file(
         What to make.
     target
         The file.
-    told
+    listener
         Who is told.
     overwrite
         Whether it may replace one that is there.
@@ -76,17 +76,17 @@ def make_density_file(
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
-    told.announce(
+    listener.announce(
         "Making",
         f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
         f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
         f"disk{meanwhile} and {_minutes(need.seconds)}",
     )
-    told.progress("initial modes", 0.0)
+    listener.progress("initial modes", 0.0)
     if slab_by_slab:
-        write_by_slabs(wanted, target, allotted_cores(), told, scheduler)
+        write_by_slabs(wanted, target, allotted_cores(), listener, scheduler)
         return None
-    return write_density(wanted, target, allotted_cores(), told.progress)
+    return write_density(wanted, target, allotted_cores(), listener.progress)
 
 
 def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:
@@ -119,7 +119,7 @@ def paths_by_redshift(output: Path, wanted: Simulation) -> dict[float, Path]:
 
 
 def simulate_files(
-    wanted: Simulation, targets: Mapping[float, Path], told: Listener, overwrite: bool = False
+    wanted: Simulation, targets: Mapping[float, Path], listener: Listener, overwrite: bool = False
 ) -> list[Path]:
     """Run a simulation and write its boxes, each whole as soon as it is made; return them.
 
@@ -132,7 +132,7 @@ def simulate_files(
         The run.
     targets
         File of each redshift.
-    told
+    listener
         Who is told.
     overwrite
         Whether files that are there are made again.
@@ -155,11 +155,11 @@ def simulate_files(
             left = dict(targets) if overwrite else missing(wanted, targets)
             for redshift, path in targets.items():
                 if redshift not in left:
-                    told.announce("Found", str(path))
+                    listener.announce("Found", str(path))
             if not left:
                 check_absent(paths[0])
-            _announce(wanted, left, state, told)
-            return list(make_files(wanted, left, state, allotted_cores(), told.progress))
+            _announce(wanted, left, state, listener)
+            return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
     except Locked:
         raise OutputError(
             f"{paths[0]} is being made by another process; wait for it, or choose another --output"
@@ -242,14 +242,14 @@ def claimed(target: Path) -> Iterator[Path]:
         raise unwritable(folder, error) from error
 
 
-def simulate_missing(wanted: BoxParams, told: Listener) -> list[Path]:
+def simulate_missing(wanted: BoxParams, listener: Listener) -> list[Path]:
     """Simulate those boxes that params name by id and seed and that are not there; return them."""
     made = []
     for named in (*wanted.train, *wanted.validate_on):
         if named.id is None:
             continue
         asked = asked_for(named, wanted)
-        target = _place(asked, told)
+        target = _place(asked, listener)
         if target is not None:
             run = Simulation(
                 asked.cosmology,
@@ -259,31 +259,31 @@ def simulate_missing(wanted: BoxParams, told: Listener) -> list[Path]:
                 redshifts=(asked.redshift,),
                 box_id=asked.id,
             )
-            made += simulate_files(run, {asked.redshift: target}, told)
+            made += simulate_files(run, {asked.redshift: target}, listener)
     return made
 
 
-def _place(asked: AskedBox, told: Listener) -> Path | None:
+def _place(asked: AskedBox, listener: Listener) -> Path | None:
     """Return where to make a box that is asked for; None if there is one."""
     try:
         found = find_asked(asked)
     except OtherBoxError as error:
         target = BOXES / asked.name
-        told.warn(f"{error}, so {target} is made beside it")
+        listener.warn(f"{error}, so {target} is made beside it")
         return target
     if found is None:
         return BOXES / box_name(asked.id, asked.seed, asked.redshift)
-    told.announce("Found", str(found))
+    listener.announce("Found", str(found))
     return None
 
 
 def _announce(
-    wanted: Simulation, targets: Mapping[float, Path], state: Path, told: Listener
+    wanted: Simulation, targets: Mapping[float, Path], state: Path, listener: Listener
 ) -> None:
     need = simulate.estimate(wanted.particles, tuple(targets))
     if state.exists():
-        told.announce("Resuming", f"the run that {state} keeps")
-    told.announce(
+        listener.announce("Resuming", f"the run that {state} keeps")
+    listener.announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
         f"{need.memory / 2**30:.1f} GiB of memory and {_minutes(need.seconds)} on one core",

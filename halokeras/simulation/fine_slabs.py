@@ -86,21 +86,21 @@ def check_fine_room(box: LptBox, folder: Path) -> None:
 
 @contextmanager
 def fine_fields_on_disk(
-    box: LptBox, folder: Path, workers: int, told: Listener, scheduler: str | None = None
+    box: LptBox, folder: Path, workers: int, listener: Listener, scheduler: str | None = None
 ) -> Iterator[FineFields]:
     """Make the fields and have them lie in a folder while the block runs.
 
     Parameters and errors are those of `particle_sums_on_disk`.
     """
     with particle_sums_on_disk(
-        box, fine_deposit_plan(box), folder, workers, told, scheduler
+        box, fine_deposit_plan(box), folder, workers, listener, scheduler
     ) as recipe:
         with numba_threads(workers):
-            fields = _fields(recipe, folder, workers, told)
+            fields = _fields(recipe, folder, workers, listener)
         yield fields
 
 
-def _fields(recipe: Recipe, folder: Path, workers: int, told: Listener) -> FineFields:
+def _fields(recipe: Recipe, folder: Path, workers: int, listener: Listener) -> FineFields:
     box = recipe.box
     of_density, of_velocity = (
         tuple(side * sums.points for side in box.voxels) for sums in recipe.deposit_plan.sums
@@ -119,7 +119,7 @@ def _fields(recipe: Recipe, folder: Path, workers: int, told: Listener) -> FineF
         density[part.start * points : part.stop * points] = fine
         coarse[there] = coarsened(fine, 2)
         velocity[:, there] = np.moveaxis(moving[..., 1:], -1, 0)
-        told.progress("matter below the voxels", part.stop / box.voxels[0])
+        listener.progress("matter below the voxels", part.stop / box.voxels[0])
     motion = add_infall(velocity, smoothed, coarse, box, workers)
     return FineFields(density, velocity, smoothed, motion)
 

@@ -92,7 +92,7 @@ def density_estimate(box: LptBox, output: Path, scheduler: str | None = None) ->
 
 
 def write_by_slabs(
-    box: LptBox, output: Path, workers: int, told: Listener, scheduler: str | None = None
+    box: LptBox, output: Path, workers: int, listener: Listener, scheduler: str | None = None
 ) -> None:
     """Make the density of a box slab by slab and write it as a box file, whole.
 
@@ -102,7 +102,7 @@ def write_by_slabs(
         What to make, drawn from its seed.
     output
         The file.
-    workers, told, scheduler
+    workers, listener, scheduler
         As in `particle_sums_on_disk`.
 
     Raises
@@ -115,17 +115,17 @@ def write_by_slabs(
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
         with particle_sums_on_disk(
-            box, plan, folder, workers, told, scheduler, STEPS_TO_A_GROUP
+            box, plan, folder, workers, listener, scheduler, STEPS_TO_A_GROUP
         ) as recipe:
             _finish(recipe, folder, output)
         return
-    with particle_sums_on_disk(box, plan, folder, workers, told, scheduler) as recipe:
+    with particle_sums_on_disk(box, plan, folder, workers, listener, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
             for number, part in enumerate(parts):
                 yield from_sums(sums_of(recipe, folder, part), recipe.linear.speed)
-                told.progress("writing", (number + 1) / len(parts))
+                listener.progress("writing", (number + 1) / len(parts))
 
         write_slabs(box, output, slabs())
 
@@ -148,7 +148,7 @@ def particle_sums_on_disk(
     plan: DepositPlan,
     folder: Path,
     workers: int,
-    told: Listener,
+    listener: Listener,
     scheduler: str | None = None,
     steps: Mapping[str, Step] = STEPS,
 ) -> Iterator[Recipe]:
@@ -164,7 +164,7 @@ def particle_sums_on_disk(
         Where the slabs go; removed once the block succeeds, and else gone on with.
     workers
         Threads of this process.
-    told
+    listener
         Who is told.
     scheduler
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
@@ -186,7 +186,7 @@ def particle_sums_on_disk(
             try:
                 held.enter_context(locked(folder))
                 recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
-                _begin(recipe, folder, told)
+                _begin(recipe, folder, listener)
             except Locked:
                 raise OutputError(
                     f"{folder} is at work in another process; wait for it, or choose another "
@@ -194,7 +194,7 @@ def particle_sums_on_disk(
                 ) from None
             except OSError as error:
                 raise unwritable(folder, error) from error
-            _make(recipe, folder, run, told, steps)
+            _make(recipe, folder, run, listener, steps)
         yield recipe
         (folder / _RECIPE).unlink()  # or slabs that are left of a kill now would be gone on with
         shutil.rmtree(folder)
@@ -242,7 +242,7 @@ def check_room(
     refuse_beyond_disk(need.work - there, folder.parent, what, larger)
 
 
-def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
+def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
     """Keep the slabs of this very recipe that are there, and remove any others."""
     box = recipe.box
     text = json.dumps(
@@ -261,7 +261,7 @@ def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
     written = folder / _RECIPE
     if written.exists() and written.read_text(encoding="utf-8") == text:
         remove_abandoned(folder)
-        told.announce("Resuming", f"with the slabs that {folder} keeps")
+        listener.announce("Resuming", f"with the slabs that {folder} keeps")
         return
     for path in folder.iterdir():
         if path.is_dir():
@@ -272,7 +272,7 @@ def _begin(recipe: Recipe, folder: Path, told: Listener) -> None:
 
 
 def _make(
-    recipe: Recipe, folder: Path, run: Run, told: Listener, steps: Mapping[str, Step]
+    recipe: Recipe, folder: Path, run: Run, listener: Listener, steps: Mapping[str, Step]
 ) -> None:
     """Do every task that is not done, step by step, and remove what no step needs any more."""
     names = list(steps)
@@ -283,24 +283,24 @@ def _make(
         missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
         # Of a step before the last that was begun all tasks were done, whatever was removed since.
         if at >= last or name in _KEPT:
-            _do(recipe, folder, name, missing, run, told)
+            _do(recipe, folder, name, missing, run, listener)
         if at > 0 and names[at - 1] not in _KEPT:
             for path in folder.glob(f"{names[at - 1]}_*.npy"):
                 path.unlink()
 
 
 def _do(
-    recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, told: Listener
+    recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, listener: Listener
 ) -> None:
     step = STEPS_TO_A_GROUP[name]
     tasks = step.tasks(recipe)
     done = tasks - len(missing)
-    told.progress(step.told, done / tasks)
+    listener.progress(step.told, done / tasks)
 
     def report() -> None:
         nonlocal done
         done += 1
-        told.progress(step.told, done / tasks)
+        listener.progress(step.told, done / tasks)
 
     run(recipe, folder, name, missing, report)
 

@@ -39,7 +39,7 @@ Report = Callable[[int, float], None]
 def make_suite(
     planned: SuiteParams,
     folder: Path,
-    told: Listener,
+    listener: Listener,
     processes: int = 1,
     scheduler: str | None = None,
 ) -> Suite:
@@ -53,7 +53,7 @@ def make_suite(
         What the suite is to hold.
     folder
         Folder of the suite; one that is there must be the same, or the beginning of it.
-    told
+    listener
         Who is told.
     processes
         Processes of this machine that make members.
@@ -85,13 +85,13 @@ def make_suite(
         what = f"{at_once} simulations at a time" if at_once > 1 else "a simulation"
         refuse_beyond_memory(at_once * memory, what, "choose fewer --processes or a larger machine")
     write_longer_index(suite)
-    told.announce(
+    listener.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
         f"boxes in all; about {duration(seconds)} of processor time and "
         f"{memory / 2**30:.1f} GiB of memory for each at a time",
     )
-    tally = _Tally(suite, told)
+    tally = _Tally(suite, listener)
     if scheduler is not None:
         with connected(scheduler) as client:
             _make_by_workers(suite, client, tally)
@@ -250,9 +250,9 @@ def _differences(member: Member, planned: Planned) -> str:
 class _Tally:
     """Tells how much of a suite is made, by this command and by others, and what time is left."""
 
-    def __init__(self, suite: Suite, told: Listener) -> None:
+    def __init__(self, suite: Suite, listener: Listener) -> None:
         self._files = [list(targets_of(suite, member).values()) for member in suite.members]
-        self._told = told
+        self._listener = listener
         self._parts = [0.0] * len(self._files)
         self._began = time.monotonic()
         self._first = sum(self._made()) / len(self._files)
@@ -272,7 +272,7 @@ class _Tally:
         if gained > 0 and done < 1:
             seconds = (time.monotonic() - self._began) * (1 - done) / gained
             told += f", {duration(seconds)} left"
-        self._told.progress(told, done)
+        self._listener.progress(told, done)
 
     def _made(self) -> list[bool]:
         return [all(path.exists() for path in paths) for paths in self._files]

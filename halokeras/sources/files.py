@@ -63,7 +63,7 @@ class BoxWanted:
         _ = self.orientation
 
 
-def prepare_file(source: Source, wanted: BoxWanted, told: Listener) -> CheckReport:
+def prepare_file(source: Source, wanted: BoxWanted, listener: Listener) -> CheckReport:
     """Make the box of a source, check it and write it.
 
     Returns
@@ -85,7 +85,7 @@ def prepare_file(source: Source, wanted: BoxWanted, told: Listener) -> CheckRepo
         orientation=wanted.orientation,
         force=wanted.force,
         workers=allotted_cores(),
-        progress=told.progress,
+        progress=listener.progress,
     )
     write_box(box, wanted.target)
     return report

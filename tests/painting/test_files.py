@@ -69,7 +69,7 @@ def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_
     listener = Listener(announce=lambda what, message: told.append(message))
     expected = cost(painted("slabs"))[1]
     assert expected.work > 0
-    paint_files(painted("slabs"), told=listener)
+    paint_files(painted("slabs"), listener=listener)
     assert sum("slab by slab" in message for message in told) == 2
     densities = [read_box(painted(folder).source.path).density for folder in ("slabs", "memory")]
     np.testing.assert_array_equal(*densities)

@@ -100,7 +100,7 @@ def read_catalogue(
     about: About,
     voxels: int | None,
     voxel_size: float | None,
-    told: Listener,
+    listener: Listener,
 ) -> Source:
     """Read halos and what a density is made of.
 
@@ -110,7 +110,7 @@ def read_catalogue(
         What is where.
     voxels, voxel_size
         Along a side, or their side [Mpc/h], of a density that particles make.
-    told
+    listener
         Who is told what is read.
 
     Raises
@@ -118,7 +118,7 @@ def read_catalogue(
     BoxError
         If a file cannot be read, or they are not what they are said to be.
     """
-    told.announce("Reading", str(halos.path))
+    listener.announce("Reading", str(halos.path))
     read = read_halos(
         halos.path,
         part=halos.table,
@@ -142,7 +142,7 @@ def read_catalogue(
         name=str(halos.path),
         redshift=about.redshift,
         cosmology=about.cosmology,
-        grid=_grid(matter, read, halos, coordinates, voxels, voxel_size, told),
+        grid=_grid(matter, read, halos, coordinates, voxels, voxel_size, listener),
         initial_modes=modes_of_file(matter.path) if isinstance(matter, ModesFile) else None,
         own_seed=matter.seed if isinstance(matter, OwnSeed) else None,
         provenance={**_made_of(matter, about), **{k: v for k, v in named.items() if v}},
@@ -157,10 +157,10 @@ def _grid(
     coordinates: Coordinates,
     voxels: int | None,
     voxel_size: float | None,
-    told: Listener,
+    listener: Listener,
 ) -> DensityGrid | ParticleDensity | None:
     if isinstance(matter, GridDensity):
-        told.announce("Reading", str(matter.path))
+        listener.announce("Reading", str(matter.path))
         return read_density(
             matter.path,
             matter.dataset,
@@ -169,7 +169,7 @@ def _grid(
             axes=matter.axes,
         )
     if isinstance(matter, ParticleFiles):
-        told.announce("Reading", str(matter.path))
+        listener.announce("Reading", str(matter.path))
         side = coordinates.box_size or read.box_size
         return read_particles(
             matter.path,
