@@ -12,7 +12,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.boxes.masses import masses_of, select
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
-from halokeras.evaluation.contenders import SEED, Fields
+from halokeras.evaluation.contenders import Fields, draw_seed
 from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
 from halokeras.fields.gridding import voxel_index
@@ -139,7 +139,7 @@ def _placed(
     masses: Masses | None = None,
 ) -> Catalogue:
     """Place halos and return them as statistics see them."""
-    columns = whole_catalogue(counts, box.voxel_size, SEED, matter=matter, masses=masses)
+    columns = whole_catalogue(counts, box.voxel_size, draw_seed(box), matter=matter, masses=masses)
     position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
     velocity = None
     if matter.velocity is not None:
@@ -161,5 +161,5 @@ def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, halos.shape))
         inside = position.T.astype(np.float64) / halos.voxel_size - voxel
         whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))
-        velocity = velocities(whole, voxel, ids, inside, Draw(SEED, 0), matter, mass).T
+        velocity = velocities(whole, voxel, ids, inside, Draw(draw_seed(box), 0), matter, mass).T
     return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)

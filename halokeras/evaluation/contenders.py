@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, box_hash
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.names import (
     DENSITY,
@@ -21,13 +21,25 @@ from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
 from halokeras.painting.paint import box_conditions, paint
 from halokeras.randomness import fold_in
+from halokeras.seeds import LARGEST_SEED
 from halokeras.statistics.statistic import DRAWS, FIELD
-
-SEED = 0
-"""Seed of all that is drawn; realisations count from 0."""
 
 Fields = dict[str, list[NDArray[Any]]]
 """Grids (nx, ny, nz) by name; draws of halos with masses have the bins of mass last."""
+
+
+def draw_seed(box: Box) -> int:
+    """Return the seed of all that is drawn on a box; realisations count from 0.
+
+    Draws of one seed have the same random numbers in the voxels of every box, and boxes that are
+    averaged must not share them. It is therefore the seed of the box's modes where that is known,
+    so that boxes of the same modes in other cosmologies, which are compared in pairs, do share
+    them, and otherwise follows from its fields.
+    """
+    told = box.provenance.get("seed")
+    if isinstance(told, int) and 0 <= told <= LARGEST_SEED:
+        return told
+    return int(box_hash(box)[:12], 16)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Contenders:
             found |= self._made(box)
         local = fit_local_bias(box.density, counts).paint(box.density)
         found[LOCAL_BIAS] = [local]
-        found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local)
+        found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local, box)
         found[DENSITY] = [box.density]
         for name, other in self.others.items():
             beside = other.under(box.cosmology, box.redshift)
@@ -84,15 +96,19 @@ class Contenders:
         found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
             expected = _painted(saved, box, for_draws=True)
-            numbers = range(self.draws)
-            found[DRAWS] = [draw_from(saved.draws, expected, SEED, number) for number in numbers]
+            numbers, seed = range(self.draws), draw_seed(box)
+            found[DRAWS] = [draw_from(saved.draws, expected, seed, number) for number in numbers]
             total = saved.total(expected)
             found[WARM_START] = [total]
-            found[WARM_START_DRAWS] = self._poisson("warm start draw", total.astype(np.float64))
+            poisson = self._poisson("warm start draw", total.astype(np.float64), box)
+            found[WARM_START_DRAWS] = poisson
         return found
 
-    def _poisson(self, purpose: str, expected: NDArray[np.floating]) -> list[NDArray[Any]]:
-        return [fold_in(SEED, purpose, number).poisson(expected) for number in range(self.draws)]
+    def _poisson(
+        self, purpose: str, expected: NDArray[np.floating], box: Box
+    ) -> list[NDArray[Any]]:
+        seed = draw_seed(box)
+        return [fold_in(seed, purpose, number).poisson(expected) for number in range(self.draws)]
 
 
 def _painted(saved: SavedPainter, box: Box, for_draws: bool = False) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, box_hash
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import (
@@ -139,8 +139,10 @@ def evaluate(
         _check_page(request.page)
     boxes = unseen_boxes(request.box, saved, request.model, request.allow_training)
     painted: dict[str, dict[str, NDArray[Any]]] = {}
+    source = None
     if request.painted is not None:
         found = read_box(request.painted)
+        source = str(request.painted), box_hash(found)
         name, counts = painted_counts(found, str(request.painted), boxes, saved)
         painted[name] = {DRAWS if counts.dtype.kind in "iu" else FIELD: counts}
         boxes = {name: boxes[name]}
@@ -152,7 +154,6 @@ def evaluate(
     notes += filter(None, (lacks_light_halos(box, name, saved) for name, box in boxes.items()))
     others, left_out = _others(request)
     contenders = Contenders(saved, others, request.draws)
-    source = "" if request.painted is None else str(request.painted)
     about = provenance(boxes, contenders, request.model, source, notes + left_out)
     _check_replaceable(request, about["identity"], list(boxes))
     for note in about["notes"]:
@@ -217,7 +218,7 @@ def _check_replaceable(request: EvaluationRequest, identity: str, boxes: list[st
     if others and not request.overwrite:
         option = "--report" if others[0] == request.page else "--output"
         raise OutputError(
-            f"{others[0]} is there and of another painter or other boxes; choose another {option}, "
+            f"{others[0]} is there and of another evaluation; choose another {option}, "
             "or --overwrite"
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import halokeras
 from halokeras.boxes.box import Box, box_hash
-from halokeras.evaluation.contenders import SEED, Contenders
+from halokeras.evaluation.contenders import Contenders, draw_seed
 from halokeras.evaluation.words import masses
 from halokeras.painters.model_store import SavedPainter
 
@@ -17,7 +17,7 @@ def provenance(
     boxes: Mapping[str, Box],
     contenders: Contenders,
     model: str,
-    painted: str = "",
+    painted: tuple[str, str] | None = None,
     notes: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Tell what was evaluated, in types that JSON has.
@@ -29,31 +29,30 @@ def provenance(
     contenders, model
         What paints on them, and the name of its painter.
     painted
-        Name of the file that was painted before, if it was.
+        Name and hash of the file that was painted before, if it was.
     notes
         What was left out and why, one sentence each.
 
     Returns
     -------
     dict
-        Its ``identity`` is one hash for painter, boxes and painted file: that of the same
-        evaluation made again.
+        Its ``identity`` is one hash for painter, boxes, draws, painters beside and painted file:
+        that of the same evaluation made again.
     """
     saved, others = contenders.saved, contenders.others
     told = {name: _box(box) for name, box in boxes.items()}
-    subject = (saved.hash, *sorted(one["hash"] for one in told.values()), painted)
+    draws = 0 if painted or saved.draws is None else contenders.draws
+    hashes = [saved.hash, *sorted(one["hash"] for one in told.values())]
+    subject = (*hashes, *sorted(other.hash for other in others.values()), contenders.draws, painted)
     return {
         "identity": hashlib.sha256(repr(subject).encode()).hexdigest(),
         "painter": {**saved.provenance.model_dump(), "name": model, "hash": saved.hash},
-        "painted": painted or None,
+        "painted": None if painted is None else painted[0],
         "against": {name: other.hash for name, other in others.items()},
         "others": {name: describe(other) for name, other in others.items()},
         "notes": list(notes),
         "boxes": told,
-        "draws": {
-            "seed": SEED,
-            "realisations": contenders.draws if saved.draws and not painted else 0,
-        },
+        "draws": {"realisations": draws},
         "software": {
             "halopaint": halokeras.__version__,
             "python": platform.python_version(),
@@ -78,6 +77,7 @@ def _box(box: Box) -> dict[str, Any]:
     return {
         **box.provenance,
         "hash": box_hash(box),
+        "draw_seed": draw_seed(box),
         "voxels": list(box.shape),
         "voxel_size": float(box.voxel_size),
         "redshift": float(box.redshift),

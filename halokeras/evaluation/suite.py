@@ -21,7 +21,7 @@ from halokeras.painters.folders import painter_name
 from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
 from halokeras.statistics.statistic import Array
-from halokeras.storage.files import write_text
+from halokeras.storage.files import refusal, write_text
 
 _SUMMARY = "suite.json"
 _CONDITIONS = ("z", "omega_m", "sigma8", "H0", "n_s", "omega_b")
@@ -84,6 +84,9 @@ def evaluate_suite(
     boxes = _unseen(choose(suite), request, tell)
     named = f"{folder.resolve().name}{request.saved.mass_part}"
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
+    summary = target / _SUMMARY
+    if summary.exists() and not request.overwrite and _scored_suite(summary) != folder.name:
+        raise refusal(summary, "is there and of another suite")
     scored = []
     for number, box in enumerate(boxes):
         # that it is none of the training's was seen
@@ -99,7 +102,6 @@ def evaluate_suite(
 
         scored.append((box, _bare(evaluate(one, warn, share))))
     found = _derivatives(suite, scored, request.saved.provenance.selection, tell)
-    summary = target / _SUMMARY
     write_text(summary, _json(folder, scored, found))
     files = [file for _, one in scored for file in one.files]
     return SuiteEvaluation(folder, tuple(scored), (summary, *files), found)
@@ -176,6 +178,14 @@ def suite_sheet(found: SuiteEvaluation) -> Sheet:
         rows=tuple(rows),
         words=1,
     )
+
+
+def _scored_suite(summary: Path) -> str:
+    """Return the name of the folder of the suite that a summary is of, if it tells one."""
+    try:
+        return Path(json.loads(summary.read_bytes())["suite"]).name
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return ""
 
 
 def _bare(found: Evaluation) -> Evaluation:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,6 +145,8 @@ def test_another_evaluation_is_not_replaced_unless_told_to(
     assert (tmp_path / "out" / "scorecard.json").read_text() == before
     assert run(*first, "--report", "r.html").exit_code == 0  # the same again
     assert (tmp_path / "out" / "scorecard.json").read_text() == before
+    fails(run(*first, "--draws", 2), "of another evaluation", "--overwrite")
+    fails(run(*first, "--against", tiny_model), "of another evaluation", "--overwrite")
     assert run(*other, "--overwrite").exit_code == 0
     assert (tmp_path / "out" / "scorecard.json").read_text() != before
 
@@ -216,6 +219,9 @@ def test_each_box_of_a_suite_is_scored(run, tiny_suite, tiny_model, tmp_path):
     again = run(*words, "--box", tiny_suite)
     assert again.exit_code == 0, again.output
     assert "4 boxes of" in again.stdout and "tiny_001_z0.3" in again.stdout
+    shutil.copytree(tiny_suite, tmp_path / "second")
+    other = ["--suite", "second", "--output", folder]
+    fails(run(*words, *other), "suite.json is there and of another suite", "--overwrite")
 
 
 def test_a_report_is_a_file_and_what_was_painted_is_of_one_box(
