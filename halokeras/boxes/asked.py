@@ -13,7 +13,9 @@ from halokeras.params import BoxName, BoxParams
 from halokeras.resources import shipped
 
 _TOLERANCE = 1e-3
-"""Relative difference of two numbers that were meant to be the same."""
+"""Relative difference of two numbers that were meant to be the same, in a box of others."""
+_OWN_TOLERANCE = 1e-6
+"""Of a box that was simulated here, whose numbers are those that were asked."""
 
 
 class OtherBoxError(BoxError):
@@ -116,6 +118,8 @@ def differences(path: Path, asked: AskedBox) -> list[str]:
     """Say what a box file says of itself that is not as asked, one clause each."""
     with open_box_file(path) as (header, fields):
         shapes = [fields[name].shape for name in ("density", "counts") if name in fields]
+        if not shapes:
+            raise BoxError(f"{path} has neither density nor counts; remove it, or name another")
         return _differences(header, shapes[0], asked)
 
 
@@ -134,12 +138,14 @@ def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> lis
     }
     if asked.voxel_size is not None:
         numbers["voxel_size"] = (header.voxel_size, asked.voxel_size)
+    simulated_here = "engine" in header.provenance
+    tolerance = _OWN_TOLERANCE if simulated_here else _TOLERANCE
     seed = header.provenance.get("seed")
     other = [f"seed {seed} instead of {asked.seed}"] if seed not in (None, asked.seed) else []
     return other + [
-        f"{name} {has:g} instead of {value:g}"
+        f"{name} {has:.10g} instead of {value:.10g}"
         for name, (has, value) in numbers.items()
-        if has is not None and not np.isclose(has, value, rtol=_TOLERANCE, atol=_TOLERANCE / 10)
+        if has is not None and not np.isclose(has, value, rtol=tolerance, atol=tolerance / 10)
     ]
 
 

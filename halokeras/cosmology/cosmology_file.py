@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from halokeras.cosmology.cosmology import MOST_SIGMA8, Cosmology
-from halokeras.cosmology.power import camb_results
+from halokeras.cosmology.power import sigma8_of_amplitude
 from halokeras.errors import BoxError, ParamsError
 from halokeras.params import load_json
 from halokeras.sections import Finite, Positive, Section
@@ -65,8 +65,7 @@ def cosmology_of_amplitude(A_s: float, **parameters: float) -> Cosmology:
         If it is none, or its sigma8 is absurd.
     """
     unscaled = Cosmology(**parameters, sigma8=1.0)
-    k_max = 0.24 * unscaled.H0  # 24 h/Mpc, where the integral of sigma8 has converged
-    sigma8 = float(camb_results(unscaled, k_max, primordial_amplitude=A_s).get_sigma8_0())
+    sigma8 = sigma8_of_amplitude(unscaled, A_s)
     if not 0 < sigma8 < MOST_SIGMA8:
         raise BoxError(
             f"A_s is {A_s:g}, which makes sigma8 {sigma8:.3g} where at most {MOST_SIGMA8:g} is "

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,9 @@ _TINKER = (200, 3200)
 """Overdensities, over the mean density, that Tinker et al. fitted."""
 
 _OVERDENSITY = r"(?<![\d.])(\d{2,4})[\s_]*(b|m|mean|background|c|cr|crit|critical)(?![a-z])"
+
+_COLOSSUS = RLock()
+"""Held by the thread that uses colossus, whose cosmology is a global variable."""
 
 _KILOGRAM, _GRAM = 1 / 1.98841e30, 1 / 1.98841e33
 """Solar masses."""
@@ -249,7 +253,6 @@ def in_colossus(cosmology: Cosmology) -> Iterator[Any]:
     """Make colossus compute with a cosmology, keep nothing on disk and its own state as it was."""
     from colossus.cosmology import cosmology as state
 
-    before = state.current_cosmo
     varied = {"de_model": "w0wa", "w0": cosmology.w0, "wa": cosmology.wa}
     dark_energy = varied if "w0" in cosmology.parameters else {}
     ours = state.Cosmology(
@@ -264,8 +267,10 @@ def in_colossus(cosmology: Cosmology) -> Iterator[Any]:
         persistence="",
         **dark_energy,
     )
-    state.setCurrent(ours)
-    try:
-        yield ours
-    finally:
-        state.current_cosmo = before
+    with _COLOSSUS:
+        before = state.current_cosmo
+        state.setCurrent(ours)
+        try:
+            yield ours
+        finally:
+            state.current_cosmo = before

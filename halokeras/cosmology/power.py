@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from halokeras.cosmology.cosmology import Cosmology, growth
 from halokeras.errors import BoxError
 
+_CAMB = RLock()
+"""Held by the thread that uses CAMB, which keeps its state in global variables."""
 _LEAST_K = 1e-4
 """Of the tables [h/Mpc]."""
 LONGEST_SIDE = 60_000.0
@@ -33,9 +36,10 @@ def linear_power(
         Wavenumbers [h/Mpc] up to `k_max`, logarithmic, and power [(Mpc/h)^3]; read-only, as many
         boxes of one cosmology share them.
     """
-    results = camb_results(cosmology, 1.2 * k_max * cosmology.H0 / 100)
-    k, _, power = results.get_matter_power_spectrum(minkh=_LEAST_K, maxkh=k_max, npoints=800)
-    rescale = (cosmology.sigma8 / results.get_sigma8_0()) ** 2
+    with _CAMB:
+        results = camb_results(cosmology, 1.2 * k_max * cosmology.H0 / 100)
+        k, _, power = results.get_matter_power_spectrum(minkh=_LEAST_K, maxkh=k_max, npoints=800)
+        rescale = (cosmology.sigma8 / results.get_sigma8_0()) ** 2
     growth_squared = growth(1 / (1 + redshift), cosmology).first[0] ** 2
     power = power[0] * rescale * growth_squared
     k.setflags(write=False)
@@ -52,6 +56,9 @@ def check_side(side: float, points: int) -> None:
         The message tells between what the side must lie.
     """
     least = FINEST_SPACING * points
+    if least > LONGEST_SIDE:
+        most = LONGEST_SIDE / FINEST_SPACING
+        raise BoxError(f"a side of {points:,} points of modes is too fine; {most:,.0f} are known")
     if not least <= side <= LONGEST_SIDE:
         raise BoxError(
             f"a side of {side:g} Mpc/h has modes whose linear power is not known; of so many "
@@ -91,14 +98,30 @@ def nonlinear_power(
     import camb
 
     reach, amplitude = max(10.0, 1.2 * k_max) * cosmology.H0 / 100, 2e-9
-    found = camb_results(cosmology, reach, primordial_amplitude=amplitude).get_sigma8_0()
-    amplitude *= (cosmology.sigma8 / found) ** 2
-    settings = _camb_settings(cosmology, reach, (redshift,), amplitude)
-    settings.NonLinear = camb.model.NonLinear_pk
-    settings.NonLinearModel.set_params(halofit_version="mead2020")
-    results = camb.get_results(settings)
-    k, _, power = results.get_matter_power_spectrum(minkh=1e-3, maxkh=k_max, npoints=400)
+    with _CAMB:
+        found = camb_results(cosmology, reach, primordial_amplitude=amplitude).get_sigma8_0()
+        amplitude *= (cosmology.sigma8 / found) ** 2
+        settings = _camb_settings(cosmology, reach, (redshift,), amplitude)
+        settings.NonLinear = camb.model.NonLinear_pk
+        settings.NonLinearModel.set_params(halofit_version="mead2020")
+        results = camb.get_results(settings)
+        k, _, power = results.get_matter_power_spectrum(minkh=1e-3, maxkh=k_max, npoints=400)
     return k, power[0]
+
+
+def sigma8_of_amplitude(cosmology: Cosmology, primordial_amplitude: float) -> float:
+    """Return the sigma8 of a primordial amplitude at 0.05/Mpc, whatever that of the cosmology.
+
+    Raises
+    ------
+    BoxError
+        If CAMB cannot compute it.
+    """
+    k_max = 0.24 * cosmology.H0  # 24 h/Mpc, where the integral of sigma8 has converged
+    with _CAMB:
+        return float(
+            camb_results(cosmology, k_max, primordial_amplitude=primordial_amplitude).get_sigma8_0()
+        )
 
 
 def camb_results(
@@ -127,8 +150,9 @@ def camb_results(
     """
     import camb
 
+    settings = _camb_settings(cosmology, k_max, redshifts, primordial_amplitude)
     try:
-        return camb.get_results(_camb_settings(cosmology, k_max, redshifts, primordial_amplitude))
+        return camb.get_results(settings)
     except camb.CAMBError as error:
         raise BoxError(
             f"CAMB cannot compute the power of {cosmology} ({str(error).splitlines()[0]}); choose "

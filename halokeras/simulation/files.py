@@ -1,7 +1,7 @@
 """Densities and boxes made as files, with what they will take told first."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from halokeras.storage.files import (
     remove_abandoned,
     unwritable,
 )
+from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
@@ -68,6 +69,7 @@ def make_density_file(
         If the scheduler does not answer, or its workers vanish.
     """
     check_absent(target, overwrite)
+    check_replaceable_store(target)
     check_writable(target)
     slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
     if not slab_by_slab:
@@ -149,6 +151,7 @@ def simulate_files(
     if all(path.exists() for path in paths):
         check_absent(paths[0], overwrite)
     for path in paths:
+        check_replaceable_store(path)
         check_writable(path)
     try:
         with claimed(paths[0]) as state:
@@ -162,7 +165,7 @@ def simulate_files(
             return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
     except Locked:
         raise OutputError(
-            f"{paths[0]} is being made by another process; wait for it, or choose another --output"
+            f"{paths[0]} is being made by another process; wait until it is there"
         ) from None
 
 
@@ -182,7 +185,7 @@ def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Pa
         other = differences(path, asked_of(wanted, redshift))
         if other:
             raise OutputError(
-                f"{path} is there and has {', '.join(other)}; remove it, or choose another --output"
+                f"{path} is there and has {', '.join(other)}; remove it, or make the box elsewhere"
             )
     return left
 
@@ -230,16 +233,17 @@ def claimed(target: Path) -> Iterator[Path]:
         If the folder cannot be made.
     """
     folder = target.parent / f".{target.name}.run"
-    try:
-        with locked(folder):
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(locked(folder))
             remove_abandoned(folder)
-            try:
-                yield folder / "state.h5"
-            finally:
-                if not any(folder.iterdir()):
-                    folder.rmdir()
-    except OSError as error:
-        raise unwritable(folder, error) from error
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        try:
+            yield folder / "state.h5"
+        finally:
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def simulate_missing(wanted: BoxParams, listener: Listener) -> list[Path]:

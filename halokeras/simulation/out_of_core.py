@@ -8,7 +8,7 @@ workers see.
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -136,6 +136,9 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
     try:
         with resumed_store(group, structure(recipe.box)[1]) as store:
             store.seal_parts(checksums_of(recipe, folder))
+        # a kill after the group has its name must not find slabs to go on with
+        (folder / _RECIPE).unlink()
+        sync(folder)
         take(group, output.resolve())
         sync(output.resolve().parent)
     except OSError as error:
@@ -196,7 +199,8 @@ def particle_sums_on_disk(
                 raise unwritable(folder, error) from error
             _make(recipe, folder, run, listener, steps)
         yield recipe
-        (folder / _RECIPE).unlink()  # or slabs that are left of a kill now would be gone on with
+        # or slabs that are left of a kill now would be gone on with
+        (folder / _RECIPE).unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 
@@ -237,9 +241,19 @@ def check_room(
     need = slab_estimate(box, plan, kept)
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
     refuse_beyond_memory(need.memory, what, _SMALLER)
-    there = sum(path.stat().st_size for path in folder.iterdir()) if folder.exists() else 0
+    there = _bytes_in(folder)
     larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
     refuse_beyond_disk(need.work - there, folder.parent, what, larger)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return what the files of a folder take, which another process may be writing."""
+    found = 0
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                found += path.stat().st_size
+    return found
 
 
 def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:

@@ -10,7 +10,7 @@ from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
-from halokeras.cosmology.power import check_side, lattice_power
+from halokeras.cosmology.power import FINEST_SPACING, LONGEST_SIDE, check_side, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
 from halokeras.simulation.halo_finder import find_halos
@@ -243,9 +243,10 @@ def _provenance(wanted: Simulation) -> Provenance:
 
 
 def _voxels(size: float, voxel_size: float) -> int:
-    if not (np.isfinite(size) and size > 0 and np.isfinite(voxel_size) and voxel_size > 0):
+    if not (FINEST_SPACING <= size <= LONGEST_SIDE and FINEST_SPACING <= voxel_size <= size):
         raise BoxError(
-            f"size {size} and voxel_size {voxel_size} Mpc/h must both be positive numbers"
+            f"size {size:g} and voxel_size {voxel_size:g} Mpc/h must lie between "
+            f"{FINEST_SPACING:g} and {LONGEST_SIDE:,.0f} Mpc/h, the size above the voxel_size"
         )
     voxels = round(size / voxel_size)
     if voxels < 1 or abs(voxels * voxel_size - size) > 1e-6 * size:

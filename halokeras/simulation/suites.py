@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from halokeras.boxes.suite import INDEX, Member, Suite, is_suite, read_suite, write_index
@@ -76,6 +77,7 @@ def make_suite(
         for wanted, member in zip(simulations, suite.members, strict=True)
         if (left := missing(wanted, targets_of(suite, member)))
     ]
+    processes = max(1, min(processes, len(to_make)))
     boxes = sum(len(member.files) for member in suite.members)
     seconds = sum(simulate.estimate(suite.particles, left).seconds for left in to_make)
     memory = simulate.estimate(suite.particles).memory
@@ -341,6 +343,16 @@ def _make_by_workers(suite: Suite, client: "Client", tally: _Tally) -> None:
         left = [number for number, done in zip(left, made, strict=True) if not done]
 
 
+_one_at_a_time = Lock()
+
+
 def _task(suite: Suite, number: int) -> bool:
-    """Make a member on a Dask worker, of one thread; return False if others are making it."""
-    return make_member(suite, number, 1, lambda number, fraction: None)
+    """Make a member on a Dask worker, alone; return False if others are making it.
+
+    It gets all of the worker's threads, as memory is for one.
+    """
+    from distributed import get_worker
+
+    threads: Any = get_worker().state.nthreads
+    with _one_at_a_time:
+        return make_member(suite, number, threads, lambda number, fraction: None)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box, check_scale
 from halokeras.boxes.halos import COLUMNS, Halos
+from halokeras.cosmology.power import FINEST_SPACING, LONGEST_SIDE
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count, wrap
 from halokeras.fields.orientation import (
@@ -112,6 +113,7 @@ def voxels_of(source: Source, voxels: int | None, voxel_size: float | None) -> i
     BoxError
         If the grid has others, or the voxel size does not divide the box.
     """
+    _check_sizes(source.box_size, voxel_size, source.name)
     grid = source.density if source.density is not None else source.counts
     if grid is not None:
         side = int(grid.shape[0])
@@ -125,6 +127,17 @@ def voxels_of(source: Source, voxels: int | None, voxel_size: float | None) -> i
     return voxels_across(source.box_size, voxels, voxel_size, source.name)
 
 
+def _check_sizes(box_size: float, voxel_size: float | None, name: str) -> None:
+    """Refuse sizes [Mpc/h] that no box or voxel has, before they are divided."""
+    sizes = {"box": box_size} | ({} if voxel_size is None else {"voxel": voxel_size})
+    for what, size in sizes.items():
+        if not FINEST_SPACING <= size <= LONGEST_SIDE:
+            raise BoxError(
+                f"{name}: a {what} of {size:g} Mpc/h is none that there is; sizes lie between "
+                f"{FINEST_SPACING:g} and {LONGEST_SIDE:,.0f} Mpc/h"
+            )
+
+
 def voxels_across(
     box_size: float | None, voxels: int | None, voxel_size: float | None, name: str
 ) -> int:
@@ -133,6 +146,7 @@ def voxels_across(
         return voxels
     if box_size is None:
         raise BoxError(f"{name} does not tell the size of its box; give it with --box-size")
+    _check_sizes(box_size, voxel_size, name)
     size = voxel_size or VOXEL_SIZE
     nearest = max(1, round(box_size / size))
     if voxel_size is not None and abs(box_size / nearest / size - 1) > _SAME_SIZE:

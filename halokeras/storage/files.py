@@ -71,8 +71,11 @@ def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
         If the folder cannot be made or written, the disk is full, or another folder is there.
     """
     target = target.resolve()
-    if _aside(target).exists() and not target.exists():  # killed in the midst of `swap`
-        _aside(target).rename(target)
+    if _aside(target).exists():  # killed in the midst of `swap`
+        if target.exists():
+            shutil.rmtree(_aside(target))
+        else:
+            _aside(target).rename(target)
     check_replaceable(target, mark, kind)
     with _temporary_folder(target) as folder:
         temporary = folder / target.name

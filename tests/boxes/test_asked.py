@@ -8,11 +8,13 @@ import pytest
 
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box import Box
-from halokeras.boxes.box_file import read_box, write_box
+from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
 from halokeras.errors import BoxError, RunError
 from halokeras.params import BoxName, BoxParams, Params
 from halokeras.resources import shipped
+from halokeras.storage.store import Layout
+from halokeras.storage.stores import new_store
 from halokeras.training.data import load_data
 
 ASKED = AskedBox("00", 900, 32.0, 0.5, 16)
@@ -75,6 +77,27 @@ def test_a_cosmology_of_ones_own_and_the_voxel_size_are_compared(boxes):
         find_asked(replace(ASKED, own=other))
     with pytest.raises(OtherBoxError, match="voxel_size 4 instead of 2"):
         find_asked(replace(ASKED, voxel_size=2.0))
+
+
+def test_a_box_that_was_simulated_here_is_compared_to_rounding(boxes):
+    """Its header tells what was asked; others round theirs."""
+    near = replace(ASKED, own=replace(box_cosmology("00"), sigma8=0.8304))
+    write_box(box_as(ASKED), boxes / "box00_seed900.h5")
+    assert find_asked(near) is not None
+    write_box(box_as(ASKED, engine="particle mesh"), boxes / "box00_seed900.h5")
+    assert find_asked(ASKED) is not None
+    with pytest.raises(OtherBoxError, match=r"sigma8 0\.83 instead of 0\.8304"):
+        find_asked(near)
+
+
+def test_a_box_of_halos_alone_is_told_as_what_it_is(boxes):
+    path = boxes / "box00_seed900.h5"
+    layouts = {"halos/position": Layout((1, 3), "f4")}
+    told = header_attributes(Header(4.0, ASKED.redshift, box_cosmology("00"), {}), (8, 8, 8))
+    with new_store(path, told, layouts) as create:
+        create("halos/position")[...] = 1
+    with pytest.raises(BoxError, match="neither density nor counts"):
+        find_asked(ASKED)
 
 
 def test_what_a_box_does_not_tell_is_not_held_against_it(boxes):

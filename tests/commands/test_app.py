@@ -676,6 +676,32 @@ def test_a_folder_is_told_from_a_file_before_the_work(run, words, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lpt", "--voxels", 16],
+        ["simulate", "--box", "00", "--size", 16, "--particles", 16],
+    ],
+)
+def test_a_folder_that_is_no_group_is_refused_before_the_work(run, words, tmp_path):
+    (tmp_path / "mine.zarr").mkdir()
+    (tmp_path / "mine.zarr" / "notes.txt").touch()
+    fails_last(run(*words, "--output", "mine.zarr", "--overwrite"), "mine.zarr is there and no")
+    assert (tmp_path / "mine.zarr" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["simulate", "--box", "00", "--size", 1e308, "--voxel-size", 1e-5],
+        ["simulate", "--box", "00", "--size", 64, "--voxel-size", 1e-320],
+        ["simulate", "--box", "00", "--size", "inf"],
+    ],
+)
+def test_sizes_that_there_are_none_of_are_one_line(run, words):
+    fails_last(run(*words), "must lie between 0.01 and 60,000 Mpc/h")
+
+
 def test_a_box_of_another_ending_is_not_simulated(run):
     result = run("simulate", "--box", "00", "--output", "box.png")
     assert result.exit_code == 2 and "ends in .h5" in " ".join(result.stderr.split())

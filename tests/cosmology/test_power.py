@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -71,3 +72,20 @@ def test_the_longest_side_has_modes_within_the_table():
 def test_a_lattice_too_fine_for_camb_is_refused(spacing):
     with pytest.raises(BoxError, match="are the sizes in Mpc/h"):
         lattice_power(PLANCK, 0.3, spacing)
+
+
+def test_threads_take_turns_at_camb():
+    """It keeps its state in global variables: two at a time end the process."""
+    cosmologies = [replace(PLANCK, n_s=0.9 + 0.01 * number) for number in range(6)]
+    with ThreadPoolExecutor(3) as threads:
+        together = list(threads.map(linear_power, cosmologies))
+    for cosmology, (k, power) in zip(cosmologies, together, strict=True):
+        linear_power.cache_clear()
+        alone = linear_power(cosmology)
+        np.testing.assert_array_equal(k, alone[0])
+        np.testing.assert_allclose(power, alone[1], rtol=1e-6)
+
+
+def test_more_points_than_any_box_has_are_refused():
+    with pytest.raises(BoxError, match="6,000,000 are known"):
+        check_side(1e5, 10**7)

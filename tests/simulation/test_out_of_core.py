@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +34,7 @@ from halokeras.simulation.slab_plan import (
     density_deposit_plan,
     slab_estimate,
 )
+from halokeras.storage.files import take
 from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
 
@@ -147,6 +149,46 @@ def test_what_a_kill_leaves_of_finished_slabs_is_not_gone_on_with(
         made(BOX, tmp_path / "d.h5")
     (tmp_path / "d.h5").unlink(missing_ok=True)
     np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
+
+
+def test_a_group_that_a_kill_leaves_in_the_place_of_another_is_whole(few, tmp_path, monkeypatch):
+    """What the slabs lie in then is the group that was replaced, and is not gone on with."""
+    output = tmp_path / "d.zarr"
+    write_by_slabs(BOX, output, 1, Listener())
+    folder = slabs_folder(output)
+    group = folder / slabs.GROUP
+    other = replace(BOX, seed=8)
+
+    def killed(part, target):
+        take(part, target)
+        raise Killed
+
+    monkeypatch.setattr(module, "take", killed)
+    monkeypatch.setattr(module, "checksums_of", lambda recipe, folder: {})
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}")
+    write_by_slabs(other, group, 1, Listener())
+    recipe = SimpleNamespace(box=other)
+    with pytest.raises(Killed):
+        module._finish(recipe, folder, output)
+    assert not (folder / "recipe.json").exists()
+
+
+def test_the_room_that_slabs_take_is_counted_while_another_process_removes_them(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "gone").touch()
+    (tmp_path / "kept").write_bytes(b"12345")
+    stat = Path.stat
+
+    def removed(path, **options):
+        if path.name == "gone":
+            raise FileNotFoundError
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", removed)
+    assert module._bytes_in(tmp_path) == 5
+    assert module._bytes_in(tmp_path / "none") == 0
 
 
 def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, monkeypatch):

@@ -150,9 +150,11 @@ def test_an_index_that_is_damaged_can_be_written_again(tmp_path):
     assert [box.path.stat().st_mtime_ns for box in suite.boxes()] == before
 
 
-def test_a_suite_for_which_memory_is_short_leaves_no_folder(tmp_path):
-    with pytest.raises(BoxError, match="choose fewer --processes"):
-        make_suite(plan(), tmp_path / "s", QUIET, processes=10**6)
+def test_a_suite_for_which_memory_is_short_leaves_no_folder(tmp_path, monkeypatch):
+    memory = estimate(plan(2).particles).memory
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 1.5 * memory)
+    with pytest.raises(BoxError, match=r"2 simulations at a time .* choose fewer --processes"):
+        make_suite(plan(2), tmp_path / "s", QUIET, processes=10**6)
     assert not (tmp_path / "s").exists()
 
 
@@ -224,10 +226,14 @@ def test_a_killed_command_is_gone_on_with(tmp_path):
 
 @pytest.mark.slow
 def test_dask_workers_make_a_suite(tmp_path):
-    pytest.importorskip("distributed")
+    """Also one of several threads, which shares its memory and CAMB's state."""
+    distributed = pytest.importorskip("distributed")
     make_suite(plan(2), tmp_path / "s", QUIET, scheduler="local")
     make_suite(plan(2), tmp_path / "alone" / "s", QUIET)
-    assert hashes(tmp_path / "s") == hashes(tmp_path / "alone" / "s")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=3, dashboard_address=None) as one:
+        make_suite(plan(2), tmp_path / "one" / "s", QUIET, scheduler=one.scheduler_address)
+    wanted = hashes(tmp_path / "alone" / "s")
+    assert hashes(tmp_path / "s") == hashes(tmp_path / "one" / "s") == wanted
 
 
 def test_local_workers_that_memory_cannot_hold_are_refused(tmp_path, monkeypatch):

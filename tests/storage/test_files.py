@@ -1,7 +1,9 @@
+import shutil
+
 import pytest
 
 from halokeras.errors import OutputError
-from halokeras.storage.files import check_writable, whole_file, write_text
+from halokeras.storage.files import check_writable, whole_file, whole_folder, write_text
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):
@@ -30,6 +32,21 @@ def test_what_a_link_points_to_is_written(tmp_path):
         write_text(link, text)
         assert link.is_symlink() and there.read_text() == text
     assert [path.name for path in there.parent.iterdir()] == ["there.txt"]
+
+
+def test_what_a_kill_leaves_aside_is_put_back_or_removed(tmp_path, monkeypatch):
+    """On file systems that cannot exchange two folders, the old one steps aside for a moment."""
+    monkeypatch.setattr("halokeras.storage.files._exchange", lambda one, other: False)
+    target, aside = tmp_path / "group", tmp_path / ".group.aside"
+    for there in ([aside], [aside, target]):
+        for path in there:
+            path.mkdir()
+            (path / "mark").write_text("old")
+        with whole_folder(target, "mark", "group") as temporary:
+            (temporary / "mark").write_text("new")
+        assert (target / "mark").read_text() == "new"
+        assert [path.name for path in tmp_path.iterdir()] == ["group"]
+        shutil.rmtree(target)
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
