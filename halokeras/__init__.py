@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from halokeras import environment
 
 if TYPE_CHECKING:
-    from halokeras.fields.spectra import measure
     from halokeras.front.boxes import lpt, read_box, simulate, snapshots, write_box
     from halokeras.front.paint import catalogue, draw, paint
     from halokeras.front.painters import evaluate, load_painter, train
+    from halokeras.front.spectra import measure
 
     __version__: str
 
 _HOMES = {
-    "fields.spectra": ("measure",),
     "front.boxes": ("lpt", "read_box", "simulate", "snapshots", "write_box"),
     "front.paint": ("catalogue", "draw", "paint"),
     "front.painters": ("evaluate", "load_painter", "train"),
+    "front.spectra": ("measure",),
 }
 __all__ = [
     "catalogue",

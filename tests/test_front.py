@@ -11,8 +11,9 @@ import pytest
 import halokeras
 from halokeras.boxes.box_file import write_box as write_file
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.errors import BoxError, ModelError
+from halokeras.errors import BoxError, ModelError, OutputError, ParamsError
 from halokeras.fields.gridding import count
+from halokeras.front import painters
 from halokeras.networks.painter import whole_box
 from halokeras.painters.model_store import save_painter
 
@@ -263,3 +264,83 @@ def test_a_notebook_shows_no_log_lines(tmp_path):
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout == "" and found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (lambda d: (d - 1, d, 4.0), "first field has the mean .* add 1 to an overdensity"),
+        (lambda d: (d, d - d.mean(), 4.0), "second field has the mean"),
+        (lambda d: (d, d[:-1], 4.0), "must cover the same voxels"),
+        (lambda d: (d * np.nan, d, 4.0), "first field holds NaN"),
+        (lambda d: (np.ma.masked_array(d, mask=d > 1), d, 4.0), "masked"),
+        (lambda d: ([[1.0, 2.0]], d, 4.0), "grid of real numbers"),
+        (lambda d: (d, d, 0), "voxel_size must be positive"),
+        (lambda d: (d, d, 4.0, [0.3, 0.1]), "ascending"),
+        (lambda d: (d, d, 4.0, 0.3), "ascending"),
+    ],
+)
+def test_what_has_no_power_is_refused(tiny_box, arguments, told):
+    with pytest.raises(BoxError, match=told):
+        halokeras.measure(*arguments(tiny_box.density))
+
+
+def test_powers_of_lists_and_arrays_are_the_same(tiny_box):
+    density = tiny_box.density
+    one = halokeras.measure(density, density, 4.0, [0.0, 0.2, 0.5])
+    other = halokeras.measure(density.tolist(), density, 4.0, np.array([0.0, 0.2, 0.5]))
+    np.testing.assert_allclose(one.cross, other.cross, rtol=1e-6)
+    np.testing.assert_allclose(one.cross_correlation, 1)
+
+
+@pytest.mark.parametrize("voxels", [8.0, (8, 8), "8", None, (8, 8, 8.5)])
+def test_voxels_that_are_no_whole_numbers_are_refused(voxels):
+    with pytest.raises(BoxError, match="neither a whole number nor three"):
+        halokeras.lpt(voxels)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    np.testing.assert_array_equal(
+        halokeras.lpt(np.int64(8), seed=np.int32(3)), halokeras.lpt((8, 8, 8), seed=3)
+    )
+
+
+def test_seeds_and_realizations_that_no_file_could_tell_are_refused(tiny_box, drawing_model):
+    counts = np.zeros((4, 4, 4), np.uint16)
+    with pytest.raises(BoxError, match=r"seed 1\.5 is no whole number"):
+        halokeras.lpt(8, seed=1.5)
+    for realization in (-1, 2**70, 0.5):
+        with pytest.raises(BoxError, match="realization"):
+            halokeras.catalogue(counts, realization=realization)
+        with pytest.raises(BoxError, match="realization"):
+            halokeras.draw(tiny_box.density, model=drawing_model, realization=realization)
+
+
+def test_a_cosmology_that_is_needed_is_asked_for(tiny_box, tiny_model):
+    with pytest.raises(BoxError, match="modes of a seed need a cosmology"):
+        halokeras.catalogue(np.zeros((4, 4, 4), np.uint16), modes=3, cosmology=None)
+    with pytest.raises(BoxError, match="name the cosmology"):
+        halokeras.simulate(None)
+    with pytest.raises(BoxError, match="neither a box id"):
+        halokeras.paint(tiny_box.density, model=tiny_model, cosmology={"H0": 70})
+
+
+def test_masked_voxels_are_not_painted_as_if_they_were_not(tiny_box, tiny_model):
+    masked = np.ma.masked_array(tiny_box.density, mask=tiny_box.density > 3)
+    with pytest.raises(BoxError, match="masked voxels"):
+        halokeras.paint(masked, model=tiny_model)
+    whole = np.ma.masked_array(tiny_box.density)
+    assert halokeras.paint(whole, model=tiny_model).shape == tiny_box.shape
+
+
+def test_params_may_hold_paths_and_numbers_of_numpy(tmp_path):
+    named = {"run": {"directory": tmp_path / "runs"}, "training": {"seed": np.int64(3)}}
+    found = painters._params(named)
+    assert found.run.directory == str(tmp_path / "runs") and found.training.seed == 3
+    with pytest.raises(ParamsError, match="neither text nor number"):
+        halokeras.train({"training": {"seed": object()}})
+
+
+def test_a_box_file_has_the_name_of_one(tiny_box, tmp_path):
+    with pytest.raises(OutputError, match=r"end in \.h5 or \.zarr"):
+        halokeras.write_box(tiny_box, tmp_path / "box.npy")

@@ -92,6 +92,7 @@ def check_box(box: Box, source: str) -> None:
         If a grid has the wrong shape, NaN or negative values, the mean density is not 1, the
         catalogue's arrays do not match or leave the box, or voxel size or redshift is absurd.
     """
+    _check_types(box, source)
     check_scale(box.voxel_size, box.redshift, source)
     if box.density is None and box.counts is None:
         raise BoxError(f"{source}: has neither density nor counts; it needs one of them")
@@ -110,6 +111,24 @@ def check_box(box: Box, source: str) -> None:
         columns = box.halos.columns()
         check_lengths({f"halos/{name}": array.shape for name, array in columns.items()}, source)
         check_halos(box.halos, box.box_size, source)
+
+
+def _check_types(box: Box, source: str) -> None:
+    """Refuse fields that are not of the types that they are declared with."""
+    for name in ("density", "counts", "counts_by_mass"):
+        grid = getattr(box, name)
+        if grid is not None and not isinstance(grid, np.ndarray):
+            raise BoxError(f"{source}: {name} is no numpy array; make it one with numpy.asarray")
+    for name in ("voxel_size", "redshift"):
+        if not isinstance(getattr(box, name), int | float | np.number):
+            raise BoxError(f"{source}: {name} {getattr(box, name)!r} is no number")
+    if box.cosmology is not None and not isinstance(box.cosmology, Cosmology):
+        raise BoxError(
+            f"{source}: cosmology {box.cosmology!r} is no Cosmology; take box_cosmology of an id"
+        )
+    for name, value in box.provenance.items():
+        if not isinstance(value, str | int | float | np.number):
+            raise BoxError(f"{source}: provenance {name} is {value!r}, neither text nor number")
 
 
 def _check_by_mass(by_mass: NDArray[Any], counts: NDArray[Any] | None, source: str) -> None:
@@ -150,15 +169,19 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     if seen.minimum < 0:
         remedy = (
             f"add 1 to an overdensity (this one has mean {seen.mean:.3g}), as --contrast delta "
-            "does for a density file"
+            "does (contrast='delta' in Python)"
         )
         if name == "density" and abs(seen.mean - 1) <= _MEAN_TOLERANCE:
             remedy = (
                 f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
                 "particles were deposited"
             )
+        if name != "density":
+            raise BoxError(
+                f"{source}: {name} are negative (down to {seen.minimum:.3g}); count again"
+            )
         raise BoxError(
-            f"{source}: {name} is negative (down to {seen.minimum:.3g}); density is rho / mean: "
+            f"{source}: density is negative (down to {seen.minimum:.3g}); density is rho / mean: "
             f"{remedy}"
         )
     if name == "density" and seen.mean == 0:
@@ -166,7 +189,7 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     if name == "density" and abs(seen.mean - 1) > _MEAN_TOLERANCE:
         raise BoxError(
             f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean, "
-            "as --contrast rho does for a density file"
+            "as --contrast rho does (contrast='rho' in Python)"
         )
 
 

@@ -155,11 +155,11 @@ def refuse(contradictions: dict[str, object]) -> None:
         raise typer.BadParameter("; ".join(told))
 
 
-def refuse_inputs(output: Path, inputs: Iterable[Path]) -> None:
+def refuse_inputs(output: Path, inputs: Iterable[Path], option: str = "--output") -> None:
     """Refuse an output that is one of the files that are read, whatever --overwrite says."""
     for path in inputs:
         if path.exists() and output.exists() and output.samefile(path):
-            raise typer.BadParameter(f"--output: {output} is the input itself")
+            raise typer.BadParameter(f"{option}: {output} is the input itself")
 
 
 def load_saved(model: Path, mass_min: float | None = None) -> "SavedPainter":

@@ -171,6 +171,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     ]
     for path in (*requests[0].outputs, *requests[0].catalogues):
         refuse_inputs(path, requests[0].inputs)
+    if spectra is not None:
+        refuse_inputs(spectra, requests[0].inputs, "--spectra")
     if dry_run:
         tell_cost(requests, as_json)
     elif len(requests) == 1:

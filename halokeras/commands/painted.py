@@ -60,7 +60,7 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
         save_figure(shown["figure"], request.picture)
         written.append(request.picture)
     if spectra is not None:
-        write_powers(request.outputs, spectra)
+        write_powers(request.outputs, spectra, request.overwrite)
         written.append(spectra)
     if not as_json:
         print_tables(*shown["tables"])
@@ -108,7 +108,7 @@ def paint_many(
             tell("Interrupted", f"the same command {again}", "yellow")
             raise typer.Exit(130) from None
     if spectra is not None:
-        write_powers(painted, spectra)
+        write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)
     wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
 

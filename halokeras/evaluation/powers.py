@@ -1,5 +1,6 @@
 """The power spectra of many painted boxes in one file, for a covariance."""
 
+import json
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -10,6 +11,7 @@ from halokeras.boxes.box import total_counts
 from halokeras.boxes.box_file import open_box_file
 from halokeras.errors import BoxError
 from halokeras.fields.spectra import Spectra, measure
+from halokeras.painting.outputs import PAINTING
 from halokeras.storage.files import check_no_folder, refusal, whole_file
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.unreadable import UNREADABLE
@@ -18,52 +20,63 @@ _BYTES_PER_VOXEL = 40
 """Of a field whose power is measured: it, its modes, their wavenumbers and bins."""
 
 
-def write_powers(painted: Sequence[Path], target: Path) -> None:
+def write_powers(painted: Sequence[Path], target: Path, overwrite: bool = False) -> None:
     """Measure the power of painted boxes of one shape, and write it as ``.npz``, whole.
 
     The file holds ``power``, a row for each box [(Mpc/h)^3], ``k``, ``upper`` and ``modes`` as
-    `halokeras.fields.spectra.Spectra` tells them, and ``files``, the names of the boxes.
+    `halokeras.fields.spectra.Spectra` tells them, ``files``, the names of the boxes, and
+    ``paintings``, JSON of what each was painted by and on.
 
     Raises
     ------
     BoxError
         If a box has no halos, or there is too little memory.
     OutputError
-        If the file cannot be written.
+        If the file cannot be written, or holds the powers of other paintings and is not to be
+        replaced.
     """
     found = [_power(path) for path in painted]
-    first = found[0]
+    first, paintings = found[0][0], np.array([painting for _, painting in found])
     names = np.array([path.name for path in painted])
+    if not overwrite and target.exists() and _held(target, "paintings") != paintings.tolist():
+        raise refusal(target, "holds the powers of other paintings", "--spectra")
     with whole_file(target) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
-            power=np.stack([one.first for one in found]),
+            power=np.stack([one.first for one, _ in found]),
             k=first.k,
             upper=first.upper,
             modes=first.modes,
             files=names,
+            paintings=paintings,
         )
 
 
 def check_powers(painted: Sequence[Path], target: Path, overwrite: bool = False) -> None:
-    """Refuse to replace what is not the powers of these very boxes."""
+    """Refuse now to replace what is not the powers of boxes of these names."""
     check_no_folder(target)
-    if overwrite or not target.exists():
-        return
-    try:
-        with np.load(target, allow_pickle=False) as held:
-            same = held["files"].tolist() == [path.name for path in painted]
-    except UNREADABLE:
-        same = False
-    if not same:
+    names = [path.name for path in painted]
+    if not overwrite and target.exists() and _held(target, "files") != names:
         raise refusal(target, option="--spectra")
 
 
-def _power(path: Path) -> Spectra:
+def _held(target: Path, name: str) -> list[str] | None:
+    """Return an array of a file of powers, or None if it has none of that name."""
+    try:
+        with np.load(target, allow_pickle=False) as held:
+            values: list[str] = held[name].tolist()
+            return values
+    except UNREADABLE:
+        return None
+
+
+def _power(path: Path) -> tuple[Spectra, str]:
+    """Measure the power of a box; return with it what tells its painting from another."""
     with open_box_file(path) as (header, fields):
         stored = fields["counts"]
         refuse_beyond_memory(_BYTES_PER_VOXEL * prod(stored.shape), f"the power of {path}")
         counts = total_counts(stored.load())
     if not counts.any():
         raise BoxError(f"{path} holds no halos, which have no power; leave --spectra out")
-    return measure(counts, counts, header.voxel_size)
+    told = {name: header.provenance.get(name) for name in PAINTING}
+    return measure(counts, counts, header.voxel_size), json.dumps(told)

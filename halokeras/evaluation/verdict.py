@@ -103,12 +103,12 @@ def judge(statistic: Statistic, target: Target, threshold: float, found: Found, 
 
 
 def overall(lines: Sequence[Line]) -> Verdict:
-    """Return the verdict on all targets together."""
+    """Return the verdict on all targets together; without any it is undecided."""
     verdicts = {verdict for line in lines for verdict in line.verdict.values()}
-    for found in (Verdict.MISSED, Verdict.UNDECIDED):
+    for found in (Verdict.MISSED, Verdict.UNDECIDED, Verdict.MET):
         if found in verdicts:
             return found
-    return Verdict.MET
+    return Verdict.UNDECIDED
 
 
 def average(measurements: Sequence[Measurement], attribute: str = "value") -> tuple[Array, Array]:

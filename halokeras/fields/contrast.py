@@ -12,8 +12,8 @@ Contrast = Literal["1+delta", "delta", "rho"]
 """Values that are rho/mean, rho/mean - 1, or any multiple of rho, such as particle counts."""
 
 
-_NO_OVERDENSITY = 0.5
-"""Mean beyond which a grid is nearer to rho/mean than to an overdensity."""
+_NO_OVERDENSITY = 0.01
+"""Mean of an overdensity at most, as far from 0 as that of rho/mean may be from 1."""
 
 
 class Scaled:
@@ -71,7 +71,7 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
         return grid
     mean = survey(grid).mean
     if contrast == "delta":
-        if mean > _NO_OVERDENSITY:
+        if not abs(mean) <= _NO_OVERDENSITY:
             raise BoxError(
                 f"{name} has the mean {mean:.4g}, and an overdensity has 0; the contrast of "
                 "rho/mean is 1+delta, that of another rho is rho"

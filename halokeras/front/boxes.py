@@ -1,6 +1,7 @@
 """Boxes and their densities: made, read and written."""
 
 from collections.abc import Iterator, Sequence
+from operator import index
 from pathlib import Path
 from typing import overload
 
@@ -11,8 +12,10 @@ from halokeras.boxes import box_file
 from halokeras.boxes.box import Box
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores
+from halokeras.errors import BoxError, OutputError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import can_be_seen, or_shipped
+from halokeras.storage.stores import SUFFIXES
 
 
 def lpt(
@@ -50,7 +53,7 @@ def lpt(
     from halokeras.simulation.density import make_density
     from halokeras.simulation.lpt_box import LptBox
 
-    x, y, z = (voxels,) * 3 if isinstance(voxels, int) else voxels
+    x, y, z = _sides(voxels)
     chosen = cosmology_of(cosmology)
     wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
     return make_density(wanted, allotted_cores()).astype(np.float32)
@@ -131,6 +134,8 @@ def snapshots(
     from halokeras.simulation.simulate import Simulation
     from halokeras.simulation.simulate import simulate as simulated
 
+    if cosmology is None:
+        raise BoxError("name the cosmology of the simulation, 00 to 04 or one of your own")
     named = cosmology if isinstance(cosmology, str) else None
     chosen = cosmology_of(cosmology)
     wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
@@ -160,7 +165,22 @@ def write_box(box: Box, path: str | Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    box_file.write_box(box, Path(path))
+    target = Path(path)
+    if target.suffix not in SUFFIXES:
+        raise OutputError(f"{target}: box files end in {' or '.join(SUFFIXES)}; name it so")
+    box_file.write_box(box, target)
+
+
+def _sides(voxels: int | Shape) -> Shape:
+    """Return the voxels along x, y and z, or refuse what is neither one number nor three."""
+    try:
+        if np.ndim(voxels) == 0:
+            side = index(voxels)  # type: ignore[arg-type]
+            return side, side, side
+        x, y, z = (index(side) for side in voxels)  # type: ignore[union-attr]
+    except (TypeError, ValueError):
+        raise BoxError(f"voxels {voxels!r} are neither a whole number nor three of them") from None
+    return x, y, z
 
 
 @overload
@@ -168,5 +188,13 @@ def cosmology_of(told: str | Cosmology) -> Cosmology: ...
 @overload
 def cosmology_of(told: str | Cosmology | None) -> Cosmology | None: ...
 def cosmology_of(told: str | Cosmology | None) -> Cosmology | None:
-    """Return a cosmology that is given, or that of a box id."""
+    """Return a cosmology that is given, or that of a box id.
+
+    Raises
+    ------
+    BoxError
+        If it is neither.
+    """
+    if told is not None and not isinstance(told, str | Cosmology):
+        raise BoxError(f"cosmology {told!r} is neither a box id, 00 to 04, nor a Cosmology")
     return box_cosmology(told) if isinstance(told, str) else told

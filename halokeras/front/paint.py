@@ -58,7 +58,8 @@ def paint(  # noqa: PLR0913  (what is painted, and by what)
         What the density holds: ``1+delta`` (rho/mean, mean 1), ``delta`` (an overdensity, mean 0)
         or ``rho`` (any multiple of it).
     force
-        Paint though the painter learned another voxel size.
+        Paint though the painter learned another voxel size or density, or did not learn the
+        redshift or the cosmology.
 
     Returns
     -------
@@ -120,6 +121,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
         As `paint`, or if the painter has no law of counts, or of masses, to draw from.
     """
     check_seed(seed)
+    check_seed(realization, "realization")
     chosen = cosmology_of(cosmology)
     saved = _painter(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
@@ -146,7 +148,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     sub_density: Grid | None = None,
     velocity: Grid | None = None,
     redshift: float = 0.3,
-    cosmology: str | Cosmology = "00",
+    cosmology: str | Cosmology | None = "00",
     mass_min: float | None = None,
     model: "str | Path | SavedPainter" = GEN_PAINTER,
 ) -> dict[str, NDArray[Any]]:
@@ -197,6 +199,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     from halokeras.painting.places import Matter
 
     check_seed(seed)
+    check_seed(realization, "realization")
     counts = np.asarray(counts)
     if counts.ndim not in (3, 4) or counts.dtype.kind not in "iu" or not counts.size:
         raise BoxError(
@@ -241,7 +244,8 @@ def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | in
                 "leave modes out"
             )
     else:
-        assert header.cosmology is not None  # it was named
+        if header.cosmology is None:
+            raise BoxError("modes of a seed need a cosmology; name it, 00 to 04 or one of your own")
         known = LptBox(header.cosmology, modes, (x, y, z), header.voxel_size, header.redshift)
     return matter_again(known, counts, modes.density if isinstance(modes, Box) else None)
 
@@ -308,6 +312,8 @@ def _checked(
     from halokeras.painting.check import check_input
     from halokeras.painting.inputs import density_of
 
+    if np.ma.is_masked(density):
+        raise BoxError("the density has masked voxels; fill them, as a painter reads every one")
     values = np.asarray(density)
     if values.ndim != 3 or values.dtype.kind not in "fiu" or 0 in values.shape:
         raise BoxError(

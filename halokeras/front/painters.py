@@ -6,8 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from halokeras.boxes.box import Box
 from halokeras.environment import load_tensorflow
+from halokeras.errors import ParamsError
 from halokeras.front.boxes import read_box
 from halokeras.resources import GEN_PAINTER, or_shipped
 
@@ -58,8 +61,9 @@ def evaluate(
     box: str | Path | Box,
     model: "str | Path | SavedPainter" = GEN_PAINTER,
     painted: Box | None = None,
+    draws: int = 4,
 ) -> "Scorecard":
-    """Score painted halos against those of a box.
+    """Score painted halos against those of a box, without catalogues and the published painter.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ def evaluate(
         The painter.
     painted
         What it painted on the box, if it did so before.
+    draws
+        Realisations that are drawn, if the painter can.
 
     Raises
     ------
@@ -79,7 +85,12 @@ def evaluate(
     """
     saved = load_painter(model)
     from halokeras.boxes.box import box_hash
-    from halokeras.evaluation.boxes import check_reference, painted_counts, seen_hashes
+    from halokeras.evaluation.boxes import (
+        check_reference,
+        lacks_light_halos,
+        painted_counts,
+        seen_hashes,
+    )
     from halokeras.evaluation.contenders import Contenders
     from halokeras.evaluation.scorecard import score
     from halokeras.painting.check import check_input
@@ -98,7 +109,10 @@ def evaluate(
     else:
         found = painted_counts(painted, "the painted box", boxes, saved)[1]
         counts["box"] = {DRAWS if found.dtype.kind in "iu" else FIELD: found}
-    return score(boxes, Contenders(saved, {}, draws=1), counts)
+    light = lacks_light_halos(reference, "the box", saved)
+    if light:
+        warnings.warn(light, stacklevel=2)
+    return score(boxes, Contenders(saved, {}, draws), counts)
 
 
 def load_painter(model: "str | Path | SavedPainter" = GEN_PAINTER) -> "SavedPainter":
@@ -127,6 +141,15 @@ def _loaded(folder: Path, changed: int) -> "SavedPainter":
     return loaded(folder)
 
 
+def _plain(value: object) -> object:
+    """Return as JSON has it what people put into params beside that."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} is neither text nor number, list nor mapping")
+
+
 def _params(params: "str | Path | Mapping[str, Any] | Params") -> "Params":
     import json
 
@@ -135,5 +158,8 @@ def _params(params: "str | Path | Mapping[str, Any] | Params") -> "Params":
     if isinstance(params, Params):
         return params
     if isinstance(params, Mapping):
-        return parse_params(json.dumps(params), "params")
+        try:
+            return parse_params(json.dumps(params, default=_plain), "params")
+        except TypeError as error:
+            raise ParamsError(f"params: {error}; write it as JSON would") from None
     return load_params(or_shipped(Path(params), "params"))

@@ -89,6 +89,7 @@ class GalaxyRequest:
         parts += [] if self.params is None else [self.params.stem]
         parts += [] if self.definition is None else [self.definition]
         parts += [] if self.seed == 1 else [f"seed{self.seed}"]
+        parts += [] if self.seen_along is None else [f"{self.seen_along}_rsd"]
         return GALAXIES / f"{'_'.join(parts)}{FORMATS[self.format].suffix}"
 
     def occupation(self) -> Occupation:

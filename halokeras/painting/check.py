@@ -108,8 +108,8 @@ def check_fit(provenance: Provenance, box: Header) -> None:
     found = misfits(provenance, box)
     if found:
         raise ModelError(
-            f"{'; '.join(found)}; choose a --model that learned it, or paint all the same with "
-            "--force"
+            f"{'; '.join(found)}; choose another model that learned it, or paint all the same "
+            "with --force (force=True in Python)"
         )
 
 

@@ -12,7 +12,8 @@ from halokeras.painting.seeded_density import found_density
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
 from halokeras.storage.files import refusal
 
-_SAME = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
+PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
+"""What the provenance of a painted file tells, by which one painting is told from another."""
 
 
 def written_files(request: PaintRequest) -> list[Path]:
@@ -68,8 +69,8 @@ def _is_painting(path: Path, told: dict[str, Any]) -> bool:
         return False
     try:
         with open_box_file(path) as (header, fields):
-            held = [header.provenance.get(key) for key in _SAME]
+            held = [header.provenance.get(key) for key in PAINTING]
             painted = set(fields) <= {COUNTS, COUNTS_BY_MASS}
-            return painted and held == [told.get(key) for key in _SAME]
+            return painted and held == [told.get(key) for key in PAINTING]
     except HalopaintError:
         return False

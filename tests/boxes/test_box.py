@@ -103,6 +103,10 @@ BROKEN = {
     "flat": ({"density": np.ones((4, 4), np.float32)}, r"3D grid, not of shape \(4, 4\)"),
     "other counts": ({"counts": np.ones((4, 4, 5), np.float32)}, "same voxels"),
     "nothing": ({"density": None}, "neither density nor counts"),
+    "list": ({"density": [[[1.0]]]}, "density is no numpy array"),
+    "text": ({"voxel_size": "4"}, "voxel_size '4' is no number"),
+    "id": ({"cosmology": "00"}, "cosmology '00' is no Cosmology"),
+    "nothing told": ({"provenance": {"note": None}}, "provenance note is None"),
     "voxel": ({"voxel_size": 0.0}, "voxel_size must be positive"),
     "redshift": ({"redshift": -1.0}, "redshift must be a number of 0 or more"),
     "outside": (

@@ -702,6 +702,28 @@ def test_sizes_that_there_are_none_of_are_one_line(run, words):
     fails_last(run(*words), "must lie between 0.01 and 60,000 Mpc/h")
 
 
+def test_spectra_do_not_replace_the_density(run, tiny_box, tiny_model, tmp_path):
+    np.savez(tmp_path / "rho.npz", density=tiny_box.density)
+    before = (tmp_path / "rho.npz").read_bytes()
+    words = ["--density", "rho.npz", "--voxel-size", 4, "--redshift", 0.3, "--model", tiny_model]
+    result = run("paint", *words, "--no-figure", "--spectra", "rho.npz", "--overwrite")
+    assert result.exit_code == 2 and "--spectra: rho.npz is the input itself" in result.stderr
+    assert (tmp_path / "rho.npz").read_bytes() == before
+
+
+def test_spectra_of_other_paintings_are_not_replaced(run, box_file, drawing_model, tmp_path):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--no-figure"]
+    words += ["--spectra", "p.npz", "--output", "x.h5"]
+    assert run(*words).exit_code == 0
+    assert run(*words).exit_code == 0  # the same again
+    before = (tmp_path / "p.npz").read_bytes()
+    (tmp_path / "x.h5").unlink()
+    fails_last(run(*words, "--seed", 2), "p.npz holds the powers of other paintings", "--spectra")
+    assert (tmp_path / "p.npz").read_bytes() == before
+    assert run(*words, "--seed", 2, "--overwrite").exit_code == 0
+    assert (tmp_path / "p.npz").read_bytes() != before
+
+
 def test_a_box_of_another_ending_is_not_simulated(run):
     result = run("simulate", "--box", "00", "--output", "box.png")
     assert result.exit_code == 2 and "ends in .h5" in " ".join(result.stderr.split())

@@ -175,3 +175,7 @@ def test_of_halos_that_a_bin_has_none_of_no_error_is_known_without_a_warning():
     mean, error = average([one], "painted")
     np.testing.assert_array_equal(mean, [0, 4])
     np.testing.assert_array_equal(error, [np.nan, 2])
+
+
+def test_where_nothing_is_asked_nothing_is_met():
+    assert overall([]) is Verdict.UNDECIDED

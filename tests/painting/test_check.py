@@ -92,7 +92,7 @@ def test_conditions_that_were_not_seen_are_refused_by_name_unless_forced(provena
     seen = {"redshift": (0.0, 1.5), "omega_m": (0.1, 0.4), "w0": (-1.0, -1.0)}
     told = provenance.model_copy(update={"conditions_seen": seen, "cosmology": None})
     assert check_input(told, replace(of_theory, redshift=1.5)) == []
-    asked = r"redshift 0 to 1\.5 and was asked for 1\.8; choose a --model that .* --force"
+    asked = r"redshift 0 to 1\.5 and was asked for 1\.8; choose another model that .* --force"
     with pytest.raises(ModelError, match=asked):
         check_input(told, replace(of_theory, redshift=1.8))
     dark = replace(of_theory, cosmology=replace(ABACUS_COSMOS["00"], w0=-0.8))
