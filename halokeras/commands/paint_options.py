@@ -77,8 +77,8 @@ SeedsOption = Annotated[
         "--seed",
         parser=lambda text: parse_seeds(text),
         metavar="N|N-M",
-        help="Realisation: of the draws, and with --voxels of the density. A range of them is "
-        "painted one after another, but for those that are there.",
+        help="Realisation: of the draws (another for each density), and with --voxels of the "
+        "density. A range of them is painted one after another, but for those that are there.",
         show_default="1",
     ),
 ]
