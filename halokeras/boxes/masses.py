@@ -1,11 +1,11 @@
 """Which masses of halos are of which definition, and the halos that a selection by mass keeps."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from halokeras.boxes.columns import Array
 from halokeras.boxes.halos import Halos
+from halokeras.cosmology.definition_words import stated_definition
 from halokeras.errors import BoxError
 from halokeras.sections import MassDefinition, Selection
 
@@ -15,14 +15,13 @@ BY_DENSITY: Mapping[MassDefinition, str] = {
     "200c": "mass_200c",
 }
 """Columns of the definitions that have one of their own."""
-_WORDS: Mapping[MassDefinition, str] = {
-    "200b": r"(?<![\d.])200[\s_]*(b|m|mean|background)(?![a-z])",
-    "200c": r"(?<![\d.])200[\s_]*(c|cr|crit|critical)(?![a-z])",
-    "virial": r"vir(?!go)",
-    "fof": r"fof|friends|n members|particles of the group",
+_STATED: Mapping[str | None, MassDefinition] = {
+    "200b": "200b",
+    "200c": "200c",
+    "vir": "virial",
+    "fof": "fof",
 }
-"""What states a definition, in the words of a box's `mass_definition`."""
-_GROUPS = "fof|friends"
+"""Our name of what words state."""
 
 
 def column_of(definition: MassDefinition | None) -> str:
@@ -36,12 +35,11 @@ def own_definition(provenance: Mapping[str, Any]) -> MassDefinition | None:
     A box says it in `mass_definition`; without that only friends of friends are known by the
     `halo_finder`, as other finders have several masses.
     """
-    words = str(provenance.get("mass_definition", "")).lower()
-    for definition, stated in _WORDS.items():
-        if re.search(stated, words):
-            return definition
-    finder = str(provenance.get("halo_finder", "")).lower()
-    return "fof" if not words and re.search(_GROUPS, finder) else None
+    words = str(provenance.get("mass_definition", ""))
+    if words:
+        return _STATED.get(stated_definition(words))
+    finder = stated_definition(str(provenance.get("halo_finder", "")))
+    return "fof" if finder == "fof" else None
 
 
 def at_odds(

@@ -4,7 +4,6 @@ Expected counts and biases are colossus's (Diemer 2018): Watson et al. (2013) fo
 halos, Tinker et al. (2008) for spherical overdensities and Tinker et al. (2010) for bias.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.cosmology.cosmology import Background, Cosmology, matter_fraction
+from halokeras.cosmology.definition_words import stated_definition
 from halokeras.errors import BoxError
 
 Array = NDArray[np.float64]
@@ -24,11 +24,10 @@ LIGHTEST, HEAVIEST = 1e9, 1e17
 """Masses between which halos are expected [Msun/h]."""
 _MASSES = np.geomspace(LIGHTEST, HEAVIEST, 801)
 _UNSTATED = "200m"
-_FINDERS = {"friends": "fof", "fof": "fof", "rockstar": "vir", "compaso": "200m"}
+_FINDERS = {"rockstar": "vir", "compaso": "200m"}
+"""Definitions of the masses of finders that are named without one."""
 _TINKER = (200, 3200)
 """Overdensities, over the mean density, that Tinker et al. fitted."""
-
-_OVERDENSITY = r"(?<![\d.])(\d{2,4})[\s_]*(b|m|mean|background|c|cr|crit|critical)(?![a-z])"
 
 _COLOSSUS = RLock()
 """Held by the thread that uses colossus, whose cosmology is a global variable."""
@@ -58,13 +57,13 @@ def mass_definition(
     """
     for name in ("mass_definition", "halo_finder"):
         words = str(provenance.get(name, "")).lower()
-        overdensity = re.search(_OVERDENSITY, words)
-        if overdensity:
-            times, over = int(overdensity[1]), "c" if overdensity[2][0] == "c" else "m"
+        stated = stated_definition(words)
+        if stated in ("vir", "fof"):
+            return stated
+        if stated is not None:
+            times, over = int(stated[:-1]), "c" if stated.endswith("c") else "m"
             mean = times / matter_fraction(redshift, cosmology) if over == "c" else times
             return f"{times}{over}" if _TINKER[0] <= mean <= _TINKER[1] else None
-        if "vir" in words:
-            return "vir"
         for finder, definition in _FINDERS.items():
             if finder in words:
                 return definition

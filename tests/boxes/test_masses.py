@@ -28,7 +28,8 @@ HALOS = Halos(
         ({"mass_definition": "500c", **FRIENDS}, None),
         ({"mass_definition": "1200c"}, None),
         ({"halo_finder": "rockstar"}, None),
-        ({"halo_finder": "compaso", "mass_definition": "SO 200.0 mean"}, None),
+        ({"halo_finder": "compaso", "mass_definition": "SO 200.0 mean"}, "200b"),
+        ({"halo_finder": "compaso", "mass_definition": "SO 368.6 mean"}, None),
         ({}, None),
     ],
 )
