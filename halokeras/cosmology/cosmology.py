@@ -14,6 +14,8 @@ CRITICAL_DENSITY = 2.77536627e11
 """Critical density today, in h^2 Msun/Mpc^3."""
 
 _A_START = 1e-4
+_JUST_BEYOND = 1.05
+"""Growth over today's that is told to be today's: measured ones scatter by that."""
 
 EARLIEST = 1 / _A_START - 1
 """Redshift at which the growth of matter begins, beyond which nothing is known of it."""
@@ -242,3 +244,18 @@ def growth(a: NDArray[np.float64] | float, cosmology: Cosmology | Background) ->
         second=second / today**2,
         second_rate=second_slope / second,
     )
+
+
+def redshift_of_growth(first: float, cosmology: Cosmology | Background) -> float | None:
+    """Return the redshift at which the first-order growth, 1 today, was `first`.
+
+    Returns
+    -------
+    float or None
+        0 up to 5 % above today's; None beyond, and before growth is known.
+    """
+    scale = np.geomspace(_A_START, 1, 400)
+    tabulated = growth(scale, cosmology).first
+    if not tabulated[0] <= first <= _JUST_BEYOND:
+        return None
+    return float(1 / np.exp(np.interp(np.log(first), np.log(tabulated), np.log(scale))) - 1)

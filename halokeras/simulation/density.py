@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from halokeras.fields.gridding import Shape, shape_text
 from halokeras.fields.modes import Modes, lattice_of
-from halokeras.simulation.initial_modes import check_modes, complete
+from halokeras.simulation.initial_modes import complete
 from halokeras.simulation.lpt import Table
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import (
@@ -28,6 +28,7 @@ from halokeras.simulation.lpt_recipe import (
     small_modes,
     small_scales,
 )
+from halokeras.simulation.modes_check import check_modes
 from halokeras.simulation.planes import work
 from halokeras.simulation.streamed_lpt import (
     GRADIENT,
@@ -232,8 +233,7 @@ def _initial_modes(box: LptBox, power: Table, workers: int) -> Modes:
     given = None
     if box.initial_modes is not None:
         given = box.initial_modes(box.lattice, workers)
-        name = f"initial modes {box.modes_name}"
-        check_modes(given, box.voxels, box.voxel_size, power, name)
+        check_modes(given, box, power)
         if lattice_of(given) == box.lattice:
             return given
     drawn = drawn_modes(box, power)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, Moments, lattice_of, up_to
-from halokeras.simulation.lpt import Table, tabulated
 from halokeras.simulation.streamed_lpt import modes_of_planes
 from halokeras.storage.grid_file import mapped
 
@@ -28,9 +27,6 @@ Called with the lattice that a box wants and a number of threads, it returns the
 of the first voxel, Nyquist modes zero) on that lattice or, where the source has fewer points along
 a side, on the source's own.
 """
-
-_POWER = 2.0
-"""Largest factor between the power of the large scales and that of the cosmology."""
 
 
 def modes_of_file(path: Path) -> InitialModes:
@@ -83,39 +79,6 @@ def complete(drawn: Modes, given: Modes) -> Modes:
     return drawn
 
 
-def check_modes(modes: Modes, voxels: Shape, voxel_size: float, power: Table, name: str) -> None:
-    """Refuse modes that are too few for the voxels, or whose large scales have another power.
-
-    Parameters
-    ----------
-    modes
-        Modes of the linear overdensity at the redshift of `power`.
-    voxels, voxel_size
-        Voxels of the box along x, y, z; side of a voxel [Mpc/h].
-    power
-        Linear power that it should show: wavenumbers [h/Mpc] and power [(Mpc/h)^3].
-    name
-        What messages call them.
-
-    Raises
-    ------
-    BoxError
-        If there is no mode for some voxel, or the power is off by more than a factor of 2.
-    """
-    points = lattice_of(modes)
-    if any(have < need for have, need in zip(points, voxels, strict=True)):
-        raise BoxError(
-            f"{name} have {points} points for {voxels} voxels; give as many at least, or choose "
-            "larger voxels"
-        )
-    found = _large_scales(modes, voxels, voxel_size, power)
-    if not 1 / _POWER < found < _POWER:
-        raise BoxError(
-            f"{name} have {found:.3g} times the large-scale power of the cosmology; "
-            "give the linear overdensity at the redshift of the box, not white noise"
-        )
-
-
 def _check_overdensity(grid: NDArray[np.floating], path: Path) -> None:
     found = Moments()
     for plane in grid:
@@ -134,17 +97,3 @@ def _mapped(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise BoxError(f"there is no file {path} of initial modes; check the path")
     return mapped(path)
-
-
-def _large_scales(modes: Modes, voxels: Shape, voxel_size: float, power: Table) -> float:
-    """Mean power of the modes up to 8 along each axis over what is expected there."""
-    reach = [min(8, points // 2 - 1) for points in (*modes.shape[:2], 2 * modes.shape[2] - 2)]
-    along = [np.arange(-reach[0], reach[0] + 1), np.arange(-reach[1], reach[1] + 1)]
-    along.append(np.arange(1, reach[2] + 1))
-    corner = modes[np.ix_(*along)]
-    sides = np.array(voxels) * voxel_size
-    k = [2 * np.pi * n / side for n, side in zip(along, sides, strict=True)]
-    magnitude = np.sqrt(k[0][:, None, None] ** 2 + k[1][:, None] ** 2 + k[2] ** 2)
-    expected = tabulated(power, magnitude)
-    with np.errstate(over="ignore"):  # which is no power of a cosmology
-        return float((np.abs(corner) ** 2 / expected).mean() * np.prod(sides))

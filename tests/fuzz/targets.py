@@ -27,8 +27,10 @@ from halokeras.painting.inputs import open_box_density, open_density
 from halokeras.painting.partial import partial_counts, partial_paths
 from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
-from halokeras.simulation.initial_modes import check_modes, modes_of_file
+from halokeras.simulation.initial_modes import modes_of_file
 from halokeras.simulation.lpt import linear_modes
+from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.modes_check import check_modes
 from halokeras.sources.abacus_cosmos import read as abacus_cosmos
 from halokeras.sources.abacus_cosmos.halos import FOF_RECORD
 from halokeras.sources.abacus_cosmos.parameter_file import read_cosmology, read_parameters
@@ -241,7 +243,7 @@ def _initial_modes(folder: Path) -> None:
 def _read_initial_modes(folder: Path) -> None:
     modes = modes_of_file(folder / "delta.npy")((8, 8, 8), 1)
     assert np.isfinite(modes).all()
-    check_modes(modes, (8, 8, 8), 4.0, POWER, "modes")
+    check_modes(modes, LptBox(COSMOLOGY, 4, (8, 8, 8)), POWER)
 
 
 _JOURNAL = "0" * 64

@@ -7,9 +7,10 @@ from halokeras.cosmology.power import linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.modes import lattice_of
 from halokeras.simulation.density import make_density
-from halokeras.simulation.initial_modes import check_modes, complete, modes_of_file
+from halokeras.simulation.initial_modes import complete, modes_of_file
 from halokeras.simulation.lpt import linear_modes
 from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.modes_check import check_modes
 
 PLANCK = box_cosmology("00")
 POWER = linear_power(PLANCK, 0.3)
@@ -53,7 +54,7 @@ def test_what_is_no_linear_overdensity_is_refused(overdensity, tmp_path, change,
     np.save(path, field - field.mean() if "noise" in told else field)
     with pytest.raises(BoxError, match=told) as caught:
         modes = modes_of_file(path)(LATTICE, 1)
-        check_modes(modes, VOXELS, 4.0, POWER, f"initial modes {path}")
+        check_modes(modes, LptBox(PLANCK, 1, VOXELS, modes_name=path.name), POWER)
     assert "delta.npy" in str(caught.value)
 
 
