@@ -292,6 +292,14 @@ def _announce(
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
         f"{need.memory / 2**30:.1f} GiB of memory and {_minutes(need.seconds)} on one core",
     )
+    warn_of_lattice(wanted, listener)
+
+
+def warn_of_lattice(wanted: Simulation, listener: Listener) -> None:
+    """Warn of a density that shows the lattice of the particles."""
+    said = simulate.lattice_warning(wanted)
+    if said is not None:
+        listener.warn(said)
 
 
 def _minutes(seconds: float) -> str:

@@ -23,6 +23,9 @@ LINKING = 0.2
 
 LEAST_MEMBERS = 20
 
+_FEWEST_A_VOXEL = 2
+"""Particles along the side of a voxel: of one the density has twice the power on its scale."""
+
 _BYTES_AT_REST = 300_000_000
 _BYTES_PER_PARTICLE = 110
 _MOST_PARTICLES = 1290
@@ -208,6 +211,19 @@ def check_memory(wanted: Simulation) -> None:
     what = f"a simulation of {wanted.particles}^3 particles"
     remedy = "choose fewer particles or a larger machine"
     refuse_beyond_memory(estimate(wanted.particles, wanted.redshifts).memory, what, remedy)
+
+
+def lattice_warning(wanted: Simulation) -> str | None:
+    """Say that the lattice of the particles shows in the density, where it does."""
+    times, rest = divmod(wanted.particles, wanted.voxels)
+    if times >= _FEWEST_A_VOXEL and not rest:
+        return None
+    better = max(times + (rest > 0), _FEWEST_A_VOXEL) * wanted.voxels
+    return (
+        f"particles {wanted.particles} a side are {wanted.particles / wanted.voxels:.3g} along the "
+        f"side of a voxel, so that the density shows a pattern of their lattice; choose particles "
+        f"of {better}, or larger voxels"
+    )
 
 
 def _halos(particles: Snapshot, wanted: Simulation, redshift: float, workers: int) -> Halos:

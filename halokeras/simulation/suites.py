@@ -20,7 +20,7 @@ from halokeras.errors import BoxError, HalopaintError, OutputError
 from halokeras.listener import Listener
 from halokeras.readable import duration
 from halokeras.simulation import simulate
-from halokeras.simulation.files import claimed, make_files, missing
+from halokeras.simulation.files import claimed, make_files, missing, warn_of_lattice
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.suite_params import Planned, SuiteParams
 from halokeras.storage.files import Locked, check_writable
@@ -93,6 +93,8 @@ def make_suite(
         f"boxes in all; about {duration(seconds)} of processor time and "
         f"{memory / 2**30:.1f} GiB of memory for each at a time",
     )
+    if to_make:
+        warn_of_lattice(simulations[0], listener)
     tally = _Tally(suite, listener)
     if scheduler is not None:
         with connected(scheduler) as client:
