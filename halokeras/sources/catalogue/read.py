@@ -17,6 +17,8 @@ from halokeras.sources.catalogue.plain_rows import plain_rows
 from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
+    agreed_box_size,
+    agreed_particle_mass,
     check_hubble,
     stated_box_size,
     stated_cosmology,
@@ -128,19 +130,9 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
         redshift = stated_redshift(table.about, table.name)
         units_told = _check_units(table, chosen, length_unit, mass_unit, redshift)
         stated = stated_box_size(table.name, table.about, per_length)
-        if box_size and stated and abs(box_size / stated - 1) > 1e-4:
-            raise BoxError(
-                f"{table.name} is of a box of {stated:g} Mpc/h and box_size is {box_size:g}; check "
-                "the size and --length-unit"
-            )
-        box_size = box_size or stated
+        box_size = agreed_box_size(table.name, stated, box_size)
         told = stated_particle_mass(table.about, per_mass)
-        if particle_mass and told and abs(particle_mass / told - 1) > 1e-3:
-            raise BoxError(
-                f"{table.name} says that a particle has {told:.6g} Msun/h and --particle-mass is "
-                f"{particle_mass:.6g}; leave it out, or correct the file"
-            )
-        particle_mass = particle_mass or told
+        particle_mass = agreed_particle_mass(table.name, told, particle_mass)
         if chosen.mass is None:
             _check_particles(table, chosen, particle_mass)
             factors["mass"] = particle_mass or np.nan

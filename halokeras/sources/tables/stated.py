@@ -173,6 +173,38 @@ def check_hubble(name: str, about: About, hubble: float | None) -> None:
         )
 
 
+def agreed_box_size(name: str, told: float | None, given: float | None) -> float | None:
+    """Return the side of the box [Mpc/h] that the file tells or the user gives, if either.
+
+    Raises
+    ------
+    BoxError
+        If they differ by more than rounding.
+    """
+    if given and told and abs(given / told - 1) > _SAME_SIZE:
+        raise BoxError(
+            f"{name} is of a box of {told:g} Mpc/h and box_size is {given:g}; check the size and "
+            "--length-unit"
+        )
+    return given or told
+
+
+def agreed_particle_mass(name: str, told: float | None, given: float | None) -> float | None:
+    """Return the mass of a particle [Msun/h] that the file tells or the user gives, if either.
+
+    Raises
+    ------
+    BoxError
+        If they differ by more than rounding.
+    """
+    if given and told and abs(given / told - 1) > _SAME_PARTICLE:
+        raise BoxError(
+            f"{name} says that a particle has {told:.6g} Msun/h and --particle-mass is "
+            f"{given:.6g}; leave it out, or correct the file"
+        )
+    return given or told
+
+
 def check_pieces(pieces: Sequence[tuple[str, About]], folder: str) -> None:
     """Refuse files as the pieces of one catalogue that tell of different simulations or epochs.
 

@@ -9,6 +9,8 @@ from halokeras.painting.catalogue_formats import FORMATS, catalogue_file
 from halokeras.sources.catalogue.columns import choose_columns
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
+    agreed_box_size,
+    agreed_particle_mass,
     check_cosmology,
     check_hubble,
     stated_box_size,
@@ -142,3 +144,13 @@ def test_h_that_is_not_the_files_is_refused_with_both_values():
     check_hubble("a.list", {}, 0.7)
     with pytest.raises(BoxError, match=r"h is 0\.7 and --hubble is 0\.72"):
         check_hubble("a.list", {"h": 0.7}, 0.72)
+
+
+def test_the_box_and_the_particles_are_the_files_or_the_users_but_for_rounding():
+    for agreed, rounding in ((agreed_box_size, 1e-4), (agreed_particle_mass, 1e-3)):
+        assert agreed("a.list", None, None) is None
+        assert agreed("a.list", 500.0, None) == agreed("a.list", None, 500.0) == 500
+        given = 500 * (1 + 0.9 * rounding)
+        assert agreed("a.list", 500.0, given) == given
+        with pytest.raises(BoxError, match=r"a\.list .* 500 M"):
+            agreed("a.list", 500.0, 500 * (1 + 1.1 * rounding))
