@@ -1,6 +1,6 @@
 """A halo catalogue from a table of any known format, in our units and from the box's corner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -114,53 +114,38 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
     BoxError
         If the table cannot be read, a unit or h contradicts the file's, or a row is no halo.
     """
+    named = columns or {}
+    needed = {*named, *(["parent"] if hosts_only else [])}
     with open_table(path, part) as table:
-        check_hubble(table.name, table.about, hubble)
-        hubble = hubble or stated_cosmology(table.about).get("h")
-        per_length, per_mass = length_factor(length_unit, hubble), mass_factor(mass_unit, hubble)
+        units = _units_of(table, length_unit, mass_unit, hubble)
         _check_total(table)
-        units = {"Mpc/h": length_unit, "Msun/h": mass_unit}
         chosen, left_out = with_known_units(
-            table, choose_columns(table, columns), columns or {}, units
+            table,
+            choose_columns(table, columns),
+            named,
+            {"Mpc/h": length_unit, "Msun/h": mass_unit},
         )
-        factors = {
-            name: {"Mpc/h": per_length, "Msun/h": per_mass}.get(COLUMNS[name].unit, 1.0)
-            for name in COLUMNS
-        }
         redshift = stated_redshift(table.about, table.name)
         units_told = _check_units(table, chosen, length_unit, mass_unit, redshift)
-        stated = stated_box_size(table.name, table.about, per_length)
-        box_size = agreed_box_size(table.name, stated, box_size)
-        told = stated_particle_mass(table.about, per_mass)
-        particle_mass = agreed_particle_mass(table.name, told, particle_mass)
-        if chosen.mass is None:
-            _check_particles(table, chosen, particle_mass)
-            factors["mass"] = particle_mass or np.nan
-        if hosts_only and chosen.parent is None:
-            raise BoxError(
-                f"{table.name} has no column that is known to hold the parents of subhalos"
-                f"{unusable(table)}; name it with --columns parent=NAME, or leave --hosts-only out"
-            )
-        corner = corner_of(origin, box_size, per_length, table.name)
-        logarithm = getattr(parse_unit(mass_unit), "logarithm", False)
-        while True:
-            kept = HaloRows(chosen, factors, corner, hosts_only, drop_invalid)
-            try:
-                kept.read(plain_rows(table, chosen, logarithm))
-                break
-            except UnreadableColumn as error:
-                chosen = _without(error, chosen, columns or {}, hosts_only)
-                left_out.append(f"Column {error.column} {error.reason} and was left out.")
-        assumed = [chosen.sentence(), *left_out, *units_told]
-        if chosen.mass is None:
-            assumed.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
-        assumed += kept.sentences()
-    place = f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
-    assumed.append(f"Positions are comoving, in {length_unit} from {place}; masses in {mass_unit}.")
-    halos = kept.halos()
-    if not logarithm:
+        box_size = _box_size(table, units, box_size)
+        particle_mass = _particle_mass(table, units, particle_mass)
+        factors = _factors(table, chosen, units, particle_mass)
+        if hosts_only:
+            _check_parents(table, chosen)
+        corner = corner_of(origin, box_size, units.per_length, table.name)
+        rows, chosen, unread = _read_rows(
+            table,
+            chosen,
+            lambda columns: HaloRows(columns, factors, corner, hosts_only, drop_invalid),
+            needed,
+            units.are_logarithms,
+        )
+    halos = rows.halos()
+    if not units.are_logarithms:
         _check_masses(table.name, halos, factors["mass"], mass_unit)
-    check_named(halos, columns or {}, table.name)
+    check_named(halos, named, table.name)
+    if chosen.mass is None:
+        units_told.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
     return HaloCatalogue(
         halos=halos,
         columns=chosen,
@@ -168,7 +153,11 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
         redshift=redshift,
         particle_mass=particle_mass,
         about=table.about,
-        assumed=tuple(assumed),
+        assumed=(
+            *(chosen.sentence(), *left_out, *unread, *units_told, *rows.sentences()),
+            f"Positions are comoving, in {length_unit} from {_place(origin)}; masses in "
+            f"{mass_unit}.",
+        ),
     )
 
 
@@ -196,14 +185,89 @@ def corner_of(
     return np.array(origin, dtype=np.float64) * per_length
 
 
-def _without(
-    error: UnreadableColumn, columns: Columns, named: Mapping[str, str], hosts_only: bool
-) -> Columns:
+@dataclass(frozen=True)
+class _Units:
+    """What lengths and masses of a file are multiplied by to be in Mpc/h and Msun/h."""
+
+    per_length: float
+    per_mass: float
+    are_logarithms: bool
+
+
+def _units_of(table: Table, length_unit: str, mass_unit: str, hubble: float | None) -> _Units:
+    check_hubble(table.name, table.about, hubble)
+    hubble = hubble or stated_cosmology(table.about).get("h")
+    return _Units(
+        length_factor(length_unit, hubble),
+        mass_factor(mass_unit, hubble),
+        getattr(parse_unit(mass_unit), "logarithm", False),
+    )
+
+
+def _box_size(table: Table, units: _Units, given: float | None) -> float | None:
+    stated = stated_box_size(table.name, table.about, units.per_length)
+    return agreed_box_size(table.name, stated, given)
+
+
+def _particle_mass(table: Table, units: _Units, given: float | None) -> float | None:
+    stated = stated_particle_mass(table.about, units.per_mass)
+    return agreed_particle_mass(table.name, stated, given)
+
+
+def _factors(
+    table: Table, columns: Columns, units: _Units, particle_mass: float | None
+) -> dict[str, float]:
+    """Return what the values of each column of halos are multiplied by to be in its unit."""
+    known = {"Mpc/h": units.per_length, "Msun/h": units.per_mass}
+    factors = {name: known.get(column.unit, 1.0) for name, column in COLUMNS.items()}
+    if columns.mass is None:
+        factors["mass"] = _known_particle_mass(table, columns, particle_mass)
+    return factors
+
+
+def _read_rows(
+    table: Table,
+    columns: Columns,
+    begin: Callable[[Columns], HaloRows],
+    needed: Collection[str],
+    are_logarithms: bool,
+) -> tuple[HaloRows, Columns, list[str]]:
+    """Read the rows, from the start again without a column that proves to be unreadable.
+
+    Parameters
+    ----------
+    table, columns
+        The table, and what is wanted of it.
+    begin
+        Makes the rows of some columns, none of them read yet.
+    needed
+        Meanings of columns that must be readable, beside positions and masses.
+    are_logarithms
+        Whether masses are.
+
+    Returns
+    -------
+    HaloRows, Columns, list of str
+        What was read, of which columns, and sentences on those that were left out.
+    """
+    left_out = []
+    while True:
+        rows = begin(columns)
+        try:
+            rows.read(plain_rows(table, columns, are_logarithms))
+        except UnreadableColumn as error:
+            columns = _without(error, columns, needed)
+            left_out.append(f"Column {error.column} {error.reason} and was left out.")
+        else:
+            return rows, columns, left_out
+
+
+def _without(error: UnreadableColumn, columns: Columns, needed: Collection[str]) -> Columns:
     """Return the columns without one that cannot be read, or raise the error if it is needed."""
     read = {"id": (columns.id,), "parent": (columns.parent,), **columns.further}
     lost = [meaning for meaning, names in read.items() if error.column in names]
-    needed = {*columns.position, columns.mass or columns.particles}
-    if error.column in needed or {*lost} & {*named} or (hosts_only and "parent" in lost):
+    halos = {*columns.position, columns.mass or columns.particles}
+    if error.column in halos or {*lost} & {*needed}:
         raise error
     return replace(
         columns,
@@ -246,7 +310,8 @@ def _check_total(table: Table) -> None:
             )
 
 
-def _check_particles(table: Table, columns: Columns, particle_mass: float | None) -> None:
+def _known_particle_mass(table: Table, columns: Columns, particle_mass: float | None) -> float:
+    """Return the mass of a particle, where halos have their numbers and no masses."""
     if columns.particles is None:
         raise BoxError(
             f"{table.name} has no column that is known to be a mass; name it with --columns "
@@ -258,6 +323,19 @@ def _check_particles(table: Table, columns: Columns, particle_mass: float | None
             f"{table.name} has the number of particles of a halo, {columns.particles}, and no "
             "mass; give the mass of a particle [Msun/h] with --particle-mass"
         )
+    return particle_mass
+
+
+def _check_parents(table: Table, columns: Columns) -> None:
+    if columns.parent is None:
+        raise BoxError(
+            f"{table.name} has no column that is known to hold the parents of subhalos"
+            f"{unusable(table)}; name it with --columns parent=NAME, or leave --hosts-only out"
+        )
+
+
+def _place(origin: Origin) -> str:
+    return f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
 
 
 def _check_masses(name: str, halos: Halos, per_mass: float, unit: str) -> None:
