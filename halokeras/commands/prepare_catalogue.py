@@ -39,6 +39,7 @@ EXAMPLES = [
 
 _DENSITY = "The density: one of these"
 _GRID = "What a --density grid holds"
+_PARTICLES = "What --particles hold"
 _HALOS = "The halo table"
 _UNITS = "Units and coordinates, of halos and particles"
 _ABOUT = "What no file tells"
@@ -112,7 +113,12 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
         ),
     ] = None,
     length_unit: Annotated[
-        str, typer.Option(help="Mpc/h, kpc/h, Mpc, kpc, pc, Gpc or cm.", rich_help_panel=_UNITS)
+        str,
+        typer.Option(
+            help="Of halos, and of particles whose file declares none: Mpc/h, kpc/h, Mpc, kpc, "
+            "pc, Gpc or cm.",
+            rich_help_panel=_UNITS,
+        ),
     ] = "Mpc/h",
     mass_unit: Annotated[
         str,
@@ -125,7 +131,8 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     origin: Annotated[
         str,
         typer.Option(
-            help="Of positions: corner, centre or the corner's x,y,z.", rich_help_panel=_UNITS
+            help="Of positions: corner, centre or the corner's x,y,z [--length-unit].",
+            rich_help_panel=_UNITS,
         ),
     ] = "corner",
     box_size: Annotated[
@@ -175,7 +182,32 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = "xyz",
     particles_table: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Group of --particles.", rich_help_panel=_DENSITY),
+        typer.Option(metavar="NAME", help="Group that holds them.", rich_help_panel=_PARTICLES),
+    ] = None,
+    particles_columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--particles-columns",
+            metavar="MEANING=NAME",
+            help="A column that is not guessed right: position, mass.",
+            rich_help_panel=_PARTICLES,
+        ),
+    ] = None,
+    particles_length_unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Of their positions.",
+            show_default="the file's own, or --length-unit",
+            rich_help_panel=_PARTICLES,
+        ),
+    ] = None,
+    particles_origin: Annotated[
+        str | None,
+        typer.Option(
+            help="As --origin, where it is another.",
+            show_default="--origin",
+            rich_help_panel=_PARTICLES,
+        ),
     ] = None,
     density_scheme: Annotated[
         str | None,
@@ -200,6 +232,7 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
 ) -> None:
     """Any halo catalogue, with a density from a grid, particles, initial modes or a seed."""
     given = [density, particles, initial_modes, our_seed]
+    of_particles = [particles_table, particles_columns, particles_length_unit, particles_origin]
     plain = (contrast, grid_points, grid_axes) == (ContrastOf.DENSITY, GridPoint.CENTRES, "xyz")
     refuse(
         {
@@ -210,14 +243,15 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--dataset, --contrast, --grid-points and --grid-axes go with --density": density
             is None
             and (dataset or not plain),
-            "--particles-table goes with --particles": particles_table is not None
-            and particles is None,
+            "--particles-table, --particles-columns, --particles-length-unit and "
+            "--particles-origin go with --particles": particles is None and any(of_particles),
             "--density-scheme goes with --density or --particles": density_scheme is not None
             and density is None
             and particles is None,
         }
     )
-    corner = _origin(origin)
+    corner = _origin(origin, "--origin")
+    their_corner = _origin(particles_origin, "--particles-origin") if particles_origin else None
     asked = wanted(
         halos.stem,
         output=output,
@@ -236,7 +270,13 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     if density is not None:
         matter = source.GridDensity(density, dataset, contrast.value, grid_points.value, grid_axes)
     elif particles is not None:
-        matter = source.ParticleFiles(particles, particles_table)
+        matter = source.ParticleFiles(
+            particles,
+            particles_table,
+            tuple(particles_columns or ()),
+            particles_length_unit,
+            their_corner,
+        )
     elif initial_modes is not None:
         matter = source.ModesFile(initial_modes)
     else:
@@ -270,12 +310,12 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     make(read, asked, as_json)
 
 
-def _origin(text: str) -> Any:
+def _origin(text: str, option: str) -> Any:
     """Read corner, centre, or a place."""
     if "," not in text:
         return text
     try:
         x, y, z = (float(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"--origin {text!r} is no place x,y,z") from None
+        raise typer.BadParameter(f"{option} {text!r} is no place x,y,z") from None
     return x, y, z

@@ -93,7 +93,8 @@ def test_json_holds_the_report(own, run):
     ("change", "told"),
     [
         (["--particles", "rho.npy"], "give one of --density, --particles"),
-        (["--particles-table", "PartType1"], "goes with --particles"),
+        (["--particles-table", "PartType1"], "go with --particles"),
+        (["--particles-origin", "centre"], "go with --particles"),
         (["--output", "box.zarr"], "ends in .h5"),
         (["--box", "00"], "not both"),
         (["--origin", "1,b,c"], "is no place"),
@@ -103,6 +104,21 @@ def test_contradictions_are_usage_errors(own, run, change, told):
     result = run(*CATALOGUE, *change)
     assert result.exit_code == 2
     assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_particles_have_a_unit_columns_and_an_origin_of_their_own(own, run, tmp_path):
+    x, y, z = np.random.default_rng(1).uniform(-128, 128, (3, 5000))
+    np.savez(tmp_path / "snapshot.npz", px=x, py=y, pz=z)
+    words = [*CATALOGUE[:3], "--particles", "snapshot.npz", *CATALOGUE[5:], "--voxels", "16"]
+    words += ["--particles-length-unit", "Mpc/h", "--particles-columns", "position=px,py,pz"]
+    from_the_corner = run(*words)
+    assert from_the_corner.exit_code == 1
+    assert "check --particles-length-unit, --box-size and --particles-origin" in " ".join(
+        from_the_corner.stderr.split()
+    )
+    made = run(*words, "--particles-origin", "centre", "--force")  # they follow no halos
+    assert made.exit_code == 0, made.stderr
+    assert "positions px,py,pz in Mpc/h from the centre" in " ".join(made.stdout.split())
 
 
 def test_a_box_that_is_there_is_kept(own, run):

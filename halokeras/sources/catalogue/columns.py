@@ -207,8 +207,15 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     )
 
 
-def parse_columns(given: Sequence[str]) -> dict[str, str]:
+def parse_columns(given: Sequence[str], meanings: Sequence[str] = MEANINGS) -> dict[str, str]:
     """Read what `--columns` names, such as ``mass=m200c`` and ``position=x,y,z``.
+
+    Parameters
+    ----------
+    given
+        Each a meaning and a name.
+    meanings
+        Those that there are.
 
     Raises
     ------
@@ -218,10 +225,10 @@ def parse_columns(given: Sequence[str]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for one in given:
         meaning, equals, name = one.partition("=")
-        if not equals or meaning not in MEANINGS or meaning in columns:
+        if not equals or meaning not in meanings or meaning in columns:
             raise BoxError(
                 f"--columns {one!r} does not name a column; write MEANING=NAME, each of "
-                f"{', '.join(MEANINGS)} at most once, such as mass=m200c or position=x,y,z"
+                f"{', '.join(meanings)} at most once, such as mass=m200c or position=x,y,z"
             )
         columns[meaning] = name
     return columns

@@ -1,8 +1,10 @@
 """A density from particles on disk, deposited about voxel centres as they are read."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import add_plane, corners
 from halokeras.sources.catalogue.columns import Columns, choose_columns
-from halokeras.sources.catalogue.read import Origin, corner_of
-from halokeras.sources.catalogue.units import check_unit, length_factor
+from halokeras.sources.catalogue.read import Origin, corner_of, place_of
+from halokeras.sources.catalogue.units import LENGTHS, check_unit, length_factor
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (
     check_hubble,
@@ -24,6 +26,7 @@ from halokeras.sources.tables.stated import (
     stated_redshift,
 )
 from halokeras.sources.tables.table import CHUNK, Chunk, Table
+from halokeras.sources.tables.unit_text import parse_unit
 from halokeras.storage.memory import refuse_beyond_memory
 
 _MARGIN = 0.01
@@ -31,6 +34,9 @@ _MARGIN = 0.01
 _LEAST_EXTENT = 0.5
 _MANY = 1000
 """Particles that fill more than half a side, unless lengths are in another unit."""
+MEANINGS = ("position", "mass")
+"""What columns of particles may be named as."""
+_OPTIONS_OF_HALOS = re.compile(r"--(?=(?:table|columns|length-unit|origin)\b)")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     *,
     part: str | None = None,
     columns: Mapping[str, str] | None = None,
-    length_unit: str = "Mpc/h",
+    length_unit: str | None = None,
+    general_unit: str = "Mpc/h",
     hubble: float | None = None,
     origin: Origin = "corner",
     box_size: float | None = None,
@@ -86,7 +93,11 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     columns
         Names for ``position``, and for ``mass`` where particles weigh differently, that are not
         guessed right.
-    length_unit, hubble, origin, box_size
+    length_unit
+        Of the positions; by default the one that the file declares, or else `general_unit`.
+    general_unit
+        Also of an `origin` that is a point.
+    hubble, origin, box_size
         As `halokeras.sources.catalogue.read.read_halos`.
     workers
         Threads; the density does not depend on their number.
@@ -102,19 +113,16 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     with open_table(path, part) as table:
         check_hubble(table.name, table.about, hubble)
         cosmology = stated_cosmology(table.about)
-        per_length = length_factor(length_unit, hubble or cosmology.get("h"))
-        chosen = choose_columns(table, columns)
+        hubble = hubble or cosmology.get("h")
+        # ids and parents are not read, so that none is asked for
+        chosen = choose_columns(table, {"id": "", "parent": "", **(columns or {})})
+        declared = [_declared(table, name) for name in chosen.position]
+        length_unit = length_unit or _unit_of(declared[0]) or general_unit
+        per_length = length_factor(length_unit, hubble)
         redshift = stated_redshift(table.about, table.name)
         said = [
-            check_unit(
-                table.name,
-                name,
-                table.columns[name].unit or table.about.get("length_unit"),
-                length_unit,
-                "--length-unit",
-                redshift,
-            )
-            for name in chosen.position
+            check_unit(table.name, name, own, length_unit, "--length-unit", redshift)
+            for name, own in zip(chosen.position, declared, strict=True)
         ]
         stated = stated_box_size(table.name, table.about, per_length)
         side = box_size or stated
@@ -123,21 +131,46 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
                 f"{table.name} does not tell the size of its box; give it [Mpc/h] with --box-size"
             )
         _check_total(table)
-        corner = corner_of(origin, side, per_length, table.name)
+        per_point = 1.0 if isinstance(origin, str) else length_factor(general_unit, hubble)
+        corner = corner_of(origin, side, per_point, table.name)
         # Beside the sum in double precision there is the density, and two chunks.
         refuse_beyond_memory(12 * voxels**3, f"a density of {voxels}^3 voxels")
         sums = _Sums(table, chosen, voxels, per_length * voxels / side, corner * voxels / side)
         sums.take_all(workers, progress)
-    place = f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
     weight = f"weighed by {chosen.mass}" if chosen.mass else "of equal mass"
+    by = " by the file's own word" if _unit_of(declared[0]) == length_unit else ""
     assumed = (
         f"The density is {sums.particles:,} particles {weight} by cloud-in-cell about voxel "
-        f"centres, positions {','.join(chosen.position)} in {length_unit} from {place}.",
+        f"centres, positions {','.join(chosen.position)} in {length_unit}{by} from "
+        f"{place_of(origin)}.",
         *filter(None, said),
     )
     return ParticleDensity(
         sums.density(), stated or side, redshift, sums.particles, assumed, cosmology
     )
+
+
+@contextmanager
+def naming_options_of_particles() -> Iterator[None]:
+    """Let errors of tables, which name the options of halos, name those of particles instead."""
+    try:
+        yield
+    except BoxError as error:
+        raise BoxError(_OPTIONS_OF_HALOS.sub("--particles-", str(error))) from error
+
+
+def _declared(table: Table, column: str) -> str | None:
+    declared = table.columns[column].unit or table.about.get("length_unit")
+    return declared if isinstance(declared, str) else None
+
+
+def _unit_of(declared: str | None) -> str | None:
+    """Return the unit that a file declares, as users state it; None where they have no name."""
+    meant = parse_unit(declared or "")
+    if meant is None or meant.dimension != "length":
+        return None
+    name = replace(meant, physical=False).name
+    return name if name.removesuffix("/h") in LENGTHS else None
 
 
 class _Sums:

@@ -155,7 +155,7 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
         about=table.about,
         assumed=(
             *(chosen.sentence(), *left_out, *unread, *units_told, *rows.sentences()),
-            f"Positions are comoving, in {length_unit} from {_place(origin)}; masses in "
+            f"Positions are comoving, in {length_unit} from {place_of(origin)}; masses in "
             f"{mass_unit}.",
         ),
     )
@@ -183,6 +183,11 @@ def corner_of(
     if isinstance(origin, str) or len(origin) != 3 or not np.isfinite(origin).all():
         raise BoxError(f"--origin {origin} is no place; give corner, centre or three numbers")
     return np.array(origin, dtype=np.float64) * per_length
+
+
+def place_of(origin: Origin) -> str:
+    """Say where positions are from."""
+    return f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
 
 
 @dataclass(frozen=True)
@@ -332,10 +337,6 @@ def _check_parents(table: Table, columns: Columns) -> None:
             f"{table.name} has no column that is known to hold the parents of subhalos"
             f"{unusable(table)}; name it with --columns parent=NAME, or leave --hosts-only out"
         )
-
-
-def _place(origin: Origin) -> str:
-    return f"the {origin}" if isinstance(origin, str) else f"{tuple(origin)}"
 
 
 def _check_masses(name: str, halos: Halos, per_mass: float, unit: str) -> None:

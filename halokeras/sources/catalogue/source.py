@@ -16,7 +16,12 @@ from halokeras.sources.catalogue.density_grid import (
     read_density,
 )
 from halokeras.sources.catalogue.joined import join
-from halokeras.sources.catalogue.particles import ParticleDensity, read_particles
+from halokeras.sources.catalogue.particles import (
+    MEANINGS,
+    ParticleDensity,
+    naming_options_of_particles,
+    read_particles,
+)
 from halokeras.sources.catalogue.read import HaloCatalogue, Origin, read_halos
 from halokeras.sources.prepare import voxels_across
 from halokeras.sources.source import Source
@@ -37,7 +42,7 @@ class HaloTableFile:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Units, origin and size of the box [Mpc/h], of halos and particles alike."""
+    """Units, origin and size of the box [Mpc/h]: of halos, and of particles that tell no other."""
 
     length_unit: str = "Mpc/h"
     hubble: float | None = None
@@ -58,10 +63,13 @@ class GridDensity:
 
 @dataclass(frozen=True)
 class ParticleFiles:
-    """Particles to make a density of, and the group that holds them."""
+    """Particles to make a density of: arguments of `read_particles`."""
 
     path: Path
     table: str | None = None
+    columns: tuple[str, ...] = ()
+    length_unit: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -171,17 +179,27 @@ def _grid(
     if isinstance(matter, ParticleFiles):
         listener.announce("Reading", str(matter.path))
         side = coordinates.box_size or read.box_size
+        across = voxels_across(side, voxels, voxel_size, str(halos.path))
+        return _of_particles(matter, coordinates, side, across)
+    return None
+
+
+def _of_particles(
+    matter: ParticleFiles, coordinates: Coordinates, side: float | None, voxels: int
+) -> ParticleDensity:
+    with naming_options_of_particles():
         return read_particles(
             matter.path,
-            voxels_across(side, voxels, voxel_size, str(halos.path)),
+            voxels,
             part=matter.table,
-            length_unit=coordinates.length_unit,
+            columns=parse_columns(matter.columns, MEANINGS),
+            length_unit=matter.length_unit,
+            general_unit=coordinates.length_unit,
             hubble=coordinates.hubble,
-            origin=coordinates.origin,
+            origin=coordinates.origin if matter.origin is None else matter.origin,
             box_size=side,
             workers=allotted_cores(),
         )
-    return None
 
 
 def _made_of(matter: Matter, about: About) -> dict[str, str | int | float]:
