@@ -1,6 +1,7 @@
 """Options that several commands share, and what they name."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 
 SHIPPED_PAINTER = Path("saved_models", GEN_PAINTER)
+
+
+class ContrastOf(StrEnum):
+    """What the values of a density are."""
+
+    DENSITY = "1+delta"
+    OVERDENSITY = "delta"
+    RHO = "rho"
 
 
 def named_box(name: str | None) -> str | None:

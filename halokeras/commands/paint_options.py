@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import MOST_SEEDS, parse_seeds, parse_voxels
+from halokeras.commands.options import MOST_SEEDS, ContrastOf, parse_seeds, parse_voxels
 
 _GRID = "A density grid of your own"
 _DRAWS = "Draws and catalogues"
@@ -43,14 +43,6 @@ class SphereOf(StrEnum):
     VIRIAL = "virial"
     MEAN = "200b"
     CRITICAL = "200c"
-
-
-class ContrastOf(StrEnum):
-    """What the values of a density are."""
-
-    DENSITY = "1+delta"
-    OVERDENSITY = "delta"
-    RHO = "rho"
 
 
 VoxelsOption = Annotated[

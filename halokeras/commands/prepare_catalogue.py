@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from halokeras.commands.options import (
+    ContrastOf,
     CosmologyOption,
     ForceOption,
     JsonOption,
@@ -43,14 +44,6 @@ _PARTICLES = "What --particles hold"
 _HALOS = "The halo table"
 _UNITS = "Units and coordinates, of halos and particles"
 _ABOUT = "What no file tells"
-
-
-class ContrastOf(StrEnum):
-    """What the values of a density are."""
-
-    DENSITY = "1+delta"
-    OVERDENSITY = "delta"
-    RHO = "rho"
 
 
 class GridPoint(StrEnum):
