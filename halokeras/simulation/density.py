@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from halokeras.fields.gridding import Shape, shape_text
 from halokeras.fields.modes import Modes, lattice_of
@@ -29,7 +30,7 @@ from halokeras.simulation.lpt_recipe import (
     small_scales,
 )
 from halokeras.simulation.modes_check import check_modes
-from halokeras.simulation.planes import work
+from halokeras.simulation.planes import fewest_passes, pass_count, work
 from halokeras.simulation.streamed_lpt import (
     GRADIENT,
     HESSIAN,
@@ -44,6 +45,14 @@ _BYTES_AT_REST = 800_000_000
 _SECONDS_AT_REST = 5.0
 _SECONDS_PER_MODE = 2e-7
 _SECONDS_PER_PARTICLE = 6e-8
+_SECONDS_PER_PASS = 6e-9
+"""Of each mode, beyond as few passes as memory asks for."""
+_MANY = 4
+"""Times as many passes as memory asks for are worth a warning."""
+_SECONDS_PER_PASS = 6e-9
+"""Of each mode, that planes are made of in so many passes."""
+_MANY = 4
+"""Times as many passes as memory asks for are worth a warning."""
 
 Progress = Callable[[str, float], None]
 
@@ -54,13 +63,36 @@ def estimate(box: LptBox) -> LptEstimate:
     voxels = prod(box.voxels)
     grids = 8 * (5 if box.velocity else 1) * voxels
     products = work(products_lattice(box.lattice)[0], HESSIAN * _layer_bytes(box))
+    planes = _particle_planes(box)
     return LptEstimate(
         memory=held_bytes(box) + max(products, row_bytes(box, PARTICLES, box.velocity) + grids),
         disk=4 * (1 + 3 * box.velocity) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
-        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + 1.5 * box.velocity),
+        + _SECONDS_PER_PARTICLE * PARTICLES**3 * voxels * (1 + 1.5 * box.velocity)
+        + _SECONDS_PER_PASS * x * y * z * (pass_count(*planes) - fewest_passes(*planes)),
     )
+
+
+def slow_side(box: LptBox) -> str | None:
+    """Say that the side along x has a large prime factor where that costs time; None elsewhere.
+
+    Planes are made in passes over all modes, of equal numbers of planes.
+    """
+    planes = _particle_planes(box)
+    passes, fewest = pass_count(*planes), fewest_passes(*planes)
+    if passes <= _MANY * fewest:
+        return None
+    return (
+        f"{box.voxels[0]} voxels along x have a large prime factor: all modes are gone through "
+        f"{passes} times where {fewest} would do; a side such as {next_fast_len(box.voxels[0])} is "
+        "much faster"
+    )
+
+
+def _particle_planes(box: LptBox) -> tuple[int, int]:
+    """Return how many planes of particles there are, and the bytes that each is made in."""
+    return box.voxels[0] * PARTICLES, _row_fields(box.velocity) * _layer_bytes(box)
 
 
 def held_bytes(box: LptBox) -> int:
@@ -70,8 +102,11 @@ def held_bytes(box: LptBox) -> int:
 
 def row_bytes(box: LptBox, per_side: int, velocity: bool) -> int:
     """Return the memory that planes of particles, some along the side of a voxel, are made in."""
-    fields = GRADIENT * (1 + velocity) + 1
-    return work(box.voxels[0] * per_side, fields * _layer_bytes(box))
+    return work(box.voxels[0] * per_side, _row_fields(velocity) * _layer_bytes(box))
+
+
+def _row_fields(velocity: bool) -> int:
+    return GRADIENT * (1 + velocity) + 1
 
 
 def _layer_bytes(box: LptBox) -> int:

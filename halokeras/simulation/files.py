@@ -12,7 +12,7 @@ from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import simulate
-from halokeras.simulation.density import LptParticles, check_memory, estimate
+from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
 from halokeras.simulation.density_file import write_density
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
@@ -74,6 +74,9 @@ def make_density_file(
     slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
     if not slab_by_slab:
         check_memory(wanted)
+        slow = slow_side(wanted)
+        if slow is not None:
+            listener.warn(slow)
     need = slab_estimate(wanted) if slab_by_slab else estimate(wanted)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""

@@ -57,6 +57,11 @@ class PlaneSet(NamedTuple):
         return turned
 
 
+def fewest_passes(planes: int, bytes_per_plane: int) -> int:
+    """Return the passes that the memory for them asks for, if they may differ in their planes."""
+    return -(-planes // max(1, _WORK // bytes_per_plane))
+
+
 def pass_count(planes: int, bytes_per_plane: int) -> int:
     """Return the least number of passes that divides `planes` and keeps to the memory for them."""
     return next(

@@ -9,9 +9,11 @@ from halokeras.boxes.box_file import find_box, read_box
 from halokeras.cosmology.cosmology import box_cosmology, growth
 from halokeras.cosmology.power import linear_power
 from halokeras.simulation import lpt_recipe as module
-from halokeras.simulation.density import estimate, make_density, make_fields
+from halokeras.simulation.density import estimate, make_density, make_fields, slow_side
 from halokeras.simulation.lpt import modes_of_shape
 from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt_recipe import products_lattice
+from halokeras.simulation.planes import fewest_passes, pass_count
 
 PLANCK = box_cosmology("00")
 SMALL = LptBox(PLANCK, 7, (16, 16, 16), box_id="00")
@@ -149,3 +151,21 @@ def test_velocity_obeys_the_continuity_equation_on_large_scales():
     )
     assert correlation > 0.98
     assert 200 < np.sqrt((velocity**2).mean()) < 400  # km/s in each direction
+
+
+@pytest.mark.parametrize("side", [64, 100, 128, 250, 256, 300, 359, 500, 512, 521, 1000])
+def test_products_are_formed_in_about_as_few_passes_as_memory_asks_for(side):
+    """A side of 500 voxels had a lattice of 2 x 563 points, and so 563 passes over its modes."""
+    lattice = LptBox(box_cosmology("00"), 1, (side,) * 3).lattice
+    points = products_lattice(lattice)[0]
+    assert 9 / 8 * lattice[0] <= points < 1.12 * 9 / 8 * lattice[0] + 2
+    layer = 3 * 8 * lattice[1] * (lattice[2] // 2 + 1)
+    assert pass_count(points, layer) <= 3 * fewest_passes(points, layer)
+
+
+def test_a_side_with_a_large_prime_factor_is_told_with_a_faster_one():
+    prime, round_one = (LptBox(box_cosmology("00"), 1, (side,) * 3) for side in (359, 360))
+    assert slow_side(round_one) is None
+    assert "359 times where 7 would do; a side such as 360" in slow_side(prime)
+    assert estimate(prime).seconds > 4 * estimate(round_one).seconds
+    assert slow_side(LptBox(box_cosmology("00"), 1, (61, 61, 61))) is None  # in one pass
