@@ -8,6 +8,7 @@ nothing is deconvolved and no shot noise subtracted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -18,6 +19,9 @@ from halokeras.fields.spectra import overdensity_modes, wavenumbers
 
 Array = NDArray[np.float64]
 Shell = tuple[float, float]
+
+_COUNTED = 4096
+"""Triangles whose number is remembered, a number each: some fifty for each shape of a box."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,10 @@ class Triangles:
 
 
 class BispectrumEstimator:
-    """Measures triangles of one field, each shell transformed once.
+    """Measures triangles of one field.
+
+    A shell takes a grid, so only those of the last triangle are kept: measure triangles that share
+    sides one after another.
 
     Parameters
     ----------
@@ -62,11 +69,11 @@ class BispectrumEstimator:
 
     def __init__(self, field: NDArray[np.floating], voxel_size: float) -> None:
         self._shape = field.shape
-        self._voxel_volume = voxel_size**3
+        self._voxel_size = voxel_size
         self._nyquist = np.pi / voxel_size
         self._wavenumber, self._weight = wavenumbers(field.shape, voxel_size)
         self._modes = overdensity_modes(field)
-        self._shells: dict[Shell, tuple[Array, Array, float, float]] = {}
+        self._shells: dict[Shell, tuple[Array, float, float]] = {}
 
     def measure(self, sides: Sequence[Shell]) -> Triangles:
         """Measure the triangles with one side in each of three shells.
@@ -88,34 +95,56 @@ class BispectrumEstimator:
                 f"triangles of k up to {reach:.3g} h/Mpc in all are aliased beyond "
                 f"{2 * self._nyquist:.3g}, twice the Nyquist wavenumber; choose shorter sides"
             )
-        shells = [self._shell((lower, upper)) for lower, upper in sides]
-        voxels = float(np.prod(self._shape))
-        triangles = np.sum(shells[0][1] * shells[1][1] * shells[2][1]) * voxels**2
-        product = np.sum(shells[0][0] * shells[1][0] * shells[2][0]) * voxels**2
-        count = round(float(triangles))
-        scale = self._voxel_volume**3 / (voxels * self._voxel_volume)
+        sides = tuple((lower, upper) for lower, upper in sides)
+        self._shells = {side: self._shells[side] for side in sides if side in self._shells}
+        for side in sides:
+            if side not in self._shells:
+                self._shells[side] = self._shell(side)
+        grids, k, power = zip(*(self._shells[side] for side in sides), strict=True)
+        count = _closed(self._shape, self._voxel_size, sides)
+        scale = self._voxel_size**6 / np.prod(self._shape)
         return Triangles(
-            k=(shells[0][2], shells[1][2], shells[2][2]),
-            power=(shells[0][3], shells[1][3], shells[2][3]),
-            bispectrum=float(scale * product / count) if count else np.nan,
+            k=k,
+            power=power,
+            bispectrum=float(scale * _summed(grids) / count) if count else np.nan,
             triangles=count,
         )
 
-    def _shell(self, side: Shell) -> tuple[Array, Array, float, float]:
-        """Return the field and the indicator of a shell in real space, its mean k and power."""
-        if side not in self._shells:
-            lower, upper = (edge * (1 + 1e-9) for edge in side)
-            inside = (self._wavenumber > lower) & (self._wavenumber <= upper)
-            weights = np.where(inside, self._weight, 0.0)
-            total = max(float(weights.sum()), 1.0)
-            volume = self._voxel_volume / np.prod(self._shape)
-            self._shells[side] = (
-                scipy.fft.irfftn(np.where(inside, self._modes, 0), self._shape),
-                scipy.fft.irfftn(inside.astype(np.complex128), self._shape),
-                float((weights * self._wavenumber).sum() / total),
-                float((weights * np.abs(self._modes) ** 2).sum() / total * volume),
-            )
-        return self._shells[side]
+    def _shell(self, side: Shell) -> tuple[Array, float, float]:
+        """Return the field of a shell in real space, its mean k and power."""
+        inside = _inside(self._wavenumber, side)
+        weights = self._weight[inside]
+        total = max(float(weights.sum()), 1.0)
+        volume = self._voxel_size**3 / np.prod(self._shape)
+        return (
+            scipy.fft.irfftn(np.where(inside, self._modes, 0), self._shape, overwrite_x=True),
+            float((weights * self._wavenumber[inside]).sum() / total),
+            float((weights * np.abs(self._modes[inside]) ** 2).sum() / total * volume),
+        )
+
+
+@lru_cache(maxsize=_COUNTED)
+def _closed(shape: tuple[int, ...], voxel_size: float, sides: tuple[Shell, ...]) -> int:
+    """Count the triangles of modes that close, which are the same in all fields of one shape."""
+    wavenumber, _ = wavenumbers(shape, voxel_size)
+    grids = {
+        side: scipy.fft.irfftn(
+            _inside(wavenumber, side).astype(np.complex128), shape, overwrite_x=True
+        )
+        for side in set(sides)
+    }
+    return round(_summed([grids[side] for side in sides]))
+
+
+def _inside(wavenumber: Array, side: Shell) -> NDArray[np.bool_]:
+    lower, upper = (edge * (1 + 1e-9) for edge in side)
+    return (wavenumber > lower) & (wavenumber <= upper)
+
+
+def _summed(grids: Sequence[Array]) -> float:
+    """Return the sum over triples of modes of what three shells hold in real space."""
+    first, second, third = grids
+    return float(np.sum(first * second * third)) * float(first.size) ** 2
 
 
 def equilateral(field: NDArray[np.floating], voxel_size: float) -> list[Triangles]:

@@ -1,11 +1,13 @@
 import itertools
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from halokeras.errors import BoxError
+from halokeras.fields import bispectrum
 from halokeras.fields.bispectrum import BispectrumEstimator, equilateral, over_angle
 
 VOXEL = 4.0
@@ -95,3 +97,28 @@ def test_triangles_are_those_of_pylians():
         assert found.bispectrum == pytest.approx(triangle["bispectrum"], rel=2e-6)
         assert found.power == pytest.approx(triangle["power"], rel=2e-6)
         assert found.reduced == pytest.approx(triangle["reduced"], rel=2e-6)
+
+
+@pytest.mark.parametrize(("measure", "most"), [(equilateral, 60), (over_angle, 90)])
+def test_memory_is_so_many_bytes_a_voxel_however_many_shells_a_box_has(measure, most):
+    taken = []
+    for side in (24, 48):
+        field = np.random.default_rng(8).gamma(1.0, size=(side, side, side))
+        tracemalloc.start()
+        measure(field, VOXEL)
+        taken.append(tracemalloc.get_traced_memory()[1] / field.size)
+        tracemalloc.stop()
+    assert max(taken) < most
+
+
+def test_triangles_are_counted_once_for_all_fields_of_one_shape(monkeypatch):
+    first, second = np.random.default_rng(9).gamma(1.0, size=(2, 16, 16, 16))
+    before = [found.triangles for found in equilateral(first, VOXEL)]
+    transforms, transform = [], bispectrum.scipy.fft.irfftn
+    monkeypatch.setattr(
+        bispectrum.scipy.fft,
+        "irfftn",
+        lambda *args, **named: transforms.append(args) or transform(*args, **named),
+    )
+    assert [found.triangles for found in equilateral(second, VOXEL)] == before
+    assert len(transforms) == len(before)
