@@ -3,6 +3,7 @@
 import pkgutil
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import keras
@@ -16,6 +17,8 @@ from halokeras.painter_params import PainterParams
 
 LOG_OFFSET = 0.1
 """Added to rho/mean before the logarithm, so that an empty voxel stays finite."""
+_LARGEST_SIDE = 128
+"""Of the pieces that larger boxes are painted in: a pass takes some 1,000 bytes a voxel."""
 
 
 class Painter(keras.Model):
@@ -106,8 +109,12 @@ def whole_box(
     density: NDArray[np.float32],
     margin: int,
     conditions: Sequence[float] = (),
+    layers: range | None = None,
 ) -> NDArray[np.float32]:
-    """Apply a painter, or a part of one, to a periodic density in one pass.
+    """Apply a painter, or a part of one, to a periodic density.
+
+    Up to 128^3 voxels are one pass. More are painted in pieces of no more than 128 voxels a side,
+    so that memory is bounded, to the same numbers but for rounding.
 
     Parameters
     ----------
@@ -117,14 +124,30 @@ def whole_box(
         rho/mean, (nx, ny, nz).
     conditions
         Of the box, as the patch brings them.
+    layers
+        Voxels along z to paint; all if not given.
 
     Returns
     -------
     ndarray
-        (nx, ny, nz) float32, or of several channels (nx, ny, nz, channels).
+        (nx, ny, layers) float32, or of several channels (nx, ny, layers, channels).
     """
-    padded = np.pad(density, margin, mode="wrap")
-    values: NDArray[np.float32] = local(
-        patch_of(tf.constant(padded[None, ..., None]), conditions)
-    ).numpy()[0]
-    return values[..., 0] if values.shape[-1] == 1 else values
+    nx, ny, nz = density.shape
+    wanted = [range(nx), range(ny), range(nz) if layers is None else layers]
+    shape = [len(voxels) for voxels in wanted]
+    one_pass = np.prod(shape) <= _LARGEST_SIDE**3
+    parts = [1 if one_pass else -(-side // _LARGEST_SIDE) for side in shape]
+    painted = None
+    for piece in product(*map(np.array_split, wanted, parts)):
+        around = [
+            np.arange(part[0] - margin, part[-1] + margin + 1) % length
+            for part, length in zip(piece, density.shape, strict=True)
+        ]
+        patch = patch_of(tf.constant(density[np.ix_(*around)][None, ..., None]), conditions)
+        values = local(patch).numpy()[0]
+        if painted is None:
+            painted = np.empty((*shape, values.shape[-1]), np.float32)
+        x, y, z = piece
+        painted[np.ix_(x, y, z - wanted[2].start)] = values
+    assert painted is not None  # a box has voxels
+    return painted[..., 0] if painted.shape[-1] == 1 else painted

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from halokeras.networks.painter import Painter
-from halokeras.networks.patch import patch_of
+from halokeras.boxes.box import total_counts
+from halokeras.networks.painter import Painter, whole_box
 from halokeras.storage.files import whole_file
 from halokeras.training.allowance import Allowance
 from halokeras.training.callback import Callback, Progress
@@ -156,13 +155,10 @@ class Movie(Callback):
 
     def _paint(self) -> Columns:
         """Paint the slice alone and sum it along z."""
-        margin = self.painter.margin
-        density = self.box.density
-        along = np.arange(self._start - margin, self._start + self._depth + margin)
-        slab = density[:, :, along % density.shape[2]]
-        wide = np.pad(slab, ((margin, margin), (margin, margin), (0, 0)), mode="wrap")
-        patch = patch_of(tf.constant(wide[None, ..., None]), self.box.conditions)
-        columns: Columns = self.painter(patch).numpy()[0].sum(axis=-1).sum(axis=2)
+        layers = range(self._start, self._start + self._depth)
+        box, margin = self.box, self.painter.margin
+        slab = whole_box(self.painter, box.density, margin, box.conditions, layers)
+        columns: Columns = total_counts(slab).sum(axis=2)
         return columns
 
     def _caption(self, voxels: int, brightest: float) -> str:

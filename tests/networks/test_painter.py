@@ -6,6 +6,7 @@ import tensorflow as tf
 from halokeras.networks.critic import Critic
 from halokeras.networks.inception import ResidualInceptionBlock
 from halokeras.networks.inception_painter import InceptionPainter
+from halokeras.networks.painter import whole_box
 from halokeras.painter_params import InceptionParams
 
 
@@ -88,3 +89,41 @@ def test_configuration_makes_the_same_painter():
     painter(fields), twin(fields)
     twin.set_weights(painter.get_weights())
     np.testing.assert_array_equal(painter(fields), twin(fields))
+
+
+@pytest.mark.parametrize("layers", [None, range(2, 7)])
+def test_a_small_box_is_one_pass_to_the_bit(layers):
+    painter = InceptionPainter(InceptionParams(filters=4, head_filters=4))
+    fields = density(12, 9, 8).numpy()[..., 0]
+    painted = whole_box(painter, fields, painter.margin, layers=layers)
+    wide = np.pad(fields, painter.margin, mode="wrap")
+    z = layers or range(8)
+    wide = wide[:, :, z.start : z.stop + 2 * painter.margin]
+    np.testing.assert_array_equal(painted, painter(wide[None, ..., None]).numpy()[0, ..., 0])
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_large_box_is_painted_in_pieces_that_see_their_neighbourhood(channels):
+    side, margin, seen = 132, 3, []
+
+    def local(patch):
+        seen.append(np.prod(patch.density.shape))
+        inner = slice(margin, -margin)
+        centre = patch.density[:, inner, inner, inner]
+        right = patch.density[:, 2 * margin :, inner, inner]
+        return tf.concat([centre, right][:channels], axis=-1)
+
+    fields = np.random.default_rng(1).random((2 * side, side, side), np.float32)
+    painted = whole_box(local, fields, margin)
+    expected = [fields, np.roll(fields, -margin, axis=0)][:channels]
+    np.testing.assert_array_equal(painted.reshape(*fields.shape, -1), np.stack(expected, axis=-1))
+    assert max(seen) <= (128 + 2 * margin) ** 3
+
+
+def test_pieces_of_a_box_have_the_counts_of_one_pass(monkeypatch):
+    painter = InceptionPainter(InceptionParams(filters=4, head_filters=4, output="softplus"))
+    fields = density(21, 8, 13).numpy()[..., 0]
+    whole = whole_box(painter, fields, painter.margin)
+    monkeypatch.setattr("halokeras.networks.painter._LARGEST_SIDE", 8)
+    pieces = whole_box(painter, fields, painter.margin)
+    np.testing.assert_allclose(pieces, whole, rtol=1e-5)
