@@ -1,8 +1,10 @@
 """A run's folder as others see it: its params, state and history, without TensorFlow."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import isfinite
@@ -143,13 +145,12 @@ def read_run(folder: Path) -> RunRecord:
 
 def last_written(folder: Path) -> float:
     """When the newest file of a run was written [seconds since 1970]."""
-    times = []
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file():
-                times.append(path.stat().st_mtime)
-        except FileNotFoundError:  # a checkpoint that a run at work replaced meanwhile
-            continue
+    times = [(folder / PARAMS).stat().st_mtime]
+    # of a run at work folders of checkpoints go at any time: os.walk passes over them, rglob raises
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                times.append(Path(inside, name).stat().st_mtime)
     return max(times)
 
 

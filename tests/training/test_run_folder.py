@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,12 @@ import pytest
 from halokeras.errors import RunError
 from halokeras.params import parse_params
 from halokeras.training.compare import differing_params, flattened, summary
-from halokeras.training.run_folder import check_same_boxes, read_run, run_folders
+from halokeras.training.run_folder import (
+    check_same_boxes,
+    newest_unfinished,
+    read_run,
+    run_folders,
+)
 
 HISTORY = """step,stage,seconds,painter_loss,critic_loss,wasserstein,penalty,score,mean_ratio,\
 transfer_function,cross_correlation,k
@@ -42,6 +48,26 @@ def test_a_finished_run_was_updated_as_it_ended(tmp_path):
     write_run(tmp_path / "a", 1000, finished=True)
     run = read_run(tmp_path / "a")
     assert (run.state, run.updated) == ("finished", 1090)
+
+
+def test_a_checkpoint_that_goes_while_a_run_is_looked_at_is_passed_over(tmp_path, monkeypatch):
+    write_run(tmp_path / "a", 1000)
+    for step in (10, 20):
+        checkpoint = tmp_path / "a" / "checkpoints" / f"step-{step:08d}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "manifest.json").write_text("{}")
+        os.utime(checkpoint / "manifest.json", (2000 + step, 2000 + step))
+    scandir = os.scandir
+
+    def removing(path):
+        """Remove the older checkpoint after it was seen and before it is looked into."""
+        if str(path).endswith("step-00000010"):
+            shutil.rmtree(path, ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", removing)
+    assert read_run(tmp_path / "a").updated == 2020
+    assert newest_unfinished(tmp_path) == tmp_path / "a"
 
 
 def test_runs_are_listed_oldest_first_and_nothing_else_is(tmp_path):
