@@ -1,6 +1,5 @@
 """The halos that galaxies are put in: those of a box file, or of a catalogue that was painted."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from halokeras.boxes.box_file import FORMAT, read_box
 from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS, Halos, check_halos
 from halokeras.boxes.masses import BY_DENSITY, column_of, masses_of, own_definition
-from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
+from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.own import told
+from halokeras.sources.tables.own import cosmology_told, is_number, told
 from halokeras.sources.tables.table import Table
 from halokeras.storage.stores import is_store, open_store
 
@@ -136,12 +135,12 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
             f"{path} is no catalogue of `halopaint paint --draw --catalogue`; make a box of it "
             "with `halopaint prepare catalogue`, and name that"
         )
-    if len(sizes) != 3 or not all(_is_number(side) and side > 0 for side in sizes):
+    if len(sizes) != 3 or not all(is_number(side) and side > 0 for side in sizes):
         raise BoxError(f"{path}: Lbox is {sides!r}; it must be one side or three, in Mpc/h")
     redshift = about.pop("redshift")
-    if not _is_number(redshift) or redshift < 0:
+    if not is_number(redshift) or redshift < 0:
         raise BoxError(f"{path}: redshift is {redshift!r}; it must be a number of 0 or more")
-    cosmology = _cosmology(about, path)
+    cosmology = cosmology_told(about, path)
     if "id" not in found:
         raise BoxError(f"{path} has no halo_id; draw the catalogue again")
     wanted, stated = _definition(found, definition, about, path)
@@ -173,28 +172,6 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         about=about,
         pieces=pieces,
     )
-
-
-def _cosmology(about: dict[str, Any], path: Path) -> Cosmology | None:
-    """Take a cosmology out of what a catalogue tells, if it tells one."""
-    parameters = {name: about.pop(name) for name in PARAMETERS if name in about}
-    if not parameters:
-        return None
-    lacking = [name for name in PARAMETERS[:5] if name not in parameters]
-    if lacking or not all(map(_is_number, parameters.values())):
-        what = f"it lacks {', '.join(lacking)}" if lacking else f"{parameters} are not all numbers"
-        raise BoxError(
-            f"{path} tells no whole cosmology: {what}; remove {', '.join(parameters)} from it and "
-            "give --cosmology FILE"
-        )
-    try:
-        return Cosmology(**{name: float(value) for name, value in parameters.items()})
-    except BoxError as error:
-        raise BoxError(f"{path}: {error}") from None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _sides(told: Any) -> Any:

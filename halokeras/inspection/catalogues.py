@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from halokeras.cosmology.cosmology import PARAMETERS
-from halokeras.errors import HalopaintError
+from halokeras.errors import BoxError, HalopaintError
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
-from halokeras.sources.tables.own import told
+from halokeras.sources.tables.own import cosmology_told, told
 from halokeras.sources.tables.table import Table
 
 _IDS = ("halo_id", "ID", "HaloID")
@@ -50,7 +49,11 @@ def _inspection(path: Path, table: Table, found: dict[str, Any], rows: int) -> I
         *(Fact(name, found.pop(name), _UNITS.get(name, "")) for name in _SHOWN if name in found),
     ]
     galaxies = "galaxy_seed" in found
-    cosmology = {name: float(found.pop(name)) for name in PARAMETERS if name in found}
+    cosmology, problems = None, []
+    try:
+        cosmology = cosmology_told(found, path)
+    except BoxError as error:
+        problems.append(str(error))
     rest = [Fact(name, value, _UNITS.get(name, "")) for name, value in sorted(found.items())]
     return Inspection(
         kind="galaxy catalogue" if galaxies else "halo catalogue",
@@ -58,7 +61,8 @@ def _inspection(path: Path, table: Table, found: dict[str, Any], rows: int) -> I
         headline=f"catalogue of {rows:,} " + ("galaxies" if galaxies else "drawn halos"),
         sections=[
             Section("galaxies" if galaxies else "halos", facts),
-            cosmology_section(cosmology),
+            cosmology_section(None if cosmology is None else cosmology.parameters),
             Section("provenance", rest),
         ],
+        problems=problems,
     )

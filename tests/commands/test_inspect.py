@@ -1,5 +1,7 @@
 import json
 
+import h5py
+import numpy as np
 import pytest
 from matplotlib.image import imread
 from typer.testing import CliRunner
@@ -122,6 +124,26 @@ def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_
     assert found["halos"]["box_size"] == [64, 64, 64]
     assert found["cosmology"]["sigma8"] == tiny_box.cosmology.sigma8
     assert found["provenance"]["draw_seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("abc", "are not all numbers"), (-70.0, "H0"), (None, "it lacks H0")]
+)
+def test_a_cosmology_that_is_none_is_a_problem_of_a_catalogue(run, tmp_path, value, told):
+    target = tmp_path / "cat.hdf5"
+    with h5py.File(target, "w") as file:
+        file["halo_id"] = np.arange(3)
+        cosmology = {"H0": value, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
+        about = {"placed": "uniform", "model_hash": "ab", "redshift": 0.3, "Lbox": 64.0}
+        for name, held in (about | cosmology).items():
+            if held is not None:
+                file.attrs[name] = held
+    result = run(target)
+    assert result.exit_code == 0, result.output
+    assert "catalogue of 3 drawn halos" in result.stdout
+    assert json.loads(run(target, "--json").stdout)["cosmology"] is None
+    (problem,) = json.loads(run(target, "--json").stdout)["problems"]
+    assert told in problem and "cat.hdf5" in problem
 
 
 def test_a_suite_tells_its_ranges_and_how_much_is_made(run, tiny_suite):

@@ -1,13 +1,14 @@
 """What the catalogues that halopaint writes tell of themselves, whatever their format."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from halokeras.cosmology.cosmology import PARAMETERS
-from halokeras.errors import HalopaintError
+from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
+from halokeras.errors import BoxError, HalopaintError
 from halokeras.readable import in_ascii
 from halokeras.sources.tables.formats import open_table
 
@@ -30,6 +31,30 @@ def told(about: Mapping[str, Any]) -> dict[str, Any]:
     return {"box_size": size, **plainly}
 
 
+def cosmology_told(about: dict[str, Any], path: Path) -> Cosmology | None:
+    """Take a cosmology out of what a catalogue tells by our names, if it tells one.
+
+    Raises
+    ------
+    BoxError
+        If it tells a part of one, or what is none.
+    """
+    parameters = {name: about.pop(name) for name in PARAMETERS if name in about}
+    if not parameters:
+        return None
+    lacking = [name for name in PARAMETERS[:5] if name not in parameters]
+    if lacking or not all(map(is_number, parameters.values())):
+        what = f"it lacks {', '.join(lacking)}" if lacking else f"{parameters} are not all numbers"
+        raise BoxError(
+            f"{path} tells no whole cosmology: {what}; remove {', '.join(parameters)} from it and "
+            "give --cosmology FILE"
+        )
+    try:
+        return Cosmology(**{name: float(value) for name, value in parameters.items()})
+    except BoxError as error:
+        raise BoxError(f"{path}: {error}") from None
+
+
 def tells(path: Path, about: Mapping[str, Any]) -> bool:
     """Whether a file is a catalogue that tells all that `about` does."""
     try:
@@ -39,6 +64,11 @@ def tells(path: Path, about: Mapping[str, Any]) -> bool:
         return False
     wanted = {name: value for name, value in told(about).items() if value != [None] * 3}
     return all(name in held and _equal(held[name], value) for name, value in wanted.items())
+
+
+def is_number(value: Any) -> bool:
+    """Whether what a catalogue tells is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _equal(held: Any, wanted: Any) -> bool:
