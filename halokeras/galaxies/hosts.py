@@ -48,8 +48,6 @@ class Hosts:
         The name of the masses in a catalogue.
     moving
         Whether velocities are known.
-    rows
-        Halos in the file, if it tells.
     about
         What else the file tells.
     pieces
@@ -64,7 +62,6 @@ class Hosts:
     definition: MassDefinition | None
     column: str
     moving: bool
-    rows: int | None
     about: Mapping[str, Any]
     pieces: Pieces
 
@@ -119,7 +116,6 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
         definition=stated,
         column=_column(wanted, halos.columns()),
         moving=halos.velocity is not None,
-        rows=len(halos),
         about=box.provenance,
         pieces=pieces,
     )
@@ -168,7 +164,6 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         definition=stated,
         column=_column(wanted, found),
         moving="velocity" in found,
-        rows=table.rows,
         about=about,
         pieces=pieces,
     )
