@@ -1,6 +1,8 @@
 """JSON that means one thing: no field twice, no number that is none, no half character."""
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -44,3 +46,15 @@ def _checked(value: Any, path: str) -> Any:
     if isinstance(value, list):
         return [_checked(inner, f"{path}{i}.") for i, inner in enumerate(value)]
     return value
+
+
+def in_json(value: Any) -> Any:
+    """Return a value in types that JSON has; null for numbers that are none."""
+    if isinstance(value, Mapping):
+        return {name: in_json(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_json(inner) for inner in value]
+    # NumPy's arrays and numbers, without NumPy, which commands that need none do not import
+    if hasattr(value, "tolist"):
+        return in_json(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

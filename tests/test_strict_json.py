@@ -1,6 +1,9 @@
+import math
+
+import numpy as np
 import pytest
 
-from halokeras.strict_json import strict_json
+from halokeras.strict_json import in_json, strict_json
 
 
 def test_plain_json_is_what_it_says():
@@ -23,3 +26,9 @@ def test_plain_json_is_what_it_says():
 def test_what_could_mean_two_things_is_refused(text, words):
     with pytest.raises(ValueError, match=words):
         strict_json(text)
+
+
+def test_what_is_no_number_is_null_however_deep_it_lies():
+    told = {"a": (1, math.nan, [np.float32("inf")]), "b": np.array([[0.5, math.nan]]), "c": "nan"}
+    assert in_json(told) == {"a": [1, None, [None]], "b": [[0.5, None]], "c": "nan"}
+    assert in_json(np.int64(3)) == 3 and in_json(True) is True

@@ -1,6 +1,5 @@
 """`halopaint runs`."""
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from halokeras.commands.options import JsonOption, OverwriteOption
 from halokeras.commands.terminal import print_tables, tell
 from halokeras.errors import HalopaintError, RunError
 from halokeras.readable import duration
+from halokeras.strict_json import in_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -186,13 +186,4 @@ def _date(seconds: float) -> str:
 def _print_json(value: Any) -> None:
     import json
 
-    typer.echo(json.dumps(_finite(value), indent=1))
-
-
-def _finite(value: Any) -> Any:
-    """Return the value without infinities, which JSON does not know: such scores are null."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    typer.echo(json.dumps(in_json(value), indent=1))

@@ -20,6 +20,7 @@ from halokeras.painting.check import cosmology_differences
 from halokeras.sections import Selection
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import Array, Axis, Measurement, Sample, Statistic
+from halokeras.strict_json import in_json
 
 CONVENTIONS = {
     "units": "k in h/Mpc, P in (Mpc/h)^3; every field is divided by its own mean",
@@ -290,16 +291,3 @@ def _told(statistic: Statistic, found: dict[str, Measurement]) -> Iterable[tuple
         yield f"painted_{statistic.name}", measurement.painted
     if measurement.halos is not None:
         yield f"reference_{statistic.name}", measurement.halos
-
-
-def in_json(value: Any) -> Any:
-    """Return a value in types that JSON has; null for what is not known."""
-    if isinstance(value, dict):
-        return {name: in_json(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [in_json(entry) for entry in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return in_json(value.tolist())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -14,7 +14,6 @@ from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
 from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design, uneven_cuts
 from halokeras.evaluation.evaluate import Evaluation, EvaluationRequest, evaluate
-from halokeras.evaluation.scorecard import in_json
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
@@ -22,6 +21,7 @@ from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
 from halokeras.statistics.statistic import Array
 from halokeras.storage.files import refusal, write_text
+from halokeras.strict_json import in_json
 
 _SUMMARY = "suite.json"
 _CONDITIONS = ("z", "omega_m", "sigma8", "H0", "n_s", "omega_b")

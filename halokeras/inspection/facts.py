@@ -1,6 +1,5 @@
 """What inspecting a file or folder finds: facts with names and units, in sections."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from halokeras.cosmology.cosmology import PARAMETERS
 from halokeras.fields.slab import Slab
+from halokeras.strict_json import in_json
 from halokeras.training.history import Row
 
 
@@ -87,7 +87,7 @@ class Inspection:
         """Return all facts as plain JSON values; what is not finite is null."""
         told: dict[str, Any] = {"path": str(self.path), "kind": self.kind}
         for section in self.sections:
-            facts = {fact.name: _finite(fact.value) for fact in section.facts}
+            facts = {fact.name: in_json(fact.value) for fact in section.facts}
             told[section.title.replace(" ", "_")] = facts or None
         told["problems"] = self.problems
         if self.preparation is not None:
@@ -101,13 +101,3 @@ def cosmology_section(parameters: Mapping[str, float] | None) -> Section:
     told = parameters or {}
     facts = [Fact(name, told[name], units.get(name, "")) for name in PARAMETERS if name in told]
     return Section("cosmology", facts)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return value
