@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from halokeras.boxes.box import total_counts
+from halokeras.fields.slab import middle
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.storage.files import whole_file
 from halokeras.training.allowance import Allowance
@@ -25,8 +26,6 @@ from halokeras.training.schedule import Span
 from halokeras.training.validation import HeldOut
 
 _FRAMES = 60
-_THICKNESS = 20.0
-"""Thickness of the slice [Mpc/h], to the nearest whole voxel."""
 _PANEL = 256
 """Pixels along the longer side of a panel, or more where the box has more voxels."""
 _MARGIN, _LINE, _SHADES = 12, 20, 120
@@ -69,9 +68,7 @@ class Movie(Callback):
         self.folder, self.target, self.box, self.painter = folder, target, box, painter
         self.steps, self.total = frame_steps(spans), spans[-1].stop
         self._allowance = Allowance()
-        length = box.density.shape[2]
-        self._depth = min(max(1, round(_THICKNESS / box.voxel_size)), length)
-        self._start = (length - self._depth) // 2
+        self._start, self._depth = middle(box.density.shape[2], box.voxel_size)
 
     def begin(self, progress: Progress) -> None:
         """Forget the frames that will be made again, and take the one of this step."""
