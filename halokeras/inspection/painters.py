@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from halokeras.evaluation.words import masses
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.painters.model_files import PainterFiles, read_files
 from halokeras.painters.provenance import Provenance
 from halokeras.readable import amount_of_bytes, duration
-from halokeras.sections import Selection
 
 
 def inspect_painter(folder: Path) -> Inspection:
@@ -67,16 +67,6 @@ def _seen(learned: Provenance) -> list[Fact]:
         for name, ends in seen.items()
         if name != "redshift"
     ]
-
-
-def masses(selection: Selection) -> str:
-    """Describe a selection of halos in a few words."""
-    low, high = selection.mass_min, selection.mass_max
-    if not selection.cuts:
-        return "all halos of the boxes"
-    told = f"from {low:.4g} Msun/h" if high is None else f"of {low:.4g} to {high:.4g} Msun/h"
-    by = selection.mass_definition
-    return f"halos {told}" + (f", masses defined as {by}" if by else "")
 
 
 def validation_facts(score: Any, boxes: Any) -> list[Fact]:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from halokeras.errors import ModelError
+from halokeras.evaluation.words import masses
 from halokeras.inspection.facts import Fact, Inspection, Section
-from halokeras.inspection.painters import masses, painter_sections
+from halokeras.inspection.painters import painter_sections
 from halokeras.painters.folders import BEST
 from halokeras.painters.model_files import read_files
 from halokeras.params import BoxName, Params

@@ -41,6 +41,12 @@ def test_the_shipped_painters_are_told_with_their_validation(name):
     assert told["provenance"]["params"]["run"]["name"]
 
 
+def test_the_halos_that_are_counted_are_told_in_the_words_of_a_scorecard(tiny_model):
+    facts = [fact for section in inspect(tiny_model).sections for fact in section.facts]
+    told = next(fact.text for fact in facts if fact.name == "selection")
+    assert told == "of 2 × 10¹² Msun/h and more"
+
+
 def test_a_damaged_painter_is_refused(tiny_model):
     path = tiny_model / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-40])
