@@ -31,22 +31,6 @@ def default_edges(voxel_size: float) -> Array:
     return np.array([0.0, *inner, nyquist])
 
 
-def fine_edges(shape: tuple[int, ...], voxel_size: float, bins: int = 32) -> Array:
-    """Edges in k [h/Mpc] of equal bins for figures, from 0 to the Nyquist frequency.
-
-    Parameters
-    ----------
-    shape
-        Voxels along x, y, z.
-    voxel_size
-        [Mpc/h].
-    bins
-        At most; fewer where they would be narrower than the fundamental frequency 2 pi / L of the
-        longest side, whose modes leave no bin empty.
-    """
-    return np.linspace(0, np.pi / voxel_size, 1 + max(1, min(bins, max(shape) // 2)))
-
-
 @dataclass(frozen=True)
 class Spectra:
     """Powers of two fields and of their product in bins of k; bins without modes are left out.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.fields.spectra import default_edges, fine_edges, measure
+from halokeras.fields.spectra import default_edges, measure
 
 VOXEL = 4.0
 ALL = np.array([0.0, 100.0])
@@ -164,15 +164,6 @@ def test_the_default_bins_end_at_the_nyquist_frequency_and_hold_its_modes():
     wave = 1 + 0.1 * (-1.0) ** x * np.ones((8, 8, 8))
     spectra = measure(wave, wave, 4.0)
     assert spectra.first[-1] * spectra.modes[-1] == pytest.approx(512 * 64 * 0.1**2)
-
-
-@pytest.mark.parametrize("shape", [(64, 64, 64), (8, 40, 24), (5, 5, 5)])
-def test_fine_bins_reach_the_nyquist_frequency_and_none_is_empty(shape):
-    edges = fine_edges(shape, VOXEL)
-    spectra = measure(field(shape), field(shape), VOXEL, edges)
-    np.testing.assert_allclose(np.diff(edges), edges[1])
-    assert edges[-1] == np.pi / VOXEL
-    assert len(spectra.k) == len(edges) - 1 <= 32
 
 
 def test_empty_bins_are_left_out():
