@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,11 @@ from halokeras.painting.check import cosmology_differences
 from halokeras.sections import Selection
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import Array, Axis, Measurement, Sample, Statistic
+from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.strict_json import in_json
+
+_BYTES_PER_VOXEL, _BYTES_PER_DRAW = 150, 16
+"""Of a voxel while a box is scored, and of it in each draw beside a byte a channel, as measured."""
 
 CONVENTIONS = {
     "units": "k in h/Mpc, P in (Mpc/h)^3; every field is divided by its own mean",
@@ -158,30 +163,51 @@ def score(
         Called with the fraction that is done.
     beside
         Called with each box, its name and all fields, to measure more of them.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory for a box.
     """
     learned = contenders.saved.provenance
-    selection = learned.selection
+    for name, box in boxes.items():
+        _check_memory(name, box, contenders)
     comparisons: dict[str, list[dict[str, Measurement]]] = {}
     slabs, shot_noise = {}, []
     for done, (name, box) in enumerate(boxes.items()):
-        counts = halo_counts(box, **selection.model_dump())
-        fields = contenders.fields(box, counts, painted.get(name, {}))
-        leading = total_counts(next(iter(fields.values()))[0])
-        if painted.get(name):
-            check_counts(leading, box)
-        else:  # what is painted here lies where the density is, whatever its phases
-            check_any(leading)
+        halos = Sample(halo_counts(box, **learned.selection.model_dump()), box.voxel_size)
+        fields = _checked_fields(contenders, box, halos, painted.get(name, {}))
         beside(name, box, fields)
-        halos = Sample(counts, box.voxel_size)
         for contender, found in compare(fields, halos).items():
             comparisons.setdefault(contender, []).append(found)
         first = {contender: total_counts(some[0]) for contender, some in fields.items()}
-        slabs[name] = project({HALOS: counts, **first}, box.voxel_size)
-        shot_noise.append(box.voxel_size**3 / counts.mean(dtype=np.float64))
+        slabs[name] = project({HALOS: halos.values, **first}, box.voxel_size)
+        shot_noise.append(box.voxel_size**3 / halos.values.mean(dtype=np.float64))
+        del fields, first  # a third of the memory, which those of the next box take
         progress((done + 1) / len(boxes))
     # boxes are of one shape and cosmology: the last tells of all
     card = judged(STATISTICS, tuple(boxes), comparisons, box, halos, learned)
     return replace(card, shot_noise=float(np.mean(shot_noise)), slabs=slabs)
+
+
+def _check_memory(name: str, box: Box, contenders: Contenders) -> None:
+    """Refuse a box that memory cannot hold with all that is painted and drawn on it."""
+    draw = _BYTES_PER_DRAW + contenders.saved.painter.params.channels
+    need = (_BYTES_PER_VOXEL + draw * contenders.draws) * prod(box.shape)
+    refuse_beyond_memory(need, f"scoring {name}", "draw fewer, or score a smaller box")
+
+
+def _checked_fields(
+    contenders: Contenders, box: Box, halos: Sample, painted: Mapping[str, NDArray[Any]]
+) -> Fields:
+    """Return all fields of a box, of which the first is there and lies where its density is."""
+    fields = contenders.fields(box, halos.values, painted)
+    leading = total_counts(next(iter(fields.values()))[0])
+    if painted:
+        check_counts(leading, box)
+    else:  # what is painted here lies where the density is, whatever its phases
+        check_any(leading)
+    return fields
 
 
 def judged(

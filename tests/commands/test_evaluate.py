@@ -151,6 +151,18 @@ def test_another_evaluation_is_not_replaced_unless_told_to(
     assert (tmp_path / "out" / "scorecard.json").read_text() != before
 
 
+def test_a_box_that_memory_cannot_hold_is_refused_before_it_is_painted(
+    run, unseen_box, tiny_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 200 * 16**3)
+    words = ["evaluate", "--model", tiny_model, "--box", unseen_box, "--output", "out"]
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert "Error: scoring unseen needs" in refused.stderr and "draw fewer" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert run(*words, "--draws", 1).exit_code == 0
+
+
 @pytest.mark.parametrize("name", ["histogram.png", "numbers.png", "slices.png"])
 def test_a_figure_of_mine_is_not_replaced(run, unseen_box, drawing_model, tmp_path, name):
     (tmp_path / name).write_text("mine")
