@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from halokeras.commands.options import (
-    BOX_SUFFIXES,
     CosmologyOption,
     JsonOption,
     OverwriteOption,
@@ -16,6 +15,7 @@ from halokeras.commands.options import (
     refuse,
 )
 from halokeras.commands.terminal import listening, tell, wrote
+from halokeras.storage.files import SUFFIXES
 
 
 def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
@@ -68,7 +68,7 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     """Make the 2LPT density of a box of any size, ready to paint."""
     refuse(
         {
-            "--output is a box file and ends in .h5 or .zarr": output.suffix not in BOX_SUFFIXES,
+            "--output is a box file and ends in .h5 or .zarr": output.suffix not in SUFFIXES,
             "--scheduler's workers draw modes; leave --initial-modes out": scheduler is not None
             and initial_modes is not None,
         }

@@ -136,8 +136,6 @@ def parse_voxels(text: str) -> tuple[int, int, int]:
     return x, y, z
 
 
-BOX_SUFFIXES = (".h5", ".zarr")
-"""That the names of box files end in."""
 MOST_SEEDS = 100_000
 """Of a range, and draws that are made at once."""
 

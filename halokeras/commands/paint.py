@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halokeras.commands.options import (
-    BOX_SUFFIXES,
     MOST_SEEDS,
     BoxOption,
     ContrastOf,
@@ -47,6 +46,7 @@ from halokeras.commands.paint_options import (
     VoxelsOption,
 )
 from halokeras.commands.painted import paint_many, paint_one, tell_cost
+from halokeras.storage.files import SUFFIXES
 
 if TYPE_CHECKING:
     from halokeras.fields.contrast import Contrast
@@ -97,7 +97,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--density does not describe itself; give --voxel-size [Mpc/h] and --redshift": grid
             and (voxel_size is None or redshift is None),
             "--output is a box file and ends in .h5 or .zarr": output is not None
-            and output.suffix not in BOX_SUFFIXES,
+            and output.suffix not in SUFFIXES,
             "--spectra is a file of arrays and ends in .npz": spectra is not None
             and spectra.suffix != ".npz",
             "--realizations and --seed go with --draw, or --seed with --voxels": not draw

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.options import (
-    BOX_SUFFIXES,
     CosmologyOption,
     JsonOption,
     OverwriteOption,
@@ -16,6 +15,7 @@ from halokeras.commands.options import (
 )
 from halokeras.commands.terminal import listening, tell, wrote
 from halokeras.resources import or_shipped
+from halokeras.storage.files import SUFFIXES
 
 if TYPE_CHECKING:
     from halokeras.listener import Listener
@@ -135,7 +135,7 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             and output is not None,
             "--output is a box file and ends in .h5 or .zarr": output is not None
             and ways[0]
-            and output.suffix not in BOX_SUFFIXES,
+            and output.suffix not in SUFFIXES,
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )

@@ -79,35 +79,35 @@ class Contenders:
             makes nothing itself.
         """
         assert box.density is not None  # a box without one was refused
+        seed = draw_seed(box)
         found: Fields = {name: [field] for name, field in painted.items()}
         if not painted:
-            found |= self._made(box)
+            found |= self._made(box, seed)
         local = fit_local_bias(box.density, counts).paint(box.density)
         found[LOCAL_BIAS] = [local]
-        found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local, box)
+        found[LOCAL_BIAS_DRAWS] = self._poisson("local bias draw", local, seed)
         found[DENSITY] = [box.density]
         for name, other in self.others.items():
             beside = other.under(box.cosmology, box.redshift)
             found[name] = [beside.total(_painted(beside, box))]
         return found
 
-    def _made(self, box: Box) -> Fields:
+    def _made(self, box: Box, seed: int) -> Fields:
         saved = self.saved.under(box.cosmology, box.redshift)
         found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
             expected = _painted(saved, box, for_draws=True)
-            numbers, seed = range(self.draws), draw_seed(box)
+            numbers = range(self.draws)
             found[DRAWS] = [draw_from(saved.draws, expected, seed, number) for number in numbers]
             total = saved.total(expected)
             found[WARM_START] = [total]
-            poisson = self._poisson("warm start draw", total.astype(np.float64), box)
+            poisson = self._poisson("warm start draw", total.astype(np.float64), seed)
             found[WARM_START_DRAWS] = poisson
         return found
 
     def _poisson(
-        self, purpose: str, expected: NDArray[np.floating], box: Box
+        self, purpose: str, expected: NDArray[np.floating], seed: int
     ) -> list[NDArray[Any]]:
-        seed = draw_seed(box)
         return [fold_in(seed, purpose, number).poisson(expected) for number in range(self.draws)]
 
 

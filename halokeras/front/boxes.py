@@ -15,7 +15,7 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import can_be_seen, or_shipped
-from halokeras.storage.stores import SUFFIXES
+from halokeras.storage.files import SUFFIXES
 
 
 def lpt(

@@ -15,6 +15,7 @@ from halokeras.errors import BoxError, ModelError
 from halokeras.fields.contrast import Contrast, as_density
 from halokeras.fields.gridding import shape_of
 from halokeras.front.boxes import cosmology_of
+from halokeras.front.grids import real_grid
 from halokeras.front.painters import load_painter
 from halokeras.resources import GEN_PAINTER
 from halokeras.seeds import check_seed
@@ -312,14 +313,7 @@ def _checked(
     from halokeras.painting.check import check_input
     from halokeras.painting.inputs import density_of
 
-    if np.ma.is_masked(density):
-        raise BoxError("the density has masked voxels; fill them, as a painter reads every one")
-    values = np.asarray(density)
-    if values.ndim != 3 or values.dtype.kind not in "fiu" or 0 in values.shape:
-        raise BoxError(
-            f"the density is {values.dtype} of shape {values.shape}; a density is a grid of real "
-            "numbers (nx, ny, nz)"
-        )
+    values = real_grid(density, "the density")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
         grid = np.ascontiguousarray(as_density(values, contrast, "the density")[:], np.float32)
     check_scale(voxel_size, redshift, "the density")

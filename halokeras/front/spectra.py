@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from halokeras.errors import BoxError
 from halokeras.fields import spectra
 from halokeras.fields.spectra import Spectra
+from halokeras.front.grids import real_grid
 
 _LEAST_MEAN = 1e-3
 """Of a field over the rms about it: an overdensity has less, and rounding for a mean."""
@@ -48,14 +49,9 @@ def measure(
 
 
 def _field(values: ArrayLike, name: str) -> NDArray[np.floating]:
-    field = np.asarray(values)
-    if field.ndim != 3 or field.dtype.kind not in "fiu" or 0 in field.shape:
-        raise BoxError(
-            f"{name} is {field.dtype} of shape {field.shape}; it must be a grid of real numbers "
-            "(nx, ny, nz)"
-        )
-    if np.ma.is_masked(values) or not np.isfinite(field).all():
-        raise BoxError(f"{name} holds NaN, infinite or masked values; fill them first")
+    field = real_grid(values, name)
+    if not np.isfinite(field).all():
+        raise BoxError(f"{name} holds NaN or infinite values; fill them first")
     mean = field.mean(dtype=np.float64)
     if not mean > _LEAST_MEAN * field.std(dtype=np.float64):
         raise BoxError(

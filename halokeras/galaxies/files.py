@@ -172,16 +172,18 @@ def _check_satellites(
     occupation: Occupation, mass: NDArray[np.floating], hosts: Hosts, request: GalaxyRequest
 ) -> None:
     """Refuse an occupation that puts more galaxies into a halo than any cluster holds."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        expected = occupation.satellites(mass)
-    if np.all(expected <= _MOST_SATELLITES):
+    if not len(mass):
         return
-    worst = int(np.argmax(np.where(expected <= _MOST_SATELLITES, 0, mass)))
+    heaviest = mass.max(keepdims=True)  # it holds the most
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = occupation.satellites(heaviest)
+    if expected[0] <= _MOST_SATELLITES:
+        return
     remedy = "check that masses are in Msun/h"
     if request.params is not None:
         remedy += f", and logM1 and alpha in {request.params}"
     raise BoxError(
-        f"a halo of {mass[worst]:.3g} Msun/h of {hosts.name} would hold more than "
+        f"a halo of {heaviest[0]:.3g} Msun/h of {hosts.name} would hold more than "
         f"{_MOST_SATELLITES:,} satellites; {remedy}"
     )
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
+from halokeras.storage.files import SUFFIXES
 from halokeras.storage.grid_file import mapped
 from halokeras.storage.store import NUMBERS
-from halokeras.storage.stores import SUFFIXES, is_store, open_store
+from halokeras.storage.stores import is_store, open_store
 from halokeras.training.run_folder import is_run
 
 _HEAD = 4096  # bytes

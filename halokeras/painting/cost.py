@@ -10,14 +10,13 @@ from halokeras.painting.known_matter import (
     sub_voxel_box,
     sub_voxel_folder,
 )
-from halokeras.painting.outputs import check_outputs, written_files
+from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
 from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.out_of_core import density_estimate
-from halokeras.storage.files import check_no_folder
 
 
 def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
@@ -28,8 +27,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     HalopaintError
         If it would not be painted, as far as the header of the density tells.
     """
-    for path in written_files(request):
-        check_no_folder(path)
+    check_no_folders(request)
     shape, fine_box = _looked_at(request)
     made: list[LptEstimate] = []
     if request.lpt is not None and found_density(request.source.path, request.lpt) != "whole":

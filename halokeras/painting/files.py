@@ -20,13 +20,12 @@ from halokeras.painting.known_matter import (
     sub_voxels_by_slabs,
 )
 from halokeras.painting.masses import Masses
-from halokeras.painting.outputs import check_outputs, written_files
+from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.paint import paint_file, painted_header
 from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
-from halokeras.storage.files import check_no_folder
 from halokeras.workers import connected
 
 WhenPainted = Callable[[Density, PartialCounts, float], None]
@@ -60,8 +59,7 @@ def paint_files(
         In one sentence, before anything is painted where that can be known.
     """
     painter, drawing = request.painter, request.drawing
-    for path in written_files(request):
-        check_no_folder(path)
+    check_no_folders(request)
     fine_box = sub_voxel_box(request, None)
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:

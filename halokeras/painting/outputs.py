@@ -10,7 +10,7 @@ from halokeras.painting.inputs import Density
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
-from halokeras.storage.files import refusal
+from halokeras.storage.files import check_no_folder, refusal
 
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
@@ -20,6 +20,12 @@ def written_files(request: PaintRequest) -> list[Path]:
     """Return the files that are written beside a density that is made."""
     pictures = [] if request.picture is None else [request.picture]
     return [*request.outputs, *request.catalogues, *pictures]
+
+
+def check_no_folders(request: PaintRequest) -> None:
+    """Refuse now names of files that folders have."""
+    for path in written_files(request):
+        check_no_folder(path)
 
 
 def is_painted(request: PaintRequest) -> bool:

@@ -49,10 +49,6 @@ _SECONDS_PER_PASS = 6e-9
 """Of each mode, beyond as few passes as memory asks for."""
 _MANY = 4
 """Times as many passes as memory asks for are worth a warning."""
-_SECONDS_PER_PASS = 6e-9
-"""Of each mode, that planes are made of in so many passes."""
-_MANY = 4
-"""Times as many passes as memory asks for are worth a warning."""
 
 Progress = Callable[[str, float], None]
 
@@ -63,9 +59,9 @@ def estimate(box: LptBox) -> LptEstimate:
     voxels = prod(box.voxels)
     grids = 8 * (5 if box.velocity else 1) * voxels
     products = work(products_lattice(box.lattice)[0], HESSIAN * _layer_bytes(box))
-    planes = _particle_planes(box)
+    planes = _particle_planes(box, PARTICLES, box.velocity)
     return LptEstimate(
-        memory=held_bytes(box) + max(products, row_bytes(box, PARTICLES, box.velocity) + grids),
+        memory=held_bytes(box) + max(products, work(*planes) + grids),
         disk=4 * (1 + 3 * box.velocity) * voxels,
         seconds=_SECONDS_AT_REST
         + _SECONDS_PER_MODE * x * y * z
@@ -79,7 +75,7 @@ def slow_side(box: LptBox) -> str | None:
 
     Planes are made in passes over all modes, of equal numbers of planes.
     """
-    planes = _particle_planes(box)
+    planes = _particle_planes(box, PARTICLES, box.velocity)
     passes, fewest = pass_count(*planes), fewest_passes(*planes)
     if passes <= _MANY * fewest:
         return None
@@ -90,11 +86,6 @@ def slow_side(box: LptBox) -> str | None:
     )
 
 
-def _particle_planes(box: LptBox) -> tuple[int, int]:
-    """Return how many planes of particles there are, and the bytes that each is made in."""
-    return box.voxels[0] * PARTICLES, _row_fields(box.velocity) * _layer_bytes(box)
-
-
 def held_bytes(box: LptBox) -> int:
     """Return the memory of the libraries and of the modes that the particles of a box keep."""
     return _BYTES_AT_REST + 2 * box.lattice[0] * _layer_bytes(box)
@@ -102,11 +93,13 @@ def held_bytes(box: LptBox) -> int:
 
 def row_bytes(box: LptBox, per_side: int, velocity: bool) -> int:
     """Return the memory that planes of particles, some along the side of a voxel, are made in."""
-    return work(box.voxels[0] * per_side, _row_fields(velocity) * _layer_bytes(box))
+    return work(*_particle_planes(box, per_side, velocity))
 
 
-def _row_fields(velocity: bool) -> int:
-    return GRADIENT * (1 + velocity) + 1
+def _particle_planes(box: LptBox, per_side: int, velocity: bool) -> tuple[int, int]:
+    """Return how many planes of particles there are, and the bytes that each is made in."""
+    fields = GRADIENT * (1 + velocity) + 1
+    return box.voxels[0] * per_side, fields * _layer_bytes(box)
 
 
 def _layer_bytes(box: LptBox) -> int:

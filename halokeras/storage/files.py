@@ -15,6 +15,8 @@ from pathlib import Path
 from halokeras.errors import OutputError
 
 _SUFFIX = ".halopaint"
+SUFFIXES = (".h5", ".zarr")
+"""That the names of box files end in."""
 _GROUPS = (".zarr", ".bigfile")
 _CLOCK_TICK = 10**8
 """Nanoseconds by which the times of files may lag behind the clock."""

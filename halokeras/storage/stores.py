@@ -20,8 +20,6 @@ from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
 from halokeras.storage.unreadable import reading, refuse_pipe
 
-SUFFIXES = (".h5", zarr_store.SUFFIX)
-"""That the names of box files end in."""
 _ZARR = "Zarr group"
 
 
