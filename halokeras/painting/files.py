@@ -65,8 +65,6 @@ def paint_files(
     if request.lpt is not None:
         check_request(request, header_to_make(request.lpt))  # before a density is made
     particles = make_density(request, listener)
-    if slab_by_slab:
-        particles = None  # its modes are drawn again
     with ExitStack() as files:
         workers = files.enter_context(_workers(request))
         given = files.enter_context(opened(request, workers))
@@ -75,7 +73,9 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         check_outputs(request, given)
-        matter = files.enter_context(known_matter(request, given, listener, particles))
+        matter = files.enter_context(
+            known_matter(request, given, listener, particles, slab_by_slab)
+        )
         del particles  # its modes may take more memory than the painting
         if given.header.cosmology is None and saved.provenance.cosmology is not None:
             own = isinstance(request.density, OwnDensity)

@@ -28,14 +28,14 @@ from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
     fine_by_slabs,
-    fine_fields_on_disk,
+    fine_fields_by_slabs,
     fine_slab_estimate,
 )
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.storage.grid import Grid, slabs
 
-SHARPNESS = 2.7
+SHARPNESS = 2.55
 """Power of the 2LPT density of 1 Mpc/h that halos are put by; it grows as the root of that length.
 
 Measured on the halos of seeds 1 and 2 of box 00, put again into the voxels where they were: their
@@ -54,6 +54,9 @@ brighter than -21 with 9 % too much power at k = 0.4 h/Mpc; with it 4 and 2 %.
 
 _LEAST_CORRELATION = 0.9
 """Correlation, at least, of a density with the one made again: 0.987 of a shipped box."""
+
+_COMPARED = 4
+"""Layers of a density that are compared where the other is made slab by slab."""
 
 _LEAST_DEVIATIONS = 3.0
 """Coherence of draws with their density, at least, in deviations of unrelated fields'."""
@@ -87,8 +90,17 @@ def known_box(header: Header, shape: Shape) -> LptBox | None:
         return None
 
 
-def check_same(density: Grid, fine: Grid) -> None:
+def check_same(density: Grid, fine: Grid, layers: int | None = None) -> None:
     """Refuse a sub-density that is not of the modes of a density.
+
+    Parameters
+    ----------
+    density
+        rho/mean on the voxels.
+    fine
+        The sub-density.
+    layers
+        How many layers of voxels are compared; by default all.
 
     Raises
     ------
@@ -98,7 +110,7 @@ def check_same(density: Grid, fine: Grid) -> None:
     times = finer_by(fine, shape_of(density))
     sums = np.zeros(6)
     start = 0
-    for slab in slabs(density):
+    for slab in slabs(density if layers is None else density[:layers]):
         part = np.asarray(fine[start * times : (start + len(slab)) * times])
         start += len(slab)
         ours = coarsened(part, times).ravel().astype(np.float64)
@@ -139,7 +151,7 @@ def matter_again(
     if density is not None:
         check_same(density, fine.density)
     times = finer_by(fine.density, box.voxels)
-    found = measure_coherence(coarsened(fine.density, times), counts.astype(np.float32))
+    found = measure_coherence(coarsened(np.asarray(fine.density), times), counts.astype(np.float32))
     if counts.any() and found.unmoved < _LEAST_DEVIATIONS * found.noise:
         raise BoxError(
             f"the counts were not drawn on the density of seed {box.seed} (coherence "
@@ -221,7 +233,11 @@ def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
 
 @contextmanager
 def known_matter(
-    request: PaintRequest, given: Density, listener: Listener, particles: LptParticles | None = None
+    request: PaintRequest,
+    given: Density,
+    listener: Listener,
+    particles: LptParticles | None = None,
+    by_slabs: bool = False,
 ) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
 
@@ -235,6 +251,8 @@ def known_matter(
         Who is told.
     particles
         The particles that the density is of, where it has just been made.
+    by_slabs
+        Whether their fields do not fit in memory.
 
     Raises
     ------
@@ -251,7 +269,10 @@ def known_matter(
     else:
         box = known_box(given.header, given.shape)
         assert box is not None  # or it was refused
-        with _fields(request, box, given, listener, particles) as fine:
+        if particles is None:
+            by_slabs = not _kept(box) and sub_voxels_by_slabs(request, box)
+        make = _fields_by_slabs if by_slabs else _fields
+        with make(request, box, given, listener, particles) as fine:
             del particles  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)
 
@@ -263,8 +284,14 @@ def _sub_density(named: GridFile, given: Density) -> Iterator[Grid]:
         yield density
 
 
+_FIELDS = "the 2LPT density and velocity below the voxels"
+
 _last_fine_fields: list[tuple[LptBox, FineFields]] = []
 """The fields that were made again last, and their box: they place many draws of one density."""
+
+
+def _kept(box: LptBox) -> bool:
+    return any(known == box for known, _ in _last_fine_fields)
 
 
 @contextmanager
@@ -275,28 +302,39 @@ def _fields(
     listener: Listener,
     particles: LptParticles | None,
 ) -> Iterator[FineFields]:
-    what = "the 2LPT density and velocity below the voxels"
-    kept = any(known == box for known, _ in _last_fine_fields)
-    if not kept and particles is None and sub_voxels_by_slabs(request, box):
-        _last_fine_fields.clear()  # before others take their memory
-        need = fine_slab_estimate(box)
-        listener.announce(
-            "Making",
-            f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
-            f"{need.work / 2**30:.1f} GiB of disk meanwhile",
-        )
-        folder, cores = sub_voxel_folder(request), allotted_cores()
-        with fine_fields_on_disk(box, folder, cores, listener, request.scheduler) as on_disk:
-            check_same(given.grid, on_disk.density)
-            yield on_disk
-        return
-    if not kept:
-        listener.announce("Making", what)
+    if not _kept(box):
+        listener.announce("Making", _FIELDS)
     fine = _fields_in_memory(box, listener.progress, particles)
     if particles is None:
         check_same(given.grid, fine.density)
     del particles
     yield fine
+
+
+@contextmanager
+def _fields_by_slabs(
+    request: PaintRequest,
+    box: LptBox,
+    given: Density,
+    listener: Listener,
+    particles: LptParticles | None,
+) -> Iterator[FineFields]:
+    _last_fine_fields.clear()  # before others take their memory
+    need = fine_slab_estimate(box)
+    listener.announce(
+        "Making",
+        f"{_FIELDS}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
+        f"{need.work / 2**30:.1f} GiB of disk meanwhile",
+    )
+    folder, cores = sub_voxel_folder(request), allotted_cores()
+    with fine_fields_by_slabs(
+        box, given.grid, folder, cores, listener, request.scheduler, particles
+    ) as swept:
+        if particles is None:
+            # more of it would be made twice, as halos are placed by it in order
+            check_same(given.grid, swept.density, layers=_COMPARED)
+        del particles
+        yield swept
 
 
 def _fields_in_memory(

@@ -16,7 +16,7 @@ Each is (ny, nz) [particle separations].
 
 
 def deposit_plane(
-    x: int, plane: ParticlePlane, per_cell: int, grid: NDArray[np.floating], origin: int = 0
+    x: int, plane: ParticlePlane, per_cell: float, grid: NDArray[np.floating], origin: int = 0
 ) -> None:
     """Add plane x of particles to a grid.
 
@@ -56,7 +56,7 @@ class SlabSums:
     """
 
     def __init__(
-        self, cells: range, layer: tuple[int, ...], per_cell: int, dtype: str = "f8"
+        self, cells: range, layer: tuple[int, ...], per_cell: float, dtype: str = "f8"
     ) -> None:
         self._cells, self._per_cell, self._margin = cells, per_cell, 0
         self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer), dtype=dtype)

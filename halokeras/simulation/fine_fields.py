@@ -6,14 +6,12 @@ lie and how fast it moves there, as `halokeras.simulation.halo_motion` tells.
 
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
-from halokeras.fields.gridding import Shape, coarsened
+from halokeras.fields.gridding import Shape
 from halokeras.simulation.density import (
     LptParticles,
     Progress,
@@ -23,68 +21,61 @@ from halokeras.simulation.density import (
     row_bytes,
 )
 from halokeras.simulation.halo_motion import HaloMotion, halo_motion
+from halokeras.simulation.infall import add_infall
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
+from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.threads import numba_threads
+from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
-_SMOOTHED, _NEAR = 2.0, 1.0
-"""Gaussian radii of the density that halos fall by [Mpc/h]."""
-_LARGE = 256**3
-"""Voxels of the largest box whose sub-voxels are as small as the particles' separation."""
-
-PARTICLES_BELOW = 4
-"""Particles along the side of a voxel."""
+SUB_VOXELS = PARTICLES
+"""Sub-voxels along the side of a voxel, as many as particles."""
+POINTS = 2
+"""Points of the velocity along the side of a voxel."""
 _SECONDS_PER_PARTICLE = 1.2e-7
 
 
 @dataclass(frozen=True)
 class FineFields:
-    """The matter of a box below its voxels, all float32.
+    """The matter of a box below its voxels, all float32, in memory or to be read slab by slab.
 
     Attributes
     ----------
     density
-        rho/mean, on `finer` sub-voxels along the side of a voxel.
+        rho/mean, on `SUB_VOXELS` along the side of a voxel.
     velocity
-        Mean velocity of halos [km/s], (3, nx, ny, nz), on half as many points.
+        Mean velocity of halos [km/s], (3, nx, ny, nz), on `POINTS` along the side of a voxel.
     smoothed
         rho/mean smoothed by 2 Mpc/h, on the same points.
     motion
         How halos scatter about that velocity, by that density and their masses.
     """
 
-    density: NDArray[np.float32]
-    velocity: NDArray[np.float32]
-    smoothed: NDArray[np.float32]
+    density: Grid
+    velocity: Grid
+    smoothed: Grid
     motion: HaloMotion
-
-
-def finer(voxels: Shape) -> int:
-    """Return the sub-voxels along the side of a voxel."""
-    return PARTICLES_BELOW if prod(voxels) <= _LARGE else PARTICLES_BELOW // 2
 
 
 def fine_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box, kept in memory, will take."""
     made = estimate(box)
-    meanwhile = max(row_bytes(box, PARTICLES_BELOW, velocity=True), transform_bytes(box))
+    meanwhile = max(row_bytes(box, PARTICLES, velocity=True), transform_bytes(box))
     return LptEstimate(
         memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile),
         disk=0,
-        seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES_BELOW**3 * prod(box.voxels),
+        seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES**3 * prod(box.voxels),
     )
 
 
 def kept_bytes(box: LptBox) -> int:
     """Return the memory that the fields of a box take once they are made."""
-    points, voxels = finer(box.voxels), prod(box.voxels)
-    density, coarser = points**3 * voxels, (points // 2) ** 3 * voxels
-    return 4 * (density + 4 * coarser)
+    return 4 * (SUB_VOXELS**3 + 4 * POINTS**3) * prod(box.voxels)
 
 
 def transform_bytes(box: LptBox) -> int:
     """Return what transforms of the points of the velocity take, a copy that scipy makes too."""
-    return 5 * 4 * int((finer(box.voxels) // 2) ** 3 * prod(box.voxels))
+    return 5 * 4 * POINTS**3 * prod(box.voxels)
 
 
 def check_fine_memory(box: LptBox) -> None:
@@ -134,32 +125,33 @@ def fine_fields_of(
     progress: Progress = lambda stage, fraction: None,
 ) -> FineFields:
     """Return the fields as `make_fine_fields`, of particles that are made."""
-    points = finer(box.voxels)
-    density = np.zeros(_times(box.voxels, points), dtype=np.float32)
-    moving = np.zeros((*_times(box.voxels, points // 2), 4), dtype=np.float32)
+    density = np.zeros(_times(box.voxels, SUB_VOXELS), dtype=np.float32)
+    moving = np.zeros((*_times(box.voxels, POINTS), 4), dtype=np.float32)
     particles.deposit(
         box.voxels,
-        PARTICLES_BELOW,
+        PARTICLES,
         [density, moving],
         workers,
         lambda done: progress("matter below the voxels", done),
     )
-    to_density(density, points)
+    on_points = density_of(moving)
     to_velocity(moving, particles.speed)
     # The velocity lies in the last three, and the smoothed density takes the place of its density.
     velocity, smoothed = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
-    motion = add_infall(velocity, smoothed, coarsened(density, 2), box, workers)
+    motion = halo_motion(box.cosmology, box.redshift)
+    add_infall(velocity, smoothed, on_points, box.voxel_size / POINTS, motion, workers)
     return FineFields(density, velocity, smoothed, motion)
 
 
-def to_density(sums: NDArray[np.float32], points: int) -> None:
-    """Divide sums of particles by their mean, on some sub-voxels along the side of a voxel."""
-    sums /= np.float32((PARTICLES_BELOW // points) ** 3)
+def density_of(moving: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rho/mean on the points that particles were summed on with what they move."""
+    density: NDArray[np.float32] = moving[..., 0] * np.float32((POINTS / PARTICLES) ** 3)
+    return density
 
 
 def to_velocity(moving: NDArray[np.float32], speed: float) -> None:
     """Turn sums of particles, with what they move along axes, into velocities [km/s]."""
-    _to_velocity(moving, np.float32(speed / PARTICLES_BELOW))
+    _to_velocity(moving, np.float32(speed / PARTICLES))
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
@@ -172,81 +164,6 @@ def _to_velocity(moving, factor):  # type: ignore[no-untyped-def]
                 if density > 0:
                     for axis in range(1, 4):
                         moving[i, j, k, axis] *= factor / density
-
-
-class _Waves(NamedTuple):
-    """Wavenumbers along x, y, z [h/Mpc] of half of the modes."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
-    z: NDArray[np.float32]
-
-
-def _waves(shape: Shape, side: float) -> _Waves:
-    x, y, z = ((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32) for length in shape)
-    return _Waves(x, y, z[: shape[2] // 2 + 1])
-
-
-def add_infall(
-    velocity: NDArray[np.float32],
-    smoothed: NDArray[np.float32],
-    density: NDArray[np.float32],
-    box: LptBox,
-    workers: int,
-) -> HaloMotion:
-    """Turn the 2LPT velocity into that of halos, in place, and write the smoothed density."""
-    side = box.voxel_size * box.voxels[0] / len(density)
-    motion = halo_motion(box.cosmology, box.redshift)
-    far, near = (
-        np.float32(motion.rate * share) for share in (motion.infall_share, motion.near_infall)
-    )
-    waves = _waves(density.shape, side)
-    modes = fft.rfftn(density, workers=workers)
-    part = np.empty_like(modes)
-    velocity *= np.float32(motion.lpt_share)
-    for axis, component in enumerate(velocity):
-        _infall(modes, waves, axis, far, near, part)
-        component += _to_field(part, density.shape, workers)
-    _smooth(modes, waves, part)
-    np.maximum(_to_field(part, density.shape, workers), 0, out=smoothed)
-    return motion
-
-
-def _to_field(
-    modes: NDArray[np.complex64], shape: tuple[int, ...], workers: int
-) -> NDArray[np.float32]:
-    field: NDArray[np.float32] = fft.irfftn(modes, s=shape, workers=workers, overwrite_x=True)
-    return field
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _infall(modes, waves, axis, far, near, part):  # type: ignore[no-untyped-def]
-    """Write the modes of the velocity, along an axis, that halos fall together with."""
-    # the modes at the Nyquist frequency have no direction
-    highest = np.array([-waves.x.min(), -waves.y.min(), np.abs(waves.z).max()])
-    for i in numba.prange(modes.shape[0]):
-        for j in range(modes.shape[1]):
-            for k in range(modes.shape[2]):
-                along = (waves.x[i], waves.y[j], waves.z[k])
-                square = along[0] ** 2 + along[1] ** 2 + along[2] ** 2
-                smooth = np.exp(-square * np.float32(_SMOOTHED**2 / 2))
-                between = np.exp(-square * np.float32(_NEAR**2 / 2)) - smooth
-                share = far * smooth + near * between
-                if square > 0 and abs(along[axis]) < highest[axis]:
-                    share *= along[axis] / square
-                    part[i, j, k] = modes[i, j, k] * np.complex64(1j) * share
-                else:
-                    part[i, j, k] = 0
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _smooth(modes, waves, part):  # type: ignore[no-untyped-def]
-    """Write the modes smoothed by the larger radius."""
-    for i in numba.prange(modes.shape[0]):
-        for j in range(modes.shape[1]):
-            for k in range(modes.shape[2]):
-                square = waves.x[i] ** 2 + waves.y[j] ** 2 + waves.z[k] ** 2
-                part[i, j, k] = modes[i, j, k] * np.exp(-square * np.float32(_SMOOTHED**2 / 2))
 
 
 def _times(voxels: Shape, points: int) -> Shape:

@@ -25,11 +25,11 @@ _REFERENCE = 1.526
 
 _LPT_SHARE, _LPT_SLOPE = 0.6, 0.6
 """At the reference, and what it loses for a unit of the logarithm of the amplitude."""
-_NEAR_INFALL = 2.15
+_NEAR_INFALL = 2.2
 """At the reference; it grows with the amplitude."""
 _LEAST_SCATTER, _SCATTER = 0.42, 0.856
 """Displacements [Mpc/h] that tell the scatter where the density is low, and for each unit of it."""
-_KNEE = 2.0
+_KNEE = 1.7
 """Density, over the mean, up to which scatter grows faster than in proportion."""
 _SCATTER_GROWTH = 1.3
 """Power of the amplitude that scatter goes with."""

@@ -22,10 +22,12 @@ from halokeras.simulation.density_file import SLAB, structure, write_slabs
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import (
+    BYTES_AT_REST,
     DepositPlan,
     cuts_of,
     density_deposit_plan,
     pieces,
+    rows_need,
     slab_estimate,
 )
 from halokeras.simulation.slabs import (
@@ -103,23 +105,23 @@ def write_by_slabs(
     output
         The file.
     workers, listener, scheduler
-        As in `particle_sums_on_disk`.
+        As in `made_by_slabs`.
 
     Raises
     ------
     HalopaintError
-        As `particle_sums_on_disk`, or if the file cannot be written.
+        As `made_by_slabs`, or if the file cannot be written.
     """
     folder, plan = slabs_folder(output), density_deposit_plan(box)
-    check_room(box, folder)
+    check_room(box, folder, slab_estimate(box))
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with particle_sums_on_disk(
+        with made_by_slabs(
             box, plan, folder, workers, listener, scheduler, STEPS_TO_A_GROUP
         ) as recipe:
             _finish(recipe, folder, output)
         return
-    with particle_sums_on_disk(box, plan, folder, workers, listener, scheduler) as recipe:
+    with made_by_slabs(box, plan, folder, workers, listener, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -146,7 +148,7 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
 
 
 @contextmanager
-def particle_sums_on_disk(
+def made_by_slabs(
     box: LptBox,
     plan: DepositPlan,
     folder: Path,
@@ -155,7 +157,7 @@ def particle_sums_on_disk(
     scheduler: str | None = None,
     steps: Mapping[str, Step] = STEPS,
 ) -> Iterator[Recipe]:
-    """Have the sums of particles lie in a folder, for `sums_of`, while the block runs.
+    """Have the files of the last of some steps lie in a folder while the block runs.
 
     Parameters
     ----------
@@ -172,7 +174,8 @@ def particle_sums_on_disk(
     scheduler
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
     steps
-        The steps that are done; `STEPS_TO_A_GROUP` writes the sums into a Zarr group too.
+        The steps that are done: to the sums of particles, for `sums_of`, by default;
+        `STEPS_TO_A_GROUP` writes them into a Zarr group too, and `STEPS_TO_ROWS` ends before them.
 
     Raises
     ------
@@ -185,16 +188,14 @@ def particle_sums_on_disk(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        with _runner(box, plan, workers, scheduler) as run:
+        memory = BYTES_AT_REST + rows_need(box, plan).memory
+        if "particles" in steps:
+            memory = slab_estimate(box).memory
+        with _runner(memory, workers, scheduler) as run:
+            held.enter_context(claimed(folder))
+            recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
             try:
-                held.enter_context(locked(folder))
-                recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
                 _begin(recipe, folder, listener)
-            except Locked:
-                raise OutputError(
-                    f"{folder} is at work in another process; wait for it, or choose another "
-                    "--output"
-                ) from None
             except OSError as error:
                 raise unwritable(folder, error) from error
             _make(recipe, folder, run, listener, steps)
@@ -205,21 +206,40 @@ def particle_sums_on_disk(
 
 
 @contextmanager
-def _runner(box: LptBox, plan: DepositPlan, workers: int, scheduler: str | None) -> Iterator[Run]:
-    """Give what does tasks: this process, or the workers of a cluster."""
+def claimed(folder: Path) -> Iterator[None]:
+    """Have a folder for this process alone while the block runs; it is made if need be.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, or another process is at work in it.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder))
+        except Locked:
+            raise OutputError(
+                f"{folder} is at work in another process; wait for it, or choose another --output"
+            ) from None
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        yield
+
+
+@contextmanager
+def _runner(memory: int, workers: int, scheduler: str | None) -> Iterator[Run]:
+    """Give what does tasks of some memory: this process, or the workers of a cluster."""
     if scheduler is None:
         yield _run_in_process(workers)
         return
     with connected(scheduler) as client:
         if scheduler == "local":
-            need = len(client.nthreads()) * slab_estimate(box, plan).memory
+            need = len(client.nthreads()) * memory
             refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
         yield _run_on_cluster(client)
 
 
-def check_room(
-    box: LptBox, folder: Path, plan: DepositPlan | None = None, kept: int | None = None
-) -> None:
+def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
     """Refuse slabs for which memory or disk lack.
 
     Parameters
@@ -228,8 +248,8 @@ def check_room(
         The box that they are of.
     folder
         Where they go; what is there already needs no more room.
-    plan, kept
-        As in `slab_estimate`.
+    need
+        What they take.
 
     Raises
     ------
@@ -238,7 +258,6 @@ def check_room(
     OutputError
         If there is too little disk.
     """
-    need = slab_estimate(box, plan, kept)
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
     refuse_beyond_memory(need.memory, what, _SMALLER)
     there = _bytes_in(folder)

@@ -113,7 +113,7 @@ def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
 
     plane, x = _bytes_of_plane(box), box.voxels[0]
-    room = BUDGET // 4 // _bytes_of_sums(box, plan) - 2 * _MARGIN
+    room = BUDGET // 4 // bytes_of_sums(box, plan) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
         columns=width(_bytes_of_column(box, plan), box.lattice[1]),
@@ -123,51 +123,64 @@ def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
     )
 
 
-def slab_estimate(
-    box: LptBox, plan: DepositPlan | None = None, kept: int | None = None
-) -> LptEstimate:
-    """Say what making fields slab by slab takes of each process, and of the disk.
-
-    Parameters
-    ----------
-    box
-        The box.
-    plan
-        The particles that the fields are summed of; by default those of the density.
-    kept
-        Bytes of the files that are made of the sums; by default those of the density.
-    """
-    in_memory = estimate(box)
-    plan = plan or density_deposit_plan(box)
-    kept = in_memory.disk if kept is None else kept
-    cuts, plane = cuts_of(box, plan), _bytes_of_plane(box)
-    x, fine, sums = box.voxels[0], products_lattice(box.lattice), _bytes_of_sums(box, plan)
-    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    motion = plan.fields * x * plan.per_voxel * plane
-    slabs = len(pieces(x, cuts.voxels))
-    added = (x + 2 * _MARGIN * slabs) * sums
-    real = 4 * plan.per_voxel**2 * prod(box.voxels[1:])
+def slab_estimate(box: LptBox) -> LptEstimate:
+    """Say what making a density slab by slab takes of each process, and of the disk."""
+    in_memory, plan = estimate(box), density_deposit_plan(box)
+    cuts, sums, rows = cuts_of(box, plan), bytes_of_sums(box, plan), rows_need(box, plan)
+    x = box.voxels[0]
+    added = (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * sums
     return LptEstimate(
         memory=BYTES_AT_REST
         + max(
-            cuts.columns * _bytes_of_column(box, plan),
-            cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
+            rows.memory,
             # twice the sums, which move where margins are widened
-            2 * (cuts.voxels + 2 * _MARGIN) * sums
-            + cuts.read * plan.fields * plane
-            # planes that are made while those before are added, and the room for their transforms
-            + (2 * 3 * (1 + plan.velocity) + 4) * real,
-            written_bytes(box, plan),
+            2 * (cuts.voxels + 2 * _MARGIN) * sums + planes_bytes(box, plan, cuts.read),
+            2 * SLAB * sums,
         ),
-        disk=kept,
+        disk=in_memory.disk,
         seconds=SLOWER * in_memory.seconds,
-        work=max(hessian + product, product + motion, motion + added, added + kept),
+        work=max(rows.work, rows.kept + added, added + in_memory.disk),
     )
 
 
-def written_bytes(box: LptBox, plan: DepositPlan) -> int:
-    """Bytes of the sums, and what is made of them, that are written at a time."""
-    return 2 * SLAB * _bytes_of_sums(box, plan)
+class RowsNeed(NamedTuple):
+    """What the steps up to the rows of planes of particles take [bytes].
+
+    Attributes
+    ----------
+    memory
+        Most that a task holds.
+    work
+        Most that lies on disk.
+    kept
+        The rows themselves.
+    """
+
+    memory: int
+    work: int
+    kept: int
+
+
+def rows_need(box: LptBox, plan: DepositPlan) -> RowsNeed:
+    """Return what the rows of planes of particles take."""
+    cuts, plane, fine = cuts_of(box, plan), _bytes_of_plane(box), products_lattice(box.lattice)
+    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
+    kept = plan.fields * box.voxels[0] * plan.per_voxel * plane
+    return RowsNeed(
+        memory=max(
+            cuts.columns * _bytes_of_column(box, plan),
+            cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
+        ),
+        work=max(hessian + product, product + kept),
+        kept=kept,
+    )
+
+
+def planes_bytes(box: LptBox, plan: DepositPlan, read: int) -> int:
+    """Return the memory of planes of particles that are made, of some that are read at a time."""
+    real = 4 * plan.per_voxel**2 * prod(box.voxels[1:])
+    # planes that are made while those before are added, and the room for their transforms
+    return read * plan.fields * _bytes_of_plane(box) + (2 * 3 * (1 + plan.velocity) + 4) * real
 
 
 def _bytes_of_plane(box: LptBox) -> int:
@@ -175,7 +188,7 @@ def _bytes_of_plane(box: LptBox) -> int:
     return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
 
 
-def _bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
+def bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
     """Bytes of what is summed in a plane of voxels."""
     return sum(sums.bytes_along(box) for sums in plan.sums)
 

@@ -239,25 +239,36 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDA
     return [rows]
 
 
+def planes_on_disk(
+    recipe: Recipe, folder: Path, planes: range, workers: int
+) -> Iterator[tuple[int, ParticlePlane]]:
+    """Make planes of particles, of their rows, with their numbers; beyond the box they wrap."""
+    lattice = recipe.particle_lattice
+    made = _particle_planes(recipe, folder)
+    to_plane = Planes(lattice, recipe.box.lattice, lattice, workers)
+    x = planes.start
+    while x < planes.stop:
+        first = x % lattice[0]
+        read = range(first, min(first + min(recipe.cuts.read, planes.stop - x), lattice[0]))
+        rows = _read_rows(recipe, folder, "motion", made.fields, read)
+        for plane, inside in enumerate(read):
+            yield x + plane, made.plane(inside, rows[:, plane], to_plane)
+        x += len(read)
+
+
 def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
-    particle_planes = _particle_planes(recipe, folder)
-    box, own = recipe.box, recipe.voxels[number]
-    to_plane = Planes(recipe.particle_lattice, box.lattice, recipe.particle_lattice, workers)
-    per_voxel = recipe.deposit_plan.per_voxel
-
-    def planes() -> Iterator[tuple[int, ParticlePlane]]:
-        for part in pieces(len(own) * per_voxel, recipe.cuts.read):
-            first = own.start * per_voxel + part.start
-            read = range(first, first + len(part))
-            rows = _read_rows(recipe, folder, "motion", particle_planes.fields, read)
-            for plane, x in enumerate(read):
-                yield x, particle_planes.plane(x, rows[:, plane], to_plane)
-
+    own, per_voxel = recipe.voxels[number], recipe.deposit_plan.per_voxel
+    planes = planes_on_disk(recipe, folder, _in_cells(own, per_voxel), workers)
     slabs = [
-        SlabSums(_in_cells(own, sums.points), sums.layer(box), per_voxel // sums.points, sums.dtype)
+        SlabSums(
+            _in_cells(own, sums.points),
+            sums.layer(recipe.box),
+            per_voxel / sums.points,
+            sums.dtype,
+        )
         for sums in recipe.deposit_plan.sums
     ]
-    in_turn(planes(), [slab.add for slab in slabs])
+    in_turn(planes, [slab.add for slab in slabs])
     return [slab.sums() for slab in slabs]
 
 
@@ -269,6 +280,9 @@ STEPS = {
     "particles": Step(_particles, lambda recipe: len(recipe.voxels), "particles"),
 }
 """In their order, by what their files are called."""
+
+STEPS_TO_ROWS = {name: step for name, step in STEPS.items() if name != "particles"}
+"""Those to the rows of planes of particles, which are read in any order."""
 
 STEPS_TO_A_GROUP = {
     "group": Step(_group, lambda recipe: 1, "initial modes"),

@@ -214,26 +214,36 @@ def deposit_particles(
     workers, progress
         As in `second_order_source`.
     """
-    columns = Columns(lattice_of(displacement.potential))
-    particle_planes = ParticlePlanes(particles, any(grid.ndim > 3 for grid in grids), small_scales)
-    passes = pass_count(particles[0], particle_planes.fields * displacement.potential[0].nbytes)
-    shape = (particle_planes.fields, particles[0] // passes, *displacement.potential.shape[1:])
-    rows = np.empty(shape, dtype=np.complex64)
-    to_plane = Planes(particles, columns.lattice, particles, workers)
+    made = ParticlePlanes(particles, any(grid.ndim > 3 for grid in grids), small_scales)
+    lattice = lattice_of(displacement.potential)
+    to_plane = Planes(particles, lattice, particles, workers)
 
     def planes() -> Iterator[tuple[int, ParticlePlane]]:
-        for residue in range(passes):
-            plane_set = PlaneSet(particles[0], passes, residue)
-            particle_planes.rows(displacement, columns, plane_set, rows, workers)
+        for plane_set, rows in rows_by_pass(made, displacement, workers):
             for plane in range(plane_set.number):
-                x = residue + plane * passes
-                yield x, particle_planes.plane(x, rows[:, plane], to_plane)
-                progress((residue + (plane + 1) / plane_set.number) / passes)
+                x = plane_set.residue + plane * plane_set.passes
+                yield x, made.plane(x, rows[:, plane], to_plane)
+                done = plane_set.residue + (plane + 1) / plane_set.number
+                progress(done / plane_set.passes)
 
     adders = [
-        partial(deposit_plane, per_cell=particles[0] // grid.shape[0], grid=grid) for grid in grids
+        partial(deposit_plane, per_cell=particles[0] / grid.shape[0], grid=grid) for grid in grids
     ]
     in_turn(planes(), adders)
+
+
+def rows_by_pass(
+    made: ParticlePlanes, displacement: DisplacementModes, workers: int
+) -> Iterator[tuple[PlaneSet, Modes]]:
+    """Make the rows of all planes of particles in a few passes, each in the place of the last."""
+    columns, number = Columns(lattice_of(displacement.potential)), made.particles[0]
+    passes = pass_count(number, made.fields * displacement.potential[0].nbytes)
+    shape = (made.fields, number // passes, *displacement.potential.shape[1:])
+    rows = np.empty(shape, dtype=np.complex64)
+    for residue in range(passes):
+        plane_set = PlaneSet(number, passes, residue)
+        made.rows(displacement, columns, plane_set, rows, workers)
+        yield plane_set, rows
 
 
 def modes_of_planes(

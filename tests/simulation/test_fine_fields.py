@@ -7,14 +7,11 @@ import scipy.ndimage
 
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
-from halokeras.simulation import fine_fields
 from halokeras.simulation.density import make_density
 from halokeras.simulation.density_file import write_density
 from halokeras.simulation.fine_fields import (
-    FineFields,
     check_fine_memory,
     fine_estimate,
-    finer,
     make_fine_fields,
 )
 from halokeras.simulation.lpt_box import LptBox
@@ -28,9 +25,9 @@ def made():
 
 
 def test_the_finer_density_is_that_of_the_voxels_below_them(made):
-    assert made.density.shape == (64, 64, 64)
+    assert made.density.shape == (48, 48, 48)
     assert made.density.mean(dtype=float) == pytest.approx(1, abs=1e-5)
-    coarse = made.density.reshape(16, 4, 16, 4, 16, 4).mean(axis=(1, 3, 5))
+    coarse = made.density.reshape(16, 3, 16, 3, 16, 3).mean(axis=(1, 3, 5))
     density = make_density(BOX)
     # clouds of a voxel's side against those of a sub-voxel's, averaged in the voxel
     assert np.corrcoef(coarse.ravel(), density.ravel())[0, 1] > 0.95
@@ -50,10 +47,12 @@ def test_halos_move_by_linear_theory_on_large_scales(made):
 
 
 def test_the_smoothed_density_is_that_of_the_sub_voxels(made):
-    coarse = made.density.reshape(32, 2, 32, 2, 32, 2).mean(axis=(1, 3, 5))
+    coarse = made.density.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    coarse = coarse.reshape(32, 3, 32, 3, 32, 3).mean(axis=(1, 3, 5))
     smoothed = scipy.ndimage.gaussian_filter(coarse, 1.0, mode="wrap", truncate=6)  # of 2 Mpc/h
-    # between the points a Gaussian that is sampled differs from one of all its waves
-    np.testing.assert_allclose(made.smoothed, smoothed, atol=0.01 * smoothed.max())
+    # clouds of points against those of sub-voxels, shared out to points
+    np.testing.assert_allclose(made.smoothed, smoothed, atol=0.03 * smoothed.max())
+    assert np.corrcoef(made.smoothed.ravel(), smoothed.ravel())[0, 1] > 0.999
 
 
 def test_the_particles_of_the_density_give_the_same_fields_whatever_the_threads(made, tmp_path):
@@ -62,14 +61,6 @@ def test_the_particles_of_the_density_give_the_same_fields_whatever_the_threads(
         again = make_fine_fields(BOX, workers, particles=particles)
         for name in ("density", "velocity", "smoothed"):
             np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
-
-
-def test_large_boxes_have_sub_voxels_half_as_fine(monkeypatch):
-    assert (finer((256, 256, 256)), finer((256, 256, 512))) == (4, 2)
-    monkeypatch.setattr(fine_fields, "_LARGE", 16**3 - 1)
-    coarse = make_fine_fields(BOX)
-    assert coarse.density.shape == (32, 32, 32) and coarse.velocity.shape == (3, 16, 16, 16)
-    assert isinstance(coarse, FineFields)
 
 
 def test_too_little_memory_names_what_does_without():
