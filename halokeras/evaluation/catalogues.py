@@ -25,7 +25,7 @@ from halokeras.painting.piece import Piece
 from halokeras.painting.places import Matter, velocities
 from halokeras.sections import Selection
 from halokeras.simulation.density import fields_of, lpt_particles
-from halokeras.simulation.fine_fields import check_fine_memory, fine_fields_of
+from halokeras.simulation.fine_fields import FineSums, check_fine_memory, fine_fields_of
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.threads import numba_threads
 from halokeras.statistics.catalogue import Catalogue
@@ -119,9 +119,12 @@ def _matter(known: LptBox, density: NDArray[np.float32], moving: bool) -> tuple[
     workers = allotted_cores()
     with numba_threads(workers):
         particles = lpt_particles(replace(known, velocity=True), workers)
-        velocity = fields_of(particles, known.voxels, workers)[1] if moving else None
-        fine = fine_fields_of(particles, known, workers)
-    check_same(density, fine.density)
+        sums = FineSums.empty(known.voxels)
+        density_again, velocity = fields_of(
+            particles, known.voxels, workers, velocity=moving, beside=sums
+        )
+        fine = fine_fields_of(sums, particles.speed, known, workers)
+    check_same(density, density_again)
     return matter_of(fine, known.voxels, known.voxel_size), Matter(velocity=velocity)
 
 

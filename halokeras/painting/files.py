@@ -15,6 +15,7 @@ from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files, draw_model_of
 from halokeras.painting.inputs import Density
 from halokeras.painting.known_matter import (
+    MadeMatter,
     known_matter,
     sub_voxel_box,
     sub_voxels_by_slabs,
@@ -26,6 +27,7 @@ from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
+from halokeras.simulation.fine_fields import FineSums
 from halokeras.workers import connected
 
 WhenPainted = Callable[[Density, PartialCounts, float], None]
@@ -64,7 +66,12 @@ def paint_files(
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
         check_request(request, header_to_make(request.lpt))  # before a density is made
-    particles = make_density(request, listener)
+    sums = None
+    if fine_box is not None and not slab_by_slab:
+        sums = FineSums.empty(fine_box.voxels)
+    particles = make_density(request, listener, sums or ())
+    made = None if particles is None else MadeMatter(particles, sums)
+    del particles, sums  # what is made of them may take more memory than the painting
     with ExitStack() as files:
         workers = files.enter_context(_workers(request))
         given = files.enter_context(opened(request, workers))
@@ -73,10 +80,8 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         check_outputs(request, given)
-        matter = files.enter_context(
-            known_matter(request, given, listener, particles, slab_by_slab)
-        )
-        del particles  # its modes may take more memory than the painting
+        matter = files.enter_context(known_matter(request, given, listener, made))
+        del made
         if given.header.cosmology is None and saved.provenance.cosmology is not None:
             own = isinstance(request.density, OwnDensity)
             listener.warn(

@@ -8,6 +8,7 @@ sub-voxels; what is made is then compared with the density itself before it is u
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,13 @@ from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.density import LptParticles, Progress
-from halokeras.simulation.fine_fields import FineFields, check_fine_memory, make_fine_fields
+from halokeras.simulation.fine_fields import (
+    FineFields,
+    FineSums,
+    check_fine_memory,
+    fine_fields_of,
+    make_fine_fields,
+)
 from halokeras.simulation.fine_slabs import (
     check_fine_room,
     fine_by_slabs,
@@ -33,6 +40,7 @@ from halokeras.simulation.fine_slabs import (
 )
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import slabs_folder
+from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid, slabs
 
 SHARPNESS = 2.55
@@ -231,13 +239,24 @@ def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
     return False
 
 
+class MadeMatter(NamedTuple):
+    """What is there of the matter of a density that has just been made.
+
+    Attributes
+    ----------
+    particles
+        Its particles.
+    sums
+        The sums of them below the voxels; None where they do not fit in memory.
+    """
+
+    particles: LptParticles
+    sums: FineSums | None
+
+
 @contextmanager
 def known_matter(
-    request: PaintRequest,
-    given: Density,
-    listener: Listener,
-    particles: LptParticles | None = None,
-    by_slabs: bool = False,
+    request: PaintRequest, given: Density, listener: Listener, made: MadeMatter | None = None
 ) -> Iterator[Matter]:
     """Open or make what a draw's halos are placed by, refused now rather than after the painting.
 
@@ -249,10 +268,8 @@ def known_matter(
         The density.
     listener
         Who is told.
-    particles
-        The particles that the density is of, where it has just been made.
-    by_slabs
-        Whether their fields do not fit in memory.
+    made
+        What there is of its matter, where it has just been made.
 
     Raises
     ------
@@ -269,11 +286,8 @@ def known_matter(
     else:
         box = known_box(given.header, given.shape)
         assert box is not None  # or it was refused
-        if particles is None:
-            by_slabs = not _kept(box) and sub_voxels_by_slabs(request, box)
-        make = _fields_by_slabs if by_slabs else _fields
-        with make(request, box, given, listener, particles) as fine:
-            del particles  # as memory is needed for the painting
+        with _fields(request, box, given, listener, made) as fine:
+            del made  # as memory is needed for the painting
             yield matter_of(fine, given.shape, given.header.voxel_size)
 
 
@@ -284,14 +298,8 @@ def _sub_density(named: GridFile, given: Density) -> Iterator[Grid]:
         yield density
 
 
-_FIELDS = "the 2LPT density and velocity below the voxels"
-
 _last_fine_fields: list[tuple[LptBox, FineFields]] = []
 """The fields that were made again last, and their box: they place many draws of one density."""
-
-
-def _kept(box: LptBox) -> bool:
-    return any(known == box for known, _ in _last_fine_fields)
 
 
 @contextmanager
@@ -300,14 +308,39 @@ def _fields(
     box: LptBox,
     given: Density,
     listener: Listener,
-    particles: LptParticles | None,
+    made: MadeMatter | None,
 ) -> Iterator[FineFields]:
-    if not _kept(box):
-        listener.announce("Making", _FIELDS)
-    fine = _fields_in_memory(box, listener.progress, particles)
-    if particles is None:
-        check_same(given.grid, fine.density)
-    del particles
+    what = "the 2LPT density and velocity below the voxels"
+    kept = any(known == box for known, _ in _last_fine_fields)
+    if made is not None:
+        particles, sums = made
+        by_slabs = sums is None
+    else:
+        particles, sums = None, None
+        by_slabs = not kept and sub_voxels_by_slabs(request, box)
+    del made
+    if by_slabs:
+        need = fine_slab_estimate(box)
+        listener.announce(
+            "Making",
+            f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
+            f"{need.work / 2**30:.1f} GiB of disk meanwhile",
+        )
+        with _fields_by_slabs(request, box, given, listener, particles) as fine:
+            del particles
+            yield fine
+        return
+    if not kept:
+        listener.announce("Making", what)
+    if particles is not None and sums is not None:
+        cores = allotted_cores()
+        with numba_threads(cores):
+            fine = fine_fields_of(sums, particles.speed, box, cores)
+        del particles
+        yield fine
+        return
+    fine = _fields_in_memory(box, listener.progress)
+    check_same(given.grid, fine.density)
     yield fine
 
 
@@ -320,12 +353,6 @@ def _fields_by_slabs(
     particles: LptParticles | None,
 ) -> Iterator[FineFields]:
     _last_fine_fields.clear()  # before others take their memory
-    need = fine_slab_estimate(box)
-    listener.announce(
-        "Making",
-        f"{_FIELDS}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
-        f"{need.work / 2**30:.1f} GiB of disk meanwhile",
-    )
     folder, cores = sub_voxel_folder(request), allotted_cores()
     with fine_fields_by_slabs(
         box, given.grid, folder, cores, listener, request.scheduler, particles
@@ -337,17 +364,12 @@ def _fields_by_slabs(
         yield swept
 
 
-def _fields_in_memory(
-    box: LptBox,
-    progress: Progress = lambda stage, fraction: None,
-    particles: LptParticles | None = None,
-) -> FineFields:
+def _fields_in_memory(box: LptBox, progress: Progress = lambda stage, fraction: None) -> FineFields:
     """Return the fields that were made last if they are of a box, or make them."""
     for known, fine in _last_fine_fields:
         if known == box:
             return fine
     _last_fine_fields.clear()  # before others take their memory
-    fine = make_fine_fields(box, allotted_cores(), progress, particles)
-    if particles is None:
-        _last_fine_fields[:] = [(box, fine)]
+    fine = make_fine_fields(box, allotted_cores(), progress)
+    _last_fine_fields[:] = [(box, fine)]
     return fine

@@ -1,7 +1,11 @@
 """The density of a seed, made before it is painted, or found as it was made before."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from halokeras.errors import HalopaintError
 from halokeras.listener import Listener
@@ -13,8 +17,13 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 
 
-def make_density(request: PaintRequest, listener: Listener) -> LptParticles | None:
-    """Make the density of a seed, if asked for and not there from before; return its particles."""
+def make_density(
+    request: PaintRequest, listener: Listener, beside: Sequence[NDArray[np.floating]] = ()
+) -> LptParticles | None:
+    """Make the density of a seed, if asked for and not there from before; return its particles.
+
+    They are added to the grids that are given `beside`, if it is made in memory.
+    """
     wanted, target = request.lpt, request.source.path
     if wanted is None:
         return None
@@ -23,7 +32,7 @@ def make_density(request: PaintRequest, listener: Listener) -> LptParticles | No
         listener.announce("Found", str(target))
         return None
     replace_it = request.overwrite or found == "without velocity"
-    return make_density_file(wanted, target, listener, replace_it, request.scheduler)
+    return make_density_file(wanted, target, listener, replace_it, request.scheduler, beside)
 
 
 def found_density(path: Path, wanted: LptBox) -> Literal["whole", "without velocity", "absent"]:

@@ -231,14 +231,16 @@ def fields_of(
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
     velocity: bool = True,
+    beside: Sequence[NDArray[np.floating]] = (),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return density and, if asked for, velocity as `make_fields`, of particles that are made.
 
-    Velocity has the memory of the density beside its own.
+    Velocity has the memory of the density beside its own. The same particles are added to the
+    grids that are given `beside`.
     """
     fields = np.zeros((*voxels, 4) if velocity else voxels)
     particles.deposit(
-        voxels, PARTICLES, [fields], workers, lambda done: progress("particles", done)
+        voxels, PARTICLES, [fields, *beside], workers, lambda done: progress("particles", done)
     )
     return from_sums(fields, particles.speed)
 

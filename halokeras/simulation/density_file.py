@@ -1,6 +1,6 @@
 """The box file of a 2LPT density, written whole, slab by slab."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,20 @@ def write_density(
     output: Path,
     workers: int = 1,
     progress: Progress = lambda stage, fraction: None,
+    beside: Sequence[NDArray[np.floating]] = (),
 ) -> LptParticles:
     """Make the density of a box and write it as a box file, whole.
+
+    Parameters
+    ----------
+    box
+        What to make.
+    output
+        The file.
+    workers, progress
+        As in `make_density`.
+    beside
+        Grids over the box that its particles are added to as well.
 
     Returns
     -------
@@ -49,7 +61,9 @@ def write_density(
     check_memory(box)
     with numba_threads(workers):
         particles = lpt_particles(box, workers, progress)
-        density, velocity = fields_of(particles, box.voxels, workers, progress, box.velocity)
+        density, velocity = fields_of(
+            particles, box.voxels, workers, progress, box.velocity, beside
+        )
     write_slabs(box, output, slabs_of(density, velocity))
     return particles
 

@@ -1,9 +1,12 @@
 """Densities and boxes made as files, with what they will take told first."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
 from halokeras.boxes.box_file import box_name, told_redshift, write_box
@@ -38,6 +41,7 @@ def make_density_file(
     listener: Listener,
     overwrite: bool = False,
     scheduler: str | None = None,
+    beside: Sequence[NDArray[np.floating]] = (),
 ) -> LptParticles | None:
     """Make a 2LPT density and write it as a box file, whole.
 
@@ -53,6 +57,8 @@ def make_density_file(
         Whether it may replace one that is there.
     scheduler
         Dask workers that make it slab by slab: ``local``, or the address of a scheduler.
+    beside
+        As in `write_density`, if it is made in memory.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def make_density_file(
     if slab_by_slab:
         write_by_slabs(wanted, target, allotted_cores(), listener, scheduler)
         return None
-    return write_density(wanted, target, allotted_cores(), listener.progress)
+    return write_density(wanted, target, allotted_cores(), listener.progress, beside)
 
 
 def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:

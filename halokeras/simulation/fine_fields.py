@@ -6,6 +6,7 @@ lie and how fast it moves there, as `halokeras.simulation.halo_motion` tells.
 
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 
 from halokeras.fields.gridding import Shape
 from halokeras.simulation.density import (
-    LptParticles,
     Progress,
     estimate,
     held_bytes,
@@ -60,9 +60,10 @@ class FineFields:
 def fine_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box, kept in memory, will take."""
     made = estimate(box)
+    grids = 8 * prod(box.voxels)  # of the density on the voxels, where its particles are summed too
     meanwhile = max(row_bytes(box, PARTICLES, velocity=True), transform_bytes(box))
     return LptEstimate(
-        memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile),
+        memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile + grids),
         disk=0,
         seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES**3 * prod(box.voxels),
     )
@@ -87,11 +88,29 @@ def check_fine_memory(box: LptBox) -> None:
     )
 
 
+class FineSums(NamedTuple):
+    """Sums of the particles of a box, below its voxels.
+
+    Attributes
+    ----------
+    density
+        Of particles, on the sub-voxels.
+    moving
+        Of particles and of what they move along axes, in a last axis, on the points.
+    """
+
+    density: NDArray[np.float32]
+    moving: NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, voxels: Shape) -> "FineSums":
+        """Return those of no particles, for a box of some voxels."""
+        fine = np.zeros(_times(voxels, SUB_VOXELS), dtype=np.float32)
+        return cls(fine, np.zeros((*_times(voxels, POINTS), 4), dtype=np.float32))
+
+
 def make_fine_fields(
-    box: LptBox,
-    workers: int = 1,
-    progress: Progress = lambda stage, fraction: None,
-    particles: LptParticles | None = None,
+    box: LptBox, workers: int = 1, progress: Progress = lambda stage, fraction: None
 ) -> FineFields:
     """Make the density of a box below its voxels, and the velocities of halos there.
 
@@ -103,39 +122,34 @@ def make_fine_fields(
         Threads.
     progress
         Called with the stage's name and the fraction of it that is done.
-    particles
-        The particles of the box, where they are made.
 
     Raises
     ------
     BoxError
         If there is too little memory.
     """
-    if particles is None:
-        check_fine_memory(box)
+    check_fine_memory(box)
+    sums = FineSums.empty(box.voxels)
     with numba_threads(workers):
-        particles = particles or lpt_particles(box, workers, progress)
-        return fine_fields_of(particles, box, workers, progress)
+        particles = lpt_particles(box, workers, progress)
+        particles.deposit(
+            box.voxels,
+            PARTICLES,
+            sums,
+            workers,
+            lambda done: progress("matter below the voxels", done),
+        )
+        return fine_fields_of(sums, particles.speed, box, workers)
 
 
-def fine_fields_of(
-    particles: LptParticles,
-    box: LptBox,
-    workers: int = 1,
-    progress: Progress = lambda stage, fraction: None,
-) -> FineFields:
-    """Return the fields as `make_fine_fields`, of particles that are made."""
-    density = np.zeros(_times(box.voxels, SUB_VOXELS), dtype=np.float32)
-    moving = np.zeros((*_times(box.voxels, POINTS), 4), dtype=np.float32)
-    particles.deposit(
-        box.voxels,
-        PARTICLES,
-        [density, moving],
-        workers,
-        lambda done: progress("matter below the voxels", done),
-    )
+def fine_fields_of(sums: FineSums, speed: float, box: LptBox, workers: int = 1) -> FineFields:
+    """Return the fields as `make_fine_fields`, of sums of particles, which are overwritten.
+
+    `speed` is that of `LptParticles`.
+    """
+    density, moving = sums
     on_points = density_of(moving)
-    to_velocity(moving, particles.speed)
+    to_velocity(moving, speed)
     # The velocity lies in the last three, and the smoothed density takes the place of its density.
     velocity, smoothed = np.moveaxis(moving[..., 1:], -1, 0), moving[..., 0]
     motion = halo_motion(box.cosmology, box.redshift)

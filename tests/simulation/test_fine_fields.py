@@ -10,8 +10,10 @@ from halokeras.errors import BoxError
 from halokeras.simulation.density import make_density
 from halokeras.simulation.density_file import write_density
 from halokeras.simulation.fine_fields import (
+    FineSums,
     check_fine_memory,
     fine_estimate,
+    fine_fields_of,
     make_fine_fields,
 )
 from halokeras.simulation.lpt_box import LptBox
@@ -56,9 +58,10 @@ def test_the_smoothed_density_is_that_of_the_sub_voxels(made):
 
 
 def test_the_particles_of_the_density_give_the_same_fields_whatever_the_threads(made, tmp_path):
-    particles = write_density(BOX, tmp_path / "density.h5")
     for workers in (1, 2):
-        again = make_fine_fields(BOX, workers, particles=particles)
+        sums = FineSums.empty(BOX.voxels)
+        particles = write_density(BOX, tmp_path / f"{workers}.h5", workers, beside=sums)
+        again = fine_fields_of(sums, particles.speed, BOX, workers)
         for name in ("density", "velocity", "smoothed"):
             np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
 
