@@ -124,6 +124,7 @@ def binned_draws(shared_box):
     from halokeras.painters.mass_law import fit_mass_law
     from halokeras.painters.model_store import DrawModel
     from halokeras.painters.peaks import Peaks
+    from halokeras.painters.surroundings import Surroundings
     from halokeras.sections import Selection
 
     keras.utils.set_random_seed(5)
@@ -141,7 +142,16 @@ def binned_draws(shared_box):
     exclusion = Exclusion(further, neighbors, masses.means())
     coefficients = np.tile([0.1, -0.3, 0.0, 0.0, 0.02], (3, 1))
     peaks = Peaks(coefficients, np.full((3, 2), -3.0), np.full((3, 2), 9.0))
-    return DrawModel(painter, law, masses, exclusion, peaks=peaks)
+    surroundings = Surroundings(
+        np.array([[-9.0, 0.0], [-6.0, 3.0]]),
+        np.array([-0.5, 0.5]),
+        (law, replace(law, probabilities=(law.probabilities + law.probabilities[:1]) / 2)),
+        2.0,
+        0.6,
+        np.array([-0.07, 0.05, 0.0]),
+        np.array([0.02, 0.02, 0.0]),
+    )
+    return DrawModel(painter, law, masses, exclusion, peaks=peaks, surroundings=surroundings)
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def _network(folder: Path, files: PainterFiles) -> Section:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     weights = sum(values.size for values in files.weights.values())
     side = 2 * params.margin + 1
-    draws = files.law is not None
+    draws = files.laws is not None
     return Section(
         "network",
         [

@@ -7,10 +7,12 @@ expectation is white to a good approximation, so voxels are drawn one by one.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from halokeras.errors import RunError
 
@@ -19,6 +21,9 @@ _LEAST_HALOS = 200
 _MOST_BINS = 96
 MOST_HALOS = 255
 """In a voxel, at most."""
+
+Voxels = NDArray[np.integer] | NDArray[np.bool_] | slice
+"""Which of some voxels, flat."""
 
 
 @dataclass(frozen=True)
@@ -36,39 +41,86 @@ class CountLaw:
     expected: NDArray[np.float64]
     probabilities: NDArray[np.float64]
 
-    def draw(
-        self, expected: NDArray[np.floating], uniform: NDArray[np.float64]
-    ) -> NDArray[np.uint16]:
-        """Draw the count of each voxel by inverting its cumulative law.
+    @property
+    def most(self) -> int:
+        """Most halos of a voxel."""
+        return len(self.probabilities[0]) - 1
 
-        Parameters
-        ----------
-        expected
-            Halos per voxel, of any shape.
-        uniform
-            Numbers in [0, 1) of the same shape, one for each voxel.
-        """
-        cumulative = self.probabilities.cumsum(axis=1)
-        counts = np.zeros(expected.size, dtype=np.uint16)
-        # only voxels that hold more than n halos are asked for n + 1: most hold none
-        left = np.arange(expected.size)
-        means, draws = expected.ravel(), uniform.ravel()
-        for below in cumulative.T[:-1]:
-            more = draws[left] >= np.interp(means[left], self.expected, below)
-            left = left[more]
-            if not left.size:
-                break
-            counts[left] += 1
-        return counts.reshape(expected.shape)
+    @cached_property
+    def _cumulative(self) -> NDArray[np.float64]:
+        return self.probabilities.cumsum(axis=1)
+
+    def of(self, voxels: Voxels) -> "CountLaw":
+        """Return the law of some voxels, which is that of all."""
+        return self
+
+    def at_most(self, number: int, expected: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of at most some halos at each expected count."""
+        if number >= self.most:
+            return np.ones(expected.shape)
+        return np.asarray(np.interp(expected, self.expected, self._cumulative[:, number]))
 
     def mean(self, expected: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the mean count of the law at each expected count."""
         means = self.probabilities @ np.arange(self.probabilities.shape[1])
         return np.asarray(np.interp(expected, self.expected, means))
 
-    def empty(self, expected: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the probability of no halo at each expected count."""
-        return np.asarray(np.interp(expected, self.expected, self.probabilities[:, 0]))
+
+class VoxelLaw(Protocol):
+    """The law of the counts of some voxels: one of all, or of each its own."""
+
+    @property
+    def most(self) -> int: ...  # noqa: D102
+
+    def of(self, voxels: Voxels) -> "VoxelLaw": ...  # noqa: D102
+
+    def at_most(self, number: int, expected: NDArray[np.floating]) -> NDArray[np.float64]: ...  # noqa: D102
+
+    def mean(self, expected: NDArray[np.floating]) -> NDArray[np.float64]: ...  # noqa: D102
+
+
+def draw_counts(
+    law: VoxelLaw, expected: NDArray[np.floating], uniform: NDArray[np.float64]
+) -> NDArray[np.uint16]:
+    """Draw the count of each voxel by inverting its cumulative law.
+
+    Parameters
+    ----------
+    law
+        Law of these voxels.
+    expected
+        Halos per voxel, of any shape.
+    uniform
+        Numbers in [0, 1) of the same shape, one for each voxel.
+    """
+    counts = np.zeros(expected.size, dtype=np.uint16)
+    # only voxels that hold more than n halos are asked for n + 1: most hold none
+    left = np.arange(expected.size)
+    means, draws = expected.ravel(), uniform.ravel()
+    for number in range(law.most):
+        left = left[draws[left] >= law.of(left).at_most(number, means[left])]
+        if not left.size:
+            break
+        counts[left] += 1
+    return counts.reshape(expected.shape)
+
+
+def responses(
+    law: VoxelLaw, expected: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean products of a normal number with the count it draws, and with any at all."""
+    to_any = normal_density_at(law.at_most(0, expected))
+    to_count = to_any.copy()
+    for number in range(1, law.most):
+        to_count += normal_density_at(law.at_most(number, expected))
+    return to_count, to_any
+
+
+def normal_density_at(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the normal density where its cumulative probability is `chance`."""
+    place = ndtri(np.clip(chance, 0, 1))
+    density: NDArray[np.float64] = np.exp(-0.5 * place**2) / np.sqrt(2 * np.pi)
+    return density
 
 
 def fit_count_law(expected: NDArray[np.floating], counts: NDArray[Any]) -> CountLaw:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from halokeras.painters.count_law import CountLaw
+from halokeras.painters.count_law import VoxelLaw, normal_density_at, responses
 
 MOST_CORRELATED = 2 / 7
 """Strongest correlation of face neighbours.
@@ -48,7 +47,7 @@ class Exclusion:
         (2, 2) correlations of the two normal numbers of a voxel, of its count and of the mass of
         its first halo, with those of a voxel beside it; eigenvalues within `MOST_CORRELATED`.
         Where the expected mass tells how first halos exclude each other, theirs with each other
-        is 0.
+        is 0, and where surroundings tell how the counts of voxels go together, theirs.
     masses
         (channels,) mean mass of the halos of each channel [Msun/h], by which first halos exclude
         each other around peaks; None for an older painter.
@@ -63,7 +62,7 @@ class Exclusion:
         """Voxels around those that are drawn, whose expected halos draws need to know."""
         return 0 if self.masses is None else 1
 
-    def channel_shares(self, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
+    def channel_shares(self, expected: NDArray[np.floating], law: VoxelLaw) -> tuple[Array, Array]:
         """Return the shares of channels among first and among further halos.
 
         Weighted with how many there are of both they give back the shares that are expected.
@@ -81,8 +80,9 @@ class Exclusion:
 def fit_exclusion(
     expected: NDArray[np.floating],
     counts: NDArray[np.floating],
-    law: CountLaw,
+    law: VoxelLaw,
     masses: NDArray[np.floating],
+    counts_apart: bool = False,
 ) -> Exclusion:
     """Measure how halos exclude each other.
 
@@ -95,17 +95,21 @@ def fit_exclusion(
         Law of the counts of all channels.
     masses
         (channels,) mean mass of the halos of each channel [Msun/h].
+    counts_apart
+        Whether something else tells how the counts of voxels go together.
     """
     further = _fit_further(expected, counts, law)
     neighbors = _fit_neighbors(expected, counts, law, further)
+    if counts_apart:
+        neighbors[0, 0] = 0.0
     return Exclusion(further, neighbors, masses.astype(np.float64))
 
 
-def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tuple[Array, Array]:
+def _shares(further: Array, expected: NDArray[np.floating], law: VoxelLaw) -> tuple[Array, Array]:
     means = expected.astype(np.float64)
     total = means.sum(axis=1)
     shares = means / total[:, np.newaxis]
-    occupied = 1 - law.empty(total)
+    occupied = 1 - law.at_most(0, total)
     others = (law.mean(total) / occupied - 1)[:, np.newaxis]  # to one first halo
     # No channel has fewer first halos than none.
     most = shares * (1 + others) / np.maximum(others, 1e-9)
@@ -121,7 +125,7 @@ def _shares(further: Array, expected: NDArray[np.floating], law: CountLaw) -> tu
 
 
 def _fit_further(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw
+    expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw
 ) -> Array:
     """Return the weights under which halos of each channel go with the number of all as measured.
 
@@ -133,10 +137,10 @@ def _fit_further(
     held = counts.reshape(-1, channels)
     number = held.sum(axis=1)
     occupied = number > 0
-    held, number = held[occupied], number[occupied].astype(np.float64)
+    held, number, law = held[occupied], number[occupied].astype(np.float64), law.of(occupied)
     means = expected.reshape(-1, channels)[occupied]
     total = means.sum(axis=1, dtype=np.float64)
-    beyond = number - law.mean(total) / (1 - law.empty(total))
+    beyond = number - law.mean(total) / (1 - law.at_most(0, total))
     weights = np.ones(channels)
     for _ in range(_ROUNDS):
         of_first, of_others = _shares(weights, means, law)
@@ -148,7 +152,7 @@ def _fit_further(
 
 
 def _fit_neighbors(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], law: CountLaw, further: Array
+    expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw, further: Array
 ) -> Array:
     """Return the correlations of the two normal numbers of a voxel with those of a face neighbour.
 
@@ -162,8 +166,8 @@ def _fit_neighbors(
     means = np.maximum(expected.reshape(-1, channels), 1e-12)
     total = means.sum(axis=1, dtype=np.float64)
     of_first, of_others = _shares(further, means, law)
-    number, occupied = law.mean(total), 1 - law.empty(total)
-    to_number, to_occupied = _responses(law, total)
+    number, occupied = law.mean(total), 1 - law.at_most(0, total)
+    to_number, to_occupied = responses(law, total)
     count = counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)
     to_count = to_number.reshape(grid)
     by_number = _pairs(count, count) / _pairs(to_count, to_count)
@@ -173,7 +177,7 @@ def _fit_neighbors(
         there = counts[..., channel:].sum(axis=-1, dtype=np.float64)
         excess = there - (occupied * first + (number - occupied) * others).reshape(grid)
         with_number = (to_occupied * first + (to_number - to_occupied) * others).reshape(grid)
-        with_mass = (occupied * _density_at(first)).reshape(grid)
+        with_mass = (occupied * normal_density_at(first)).reshape(grid)
         told += [
             _pairs(count, excess) - by_number * _pairs(to_count, with_number),
             _pairs(to_count, with_mass),
@@ -183,22 +187,6 @@ def _fit_neighbors(
     strongest = max(np.abs(np.linalg.eigvalsh(found)).max(), MOST_CORRELATED)
     possible: Array = found * (MOST_CORRELATED / strongest)
     return possible
-
-
-def _responses(law: CountLaw, expected: Array) -> tuple[Array, Array]:
-    """Return the mean products of a normal number with the count it draws, and with any at all."""
-    at_steps = [
-        _density_at(np.interp(expected, law.expected, below))
-        for below in law.probabilities.cumsum(axis=1).T[:-1]
-    ]
-    return np.sum(at_steps, axis=0), at_steps[0]
-
-
-def _density_at(chance: Array) -> Array:
-    """Return the normal density where its cumulative probability is `chance`."""
-    place = ndtri(np.clip(chance, 0, 1))
-    density: Array = np.exp(-0.5 * place**2) / np.sqrt(2 * np.pi)
-    return density
 
 
 def _pairs(one: Array, other: Array) -> float:

@@ -1,9 +1,9 @@
 """What draws are made from, as the JSON files of a saved painter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,13 +14,18 @@ from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
 from halokeras.painters.peaks import TERMS, Peaks
+from halokeras.painters.surroundings import TERMS as NUMBER_TERMS
+from halokeras.painters.surroundings import Surroundings
 
-LAW, MASSES, EXCLUSION, PEAKS = (
+LAW, MASSES, EXCLUSION, PEAKS, SURROUNDINGS = (
     "count_law.json",
     "mass_law.json",
     "exclusion.json",
     "peaks.json",
+    "surroundings.json",
 )
+LAW_FILES = (LAW, MASSES, EXCLUSION, PEAKS, SURROUNDINGS)
+"""Of which each but the first is there only with those before it."""
 Fields = TypeVar("Fields", bound="_Fields")
 
 _UNITY = 1e-6  # by which a sum of probabilities may miss 1
@@ -113,13 +118,57 @@ class _PeaksFields(_Fields):
         return self
 
 
-def law_contents(
-    law: CountLaw, masses: MassLaw | None, exclusion: Exclusion | None, peaks: Peaks | None
-) -> dict[str, bytes]:
+class _SurroundingsFields(_Fields):
+    """What surroundings.json holds."""
+
+    typical: tuple[list[Term], list[Term]]
+    departures: Annotated[list[Term], Field(min_length=1, max_length=64)]
+    laws: list[_LawFields]
+    middle: Term
+    spread: Annotated[float, Field(gt=0, le=1e6)]
+    beside: Annotated[list[Term], Field(min_length=NUMBER_TERMS, max_length=NUMBER_TERMS)]
+    smooth: Annotated[list[Term], Field(min_length=NUMBER_TERMS, max_length=NUMBER_TERMS)]
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> "_SurroundingsFields":
+        if len(self.typical[0]) != len(self.typical[1]) or not self.typical[0]:
+            raise ValueError("expected halos and those around are not equally many")
+        for ascending in (self.typical[0], self.departures):
+            if any(below >= above for below, above in pairwise(ascending)):
+                raise ValueError("expected halos or departures do not ascend")
+        if len(self.laws) != len(self.departures):
+            raise ValueError("laws and departures are not equally many")
+        return self
+
+
+class Laws(NamedTuple):
+    """The laws that a painter draws by; None where an older one, or one without masses, has none.
+
+    Attributes
+    ----------
+    counts
+        Of the halos of all channels together, given how many are expected.
+    masses
+        Of the masses in each channel.
+    exclusion
+        How halos exclude each other by mass.
+    peaks
+        Corrections of what is expected around peaks.
+    surroundings
+        What the law of the counts knows of the halos expected around.
+    """
+
+    counts: CountLaw
+    masses: MassLaw | None = None
+    exclusion: Exclusion | None = None
+    peaks: Peaks | None = None
+    surroundings: Surroundings | None = None
+
+
+def law_contents(laws: Laws) -> dict[str, bytes]:
     """Return the files that a painter draws by, of those laws that it has, by their names."""
-    fields: dict[str, dict[str, Any]] = {
-        LAW: {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
-    }
+    counts, masses, exclusion, peaks, surroundings = laws
+    fields: dict[str, dict[str, Any]] = {LAW: _told(counts)}
     if masses is not None:
         fields[MASSES] = {"masses": masses.masses.tolist(), "tails": masses.tails.tolist()}
     if exclusion is not None:
@@ -135,24 +184,67 @@ def law_contents(
             "least": peaks.least.tolist(),
             "most": peaks.most.tolist(),
         }
+    if surroundings is not None:
+        fields[SURROUNDINGS] = {
+            "typical": surroundings.typical.tolist(),
+            "departures": surroundings.departures.tolist(),
+            "laws": [_told(law) for law in surroundings.laws],
+            "middle": surroundings.middle,
+            "spread": surroundings.spread,
+            "beside": surroundings.beside.tolist(),
+            "smooth": surroundings.smooth.tolist(),
+        }
     return {name: to_json(told, name) for name, told in fields.items()}
 
 
-def read_count_law(path: Path, content: bytes) -> CountLaw:
-    """Read count_law.json, or raise `ModelError`."""
+def _told(law: CountLaw) -> dict[str, Any]:
+    return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
+
+
+def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int) -> Laws:
+    """Read the laws of a painter of some channels.
+
+    Parameters
+    ----------
+    folder
+        Where its files are.
+    contents
+        What they hold, by their names; count_law.json is among them.
+    channels
+        Channels of the painter.
+
+    Raises
+    ------
+    ModelError
+        In one sentence, if one is malformed or does not fit.
+    """
+    laws = Laws(_count_law(folder / LAW, contents[LAW]))
+    if MASSES in contents:
+        masses = _mass_law(folder / MASSES, contents[MASSES], channels)
+        laws = laws._replace(masses=masses)
+    if EXCLUSION in contents:
+        exclusion = _exclusion(folder / EXCLUSION, contents[EXCLUSION], channels)
+        laws = laws._replace(exclusion=exclusion)
+    if PEAKS in contents:
+        laws = laws._replace(peaks=_peaks(folder / PEAKS, contents[PEAKS], channels))
+    if SURROUNDINGS in contents:
+        surroundings = _surroundings(folder / SURROUNDINGS, contents[SURROUNDINGS])
+        laws = laws._replace(surroundings=surroundings)
+    return laws
+
+
+def _count_law(path: Path, content: bytes) -> CountLaw:
     fields = _validated(path, content, _LawFields, "law")
     return CountLaw(np.array(fields.expected), np.array(fields.probabilities))
 
 
-def read_mass_law(path: Path, content: bytes, channels: int) -> MassLaw:
-    """Read mass_law.json of a painter of some channels, or raise `ModelError`."""
+def _mass_law(path: Path, content: bytes, channels: int) -> MassLaw:
     fields = _validated(path, content, _MassLawFields, "law")
     _check_channels(path, "bins of mass", fields.masses, channels)
     return MassLaw(np.array(fields.masses), np.array(fields.tails))
 
 
-def read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
-    """Read exclusion.json as `read_mass_law`."""
+def _exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
     fields = _validated(path, content, _ExclusionFields, "exclusion")
     _check_channels(path, "weights", fields.further, channels)
     if fields.masses is None:
@@ -161,11 +253,23 @@ def read_exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
     return Exclusion(np.array(fields.further), np.array(fields.neighbors), np.array(fields.masses))
 
 
-def read_peaks(path: Path, content: bytes, channels: int) -> Peaks:
-    """Read peaks.json as `read_mass_law`."""
+def _peaks(path: Path, content: bytes, channels: int) -> Peaks:
     fields = _validated(path, content, _PeaksFields, "peaks")
     _check_channels(path, "channels", [None, *fields.coefficients], channels)
     return Peaks(np.array(fields.coefficients), np.array(fields.least), np.array(fields.most))
+
+
+def _surroundings(path: Path, content: bytes) -> Surroundings:
+    fields = _validated(path, content, _SurroundingsFields, "surroundings")
+    return Surroundings(
+        np.array(fields.typical),
+        np.array(fields.departures),
+        tuple(CountLaw(np.array(law.expected), np.array(law.probabilities)) for law in fields.laws),
+        fields.middle,
+        fields.spread,
+        np.array(fields.beside),
+        np.array(fields.smooth),
+    )
 
 
 def _validated(path: Path, content: bytes, fields: type[Fields], what: str) -> Fields:

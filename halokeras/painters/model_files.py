@@ -18,6 +18,7 @@ and, where its channels are bins of mass, what masses are drawn from::
     mass_law.json         masses at evenly spaced cumulative probabilities of each bin
     exclusion.json        how halos exclude each other by mass (older painters do not know)
     peaks.json            corrections of expected counts around peaks (older painters have none)
+    surroundings.json     the law of the counts by what is expected around (older ones have none)
 
 Older painters have their weights in ``.npz`` files and, being all of one kind, do not name it.
 """
@@ -34,22 +35,8 @@ from pydantic import BaseModel, ValidationError
 
 from halokeras.errors import ModelError, first_problem
 from halokeras.painter_params import FIRST_KIND, AnyPainterParams, PainterParams
-from halokeras.painters.count_law import CountLaw
-from halokeras.painters.exclusion import Exclusion
-from halokeras.painters.law_files import (
-    EXCLUSION,
-    LAW,
-    MASSES,
-    PEAKS,
-    law_contents,
-    read_count_law,
-    read_exclusion,
-    read_mass_law,
-    read_peaks,
-)
-from halokeras.painters.mass_law import MassLaw
+from halokeras.painters.law_files import LAW, LAW_FILES, Laws, law_contents, read_laws
 from halokeras.painters.painter_json import parse, to_json
-from halokeras.painters.peaks import Peaks
 from halokeras.painters.provenance import Provenance, read_provenance
 from halokeras.painters.weights_file import OLDER_SUFFIX, SUFFIX, Weights, unpack
 from halokeras.resources import shipped
@@ -88,29 +75,21 @@ class PainterFiles:
         What the folder tells of its training.
     weights
         Arrays by name, in the order of the network.
-    expected, law
-        Weights of the painter of expected counts and the law of the counts, or None without.
-    masses
-        The law of the masses in each channel, or None without.
-    exclusion, peaks
-        How halos exclude each other by mass, and corrections of what is expected around peaks, or
-        None where it is not known.
+    expected, laws
+        Weights of the painter of expected counts and what draws are made by, or None without.
     """
 
     params: PainterParams
     provenance: Provenance
     weights: Weights
     expected: Weights | None = None
-    law: CountLaw | None = None
-    masses: MassLaw | None = None
-    exclusion: Exclusion | None = None
-    peaks: Peaks | None = None
+    laws: Laws | None = None
 
     @property
     def hash(self) -> str:
         """SHA-256 that names the painter, see `hash_painter`."""
         parts = [self.weights] if self.expected is None else [self.weights, self.expected]
-        return hash_painter(self.params, parts, self.law, self.masses, self.exclusion, self.peaks)
+        return hash_painter(self.params, parts, self.laws)
 
 
 def read_files(folder: Path) -> PainterFiles:
@@ -153,26 +132,15 @@ def read_files(folder: Path) -> PainterFiles:
     weights = read_weights(WEIGHTS)
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
-    law = read_count_law(folder / LAW, read(LAW, _LARGEST_JSON))
-    masses = exclusion = peaks = None
-    if MASSES in checksums:
-        masses = read_mass_law(folder / MASSES, read(MASSES, _LARGEST_JSON), params.channels)
-    if EXCLUSION in checksums:
-        content = read(EXCLUSION, _LARGEST_JSON)
-        exclusion = read_exclusion(folder / EXCLUSION, content, params.channels)
-    if PEAKS in checksums:
-        peaks = read_peaks(folder / PEAKS, read(PEAKS, _LARGEST_JSON), params.channels)
-    expected = read_weights(EXPECTED)
-    return PainterFiles(params, provenance, weights, expected, law, masses, exclusion, peaks)
+    contents = {name: read(name, _LARGEST_JSON) for name in checksums if name in LAW_FILES}
+    laws = read_laws(folder, contents, params.channels)
+    return PainterFiles(params, provenance, weights, read_weights(EXPECTED), laws)
 
 
 def hash_painter(
     params: PainterParams,
     weights: Sequence[Weights],
-    law: CountLaw | None = None,
-    masses: MassLaw | None = None,
-    exclusion: Exclusion | None = None,
-    peaks: Peaks | None = None,
+    laws: Laws | None = None,
 ) -> str:
     """Return the SHA-256 of a painter's params, weights and draws, in whatever file."""
     fields = params.model_dump(mode="json")
@@ -183,8 +151,8 @@ def hash_painter(
         for name, values in part.items():
             digest.update(f"{name} {values.shape}".encode())
             digest.update(values.astype("<f4").tobytes())
-    if law is not None:
-        for content in law_contents(law, masses, exclusion, peaks).values():
+    if laws is not None:
+        for content in law_contents(laws).values():
             digest.update(content)
     return digest.hexdigest()
 
@@ -226,9 +194,9 @@ def _checksums(folder: Path, manifest: dict[str, Any]) -> tuple[dict[str, Any], 
     checksums = manifest.get("sha256")
     for suffix in (SUFFIX, OLDER_SUFFIX):
         always = {ARCHITECTURE, f"{WEIGHTS}{suffix}", PROVENANCE}
-        drawing = always | {f"{EXPECTED}{suffix}", LAW}
-        by_mass = [MASSES, EXCLUSION, PEAKS]
-        known = (always, *(drawing | set(by_mass[:laws]) for laws in range(len(by_mass) + 1)))
+        drawing = always | {f"{EXPECTED}{suffix}"}
+        numbers = range(1, len(LAW_FILES) + 1)
+        known = (always, *(drawing | set(LAW_FILES[:laws]) for laws in numbers))
         if isinstance(checksums, dict) and set(checksums) in known:
             return checksums, suffix
     raise ModelError(

@@ -17,7 +17,7 @@ from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
-from halokeras.painters.law_files import law_contents
+from halokeras.painters.law_files import Laws, law_contents
 from halokeras.painters.mass_law import MassLaw, expected_mass_law
 from halokeras.painters.model_files import (
     ARCHITECTURE,
@@ -35,6 +35,7 @@ from halokeras.painters.model_files import (
 from halokeras.painters.painter_json import to_json
 from halokeras.painters.peaks import Peaks
 from halokeras.painters.provenance import Provenance, read_provenance
+from halokeras.painters.surroundings import Surroundings
 from halokeras.painters.weights_file import SUFFIX, Weights, check_weights, pack
 from halokeras.sections import Selection
 from halokeras.storage.files import whole_folder
@@ -64,6 +65,9 @@ class DrawModel:
     peaks
         Corrections of what is expected around peaks, of painters with an exclusion; None for an
         older painter.
+    surroundings
+        What the law of the counts knows of the halos expected around voxels, of painters with an
+        exclusion; None for an older painter.
     """
 
     painter: Painter
@@ -72,13 +76,20 @@ class DrawModel:
     exclusion: Exclusion | None = None
     kept_shares: tuple[float, ...] | None = None
     peaks: Peaks | None = None
+    surroundings: Surroundings | None = None
+
+    @property
+    def laws(self) -> Laws:
+        """What its files hold."""
+        return Laws(self.count_law, self.mass_law, self.exclusion, self.peaks, self.surroundings)
 
     @property
     def border(self) -> int:
         """Voxels around those that are drawn, whose expected counts draws need to know."""
         if self.exclusion is None:
             return 0
-        return max(self.exclusion.border, 0 if self.peaks is None else 1)
+        around = self.peaks is not None or self.surroundings is not None
+        return max(self.exclusion.border, int(around))
 
 
 @dataclass(frozen=True)
@@ -248,8 +259,7 @@ def save_painter(
     }
     if draws is not None:
         files[f"{EXPECTED}{SUFFIX}"] = pack(_weights(draws.painter))
-        laws = draws.count_law, draws.mass_law, draws.exclusion, draws.peaks
-        files |= law_contents(*laws)
+        files |= law_contents(draws.laws)
     manifest = {"sha256": {name: sha256(content) for name, content in files.items()}}
     files[MANIFEST] = to_json(manifest, MANIFEST)
     with whole_folder(folder, ARCHITECTURE, "saved painter") as temporary:
@@ -270,18 +280,21 @@ def load_painter(folder: Path) -> SavedPainter:
     painter = built_painter(files.params)
     _fill(painter, folder / WEIGHTS, files.weights)
     draws = None
-    if files.expected is not None and files.law is not None:
+    if files.expected is not None and files.laws is not None:
         expected = painter.twin()
         _fill(expected, folder / EXPECTED, files.expected)
-        draws = DrawModel(expected, files.law, files.masses, files.exclusion, peaks=files.peaks)
+        counts, masses, exclusion, peaks, surroundings = files.laws
+        draws = DrawModel(
+            expected, counts, masses, exclusion, peaks=peaks, surroundings=surroundings
+        )
     return SavedPainter(painter, files.provenance, painter_hash(painter, draws), draws)
 
 
 def painter_hash(painter: Painter, draws: DrawModel | None = None) -> str:
     """Return the SHA-256 of a painter's configuration, weights and draws, in whatever file."""
     parts = [painter] if draws is None else [painter, draws.painter]
-    laws = () if draws is None else (draws.count_law, draws.mass_law, draws.exclusion, draws.peaks)
-    return hash_painter(painter.params, [_weights(part) for part in parts], *laws)
+    laws = None if draws is None else draws.laws
+    return hash_painter(painter.params, [_weights(part) for part in parts], laws)
 
 
 def _fill(painter: Painter, path: Path, weights: Weights) -> None:

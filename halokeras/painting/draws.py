@@ -21,11 +21,12 @@ from scipy.stats import binom
 from halokeras.boxes.box import total_counts
 from halokeras.errors import ModelError
 from halokeras.fields.gridding import Shape
+from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painters.peaks import PERIODIC, Bordered, without_border
+from halokeras.painters.peaks import PERIODIC, Bordered, sum_around, without_border
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
-from halokeras.painting.noise import neighbor_noise
+from halokeras.painting.noise import CountNoise, neighbor_noise
 from halokeras.painting.paint import (
     LARGEST_TILE,
     Progress,
@@ -138,7 +139,9 @@ def _drawn_at(
     index = _global_index(place, shape)
     purpose = f"draw {which.realization}"
     if draws.exclusion is None:
-        counts = draws.count_law.draw(total_counts(inner), uniform_at(which.seed, purpose, index))
+        counts = draw_counts(
+            draws.count_law, total_counts(inner), uniform_at(which.seed, purpose, index)
+        )
         if draws.mass_law is None:
             return counts
         shared = shared_alike(counts, inner, index, which)
@@ -149,15 +152,33 @@ def _drawn_at(
         # tells how strongly voxels exclude each other.
         around = [(0, 0) if border else (1, 1) for border in bordered]
         mass = np.pad(_expected_mass(draws.exclusion.masses, expected), around, mode="wrap")
-    noise = neighbor_noise(draws.exclusion.neighbors, place, shape, which.seed, purpose, mass)
-    counts = draws.count_law.draw(total_counts(inner), ndtr(noise[0]))
+    law, together = _law_of_counts(draws, expected, bordered)
+    correlations = draws.exclusion.neighbors
+    noise = neighbor_noise(correlations, place, shape, which.seed, purpose, mass, together)
+    counts = draw_counts(law, total_counts(inner), ndtr(noise[0]))
     occupied = np.flatnonzero(counts)
     means: NDArray[np.floating] = inner.reshape(-1, inner.shape[-1])[occupied]
     if draws.peaks is not None:
         means = draws.peaks.corrected(expected, bordered, occupied)
     rank = ndtr(noise[1])
-    shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, draws.count_law)
+    law = law.of(occupied)
+    shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, law)
     return _thinned_by_shares(shared, draws.kept_shares, index, which)
+
+
+def _law_of_counts(
+    draws: DrawModel, expected: NDArray[np.float32], bordered: Bordered
+) -> tuple[VoxelLaw, CountNoise | None]:
+    """Return the law of the counts of voxels, and how their numbers go together, if it is known."""
+    if draws.surroundings is None:
+        return draws.count_law, None
+    total = np.zeros(expected.shape[:3])
+    # Channel by channel, as in `_expected_mass`.
+    for channel in range(expected.shape[-1]):
+        total += expected[..., channel]
+    around = sum_around(total, bordered)
+    law = draws.surroundings.law_of(without_border(total, bordered), around)
+    return law, CountNoise(*draws.surroundings.correlations(around))
 
 
 def _thinned_by_shares(

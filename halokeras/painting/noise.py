@@ -1,11 +1,15 @@
 """Normal numbers of voxels that are correlated with those of the voxels beside and around them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate
 from scipy.special import ndtri
 
 from halokeras.fields.gridding import Shape
+from halokeras.painters.exclusion import MOST_CORRELATED
+from halokeras.painters.surroundings import FACES_TOGETHER, SMOOTH_WEIGHTS
 from halokeras.painting.ids import global_index
 from halokeras.painting.tiles import Place
 from halokeras.randomness import uniform_at
@@ -18,6 +22,22 @@ _WINDOW = (1.0, 1.0, 0.5, 0.3)
 """What a voxel, and those that share a face, an edge and a corner with it, count around a peak."""
 
 
+class CountNoise(NamedTuple):
+    """How the first numbers of voxels go together; (x, y, z) each.
+
+    Attributes
+    ----------
+    beside
+        Correlation with those of voxels that share a face.
+    smooth
+        Share of their variance that is smooth: the sum of white numbers in a voxel and the 26
+        around it, by `SMOOTH_WEIGHTS`.
+    """
+
+    beside: NDArray[np.float64]
+    smooth: NDArray[np.float64]
+
+
 def neighbor_noise(
     correlations: NDArray[np.float64],
     place: Place,
@@ -25,6 +45,7 @@ def neighbor_noise(
     seed: int,
     purpose: str,
     mass: NDArray[np.float64] | None = None,
+    counts: CountNoise | None = None,
 ) -> NDArray[np.float64]:
     """Return standard normal numbers, as many in each voxel as there are rows of `correlations`.
 
@@ -46,6 +67,9 @@ def neighbor_noise(
     mass
         (x + 2, y + 2, z + 2) expected in those voxels and one more on all sides, in units of what
         is too little to matter.
+    counts
+        How the first numbers of voxels go together, in place of ``correlations[0, 0]``, which is
+        then 0.
 
     Returns
     -------
@@ -60,15 +84,52 @@ def neighbor_noise(
     ]
     inner = (slice(1, -1),) * 3
     own, beside = _mixing(correlations, 2 * len(axes))
-    noise = np.zeros((len(white), *white[0][inner].shape))
+    if counts is not None:
+        white.append(ndtri(uniform_at(seed, f"{purpose} smooth", index) + 2.0**-54))
+    noise = np.zeros((len(correlations), *white[0][inner].shape))
     # Number by number: a product of matrices would round as its shape has it.
-    for number, field in enumerate(white):
+    for number, field in enumerate(white[: len(correlations)]):
         around = _around(field, axes)
         for made, one, other in zip(noise, own[number], beside[number], strict=True):
             made += one * field[inner] + other * around
+    coupled: NDArray[np.float64] | float = 0.0
+    if counts is not None:
+        with_beside = _go_together(noise, white[0], white[-1], counts, own[0, 0], axes)
+        coupled = with_beside * beside[0, -1]
     if mass is not None:
-        _keep_apart(noise, white[-1], mass, own[-1], beside[-1], axes)
+        rank = white[len(correlations) - 1]
+        _keep_apart(noise, rank, mass, own[-1], beside[-1], axes, coupled)
     return noise
+
+
+def _go_together(
+    noise: NDArray[np.float64],
+    white: NDArray[np.float64],
+    smooth: NDArray[np.float64],
+    counts: CountNoise,
+    own: float,
+    axes: tuple[int, ...],
+) -> NDArray[np.float64]:
+    """Have the first numbers of voxels go together, in place of `own` times their white ones.
+
+    Returns the products of these numbers with the sum of the white ones beside.
+    """
+    inner = (slice(1, -1),) * 3
+    faces = 2 * len(axes)
+    left = own**2 - counts.smooth
+    wanted = (counts.beside - FACES_TOGETHER * counts.smooth) / left
+    wanted = np.clip(wanted, -MOST_CORRELATED, MOST_CORRELATED)
+    beside = np.sign(wanted) * np.sqrt((1 - np.sqrt(1 - faces * wanted**2)) / (2 * max(faces, 1)))
+    scale = np.sqrt(left)
+    window = np.ones((1, 1, 1))
+    for axis in range(3):
+        weights = SMOOTH_WEIGHTS if axis in axes else (0, 1, 0)
+        window = window * np.expand_dims(weights, [other for other in range(3) if other != axis])
+    noise[0] += (scale * np.sqrt(1 - faces * beside**2) - own) * white[inner]
+    noise[0] += scale * beside * _around(white, axes)
+    noise[0] += np.sqrt(counts.smooth / (window**2).sum()) * correlate(smooth, window)[inner]
+    with_beside: NDArray[np.float64] = faces * scale * beside
+    return with_beside
 
 
 def _keep_apart(
@@ -78,11 +139,12 @@ def _keep_apart(
     own: NDArray[np.float64],
     beside: NDArray[np.float64],
     axes: tuple[int, ...],
+    coupled: NDArray[np.float64] | float,
 ) -> None:
     """Take from the last numbers the mean of the white ones around, weighted with the mass.
 
     `own` and `beside` are what the white number of a voxel counts in all its numbers, and in those
-    of each of its neighbours.
+    of each of its neighbours; `coupled` is the correlation that the last number has with the first.
     """
     inner = (slice(1, -1),) * 3
     window = _window(axes)
@@ -93,7 +155,7 @@ def _keep_apart(
     variance = 1 - 2 * (own[-1] * own_share + beside[-1] * shares)
     variance += correlate(mass**2, window**2)[inner] / whole**2
     for number, one, other in zip(noise[:-1], own, beside, strict=False):
-        with_number = -(one * own_share + other * shares)
+        with_number = coupled - (one * own_share + other * shares)
         last -= with_number * number
         variance -= with_number**2
     last /= np.sqrt(np.maximum(variance, _LEAST_VARIANCE))

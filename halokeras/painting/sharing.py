@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.painters.count_law import CountLaw
+from halokeras.painters.count_law import VoxelLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painting.ids import Draw, halo_ids
 
@@ -52,7 +52,7 @@ def shared_by_rank(
     draw: Draw,
     rank: NDArray[np.float64],
     exclusion: Exclusion,
-    law: CountLaw,
+    law: VoxelLaw,
 ) -> NDArray[np.uint8]:
     """Share out the halos of each voxel so that heavy ones exclude each other.
 
@@ -66,14 +66,16 @@ def shared_by_rank(
         (x, y, z) in [0, 1): where the first halo of a voxel stands among the masses that are
         expected of it, the heaviest last.
     exclusion, law
-        What the first and the further halos of a voxel share.
+        What the first and the further halos of a voxel share; the law of the same voxels.
     """
     channels = expected.shape[-1]
     occupied = np.flatnonzero(counts)
     shared = np.zeros((counts.size, channels), dtype=np.uint8)
     for start in range(0, occupied.size, _PIECE):
         voxel = occupied[start : start + _PIECE]
-        of_first, of_further = exclusion.channel_shares(expected[start : start + _PIECE], law)
+        of_first, of_further = exclusion.channel_shares(
+            expected[start : start + _PIECE], law.of(slice(start, start + _PIECE))
+        )
         first = np.arange(voxel.size)
         shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
         several = counts.ravel()[voxel]

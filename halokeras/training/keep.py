@@ -18,6 +18,7 @@ from halokeras.painters.exclusion import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.painters.peaks import fit_peaks
+from halokeras.painters.surroundings import fit_correlations, fit_surroundings
 from halokeras.params import Params
 from halokeras.training.calibration import calibrate_mean
 from halokeras.training.callback import Callback, Progress
@@ -123,5 +124,10 @@ class KeptPainter(Callback):
         masses = fit_mass_law(np.concatenate(found), bins)
         peaks = fit_peaks(means, counts)
         corrected = np.stack([peaks.corrected_box(box) for box in means])
-        exclusion = fit_exclusion(corrected, counts, law, masses.means())
-        return DrawModel(painter, law, masses, exclusion, peaks=peaks)
+        totals = means.sum(axis=-1), counts.sum(axis=-1)
+        surroundings = fit_surroundings(*totals)
+        of_voxels = surroundings.law_of_boxes(totals[0])
+        exclusion = fit_exclusion(corrected, counts, of_voxels, masses.means(), counts_apart=True)
+        with_rank = float(exclusion.neighbors[0, 1])
+        surroundings = fit_correlations(surroundings, *totals, with_rank)
+        return DrawModel(painter, law, masses, exclusion, peaks=peaks, surroundings=surroundings)

@@ -32,7 +32,7 @@ def test_first_and_further_halos_together_are_those_expected():
     for shares in (first, further):
         assert (shares >= 0).all()
         np.testing.assert_allclose(shares.sum(axis=1), 1)
-    occupied = (1 - LAW.empty(total))[:, None]
+    occupied = (1 - LAW.at_most(0, total))[:, None]
     number = LAW.mean(total)[:, None]
     together = occupied * first + (number - occupied) * further
     np.testing.assert_allclose(together, number * means / total[:, None], rtol=1e-6)

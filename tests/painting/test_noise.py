@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.painting.noise import neighbor_noise
+from halokeras.painting.noise import CountNoise, neighbor_noise
 
 CORRELATIONS = np.array([[-0.06, -0.12], [-0.12, -0.15]])
 SHAPE = (40, 36, 32)
@@ -106,3 +106,50 @@ def test_boxes_of_few_voxels_keep_apart_along_their_long_axes(shape):
         [neighbor_noise(CORRELATIONS, whole, shape, seed, "t", around(mass)) for seed in range(4)]
     )
     np.testing.assert_allclose(numbers.var(axis=(0, 2, 3, 4)), 1, rtol=0.04)
+
+
+def wide():
+    """How counts go together where they do so the more the further along x."""
+    share = np.broadcast_to(np.linspace(0, 1, SHAPE[0])[:, None, None], SHAPE)
+    return CountNoise(beside=0.15 * share - 0.16, smooth=0.12 * share)
+
+
+@pytest.mark.parametrize("with_masses", [False, True])
+def test_counts_go_together_as_they_are_told_and_stay_normal_and_independent(with_masses):
+    correlations = np.array([[0, -0.12], [-0.12, 0]]) * with_masses
+    masses = around(peaks()) if with_masses else None
+    told, places = wide(), {"low": slice(0, 20), "high": slice(20, 40)}
+    found = {(name, step): [] for name in places for step in (1, (1, 1))}
+    numbers = []
+    for seed in range(12):
+        noise = neighbor_noise(correlations, WHOLE, SHAPE, seed, "t", masses, told)
+        numbers.append(noise.reshape(2, -1))
+        beside, edge = (noise[0] * np.roll(noise[0], 1, axis) for axis in (1, (1, 2)))
+        for name, part in places.items():
+            found[name, 1].append(beside[part].mean())
+            found[name, (1, 1)].append(edge[part].mean())
+    np.testing.assert_allclose(np.cov(np.concatenate(numbers, axis=1)), np.eye(2), atol=0.012)
+    for name, part in places.items():
+        # faces share two thirds of the smooth part, edges four ninths, and two neighbours
+        assert np.mean(found[name, 1]) == pytest.approx(told.beside[part].mean(), abs=0.012)
+        smooth = 4 / 9 * told.smooth[part].mean()
+        assert np.mean(found[name, (1, 1)]) == pytest.approx(smooth + 0.01, abs=0.015)
+
+
+def test_counts_that_go_together_do_not_depend_on_what_is_asked_beside_them():
+    told = wide()
+    whole = neighbor_noise(np.zeros((2, 2)), WHOLE, SHAPE, 3, "test", counts=told)
+    place = (slice(0, 7), slice(30, 36), WHOLE[2])
+    part = CountNoise(*(values[place] for values in told))
+    found = neighbor_noise(np.zeros((2, 2)), place, SHAPE, 3, "test", counts=part)
+    np.testing.assert_array_equal(found, whole[(slice(None), *place)])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 20000), (2, 100, 100), (3, 3, 2000)])
+def test_counts_of_boxes_of_few_voxels_are_normal_too(shape):
+    told = CountNoise(np.full(shape, -0.1), np.full(shape, 0.1))
+    whole = tuple(map(slice, (0, 0, 0), shape))
+    numbers = [
+        neighbor_noise(np.zeros((1, 1)), whole, shape, s, "t", counts=told) for s in range(8)
+    ]
+    assert np.var(numbers) == pytest.approx(1, rel=0.05)
