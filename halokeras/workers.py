@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from halokeras.errors import HalopaintError, install
@@ -14,6 +15,9 @@ _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 RETRIES = 2
 """Times that a task is begun again when its worker vanishes."""
+
+_ONE_AT_A_TIME = Lock()
+"""Held by the task that has this process of a worker alone."""
 
 
 class ClusterError(HalopaintError):
@@ -50,6 +54,19 @@ def connected(scheduler: str) -> "Iterator[Client]":
         if not client.nthreads():
             raise ClusterError(f"the Dask scheduler at {scheduler} has no workers; start some")
         yield client
+
+
+@contextmanager
+def worker_alone() -> Iterator[int]:
+    """Wait until no other such task is at work on this Dask worker; give all of its threads.
+
+    For tasks that each need the memory of the whole worker.
+    """
+    from distributed import get_worker
+
+    threads: int = get_worker().state.nthreads
+    with _ONE_AT_A_TIME:
+        yield threads
 
 
 def result_of(future: Any, doing: str, kept: str) -> Any:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from halokeras.boxes.box import SOFTWARE
@@ -53,7 +52,7 @@ from halokeras.storage.files import (
 )
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
-from halokeras.workers import RETRIES, connected, result_of
+from halokeras.workers import RETRIES, connected, result_of, worker_alone
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -372,13 +371,7 @@ def _run_on_cluster(client: "Client") -> Run:
     return run
 
 
-_one_at_a_time = Lock()
-
-
 def _task(recipe: Recipe, folder: Path, name: str, number: int) -> None:
-    """Do a task on a Dask worker, alone, with all of the worker's threads: memory is for one."""
-    from distributed import get_worker
-
-    threads: Any = get_worker().state.nthreads
-    with _one_at_a_time:
+    """Do a task on a Dask worker, alone, with all of the worker's threads."""
+    with worker_alone() as threads:
         make_slab(recipe, folder, name, number, threads)

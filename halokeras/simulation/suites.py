@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from halokeras.boxes.suite import INDEX, Member, Suite, is_suite, read_suite, write_index
@@ -25,7 +24,7 @@ from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.suite_params import Planned, SuiteParams
 from halokeras.storage.files import Locked, check_writable
 from halokeras.storage.memory import refuse_beyond_memory
-from halokeras.workers import RETRIES, connected, result_of
+from halokeras.workers import RETRIES, connected, result_of, worker_alone
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -345,16 +344,7 @@ def _make_by_workers(suite: Suite, client: "Client", tally: _Tally) -> None:
         left = [number for number, done in zip(left, made, strict=True) if not done]
 
 
-_one_at_a_time = Lock()
-
-
 def _task(suite: Suite, number: int) -> bool:
-    """Make a member on a Dask worker, alone; return False if others are making it.
-
-    It gets all of the worker's threads, as memory is for one.
-    """
-    from distributed import get_worker
-
-    threads: Any = get_worker().state.nthreads
-    with _one_at_a_time:
+    """Make a member on a Dask worker, alone; return False if others are making it."""
+    with worker_alone() as threads:
         return make_member(suite, number, threads, lambda number, fraction: None)
