@@ -47,8 +47,17 @@ def linear_power(
     return k, power
 
 
-def check_side(side: float, points: int) -> None:
-    """Refuse a side [Mpc/h] of so many points of a lattice if it has modes of unknown power.
+def check_side(side: float, points: int = 1, what: str = "a side") -> None:
+    """Refuse the side of a box or voxel whose modes have no known power.
+
+    Parameters
+    ----------
+    side
+        Its length [Mpc/h].
+    points
+        Of the lattice along it, each at least `FINEST_SPACING` from the next.
+    what
+        The side in the message.
 
     Raises
     ------
@@ -58,11 +67,12 @@ def check_side(side: float, points: int) -> None:
     least = FINEST_SPACING * points
     if least > LONGEST_SIDE:
         most = LONGEST_SIDE / FINEST_SPACING
-        raise BoxError(f"a side of {points:,} points of modes is too fine; {most:,.0f} are known")
+        raise BoxError(f"{what} of {points:,} points of modes is too fine; {most:,.0f} are known")
     if not least <= side <= LONGEST_SIDE:
+        of_points = "of so many voxels or particles " if points > 1 else ""
         raise BoxError(
-            f"a side of {side:g} Mpc/h has modes whose linear power is not known; of so many "
-            f"voxels or particles it must lie between {least:g} and {LONGEST_SIDE:,.0f} Mpc/h"
+            f"{what} of {side:g} Mpc/h has modes whose linear power is not known; {of_points}it "
+            f"must lie between {least:g} and {LONGEST_SIDE:,.0f} Mpc/h"
         )
 
 

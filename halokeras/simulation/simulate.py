@@ -10,7 +10,7 @@ from halokeras.boxes.box import SOFTWARE, Box, Provenance
 from halokeras.boxes.halos import Halos
 from halokeras.boxes.precision import rounded_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
-from halokeras.cosmology.power import FINEST_SPACING, LONGEST_SIDE, check_side, lattice_power
+from halokeras.cosmology.power import check_side, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
 from halokeras.simulation.halo_finder import find_halos
@@ -111,8 +111,9 @@ class Simulation:
                 f"particles {self.particles} a side are more than the halo finder can number; "
                 f"choose {_MOST_PARTICLES} or fewer"
             )
+        check_side(self.size, self.particles, "a box")
+        check_side(self.voxel_size, what="a voxel")
         voxels = self.voxels
-        check_side(self.size, self.particles)
         if self.particles < voxels:
             raise BoxError(
                 f"particles {self.particles} a side are fewer than the {voxels} voxels a "
@@ -259,11 +260,6 @@ def _provenance(wanted: Simulation) -> Provenance:
 
 
 def _voxels(size: float, voxel_size: float) -> int:
-    if not (FINEST_SPACING <= size <= LONGEST_SIDE and FINEST_SPACING <= voxel_size <= size):
-        raise BoxError(
-            f"size {size:g} and voxel_size {voxel_size:g} Mpc/h must lie between "
-            f"{FINEST_SPACING:g} and {LONGEST_SIDE:,.0f} Mpc/h, the size above the voxel_size"
-        )
     voxels = round(size / voxel_size)
     if voxels < 1 or abs(voxels * voxel_size - size) > 1e-6 * size:
         raise BoxError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE, Box, check_scale
 from halokeras.boxes.halos import COLUMNS, Halos
-from halokeras.cosmology.power import FINEST_SPACING, LONGEST_SIDE
+from halokeras.cosmology.power import check_side
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import count, wrap
 from halokeras.fields.orientation import (
@@ -129,13 +129,9 @@ def voxels_of(source: Source, voxels: int | None, voxel_size: float | None) -> i
 
 def _check_sizes(box_size: float, voxel_size: float | None, name: str) -> None:
     """Refuse sizes [Mpc/h] that no box or voxel has, before they are divided."""
-    sizes = {"box": box_size} | ({} if voxel_size is None else {"voxel": voxel_size})
-    for what, size in sizes.items():
-        if not FINEST_SPACING <= size <= LONGEST_SIDE:
-            raise BoxError(
-                f"{name}: a {what} of {size:g} Mpc/h is none that there is; sizes lie between "
-                f"{FINEST_SPACING:g} and {LONGEST_SIDE:,.0f} Mpc/h"
-            )
+    check_side(box_size, what=f"{name}: a box")
+    if voxel_size is not None:
+        check_side(voxel_size, what=f"{name}: a voxel")
 
 
 def voxels_across(

@@ -164,6 +164,17 @@ def test_voxels_are_those_asked_for_or_the_nearest_to_four(box_size, voxels, vox
     assert voxels_of(source, voxels, voxel_size) == expected
 
 
+@pytest.mark.parametrize(
+    ("box_size", "voxel_size", "told"),
+    [(1e6, None, r"s: a box of 1e\+06 Mpc/h"), (256, 1e-3, r"s: a voxel of 0\.001 Mpc/h")],
+)
+def test_sizes_that_no_box_or_voxel_has_are_refused_before_they_are_divided(
+    box_size, voxel_size, told
+):
+    with pytest.raises(BoxError, match=rf"{told} .* between 0\.01 and 60,000 Mpc/h"):
+        voxels_of(Source("s", box_size, 0.3, PLANCK), None, voxel_size)
+
+
 def test_voxels_that_do_not_fit_are_refused(real):
     with pytest.raises(BoxError, match=r"--voxels 67, of 3\.8209"):
         voxels_of(replace(real, density=None), None, 3.8)
