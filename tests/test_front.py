@@ -207,7 +207,9 @@ def test_a_box_is_written_read_and_scored(tiny_box, tiny_model, tmp_path):
     assert card.to_json()["mass_min"] == 2e12
 
 
-def test_a_box_id_is_the_realisation_that_was_held_out():
+def test_a_box_id_is_the_realisation_that_was_held_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "00").mkdir()  # which does not hide it, as it does not from the command
     assert halokeras.read_box("00").provenance["seed"] == 103
     with pytest.raises(BoxError, match="00, 01, 02, 03, 04"):
         halokeras.read_box("07")

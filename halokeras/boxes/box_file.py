@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, Provenance, box_arrays, check_box
 from halokeras.boxes.halos import DATASETS, check_placed, halos_of
-from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, box_cosmology, whole_parameters
+from halokeras.cosmology.cosmology import (
+    ABACUS_COSMOS,
+    PARAMETERS,
+    Cosmology,
+    box_cosmology,
+    whole_parameters,
+)
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.resources import can_be_seen, shipped
@@ -162,6 +168,23 @@ def box_name(box_id: str, seed: int, redshift: float = PLAIN_REDSHIFT) -> str:
 def told_redshift(redshift: float) -> str:
     """Return what the name of a box's file says of its redshift: nothing of 0.3."""
     return "" if redshift == PLAIN_REDSHIFT else f"_z{redshift:g}"
+
+
+def is_box_id(name: str) -> bool:
+    """Whether `name` is taken for a box id and not for a path; no file named as an id hides it."""
+    path = Path(name)
+    return not path.suffix and (name in ABACUS_COSMOS or not can_be_seen(path))
+
+
+def box_path(name: str) -> Path:
+    """Return the box file `name`, or of box id `name` the realisation that was held out.
+
+    Raises
+    ------
+    BoxError
+        If there is no box of the id.
+    """
+    return find_box(name) if is_box_id(name) else Path(name)
 
 
 def find_box(id: str, seed: int | None = None) -> Path:

@@ -8,7 +8,6 @@ import typer
 from halokeras.commands.options import (
     MassMinOption,
     OptionalModelOption,
-    box_path,
     load_saved,
     painter_for,
     refuse,
@@ -150,6 +149,7 @@ def _suite(request: "EvaluationRequest", as_json: bool, strict: bool) -> None:
 
 def _painter_for(named: Path, mass_min: float | None) -> Path:
     """Return the shipped painter of what is evaluated: of a suite, of its first box."""
+    from halokeras.boxes.box_file import box_path
     from halokeras.boxes.suite import choose, is_suite, read_suite
 
     if is_suite(named):

@@ -10,7 +10,6 @@ from halokeras.commands.options import (
     CosmologyOption,
     JsonOption,
     OverwriteOption,
-    box_path,
     known_seed,
     refuse_inputs,
 )
@@ -88,6 +87,7 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
     as_json: JsonOption = False,
 ) -> None:
     """Put galaxies into halos with masses, drawn or simulated, by a halo occupation."""
+    from halokeras.boxes.box_file import box_path
     from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.galaxies.files import populate_file
     from halokeras.galaxies.request import GalaxyRequest

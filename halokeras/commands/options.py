@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
-from halokeras.resources import GEN_PAINTER, can_be_seen
+from halokeras.resources import GEN_PAINTER
 from halokeras.seeds import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -196,13 +196,3 @@ def painter_for(
         with open_box_file(source) as (header, _):
             redshift, cosmology = header.redshift, header.cosmology
     return shipped_painter(redshift, cosmology, mass_min)
-
-
-def box_path(name: str) -> Path:
-    """Return the box file `name`, or of box id `name` the realisation that was held out."""
-    from halokeras.boxes.box_file import find_box
-    from halokeras.cosmology.cosmology import ABACUS_COSMOS
-
-    path = Path(name)
-    is_path = path.suffix or (can_be_seen(path) and name not in ABACUS_COSMOS)
-    return path if is_path else find_box(name)

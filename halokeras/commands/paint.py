@@ -13,7 +13,6 @@ from halokeras.commands.options import (
     MassMinOption,
     OptionalModelOption,
     OverwriteOption,
-    box_path,
     cosmology_of,
     load_saved,
     painter_for,
@@ -119,6 +118,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and contrast not in (None, ContrastOf.DENSITY),
         }
     )
+    from halokeras.boxes.box_file import box_path
+
     source = None if grid or voxels else box_path(box or "00")
     named = (box or "00") if voxels and not cosmology else None
     asked = cosmology_of(named, cosmology)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash, check_box, halo_counts, total_counts
-from halokeras.boxes.box_file import find_boxes, read_box
+from halokeras.boxes.box_file import find_boxes, is_box_id, read_box
 from halokeras.boxes.masses import at_odds, masses_of
 from halokeras.errors import BoxError, ModelError
 from halokeras.evaluation.words import masses
@@ -49,9 +49,7 @@ def unseen_boxes(box: str, saved: SavedPainter, model: str, allow_training: bool
     ModelError
         If all that there are were trained or validated on.
     """
-    path = Path(box)
-    named = path.suffix or path.is_file()
-    sources = [or_shipped(path, "boxes")] if named else find_boxes(box)
+    sources = find_boxes(box) if is_box_id(box) else [or_shipped(Path(box), "boxes")]
     seen = seen_hashes(saved)
     boxes = {source.stem: read_box(source) for source in sources}
     if allow_training:

@@ -14,7 +14,7 @@ from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
 from halokeras.fields.gridding import Shape
-from halokeras.resources import can_be_seen, or_shipped
+from halokeras.resources import or_shipped
 from halokeras.storage.files import SUFFIXES
 
 
@@ -150,9 +150,7 @@ def read_box(path: str | Path) -> Box:
     BoxError
         If there is none, or it is no box.
     """
-    named = Path(path)
-    found = named if named.suffix or can_be_seen(named) else box_file.find_box(str(path))
-    return box_file.read_box(or_shipped(found, "boxes"))
+    return box_file.read_box(or_shipped(box_file.box_path(str(path)), "boxes"))
 
 
 def write_box(box: Box, path: str | Path) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box import Box, box_hash, halo_counts
-from halokeras.boxes.box_file import find_box, find_boxes, read_box, write_box
+from halokeras.boxes.box_file import (
+    box_path,
+    find_box,
+    find_boxes,
+    is_box_id,
+    read_box,
+    write_box,
+)
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
@@ -250,6 +257,17 @@ def test_a_box_is_found_by_id_and_seed(tmp_path, monkeypatch):
     assert find_box("01", 900_009).name == "box01_seed900009.h5"
     assert read_box(find_box("01", 900_010)).shape == (4, 4, 4)
     assert find_box("01").name == "box01_seed900010.h5"
+
+
+def test_a_name_is_a_path_where_it_has_an_ending_or_is_there_and_no_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("00", "mine"):
+        (tmp_path / name).touch()
+    assert box_path("00") == find_box("00")  # which no file of that name hides
+    for name in ("mine", "00.h5", "./00"):
+        assert not is_box_id(name) and box_path(name) == Path(name)
+    with pytest.raises(BoxError, match="box id 'yours' is unknown"):
+        box_path("yours")
 
 
 def test_a_box_that_is_not_there_names_the_command_that_makes_it(tmp_path, monkeypatch):
