@@ -32,7 +32,8 @@ from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, box_cosmology
 from halokeras.environment import allotted_cores
 from halokeras.errors import HalopaintError
-from halokeras.simulation.files import box_paths, claimed
+from halokeras.simulation.claims import claimed
+from halokeras.simulation.files import box_paths
 from halokeras.simulation.nbody import Snapshot
 from halokeras.simulation.simulate import Simulation, simulate
 from halokeras.storage.files import Locked, write_text

@@ -1,6 +1,7 @@
 """The state of a running simulation on disk, by which it goes on after a kill."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
+from halokeras.storage.disk import refuse_beyond_disk, size_on_disk
 from halokeras.storage.store import Layout
 from halokeras.storage.stores import new_store, open_store
 
@@ -15,6 +17,7 @@ _FORMAT = "halopaint N-body state"
 _ARRAYS = ("position", "velocity")
 _SECONDS = 10.0
 """Least time between checkpoints: that of writing 128 million particles."""
+_BYTES_PER_PARTICLE = 24
 
 
 class State(NamedTuple):
@@ -80,3 +83,31 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file of a run that is done."""
         self._path.unlink(missing_ok=True)
+
+
+def states_on_disk(particles: int) -> int:
+    """Return the bytes of two states of `particles` a side: the last, and the next beside it."""
+    return 2 * _BYTES_PER_PARTICLE * particles**3
+
+
+def check_room(particles: int, kept: Sequence[Path], folder: Path) -> None:
+    """Refuse simulations made at a time if there is too little disk for their checkpoints.
+
+    Parameters
+    ----------
+    particles
+        Along a side.
+    kept
+        Checkpoint file of each; what is there already needs no more room.
+    folder
+        Where they lie.
+
+    Raises
+    ------
+    OutputError
+        If there is too little.
+    """
+    need = len(kept) * states_on_disk(particles) - sum(map(size_on_disk, kept))
+    many = "a simulation" if len(kept) == 1 else f"{len(kept)} simulations at a time"
+    remedy = "make room, or choose fewer particles or an --output on a larger disk"
+    refuse_beyond_disk(need, folder, f"the state of {many} of {particles}^3 particles", remedy)

@@ -1,7 +1,6 @@
 """Densities and boxes made as files, with what they will take told first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,20 +14,14 @@ from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import simulate
+from halokeras.simulation.claims import claimed
 from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
 from halokeras.simulation.density_file import write_density
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import (
-    Locked,
-    check_absent,
-    check_writable,
-    locked,
-    remove_abandoned,
-    unwritable,
-)
+from halokeras.storage.files import Locked, check_absent, check_writable
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
@@ -154,7 +147,7 @@ def simulate_files(
         If it cannot be run, or there is too little memory.
     OutputError
         If all files are there, one is of another box and not to be replaced, one cannot be
-        written, or another process is making them.
+        written, there is too little disk, or another process is making them.
     """
     paths = list(targets.values())
     if all(path.exists() for path in paths):
@@ -227,34 +220,6 @@ def make_files(
         yield path
 
 
-@contextmanager
-def claimed(target: Path) -> Iterator[Path]:
-    """Hold what `target` begins for this process alone; give the file of the run's state.
-
-    The claim is a folder beside `target`, which the system frees when its holder dies, so that
-    the next one takes over, with the state that is left.
-
-    Raises
-    ------
-    Locked
-        If another process holds it.
-    OutputError
-        If the folder cannot be made.
-    """
-    folder = target.parent / f".{target.name}.run"
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(locked(folder))
-            remove_abandoned(folder)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        try:
-            yield folder / "state.h5"
-        finally:
-            if not any(folder.iterdir()):
-                folder.rmdir()
-
-
 def simulate_missing(wanted: BoxParams, listener: Listener) -> list[Path]:
     """Simulate those boxes that params name by id and seed and that are not there; return them."""
     made = []
@@ -299,7 +264,8 @@ def _announce(
     listener.announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
-        f"{need.memory / 2**30:.1f} GiB of memory and {_minutes(need.seconds)} on one core",
+        f"{need.memory / 2**30:.1f} GiB of memory, {need.work / 2**30:.2f} GiB of disk meanwhile "
+        f"and {_minutes(need.seconds)} on one core",
     )
     warn_of_lattice(wanted, listener)
 

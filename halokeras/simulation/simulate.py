@@ -13,6 +13,7 @@ from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
 from halokeras.cosmology.power import check_side, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
+from halokeras.simulation.checkpoint import check_room, states_on_disk
 from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
 from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, Snapshot, evolve, step_edges
@@ -41,9 +42,20 @@ Look = Callable[[Snapshot, Box], None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a simulation will take: peak `memory` [bytes] and, on one core, `seconds`."""
+    """What a simulation will take on one core.
+
+    Attributes
+    ----------
+    memory
+        Peak [bytes].
+    work
+        Disk that its checkpoint takes until it is done [bytes].
+    seconds
+        Time [s].
+    """
 
     memory: int
+    work: int
     seconds: float
 
 
@@ -53,6 +65,7 @@ def estimate(particles: int, redshifts: Sequence[float] = (0.3,)) -> Estimate:
     steps = len(step_edges(1 / (1 + min(redshifts)))) - 1 + 2 * len(redshifts)
     return Estimate(
         memory=_BYTES_AT_REST + _BYTES_PER_PARTICLE * total,
+        work=states_on_disk(particles),
         seconds=_SECONDS_AT_REST + (_SECONDS_PER_PARTICLE + _SECONDS_PER_STEP * steps) * total,
     )
 
@@ -165,9 +178,13 @@ def simulate(
     ------
     BoxError
         If there is too little memory, or `keep` is of another run.
+    OutputError
+        If there is too little disk for `keep`, or it cannot be written.
     """
     cosmology, size = wanted.cosmology, wanted.size
     check_memory(wanted)
+    if keep is not None:
+        check_room(wanted.particles, [keep], keep.parent)
     progress("initial conditions", 0.0)
     power = lattice_power(cosmology, 0.0, size / wanted.particles)
     delta = linear_modes(wanted.seed, wanted.particles, size, power)

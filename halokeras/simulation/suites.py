@@ -19,7 +19,9 @@ from halokeras.errors import BoxError, HalopaintError, OutputError
 from halokeras.listener import Listener
 from halokeras.readable import duration
 from halokeras.simulation import simulate
-from halokeras.simulation.files import claimed, make_files, missing, warn_of_lattice
+from halokeras.simulation.checkpoint import check_room
+from halokeras.simulation.claims import claimed, state_of
+from halokeras.simulation.files import make_files, missing, warn_of_lattice
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.suite_params import Planned, SuiteParams
 from halokeras.storage.files import Locked, check_writable
@@ -65,32 +67,37 @@ def make_suite(
     BoxError
         If there is too little memory, a simulation fails or a process dies.
     OutputError
-        If the folder holds another suite or other boxes, or cannot be written.
+        If the folder holds another suite or other boxes, cannot be written, or there is too little
+        disk.
     ClusterError
         If the scheduler does not answer, or its workers vanish.
     """
     suite = suite_of_plan(planned, folder)
     simulations = [simulation_of(suite, member) for member in suite.members]
+    targets = [targets_of(suite, member) for member in suite.members]
     to_make = [
-        tuple(left)
-        for wanted, member in zip(simulations, suite.members, strict=True)
-        if (left := missing(wanted, targets_of(suite, member)))
+        (state_of(next(iter(files.values()))), tuple(left))
+        for wanted, files in zip(simulations, targets, strict=True)
+        if (left := missing(wanted, files))
     ]
     processes = max(1, min(processes, len(to_make)))
     boxes = sum(len(member.files) for member in suite.members)
-    seconds = sum(simulate.estimate(suite.particles, left).seconds for left in to_make)
-    memory = simulate.estimate(suite.particles).memory
+    seconds = sum(simulate.estimate(suite.particles, left).seconds for _, left in to_make)
+    need = simulate.estimate(suite.particles)
     if scheduler in (None, "local") and to_make:
         # local Dask workers are one for each core, whoever may use them
         at_once = processes if scheduler is None else min(len(to_make), os.cpu_count() or 1)
         what = f"{at_once} simulations at a time" if at_once > 1 else "a simulation"
-        refuse_beyond_memory(at_once * memory, what, "choose fewer --processes or a larger machine")
+        less = "choose fewer --processes or a larger machine"
+        refuse_beyond_memory(at_once * need.memory, what, less)
+        check_room(suite.particles, [state for state, _ in to_make[:at_once]], folder)
     write_longer_index(suite)
     listener.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
         f"boxes in all; about {duration(seconds)} of processor time and "
-        f"{memory / 2**30:.1f} GiB of memory for each at a time",
+        f"{need.memory / 2**30:.1f} GiB of memory and {need.work / 2**30:.2f} GiB of disk "
+        "meanwhile for each at a time",
     )
     if to_make:
         warn_of_lattice(simulations[0], listener)

@@ -1,6 +1,7 @@
 """How much space a disk has to spare, and what needs more."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
@@ -15,3 +16,10 @@ def refuse_beyond_disk(need: float, folder: Path, what: str, remedy: str) -> Non
             f"{what} needs {need / 2**30:.1f} GiB of disk in {folder} and {free / 2**30:.1f} GiB "
             f"are free; {remedy}"
         )
+
+
+def size_on_disk(path: Path) -> int:
+    """Return the bytes of a file; 0 where there is none, as when another process removes it."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0

@@ -47,7 +47,7 @@ def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):
 
 
 def test_what_another_process_makes_is_not_made_too(run, tmp_path):
-    from halokeras.simulation.files import claimed
+    from halokeras.simulation.claims import claimed
 
     with claimed(tmp_path / "boxes" / "box00_seed1.h5"):
         result = run("simulate", "--box", "00", *SMALL)

@@ -1,6 +1,10 @@
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.errors import OutputError
 from halokeras.listener import Listener
 from halokeras.simulation.files import simulate_files
 from halokeras.simulation.simulate import Simulation, lattice_warning
@@ -27,6 +31,17 @@ def test_who_simulates_hears_of_the_lattice_once(tmp_path):
     assert said.startswith("particles 6 a side are 1.5 along the side of a voxel")
     simulate_files(Simulation(PLANCK, size=16.0, particles=8), {0.3: tmp_path / "b.h5"}, listener)
     assert len(warned) == 1
+
+
+def test_the_disk_of_the_checkpoint_is_told_and_too_little_refused(tmp_path, monkeypatch):
+    told = []
+    listener = Listener(announce=lambda what, message: told.append(message))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**29))
+    wanted = Simulation(PLANCK, particles=256)
+    with pytest.raises(OutputError, match=r"256\^3 particles needs 0\.8 GiB of disk in"):
+        simulate_files(wanted, {0.3: tmp_path / "box.h5"}, listener)
+    assert "2.0 GiB of memory, 0.75 GiB of disk meanwhile and" in told[0]
+    assert not any(tmp_path.iterdir())
 
 
 def test_who_makes_a_suite_hears_of_the_lattice_once(tmp_path):

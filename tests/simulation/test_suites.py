@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +16,7 @@ from halokeras.boxes.suite import choose, read_suite
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.listener import Listener
 from halokeras.simulation import suites
-from halokeras.simulation.files import claimed
+from halokeras.simulation.claims import claimed
 from halokeras.simulation.simulate import estimate
 from halokeras.simulation.suite_params import SuiteParams
 from halokeras.simulation.suites import make_member, make_suite, suite_of_plan, write_longer_index
@@ -154,6 +156,14 @@ def test_a_suite_for_which_memory_is_short_leaves_no_folder(tmp_path, monkeypatc
     memory = estimate(plan(2).particles).memory
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 1.5 * memory)
     with pytest.raises(BoxError, match=r"2 simulations at a time .* choose fewer --processes"):
+        make_suite(plan(2), tmp_path / "s", QUIET, processes=10**6)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_suite_for_which_disk_is_short_leaves_no_folder(tmp_path, monkeypatch):
+    free = int(1.5 * estimate(plan(2).particles).work)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    with pytest.raises(OutputError, match=r"the state of 2 simulations at a time .* make room"):
         make_suite(plan(2), tmp_path / "s", QUIET, processes=10**6)
     assert not (tmp_path / "s").exists()
 
