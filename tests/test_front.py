@@ -233,6 +233,14 @@ def test_a_box_is_simulated(tmp_path):
     np.testing.assert_allclose(spectra.cross_correlation, 1)
 
 
+def test_who_simulates_is_warned_of_a_lattice_that_shows_in_the_density():
+    told = "particles 6 a side are 1.5 along the side of a voxel.* choose particles of 8,"
+    with pytest.warns(UserWarning, match=told) as caught:
+        halokeras.simulate("00", 7, size=16, particles=6)
+        halokeras.snapshots([1, 0.3], "00", 7, size=16, particles=6)
+    assert [one.filename for one in caught] == [__file__] * 2
+
+
 def test_snapshots_come_from_the_earliest_to_the_last():
     cosmology = Cosmology(70, 0.3, 0.05, 0.8, 0.96, w0=-0.9)
     early, late = halokeras.snapshots([0.3, 1], cosmology, 7, size=32, particles=32)

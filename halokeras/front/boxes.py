@@ -1,5 +1,6 @@
 """Boxes and their densities: made, read and written."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from operator import index
 from pathlib import Path
@@ -90,9 +91,7 @@ def simulate(
     BoxError
         If it cannot be made, or there is too little memory.
     """
-    return next(
-        snapshots([redshift], box_id, seed, size=size, particles=particles, voxel_size=voxel_size)
-    )
+    return next(_simulated([redshift], box_id, seed, size, particles, voxel_size))
 
 
 def snapshots(
@@ -131,15 +130,7 @@ def snapshots(
     BoxError
         If they cannot be made, or there is too little memory.
     """
-    from halokeras.simulation.simulate import Simulation
-    from halokeras.simulation.simulate import simulate as simulated
-
-    if cosmology is None:
-        raise BoxError("name the cosmology of the simulation, 00 to 04 or one of your own")
-    named = cosmology if isinstance(cosmology, str) else None
-    chosen = cosmology_of(cosmology)
-    wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
-    return simulated(wanted, allotted_cores())
+    return _simulated(redshifts, cosmology, seed, size, particles, voxel_size)
 
 
 def read_box(path: str | Path) -> Box:
@@ -167,6 +158,29 @@ def write_box(box: Box, path: str | Path) -> None:
     if target.suffix not in SUFFIXES:
         raise OutputError(f"{target}: box files end in {' or '.join(SUFFIXES)}; name it so")
     box_file.write_box(box, target)
+
+
+def _simulated(
+    redshifts: Sequence[float],
+    cosmology: str | Cosmology,
+    seed: int,
+    size: float,
+    particles: int,
+    voxel_size: float,
+) -> Iterator[Box]:
+    """Return the boxes of a simulation, after warning of a lattice that shows in their density."""
+    from halokeras.simulation.simulate import Simulation, lattice_warning
+    from halokeras.simulation.simulate import simulate as simulated
+
+    if cosmology is None:
+        raise BoxError("name the cosmology of the simulation, 00 to 04 or one of your own")
+    named = cosmology if isinstance(cosmology, str) else None
+    chosen = cosmology_of(cosmology)
+    wanted = Simulation(chosen, seed, size, particles, voxel_size, tuple(redshifts), box_id=named)
+    told = lattice_warning(wanted)
+    if told is not None:
+        warnings.warn(told, stacklevel=3)
+    return simulated(wanted, allotted_cores())
 
 
 def _sides(voxels: int | Shape) -> Shape:
