@@ -244,20 +244,34 @@ def _bigfile(path: Path, names: Sequence[str], size: int, about: About) -> Itera
 
 @dataclass(frozen=True)
 class Format:
-    """How a catalogue is written: its suffix, the package, the extra with it, and the writer."""
+    """How a catalogue is written.
+
+    Attributes
+    ----------
+    suffix
+        Of its name.
+    package, extra
+        What writes it, and the extra that has it.
+    halo_bytes
+        Bytes of a halo with place, velocity, mass and hierarchy, as measured; beside them HDF5
+        has columns end with a whole piece of `_HDF5_ROWS`.
+    write
+        The writer.
+    """
 
     suffix: str
     package: str
     extra: str
+    halo_bytes: int
     write: Callable[[Path, Sequence[str], int, About], AbstractContextManager[Append]]
 
 
 FORMATS: Mapping[str, Format] = {
-    "hdf5": Format(".hdf5", "h5py", "", _hdf5),
-    "fits": Format(".fits", "astropy", "catalogues", _fits),
-    "ecsv": Format(".ecsv", "astropy", "catalogues", _ecsv),
-    "parquet": Format(".parquet", "pyarrow", "catalogues", _parquet),
-    "bigfile": Format(".bigfile", "bigfile", "bigfile", _bigfile),
+    "hdf5": Format(".hdf5", "h5py", "", 52, _hdf5),
+    "fits": Format(".fits", "astropy", "catalogues", 52, _fits),
+    "ecsv": Format(".ecsv", "astropy", "catalogues", 153, _ecsv),
+    "parquet": Format(".parquet", "pyarrow", "catalogues", 51, _parquet),
+    "bigfile": Format(".bigfile", "bigfile", "bigfile", 52, _bigfile),
 }
 
 

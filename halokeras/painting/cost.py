@@ -10,6 +10,7 @@ from halokeras.painting.known_matter import (
     sub_voxel_box,
     sub_voxel_folder,
 )
+from halokeras.painting.listed_size import listed_on, listed_on_made
 from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
@@ -20,7 +21,9 @@ from halokeras.simulation.out_of_core import density_estimate
 
 
 def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
-    """Return the voxels, and what painting them will take, with the matter that is made for it.
+    """Return the voxels, and what painting them will take.
+
+    The matter that is made for it counts, and the catalogues.
 
     Raises
     ------
@@ -28,7 +31,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
         If it would not be painted, as far as the header of the density tells.
     """
     check_no_folders(request)
-    shape, fine_box = _looked_at(request)
+    shape, fine_box, listed = _looked_at(request)
     made: list[LptEstimate] = []
     if request.lpt is not None and found_density(request.source.path, request.lpt) != "whole":
         made.append(density_estimate(request.lpt, request.source.path, request.scheduler))
@@ -48,23 +51,24 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     return shape, Estimate(
         seconds=painted.seconds + making,
         memory=max(painted.memory + kept, *(one.memory for one in made), 0),
-        disk=painted.disk + sum(one.disk for one in made),
+        disk=painted.disk + listed + sum(one.disk for one in made),
         disk_free=painted.disk_free,
         work=max((one.work for one in made), default=0),
     )
 
 
-def _looked_at(request: PaintRequest) -> tuple[Shape, LptBox | None]:
-    """Return the voxels and what is made below them, or refuse what would not be painted."""
-    if request.lpt is not None:
-        check_request(request, header_to_make(request.lpt))
-        return request.lpt.voxels, sub_voxel_box(request, None)
+def _looked_at(request: PaintRequest) -> tuple[Shape, LptBox | None, int]:
+    """Return the voxels, what is made below them and the bytes of catalogues, or refuse them."""
+    wanted = request.lpt
+    if wanted is not None:
+        check_request(request, header_to_make(wanted))
+        return wanted.voxels, sub_voxel_box(request, None), listed_on_made(request, wanted)
     with opened(request) as given:
         check_request(request, given.header)
         check_outputs(request, given)
         check_matter(request, given)
         check_sub_density(request, given)
-        return given.shape, sub_voxel_box(request, given)
+        return given.shape, sub_voxel_box(request, given), listed_on(request, given)
 
 
 def _painting(request: PaintRequest, shape: Shape) -> Estimate:

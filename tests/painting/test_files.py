@@ -7,7 +7,7 @@ import pytest
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
-from halokeras.painters.model_store import load_painter
+from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.painting.cost import cost
 from halokeras.painting.files import paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
@@ -40,6 +40,29 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     with pytest.raises(BoxError, match="--places uniform"):
         paint_files(by_matter)
     assert not list(tmp_path.glob("painted*"))
+
+
+def test_the_disk_of_catalogues_is_told_of_a_density_to_make_and_of_one_that_is_there(
+    binned_draws, tiny_provenance, tmp_path
+):
+    folder = tmp_path / "binned"
+    save_painter(binned_draws.painter, tiny_provenance, folder, binned_draws)
+    to_make = replace(
+        wanted(folder, tmp_path / "painted.h5", True),
+        density=SeededDensity(5, (48, 32, 32)),
+        drawing=Drawing(realizations=2, listing=Listing(uniform=True)),
+    )
+    there = replace(to_make, density=to_make.source.path, overwrite=True)
+
+    def of_catalogues(request):
+        drawn_only = replace(request, drawing=replace(request.drawing, listing=None))
+        return cost(request)[1].disk - cost(drawn_only)[1].disk
+
+    with_velocity = of_catalogues(to_make)
+    written = sum(path.stat().st_size for path in paint_files(to_make) if "halos" in path.name)
+    velocity = 12 * 48 * 32 * 32  # bytes, which the density holds for catalogues
+    assert with_velocity - velocity == pytest.approx(written, rel=0.1)
+    assert of_catalogues(there) == pytest.approx(written, rel=0.1)
 
 
 def test_a_density_that_is_there_costs_nothing_more(tiny_model, tmp_path):
