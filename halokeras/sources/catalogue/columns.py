@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from halokeras.boxes.box_file import FORMAT
 from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
-from halokeras.sources.tables.table import Table, listed
+from halokeras.sources.tables.table import OF_HALOS, Table, listed
 
 _POSITIONS = (
     ("position",),
@@ -207,7 +207,9 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     )
 
 
-def parse_columns(given: Sequence[str], meanings: Sequence[str] = MEANINGS) -> dict[str, str]:
+def parse_columns(
+    given: Sequence[str], meanings: Sequence[str] = MEANINGS, option: str = OF_HALOS.columns
+) -> dict[str, str]:
     """Read what `--columns` names, such as ``mass=m200c`` and ``position=x,y,z``.
 
     Parameters
@@ -216,6 +218,8 @@ def parse_columns(given: Sequence[str], meanings: Sequence[str] = MEANINGS) -> d
         Each a meaning and a name.
     meanings
         Those that there are.
+    option
+        Which names them, for the message.
 
     Raises
     ------
@@ -227,7 +231,7 @@ def parse_columns(given: Sequence[str], meanings: Sequence[str] = MEANINGS) -> d
         meaning, equals, name = one.partition("=")
         if not equals or meaning not in meanings or meaning in columns:
             raise BoxError(
-                f"--columns {one!r} does not name a column; write MEANING=NAME, each of "
+                f"{option} {one!r} does not name a column; write MEANING=NAME, each of "
                 f"{', '.join(meanings)} at most once, such as mass=m200c or position=x,y,z"
             )
         columns[meaning] = name
@@ -244,7 +248,8 @@ def _named(table: Table, given: Mapping[str, str]) -> dict[str, list[str]]:
         if len(parts) not in ((1, 3) if vector else (1,)) and not none:
             wanted = "one of three numbers or three of one" if vector else "one"
             raise BoxError(
-                f"--columns {meaning}={names} names {len(parts)} columns; a {meaning} has {wanted}"
+                f"{table.options.columns} {meaning}={names} names {len(parts)} columns; a "
+                f"{meaning} has {wanted}"
             )
         named[meaning] = [_as_written(table, part) for part in parts]
     _check_widths(table, named)
@@ -268,7 +273,7 @@ def _check_widths(table: Table, named: Mapping[str, Sequence[str]]) -> None:
             if width != wanted:
                 raise BoxError(
                     f"{table.name}: column {name} has {width} numbers in a row and a {meaning} "
-                    f"needs {wanted}; choose another with --columns"
+                    f"needs {wanted}; choose another with {table.options.columns}"
                 )
 
 
@@ -284,7 +289,7 @@ def _positions(table: Table) -> list[list[str]]:
     refused = unusable(table, [name for names in _POSITIONS for name in names])
     raise BoxError(
         f"{table.name} has no column that is known to be a position{refused}; name it with "
-        f"--columns position=x,y,z (there are {listed(table.columns)})"
+        f"{table.options.columns} position=x,y,z (there are {listed(table.columns)})"
     )
 
 
@@ -332,9 +337,10 @@ def _width(shape: tuple[int, ...], names: Sequence[str]) -> int:
 def _refuse_equals(table: Table, found: Sequence[Sequence[str]], meaning: str) -> None:
     """Refuse to choose among columns whose names differ in case only."""
     if equals := next((names for names in found if len(names) > 1), None):
+        name = "x,y,z" if meaning == "position" else equals[0]
         raise BoxError(
             f"{table.name} has columns {' and '.join(equals)}, which differ in case only; choose "
-            f"with --columns {meaning}={'x,y,z' if meaning == 'position' else equals[0]}"
+            f"with {table.options.columns} {meaning}={name}"
         )
 
 

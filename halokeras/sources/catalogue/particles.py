@@ -1,9 +1,7 @@
 """A density from particles on disk, deposited about voxel centres as they are read."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +23,7 @@ from halokeras.sources.tables.stated import (
     stated_cosmology,
     stated_redshift,
 )
-from halokeras.sources.tables.table import CHUNK, Chunk, Table
+from halokeras.sources.tables.table import CHUNK, Chunk, Options, Table
 from halokeras.sources.tables.unit_text import parse_unit
 from halokeras.storage.memory import refuse_beyond_memory
 
@@ -36,7 +34,9 @@ _MANY = 1000
 """Particles that fill more than half a side, unless lengths are in another unit."""
 MEANINGS = ("position", "mass")
 """What columns of particles may be named as."""
-_OPTIONS_OF_HALOS = re.compile(r"--(?=(?:table|columns|length-unit|origin)\b)")
+OF_PARTICLES = Options(
+    "--particles-table", "--particles-columns", "--particles-length-unit", "--particles-origin"
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
         If the table cannot be read, or particles are not finite, outside the box or in a part of
         it only.
     """
-    with open_table(path, part) as table:
+    with open_table(path, part, OF_PARTICLES) as table:
         check_hubble(table.name, table.about, hubble)
         cosmology = stated_cosmology(table.about)
         hubble = hubble or cosmology.get("h")
@@ -118,10 +118,10 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
         chosen = choose_columns(table, {"id": "", "parent": "", **(columns or {})})
         declared = [_declared(table, name) for name in chosen.position]
         length_unit = length_unit or _unit_of(declared[0]) or general_unit
-        per_length = length_factor(length_unit, hubble)
+        per_length = length_factor(length_unit, hubble, OF_PARTICLES.length_unit)
         redshift = stated_redshift(table.about, table.name)
         said = [
-            check_unit(table.name, name, own, length_unit, "--length-unit", redshift)
+            check_unit(table.name, name, own, length_unit, OF_PARTICLES.length_unit, redshift)
             for name, own in zip(chosen.position, declared, strict=True)
         ]
         stated = stated_box_size(table.name, table.about, per_length)
@@ -132,7 +132,7 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
             )
         _check_total(table)
         per_point = 1.0 if isinstance(origin, str) else length_factor(general_unit, hubble)
-        corner = corner_of(origin, side, per_point, table.name)
+        corner = corner_of(origin, side, per_point, table.name, OF_PARTICLES.origin)
         # Beside the sum in double precision there is the density, and two chunks.
         refuse_beyond_memory(12 * voxels**3, f"a density of {voxels}^3 voxels")
         sums = _Sums(table, chosen, voxels, per_length * voxels / side, corner * voxels / side)
@@ -148,15 +148,6 @@ def read_particles(  # noqa: PLR0913  (what a snapshot does not tell)
     return ParticleDensity(
         sums.density(), stated or side, redshift, sums.particles, assumed, cosmology
     )
-
-
-@contextmanager
-def naming_options_of_particles() -> Iterator[None]:
-    """Let errors of tables, which name the options of halos, name those of particles instead."""
-    try:
-        yield
-    except BoxError as error:
-        raise BoxError(_OPTIONS_OF_HALOS.sub("--particles-", str(error))) from error
 
 
 def _declared(table: Table, column: str) -> str | None:
@@ -205,7 +196,7 @@ class _Sums:
         if extent < _LEAST_EXTENT and self.particles > _MANY:
             raise BoxError(
                 f"{self._table.name}: the particles fill {extent:.3g} of a side of the box; check "
-                "--length-unit and --box-size"
+                f"{OF_PARTICLES.length_unit} and --box-size"
             )
 
     def density(self) -> NDArray[np.float32]:
@@ -246,8 +237,8 @@ class _Sums:
         if (low < -_MARGIN * voxels).any() or (high > (1 + _MARGIN) * voxels).any():
             side = f"{low.min() / voxels:.3g} to {high.max() / voxels:.3g} sides of the box"
             raise BoxError(
-                f"{self._table.name}: particles lie at {side}; check --length-unit, --box-size and "
-                "--origin"
+                f"{self._table.name}: particles lie at {side}; check {OF_PARTICLES.length_unit}, "
+                f"--box-size and {OF_PARTICLES.origin}"
             )
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
 

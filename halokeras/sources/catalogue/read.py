@@ -25,7 +25,7 @@ from halokeras.sources.tables.stated import (
     stated_particle_mass,
     stated_redshift,
 )
-from halokeras.sources.tables.table import About, Table, UnreadableColumn
+from halokeras.sources.tables.table import OF_HALOS, About, Table, UnreadableColumn
 from halokeras.sources.tables.unit_text import parse_unit
 
 Origin = Literal["corner", "centre"] | tuple[float, float, float]
@@ -162,9 +162,15 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
 
 
 def corner_of(
-    origin: Origin, box_size: float | None, per_length: float, name: str
+    origin: Origin,
+    box_size: float | None,
+    per_length: float,
+    name: str,
+    option: str = OF_HALOS.origin,
 ) -> NDArray[np.float64]:
     """Return where the corner of the box is in a file's coordinates [Mpc/h].
+
+    Messages name the file, and the `option` that tells its origin.
 
     Raises
     ------
@@ -181,7 +187,7 @@ def corner_of(
             )
         return np.full(3, -box_size / 2)
     if isinstance(origin, str) or len(origin) != 3 or not np.isfinite(origin).all():
-        raise BoxError(f"--origin {origin} is no place; give corner, centre or three numbers")
+        raise BoxError(f"{option} {origin} is no place; give corner, centre or three numbers")
     return np.array(origin, dtype=np.float64) * per_length
 
 

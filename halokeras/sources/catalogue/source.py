@@ -18,8 +18,8 @@ from halokeras.sources.catalogue.density_grid import (
 from halokeras.sources.catalogue.joined import join
 from halokeras.sources.catalogue.particles import (
     MEANINGS,
+    OF_PARTICLES,
     ParticleDensity,
-    naming_options_of_particles,
     read_particles,
 )
 from halokeras.sources.catalogue.read import HaloCatalogue, Origin, read_halos
@@ -187,19 +187,18 @@ def _grid(
 def _of_particles(
     matter: ParticleFiles, coordinates: Coordinates, side: float | None, voxels: int
 ) -> ParticleDensity:
-    with naming_options_of_particles():
-        return read_particles(
-            matter.path,
-            voxels,
-            part=matter.table,
-            columns=parse_columns(matter.columns, MEANINGS),
-            length_unit=matter.length_unit,
-            general_unit=coordinates.length_unit,
-            hubble=coordinates.hubble,
-            origin=coordinates.origin if matter.origin is None else matter.origin,
-            box_size=side,
-            workers=allotted_cores(),
-        )
+    return read_particles(
+        matter.path,
+        voxels,
+        part=matter.table,
+        columns=parse_columns(matter.columns, MEANINGS, OF_PARTICLES.columns),
+        length_unit=matter.length_unit,
+        general_unit=coordinates.length_unit,
+        hubble=coordinates.hubble,
+        origin=coordinates.origin if matter.origin is None else matter.origin,
+        box_size=side,
+        workers=allotted_cores(),
+    )
 
 
 def _made_of(matter: Matter, about: About) -> dict[str, str | int | float]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from halokeras.errors import BoxError
+from halokeras.sources.tables.table import OF_HALOS
 from halokeras.sources.tables.unit_text import GRAMS, Unit, parse_unit
 
 LENGTHS = ("Mpc/h", "kpc/h", "Mpc", "kpc", "pc", "Gpc", "cm")
@@ -10,7 +11,7 @@ MASSES = ("Msun/h", "1e10 Msun/h", "Msun", "1e10 Msun", "log10 Msun/h")
 """What is named where another is stated; any of them may have or lack its ``/h``, and its power."""
 
 
-def length_factor(unit: str, hubble: float | None) -> float:
+def length_factor(unit: str, hubble: float | None, option: str = OF_HALOS.length_unit) -> float:
     """Return what a length in `unit` is multiplied by to be in Mpc/h.
 
     Parameters
@@ -19,13 +20,15 @@ def length_factor(unit: str, hubble: float | None) -> float:
         Such as `LENGTHS`.
     hubble
         H0 / (100 km/s/Mpc), which units without 1/h need.
+    option
+        By which the unit is stated, for messages.
 
     Raises
     ------
     BoxError
         If the unit is unknown, or `hubble` is missing or absurd.
     """
-    return _factor(unit, "length", LENGTHS, hubble)
+    return _factor(unit, "length", LENGTHS, hubble, option)
 
 
 def mass_factor(unit: str, hubble: float | None) -> float:
@@ -33,7 +36,7 @@ def mass_factor(unit: str, hubble: float | None) -> float:
 
     As `length_factor`; of a logarithm, what 10 to its power is multiplied by.
     """
-    return _factor(unit, "mass", MASSES, hubble)
+    return _factor(unit, "mass", MASSES, hubble, "--mass-unit")
 
 
 def check_unit(
@@ -78,14 +81,15 @@ def check_unit(
             f"{name} gives {column} in {declared} and {option} is {unit}; give {option} "
             f"'{comoving.name}', or correct the file"
             if comoving.dimension == stated.dimension
-            else f"{name} gives {column} in {declared}, which is no {stated.dimension}; choose "
-            "another column with --columns, or correct the file"
+            else f"{name} gives {column} in {declared}, which is no {stated.dimension}; name "
+            "another column, or correct the file"
         )
     return None
 
 
-def _factor(unit: str, dimension: str, known: tuple[str, ...], hubble: float | None) -> float:
-    option = f"--{dimension}-unit"
+def _factor(
+    unit: str, dimension: str, known: tuple[str, ...], hubble: float | None, option: str
+) -> float:
     meant = parse_unit(unit)
     if meant is None or meant.dimension != dimension or meant.physical:
         raise BoxError(f"{option} {unit!r} is unknown; choose one of {', '.join(known)}")

@@ -28,7 +28,7 @@ from halokeras.storage.unreadable import reading
 
 
 @contextmanager
-def open_npy(path: Path, part: str | None) -> Iterator[Table]:
+def open_npy(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open a structured array, or an (N, 3) array as the one column ``position``.
 
     Raises
@@ -37,7 +37,7 @@ def open_npy(path: Path, part: str | None) -> Iterator[Table]:
         If it is no such array.
     """
     if part is not None:
-        raise BoxError(f"{path} holds one array and no table {part}; leave --table out")
+        raise BoxError(f"{path} holds one array and no table {part}; leave {option} out")
     array = mapped(path)
     if array.dtype.names and array.ndim == 1:
         fields = {name: array.dtype[name] for name in array.dtype.names[:MOST_COLUMNS]}
@@ -61,7 +61,7 @@ def open_npy(path: Path, part: str | None) -> Iterator[Table]:
 
 
 @contextmanager
-def open_npz(path: Path, part: str | None) -> Iterator[Table]:
+def open_npz(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open named arrays of one length, (N,) or (N, 3); those of one value tell of the file.
 
     Raises
@@ -70,7 +70,7 @@ def open_npz(path: Path, part: str | None) -> Iterator[Table]:
         If it is no such archive.
     """
     if part is not None:
-        raise BoxError(f"{path} holds its columns by name and no table {part}; leave --table out")
+        raise BoxError(f"{path} holds its columns by name and no table {part}; leave {option} out")
     with ExitStack() as opened:
         with reading(str(path)):
             archive = opened.enter_context(zipfile.ZipFile(path))

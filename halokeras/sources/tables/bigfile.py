@@ -48,7 +48,7 @@ def is_bigfile(path: Path) -> bool:
 
 
 @contextmanager
-def open_bigfile(path: Path, part: str | None) -> Iterator[Table]:
+def open_bigfile(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open the blocks of a folder, or of a folder in it, as a table.
 
     Raises
@@ -57,11 +57,11 @@ def open_bigfile(path: Path, part: str | None) -> Iterator[Table]:
         If a header is not as the format says, or a data file not as long as its header says.
     """
     with reading(str(path)):
-        table = _table(path, part)
+        table = _table(path, part, option)
     yield table
 
 
-def _table(path: Path, part: str | None) -> Table:
+def _table(path: Path, part: str | None, option: str) -> Table:
     parts = {
         "" if folder == path else folder.name: found
         for folder in [path, *sorted(one for one in path.iterdir() if one.is_dir())]
@@ -69,9 +69,9 @@ def _table(path: Path, part: str | None) -> Table:
     }
     if not parts:
         raise BoxError(f"{path} holds no columns of a BigFile; check the path")
-    chosen = choose_part(list(parts), path) if part is None else part.strip("/")
+    chosen = choose_part(list(parts), path, option) if part is None else part.strip("/")
     if chosen not in parts:
-        raise BoxError(f"{path} has no table {part}; choose --table from {listed(parts)}")
+        raise BoxError(f"{path} has no table {part}; choose {option} from {listed(parts)}")
     blocks = parts[chosen]
     about: dict[str, Any] = {}
     for folder in (path / "Header", path, path / chosen / "Header", path / chosen):

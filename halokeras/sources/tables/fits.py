@@ -38,7 +38,7 @@ _USUAL = tuple(name for name in USUAL_PARTS if not name.isdigit())
 
 
 @contextmanager
-def open_fits(path: Path, part: str | None) -> Iterator[Table]:
+def open_fits(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open a binary table of a FITS file, by the name or the number of its extension.
 
     Raises
@@ -54,7 +54,7 @@ def open_fits(path: Path, part: str | None) -> Iterator[Table]:
             opened = fits.open(path, memmap=True, disable_image_compression=True)
         with opened:
             with _reading(fits, path):
-                table = _table(fits, opened, path, part)
+                table = _table(fits, opened, path, part, option)
             yield table
 
 
@@ -68,7 +68,7 @@ def _reading(fits: Any, path: Path) -> Iterator[None]:
         raise unreadable(str(path), error) from error
 
 
-def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, Any]:
+def _chosen(fits: Any, opened: Any, path: Path, part: str | None, option: str) -> tuple[str, Any]:
     """Return the name of the table that is read and its extension."""
     units = {
         str(number): unit
@@ -82,21 +82,21 @@ def _chosen(fits: Any, opened: Any, path: Path, part: str | None) -> tuple[str, 
         number if not unit.name or times[unit.name] > 1 else unit.name: unit
         for number, unit in units.items()
     }
-    chosen = choose_part(list(named), path, _USUAL) if part is None else part
+    chosen = choose_part(list(named), path, option, _USUAL) if part is None else part
     if times[chosen] > 1:
         same = [number for number, unit in units.items() if unit.name == chosen]
         raise BoxError(
             f"{path} holds {len(same)} tables of the name {chosen}; choose one by its number with "
-            f"--table: {listed(same)}"
+            f"{option}: {listed(same)}"
         )
     unit = named.get(chosen, units.get(chosen))
     if unit is None:
-        raise BoxError(f"{path} has no table {part}; choose --table from {listed(named)}")
+        raise BoxError(f"{path} has no table {part}; choose {option} from {listed(named)}")
     return chosen, unit
 
 
-def _table(fits: Any, opened: Any, path: Path, part: str | None) -> Table:
-    chosen, unit = _chosen(fits, opened, path, part)
+def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) -> Table:
+    chosen, unit = _chosen(fits, opened, path, part, option)
     rows, start = int(unit.header["NAXIS2"]), int(unit.fileinfo()["datLoc"])
     promised = start + rows * int(unit.header["NAXIS1"])
     if promised > path.stat().st_size:

@@ -15,11 +15,12 @@ from halokeras.sources.tables.foreign import describe_foreign
 from halokeras.sources.tables.hdf5 import open_hdf5
 from halokeras.sources.tables.parquet import open_parquet
 from halokeras.sources.tables.stated import check_pieces
-from halokeras.sources.tables.table import Chunk, Table
+from halokeras.sources.tables.table import OF_HALOS, Chunk, Options, Table
 from halokeras.sources.tables.text import COMPRESSED, open_text
 from halokeras.storage.unreadable import refuse_pipe
 
-Opener = Callable[[Path, str | None], AbstractContextManager[Table]]
+Opener = Callable[[Path, str | None, str], AbstractContextManager[Table]]
+"""Opens the table in a part of a file; messages name the option that names the part."""
 
 FORMATS: Mapping[str, Opener] = {
     ".h5": open_hdf5,
@@ -52,7 +53,7 @@ _BEGIN = 512
 
 
 @contextmanager
-def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
+def open_table(path: Path, part: str | None = None, options: Options = OF_HALOS) -> Iterator[Table]:
     """Open the table in a file, in a BigFile folder, or in all the files of a folder.
 
     Parameters
@@ -64,6 +65,8 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
     part
         Group, dataset, extension or block that holds the columns; by default the only one, or
         that of a usual name.
+    options
+        What messages name.
 
     Raises
     ------
@@ -75,16 +78,16 @@ def open_table(path: Path, part: str | None = None) -> Iterator[Table]:
         raise BoxError(f"there is no file or folder {path}; check the path")
     refuse_pipe(path)
     if path.is_dir() and is_bigfile(path):
-        with open_bigfile(path, part) as table:
-            yield table
+        with open_bigfile(path, part, options.table) as table:
+            yield replace(table, options=options)
         return
     pieces = _pieces(path) if path.is_dir() else [path]
     if len(pieces) > 1:
-        yield _joined(path, pieces, part)
+        yield replace(_joined(path, pieces, part, options.table), options=options)
         return
-    with _opener(pieces[0])(pieces[0], part) as table:
+    with _opener(pieces[0])(pieces[0], part, options.table) as table:
         _check_pieces(table, 1)
-        yield table
+        yield replace(table, options=options)
 
 
 def _pieces(folder: Path) -> list[Path]:
@@ -129,14 +132,14 @@ def _opener(path: Path) -> Opener:
     return FORMATS.get(kind, open_text)
 
 
-def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
+def _joined(folder: Path, pieces: Sequence[Path], part: str | None, option: str) -> Table:
     """Make one table of the pieces, each open only while it is read."""
     whole: Table | None = None
     rows: int | None = 0
     filled = []
     told = []
     for piece in pieces:
-        with _opener(piece)(piece, part) as table:
+        with _opener(piece)(piece, part, option) as table:
             told.append((piece.name, table.about))
             if whole is None:
                 _check_pieces(table, len(pieces))
@@ -154,7 +157,7 @@ def _joined(folder: Path, pieces: Sequence[Path], part: str | None) -> Table:
 
     def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
         for piece in filled:
-            with _opener(piece)(piece, part) as table:
+            with _opener(piece)(piece, part, option) as table:
                 yield from table.chunks(numbers, integers, at_once)
 
     check_pieces(told, str(folder))

@@ -42,7 +42,7 @@ _DEEPEST = 4
 
 
 @contextmanager
-def open_hdf5(path: Path, part: str | None) -> Iterator[Table]:
+def open_hdf5(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open a table in an HDF5 file; links, and data outside the file, are not followed.
 
     Raises
@@ -54,11 +54,11 @@ def open_hdf5(path: Path, part: str | None) -> Iterator[Table]:
         file = h5py.File(path, "r")
     with file:
         with reading(str(path)):
-            table = _table(file, path, part)
+            table = _table(file, path, part, option)
         yield table
 
 
-def _table(file: h5py.File, path: Path, part: str | None) -> Table:
+def _table(file: h5py.File, path: Path, part: str | None, option: str) -> Table:
     about = plain_about(file.attrs)
     for name in _HEADERS:
         if isinstance(_own(file, name), h5py.Group):
@@ -72,9 +72,9 @@ def _table(file: h5py.File, path: Path, part: str | None) -> Table:
         known = listed([name or "/" for name in _parts(file)])
         raise BoxError(
             f"{path} has no table{f' {part}' if part else ''} that is its own; name a group or "
-            f"compound dataset with --table (there are {known})"
+            f"compound dataset with {option} (there are {known})"
         )
-    chosen = choose_part(list(parts), path)
+    chosen = choose_part(list(parts), path, option)
     stored = parts[chosen]
     about.update(plain_about(stored.attrs))
     name = f"{path}, {chosen}" if chosen else str(path)

@@ -31,7 +31,7 @@ _META = b"table_meta_yaml"
 
 
 @contextmanager
-def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
+def open_parquet(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open the columns of numbers, and of lists of so many numbers in every row.
 
     Raises
@@ -40,7 +40,7 @@ def open_parquet(path: Path, part: str | None) -> Iterator[Table]:
         If the file is no Parquet, or pyarrow is missing.
     """
     if part is not None:
-        raise BoxError(f"{path} holds one table and no {part}; leave --table out")
+        raise BoxError(f"{path} holds one table and no {part}; leave {option} out")
     pyarrow = needs("pyarrow", "catalogues", str(path))
     parquet = needs("pyarrow.parquet", "catalogues", str(path))
     with reading(str(path)):

@@ -27,18 +27,41 @@ Chunk = dict[str, NDArray[Any]]
 About = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Options:
+    """The options by which users tell what a table does not, as messages name them.
+
+    Attributes
+    ----------
+    table, columns
+        The part of the file that holds it, and the names of its columns.
+    length_unit, origin
+        Unit of its positions, and where they are from.
+    """
+
+    table: str = "--table"
+    columns: str = "--columns"
+    length_unit: str = "--length-unit"
+    origin: str = "--origin"
+
+
+OF_HALOS = Options()
+
+
 class UnreadableColumn(BoxError):
     """A column that its file does not hold as it is wanted, where others can be read.
 
     Attributes
     ----------
+    name
+        The file, and the part of it that holds the column.
     column, reason
         Its name, and what is wrong with it.
     """
 
-    def __init__(self, name: str, column: str, reason: str) -> None:
-        super().__init__(f"{name}: column {column} {reason}; choose another with --columns")
-        self.column, self.reason = column, reason
+    def __init__(self, name: str, column: str, reason: str, option: str = OF_HALOS.columns) -> None:
+        super().__init__(f"{name}: column {column} {reason}; choose another with {option}")
+        self.name, self.column, self.reason = name, column, reason
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,8 @@ class Table:
         ``length_unit`` and ``mass_unit`` hold for all columns that have no unit of their own.
     unusable
         Why further columns cannot be read, by name.
+    options
+        What messages name.
     """
 
     name: str
@@ -91,6 +116,7 @@ class Table:
     read: Callable[[Sequence[str], Sequence[str], int], Iterator[Chunk]]
     about: About = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
+    options: Options = OF_HALOS
 
     def chunks(
         self, numbers: Sequence[str], integers: Sequence[str] = (), rows: int = CHUNK
@@ -117,6 +143,23 @@ class Table:
         """
         for name in (*numbers, *integers):
             self.check(name)
+        try:
+            yield from self._read(numbers, integers, rows)
+        except UnreadableColumn as error:  # of a reader, which does not know the options
+            option = self.options.columns
+            raise UnreadableColumn(error.name, error.column, error.reason, option) from error
+
+    def check(self, name: str) -> None:
+        """Refuse a column that is missing or cannot be read."""
+        if name in self.unusable:
+            raise UnreadableColumn(self.name, name, self.unusable[name], self.options.columns)
+        if name not in self.columns:
+            raise BoxError(
+                f"{self.name} has no column {name}; choose from {listed(self.columns)} "
+                f"with {self.options.columns}"
+            )
+
+    def _read(self, numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
         seen = 0
         pieces = self.read(numbers, integers, rows)
         while True:
@@ -132,16 +175,6 @@ class Table:
         if self.rows is not None and seen != self.rows:
             raise BoxError(
                 f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
-            )
-
-    def check(self, name: str) -> None:
-        """Refuse a column that is missing or cannot be read."""
-        if name in self.unusable:
-            raise UnreadableColumn(self.name, name, self.unusable[name])
-        if name not in self.columns:
-            raise BoxError(
-                f"{self.name} has no column {name}; choose from {listed(self.columns)} "
-                "with --columns"
             )
 
 
@@ -232,15 +265,20 @@ def plain_about(stored: Mapping[str, Any]) -> dict[str, Any]:
     return about
 
 
-def choose_part(names: Sequence[str], path: Path, usual: Sequence[str] = USUAL_PARTS) -> str:
-    """Choose among the tables of a file: the only one, or the only one of a `usual` name."""
+def choose_part(
+    names: Sequence[str], path: Path, option: str, usual: Sequence[str] = USUAL_PARTS
+) -> str:
+    """Choose among the tables of a file: the only one, or the only one of a `usual` name.
+
+    Where there is none the message names the `option` that names one.
+    """
     if len(names) == 1:
         return names[0]
     known = [name for name in ("", *usual) if name in names]
     if len(known) == 1:
         return known[0]
     shown = listed([name or "/" for name in names])
-    raise BoxError(f"{path} holds the tables {shown}; choose one with --table")
+    raise BoxError(f"{path} holds the tables {shown}; choose one with {option}")
 
 
 def needs(package: str, extra: str, name: str) -> Any:

@@ -72,7 +72,7 @@ class Layout:
 
 
 @contextmanager
-def open_text(path: Path, part: str | None) -> Iterator[Table]:
+def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
     """Open a table of text whose columns are named in its first line or in a comment above it.
 
     Raises
@@ -81,7 +81,7 @@ def open_text(path: Path, part: str | None) -> Iterator[Table]:
         If there are no names, the lines have no end, or pyarrow is missing.
     """
     if part is not None:
-        raise BoxError(f"{path} holds one table and no {part}; leave --table out")
+        raise BoxError(f"{path} holds one table and no {part}; leave {option} out")
     pyarrow = needs("pyarrow", "catalogues", str(path))
     arrow_csv = needs("pyarrow.csv", "catalogues", str(path))
     with _opened(path) as file:

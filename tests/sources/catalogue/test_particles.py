@@ -100,11 +100,11 @@ def test_particles_weigh_what_their_masses_say(tmp_path):
 
 def test_particles_in_the_wrong_unit_or_place_are_refused(tmp_path):
     np.save(tmp_path / "p.npy", 1000 * POSITION)
-    refused(tmp_path / "p.npy", "--length-unit", box_size=SIDE)
+    refused(tmp_path / "p.npy", "--particles-length-unit", box_size=SIDE)
     np.save(tmp_path / "p.npy", POSITION / 1000)
-    refused(tmp_path / "p.npy", "fill 0.000", "--length-unit", box_size=SIDE)
+    refused(tmp_path / "p.npy", "fill 0.000", "--particles-length-unit", box_size=SIDE)
     np.save(tmp_path / "p.npy", POSITION - 32)
-    refused(tmp_path / "p.npy", "--origin", box_size=SIDE)
+    refused(tmp_path / "p.npy", "--particles-origin", box_size=SIDE)
     refused(tmp_path / "p.npy", "--box-size")
 
 

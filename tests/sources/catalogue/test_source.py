@@ -98,6 +98,22 @@ def test_columns_of_particles_are_named_by_an_option_that_messages_tell(halos, t
     refused("leave --particles-table out", halos=halos, particles=tmp_path / "p.npy", table="1")
 
 
+def test_words_in_the_name_of_a_file_are_no_options(halos, tmp_path):
+    path = tmp_path / "--table and --columns.npy"
+    np.save(path, PARTICLES)
+    refused(f"{path} holds one array", halos=halos, particles=path, table="1")
+
+
+def test_a_column_of_particles_that_cannot_be_read_names_their_option(halos, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("x,y,z,mass\n1,2,3,heavy\n")
+    refused("choose another with --particles-columns", halos=halos, particles=path)
+    told = "p.csv has no column w; choose from x, y, z, mass with --particles-columns"
+    refused(told, halos=halos, particles=path, columns=("position=x,y,w",))
+    told = "--particles-length-unit 'furlong' is unknown"
+    refused(told, halos=halos, particles=path, length_unit="furlong")
+
+
 def test_ids_of_particles_that_differ_in_case_only_are_not_asked_for(halos, tmp_path):
     path = snapshot(tmp_path / "snap.hdf5", **KPC)
     with h5py.File(path, "a") as file:
