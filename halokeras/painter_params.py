@@ -39,6 +39,8 @@ class PainterParams(Section, ABC):
     kind: str
     network: ClassVar[str]
     starts_at_mean: ClassVar[bool] = False
+    told: ClassVar[tuple[str, ...]] = ()
+    """The conditions of which features are made, the first of them."""
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -107,11 +107,14 @@ class _PeaksFields(_Fields):
     coefficients: list[Annotated[list[Term], Field(min_length=TERMS, max_length=TERMS)]]
     least: list[tuple[Term, Term]]
     most: list[tuple[Term, Term]]
+    by_condition: list[list[Term]] | None = None
 
     @model_validator(mode="after")
     def _is_of_channels(self) -> "_PeaksFields":
         if not len(self.coefficients) == len(self.least) == len(self.most):
             raise ValueError("coefficients and their limits are not equally many")
+        if self.by_condition is not None and len(self.by_condition) != len(self.coefficients):
+            raise ValueError("coefficients and what conditions add to them are not equally many")
         limits = zip(self.least, self.most, strict=True)
         if any(below > above for pair in limits for below, above in zip(*pair, strict=True)):
             raise ValueError("a least is more than its most")
@@ -184,6 +187,8 @@ def law_contents(laws: Laws) -> dict[str, bytes]:
             "least": peaks.least.tolist(),
             "most": peaks.most.tolist(),
         }
+        if peaks.by_condition is not None:
+            fields[PEAKS]["by_condition"] = peaks.by_condition.tolist()
     if surroundings is not None:
         fields[SURROUNDINGS] = {
             "typical": surroundings.typical.tolist(),
@@ -201,8 +206,8 @@ def _told(law: CountLaw) -> dict[str, Any]:
     return {"expected": law.expected.tolist(), "probabilities": law.probabilities.tolist()}
 
 
-def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int) -> Laws:
-    """Read the laws of a painter of some channels.
+def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int, features: int) -> Laws:
+    """Read the laws of a painter of some channels, that has some features of its conditions.
 
     Parameters
     ----------
@@ -210,8 +215,8 @@ def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int) -> Law
         Where its files are.
     contents
         What they hold, by their names; count_law.json is among them.
-    channels
-        Channels of the painter.
+    channels, features
+        Of the painter.
 
     Raises
     ------
@@ -226,7 +231,7 @@ def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int) -> Law
         exclusion = _exclusion(folder / EXCLUSION, contents[EXCLUSION], channels)
         laws = laws._replace(exclusion=exclusion)
     if PEAKS in contents:
-        laws = laws._replace(peaks=_peaks(folder / PEAKS, contents[PEAKS], channels))
+        laws = laws._replace(peaks=_peaks(folder / PEAKS, contents[PEAKS], channels, features))
     if SURROUNDINGS in contents:
         surroundings = _surroundings(folder / SURROUNDINGS, contents[SURROUNDINGS])
         laws = laws._replace(surroundings=surroundings)
@@ -253,10 +258,18 @@ def _exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
     return Exclusion(np.array(fields.further), np.array(fields.neighbors), np.array(fields.masses))
 
 
-def _peaks(path: Path, content: bytes, channels: int) -> Peaks:
+def _peaks(path: Path, content: bytes, channels: int, features: int) -> Peaks:
     fields = _validated(path, content, _PeaksFields, "peaks")
     _check_channels(path, "channels", [None, *fields.coefficients], channels)
-    return Peaks(np.array(fields.coefficients), np.array(fields.least), np.array(fields.most))
+    by_condition = None
+    if fields.by_condition is not None:
+        if not features or any(len(row) != features for row in fields.by_condition):
+            raise ModelError(
+                f"{path}: by_condition does not fit a painter of {features} conditions"
+            )
+        by_condition = np.array(fields.by_condition)
+    coefficients = np.array(fields.coefficients)
+    return Peaks(coefficients, np.array(fields.least), np.array(fields.most), by_condition)
 
 
 def _surroundings(path: Path, content: bytes) -> Surroundings:

@@ -133,7 +133,7 @@ def read_files(folder: Path) -> PainterFiles:
     if LAW not in checksums:
         return PainterFiles(params, provenance, weights)
     contents = {name: read(name, _LARGEST_JSON) for name in checksums if name in LAW_FILES}
-    laws = read_laws(folder, contents, params.channels)
+    laws = read_laws(folder, contents, params.channels, len(params.told))
     return PainterFiles(params, provenance, weights, read_weights(EXPECTED), laws)
 
 

@@ -15,6 +15,8 @@ from halokeras.boxes.box import total_counts
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ModelError
 from halokeras.networks.painter import Painter, built_painter
+from halokeras.networks.patch import Patch
+from halokeras.painters.conditions import conditions_of
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.law_files import Laws, law_contents
@@ -207,13 +209,23 @@ class SavedPainter:
     def under(self, cosmology: Cosmology | None, redshift: float) -> "SavedPainter":
         """Return the painter whose halos have the masses of an epoch and a cosmology.
 
-        One that is told none is returned as it is: its masses are those that it was trained on.
+        Its corrections around peaks are of them too. One that is told none is returned as it is:
+        its masses are those that it was trained on.
         """
-        if not self.painter.params.conditions or cosmology is None:
+        names = self.painter.params.conditions
+        if not names or cosmology is None:
             return self
         if self.draws is None or self.draws.mass_law is None:
             return self
-        return self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
+        there = self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
+        draws = there.draws
+        if draws is None or draws.peaks is None:
+            return there
+        size = self.provenance.voxel_size
+        conditions = conditions_of(names, redshift, cosmology, self.bins, size)
+        features = draws.painter.features(Patch(None, np.array([conditions], np.float32)))
+        peaks = draws.peaks.under(np.asarray(features, np.float64)[0])
+        return replace(there, draws=replace(draws, peaks=peaks))
 
     def _with_masses(self, law: MassLaw) -> "SavedPainter":
         """Return the painter with a law of masses, of which lighter halos than wanted are left."""

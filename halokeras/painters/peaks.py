@@ -6,7 +6,10 @@ halos at the highest peaks (2.3 above 1e14 Msun/h where 1.6 are) and to too few 
 hold one or none (0.25 where 0.33 are). The expected halos of a channel are therefore multiplied by
 a factor that a Poisson regression finds, of what is expected in a voxel and the 26 around it: a
 cubic of the logarithm of the halos as heavy or heavier, which mends the peaks, and all halos,
-without which what is expected would follow the density less than the halos do.
+without which what is expected would follow the density less than the halos do. Of a painter that
+is told epoch and cosmology the constant of the logarithm is linear in these, and such that as many
+halos of each channel are left as were expected: one factor of all epochs would make heavy halos
+too few today and too many early.
 """
 
 from dataclasses import dataclass
@@ -54,11 +57,29 @@ class Peaks:
     least, most
         (channels - 1, 2) smallest and largest values, seen in training, of the logarithm of the
         halos as heavy or heavier and of all halos; beyond them these are used instead.
+    by_condition
+        (channels - 1, features) what each feature of the conditions, of which `under` is told,
+        adds to the logarithm of a factor; None of a painter that is told none.
     """
 
     coefficients: Array
     least: Array
     most: Array
+    by_condition: Array | None = None
+
+    def under(self, features: Array) -> "Peaks":
+        """Return the factors under conditions, which are the same for all of these.
+
+        Parameters
+        ----------
+        features
+            (features,) of the conditions, as the painter has them.
+        """
+        if self.by_condition is None:
+            return self
+        coefficients = self.coefficients.copy()
+        coefficients[:, 0] += (self.by_condition * features).sum(axis=1)
+        return Peaks(coefficients, self.least, self.most)
 
     def corrected(
         self, expected: NDArray[np.floating], bordered: Bordered, voxels: NDArray[np.int64]
@@ -117,7 +138,11 @@ class Peaks:
         return corrected.reshape(expected.shape)
 
 
-def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> Peaks:
+def fit_peaks(
+    expected: NDArray[np.floating],
+    counts: NDArray[np.floating],
+    features: NDArray[np.floating] | None = None,
+) -> Peaks:
     """Find the factors under which the halos that are there are most likely.
 
     Parameters
@@ -125,7 +150,13 @@ def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> P
     expected, counts
         (boxes, nx, ny, nz, channels) of periodic boxes: what a painter expects, and the halos that
         are there.
+    features
+        (boxes, features) of the conditions of each box, in deviations from their means; None
+        without conditions. With them the factors change how the halos of a channel are shared
+        out, not how many there are: that was measured on more boxes than these.
     """
+    told = np.zeros((len(expected), 0)) if features is None else features.astype(np.float64)
+    of_voxels = np.repeat(told, expected[0, ..., 0].size, axis=0)
     heavier = np.zeros(expected.shape[:-1])
     together = _all_around(expected.sum(axis=-1, dtype=np.float64))
     found = []
@@ -133,9 +164,17 @@ def fit_peaks(expected: NDArray[np.floating], counts: NDArray[np.floating]) -> P
         heavier += expected[..., channel]
         seen = np.stack([np.log(_all_around(heavier) + _OFFSET), together], axis=1)
         means, held = (grid[..., channel].ravel().astype(np.float64) for grid in (expected, counts))
-        found.append(_fit_channel(seen, means, held))
+        fitted, least, most = _fit_channel(seen, of_voxels, means, held)
+        if features is not None:
+            exponent = _terms(np.clip(seen, least, most)) @ fitted[:TERMS]
+            changed = means * np.exp(np.clip(exponent, -_WIDEST, _WIDEST))
+            boxes = [grid.reshape(len(told), -1).sum(axis=1) for grid in (changed, means)]
+            constant, *by_condition = _as_many(told, *boxes)
+            fitted = np.array([fitted[0] + constant, *fitted[1:TERMS], *by_condition])
+        found.append((fitted, least, most))
     coefficients, least, most = (np.stack(parts) for parts in zip(*found[::-1], strict=True))
-    return Peaks(coefficients, least, most)
+    of_conditions = None if features is None else coefficients[:, TERMS:]
+    return Peaks(coefficients[:, :TERMS], least, most, of_conditions)
 
 
 def _all_around(boxes: Array) -> Array:
@@ -173,28 +212,52 @@ def _terms(seen: Array) -> Array:
     )
 
 
-def _fit_channel(seen: Array, means: Array, held: Array) -> tuple[Array, Array, Array]:
-    """Return the coefficients of a channel, and the least and the most of what they depend on."""
+def _fit_channel(seen: Array, told: Array, means: Array, held: Array) -> tuple[Array, Array, Array]:
+    """Return the coefficients of a channel, and the least and the most of what they depend on.
+
+    The coefficients of what is `told` of the conditions, (N, features), are the last.
+    """
     # What is left out is some 1e-4 of the expected halos of a channel.
     tells = (means > _LEAST_EXPECTED) | (held > 0)
-    seen, means, held = seen[tells], means[tells], held[tells]
+    seen, told, means, held = seen[tells], told[tells], means[tells], held[tells]
     total = means.sum()
     if not total > _LEAST_EXPECTED:
-        return np.zeros(TERMS), np.zeros(2), np.zeros(2)
+        return np.zeros(TERMS + told.shape[1]), np.zeros(2), np.zeros(2)
     least, most = (_quantile(seen, means, share) for share in (_BEYOND, 1 - _BEYOND))
-    terms = _terms(np.clip(seen, least, most))
+    terms = np.concatenate([_terms(np.clip(seen, least, most)), told], axis=1)
     middle = means @ terms / total
-    spread = np.sqrt(means @ (terms - middle) ** 2 / total)
+    middle[0] = 0.0
+    terms -= middle
+    spread = np.sqrt(np.einsum("v,vt,vt->t", means, terms, terms) / total)
     spread[spread < _FLAT] = np.inf
-    middle[0], spread[0] = 0.0, 1.0
-    coefficients = _likeliest((terms - middle) / spread, means, held) / spread
+    spread[0] = 1.0
+    terms /= spread
+    coefficients = _likeliest(terms, means, held) / spread
     coefficients[0] -= coefficients @ middle
     return coefficients, least, most
 
 
+def _as_many(told: Array, found: Array, wanted: Array) -> Array:
+    """Return a constant, and what each feature adds to it, by which halos are as many as wanted.
+
+    Parameters
+    ----------
+    told
+        (boxes, features).
+    found, wanted
+        (boxes,) halos, of which those found are multiplied by the exponential.
+    """
+    if not found.sum() > _LEAST_EXPECTED:
+        return np.zeros(1 + told.shape[1])
+    return _likeliest(np.concatenate([np.ones((len(told), 1)), told], axis=1), found, wanted)
+
+
 def _likeliest(terms: Array, means: Array, held: Array) -> Array:
-    """Return the coefficients under which what is held is most likely."""
-    precision = np.full(TERMS, _PRIOR)
+    """Return the coefficients under which what is held is most likely.
+
+    The first of the terms is 1.
+    """
+    precision = np.full(terms.shape[1], _PRIOR)
     precision[0] = 0.0  # the constant is free
 
     def loss(coefficients: Array) -> tuple[float, Array]:
@@ -203,7 +266,7 @@ def _likeliest(terms: Array, means: Array, held: Array) -> Array:
         prior = 0.5 * precision @ coefficients**2
         return float(corrected.sum() - held @ logarithm + prior), corrected
 
-    found = np.zeros(TERMS)
+    found = np.zeros(len(precision))
     now, corrected = loss(found)
     for _ in range(_ROUNDS):
         slope = terms.T @ (corrected - held) + precision * found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from halokeras import __version__
 from halokeras.networks.painter import Painter, whole_box
+from halokeras.networks.patch import Patch
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.exclusion import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
@@ -122,8 +123,14 @@ class KeptPainter(Callback):
             return DrawModel(painter, law)
         bins = painter.params.selections(self._params.box.selection)
         masses = fit_mass_law(np.concatenate(found), bins)
-        peaks = fit_peaks(means, counts)
-        corrected = np.stack([peaks.corrected_box(box) for box in means])
+        features = None
+        if painter.params.told and conditions is not None:
+            features = np.asarray(painter.features(Patch(None, conditions[list(boxes)])))
+        peaks = fit_peaks(means, counts, features)
+        of_boxes = [peaks] * len(means) if features is None else map(peaks.under, features)
+        corrected = np.stack(
+            [one.corrected_box(box) for one, box in zip(of_boxes, means, strict=True)]
+        )
         totals = means.sum(axis=-1), counts.sum(axis=-1)
         surroundings = fit_surroundings(*totals)
         of_voxels = surroundings.law_of_boxes(totals[0])

@@ -3,13 +3,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import ModelError
+from halokeras.networks.painter import built_painter
+from halokeras.painter_params import ConditionedParams
+from halokeras.painters.conditions import conditions_of
 from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
+from halokeras.painters.mass_law import expected_mass_law
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
 from halokeras.painters.peaks import PERIODIC, Peaks, fit_peaks, sum_around
 from halokeras.painting.draws import draw_from
+from halokeras.sections import Selection
 
+PLANCK = ABACUS_COSMOS["00"]
 PEAKS = Peaks(
     np.array([[0.1, 0.0, 0.0, 0.0, -0.005], [0.2, 0.1, -0.3, 0.0, 0.01]]),
     np.array([[-3.0, 1.0], [-3.0, 1.0]]),
@@ -94,6 +101,35 @@ def test_a_field_without_peaks_has_one_factor():
     np.testing.assert_allclose(corrected[..., 1], 1.0, rtol=1e-4)
 
 
+def test_factors_under_conditions_leave_as_many_halos_as_were_expected_at_each():
+    """Of two epochs, one of few heavy halos, whose peaks are wrong alike."""
+    rng = np.random.default_rng(3)
+    expected = expected_halos(boxes=16)
+    expected[::2, ..., 1:] *= 0.4
+    features = np.resize([[-1.0], [1.0]], (16, 1))
+    truth = np.stack([PEAKS.corrected_box(box) for box in expected])
+    by_epoch = [truth[one::2, ..., 2].sum() / expected[one::2, ..., 2].sum() for one in (0, 1)]
+    assert abs(by_epoch[1] / by_epoch[0] - 1) > 0.05  # which one factor of both would change
+    found = fit_peaks(expected, rng.poisson(truth), features)
+    corrected = np.stack(
+        [found.under(row).corrected_box(box) for row, box in zip(features, expected, strict=True)]
+    )
+    for epoch in (0, 1):
+        wanted = expected[epoch::2].sum((0, 1, 2, 3), dtype=float)
+        np.testing.assert_allclose(corrected[epoch::2].sum((0, 1, 2, 3)), wanted, rtol=2e-3)
+    heavy = heavy_around(expected)[1::2]
+    of_truth, ours = (halos[1::2, ..., 2] / expected[1::2, ..., 2] for halos in (truth, corrected))
+    steeper, found_steeper = (
+        one[heavy < 1].mean() / one[heavy > 5].mean() for one in (of_truth, ours)
+    )
+    assert steeper > 1.2
+    assert found_steeper == pytest.approx(steeper, rel=0.05)
+
+
+def test_factors_that_are_told_no_conditions_are_the_same_under_all():
+    assert PEAKS.under(np.zeros(5)) is PEAKS
+
+
 @pytest.mark.parametrize("mean", [0.0, 1e-9, 1e-6, 1.0])
 @pytest.mark.parametrize("halos", [0, 1, 5, 400])
 def test_hopeless_counts_leave_factors_that_are_finite_and_bounded(mean, halos):
@@ -102,10 +138,12 @@ def test_hopeless_counts_leave_factors_that_are_finite_and_bounded(mean, halos):
     expected[0, 0] *= 0.1
     counts = np.zeros_like(expected)
     counts[0, 2, 2, 2, 1] = halos
-    found = fit_peaks(expected, counts)
-    for values in (found.coefficients, found.least, found.most):
-        assert np.abs(values).max() < 1e4
-    assert np.isfinite(found.corrected_box(expected[0])).all()
+    for features in (None, np.array([[0.5, -1.0]])):
+        found = fit_peaks(expected, counts, features)
+        for values in (found.coefficients, found.least, found.most):
+            assert np.abs(values).max() < 1e4
+        there = found if features is None else found.under(features[0])
+        assert np.isfinite(there.corrected_box(expected[0])).all()
 
 
 def test_factors_beyond_their_limits_do_not_lead_the_regression_astray():
@@ -163,6 +201,8 @@ def test_a_painter_keeps_its_corrections_and_its_hash_tells_them(
         (lambda told: told["most"].pop(), "not equally many"),
         (lambda told: told["coefficients"][0].pop(), "coefficients.0"),
         (lambda told: [rows.pop() for rows in told.values()], "do not fit a painter of 4"),
+        (lambda told: told.update(by_condition=[[0.1]] * 2), "not equally many"),
+        (lambda told: told.update(by_condition=[[0.1]] * 3), "a painter of 0 conditions"),
     ],
 )
 def test_malformed_corrections_are_refused(
@@ -174,3 +214,40 @@ def test_malformed_corrections_are_refused(
     with pytest.raises(ModelError, match=word) as caught:
         load_painter(folder)
     assert "peaks.json" in str(caught.value)
+
+
+@pytest.fixture
+def conditioned(tiny_provenance, tmp_path):
+    """Return the folder of a painter that is told epoch and cosmology, with factors by them."""
+    painter = built_painter(ConditionedParams(filters=2, head_filters=3, mass_edges=(5e12, 2e13)))
+    law = CountLaw(np.array([0.0, 1.0, 8.0]), np.eye(3))
+    bins = painter.params.selections(Selection(mass_min=2e12))
+    masses = expected_mass_law(bins, PLANCK, 0.3)
+    exclusion = Exclusion(np.array([1.0, 0.5, 0.1]), np.zeros((2, 2)), masses.means())
+    peaks = replace(PEAKS, by_condition=np.array([[0.1, 0, 0, 0, 0], [0.0, 0.2, 0, 0, 0.3]]))
+    draws = DrawModel(painter, law, masses, exclusion, peaks=peaks)
+    save_painter(painter, tiny_provenance, tmp_path / "any", draws)
+    return tmp_path / "any"
+
+
+def test_a_painter_that_is_told_conditions_has_the_factors_of_each(conditioned):
+    saved = load_painter(conditioned)
+    names = saved.painter.params.conditions
+    for redshift in (0.0, 1.0):
+        there = saved.under(PLANCK, redshift)
+        told = conditions_of(names, redshift, PLANCK, saved.bins, 4.0)
+        constants = there.draws.peaks.coefficients[:, 0] - PEAKS.coefficients[:, 0]
+        # as they are, for an untrained painter knows no means of them
+        np.testing.assert_allclose(constants, [0.1 * told[0], 0.2 * told[1] + 0.3 * told[4]], 1e-5)
+        np.testing.assert_array_equal(
+            there.draws.peaks.coefficients[:, 1:], PEAKS.coefficients[:, 1:]
+        )
+        assert there.under(PLANCK, redshift).draws.peaks is there.draws.peaks
+        heavy = saved.above(6e12).under(PLANCK, redshift).draws.peaks
+        np.testing.assert_array_equal(heavy.coefficients, there.draws.peaks.coefficients)
+
+
+def test_factors_by_other_conditions_than_the_painters_are_refused(conditioned, rewrite):
+    rewrite(conditioned / "peaks.json", lambda told: told["by_condition"][1].pop())
+    with pytest.raises(ModelError, match="does not fit a painter of 5 conditions"):
+        load_painter(conditioned)
