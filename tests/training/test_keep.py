@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from halokeras.networks.painter import whole_box
+from halokeras.networks.patch import Patch
 from halokeras.painters.model_store import load_painter
 from halokeras.params import Params
 from halokeras.training import keep
-from halokeras.training.boxes import TrainingBoxes
+from halokeras.training.boxes import TrainingBox, TrainingBoxes
 from halokeras.training.build import build_gan
 from halokeras.training.callback import Progress
 from halokeras.training.data import TrainingData
@@ -68,3 +70,47 @@ def test_the_last_painter_is_kept_if_asked_for_but_none_that_paints_nothing(
     folder = tmp_path / "best"
     found = run_of_scores(params_that_keep("last"), data, folder, monkeypatch, scores)
     assert found == (20, 0.1)
+
+
+def test_factors_around_peaks_leave_each_epoch_the_halos_that_are_expected_there(
+    tiny_provenance, tmp_path
+):
+    fields = {
+        "box": {"selection": {"mass_min": 2e12}},
+        "painter": {
+            "kind": "conditioned",
+            "filters": 2,
+            "head_filters": 3,
+            "mass_edges": [5e12, 2e13],
+        },
+        "critic": {"filters": [2], "kernel_sizes": [3], "strides": [2]},
+        "training": {"crop_size": 4, "warm_start": {"steps": 1}, "calibrate_mean": False},
+    }
+    params = Params.model_validate(fields)
+    rng = np.random.default_rng(2)
+    told = rng.normal(size=(6, 5))
+    conditions = np.column_stack([told, np.tile([-1.0, -2.0, -3.0], (6, 1)) + told[:, :1]])
+    conditions = conditions.astype(np.float32)
+    gan = build_gan(params, (), conditions)
+    density = rng.lognormal(size=(6, 12, 12, 12)).astype(np.float32)
+    painter = gan.expected_painter
+    pairs = list(zip(density, conditions, strict=True))
+    expected = np.stack([whole_box(painter, one, painter.margin, row) for one, row in pairs])
+    crowded = expected / (1 + expected.sum(axis=-1, keepdims=True))  # fewer where they are many
+    crowded *= expected.sum(axis=(1, 2, 3), keepdims=True) / crowded.sum((1, 2, 3), keepdims=True)
+    counts = rng.poisson(crowded).astype(np.uint8)
+    masses = rng.permutation(np.geomspace(2e12, 9e13, 5000)).astype(np.float32)
+    boxes = [TrainingBox(*one, masses) for one in zip(density, counts, strict=True)]
+    trained = TrainingBoxes(boxes.__getitem__, 6, 0)
+    data = TrainingData(trained, (), tiny_provenance, conditions=conditions)
+    best_score = tf.Variable(float("inf"), dtype=tf.float64)
+    draws = keep.KeptPainter(params, gan, data, best_score, tmp_path)._draw_model()
+    features = np.asarray(painter.features(Patch(None, conditions)))
+    assert draws.peaks.by_condition.shape == (2, features.shape[1])
+    corrected = [
+        draws.peaks.under(row).corrected_box(box)
+        for row, box in zip(features, expected, strict=True)
+    ]
+    assert np.abs(corrected[0][..., 2] / expected[0][..., 2] - 1).max() > 0.02
+    found, wanted = (np.sum(grids, axis=(1, 2, 3)) for grids in (corrected, expected))
+    np.testing.assert_allclose(found, wanted, rtol=0.01)
