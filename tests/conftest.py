@@ -145,7 +145,7 @@ def binned_draws(shared_box):
     surroundings = Surroundings(
         np.array([[-9.0, 0.0], [-6.0, 3.0]]),
         np.array([-0.5, 0.5]),
-        (law, replace(law, probabilities=(law.probabilities + law.probabilities[:1]) / 2)),
+        (law, fit_count_law(expected, np.random.default_rng(2).binomial(4, expected / 4))),
         2.0,
         0.6,
         np.array([-0.07, 0.05, 0.0]),

@@ -43,21 +43,21 @@ from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid, slabs
 
-SHARPNESS = 2.55
+SHARPNESS = 2.4
 """Power of the 2LPT density of 1 Mpc/h that halos are put by; it grows as the root of that length.
 
-Measured on the halos of seeds 1 and 2 of box 00, put again into the voxels where they were: their
-power less shot noise is within 2 % up to k = 0.7, their correlation within 5 % from 2 Mpc/h on.
+Fitted on seeds 1 to 3 of box 00, on their halos put again into the voxels where they were and on
+draws: 2.55 gives the power of the former, and draws then 1.5 % too much.
 """
 EXCLUSION = 0.45
 """Least distance of two halos [Mpc/h]: half of the pairs that near are found as one by b = 0.2."""
 
-REACH = 2.5
+REACH = 2.0
 """Distance from which on halos of 1e13 Msun/h in different voxels leave each other alone [Mpc/h].
 
-Draws of neighbouring voxels do not know that both mean the same place between them. Fitted on
-draws of the training boxes 1 to 3: without, 12 % too many pairs at 2 to 3 Mpc/h, and galaxies
-brighter than -21 with 9 % too much power at k = 0.4 h/Mpc; with it 4 and 2 %.
+Draws of neighbouring voxels do not know that both mean the same place between them, and have too
+many pairs at 2 to 3 Mpc/h. Fitted on draws of the training boxes 1 to 3; pairs that give way come to
+lie at 4 to 5 Mpc/h, so that a larger distance moves the excess there.
 """
 
 _LEAST_CORRELATION = 0.9
