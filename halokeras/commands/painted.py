@@ -146,7 +146,7 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
         return
     voxels = " x ".join(str(side) for side in shape) + " voxels"
     voxels += "" if many == 1 else f", {many} times"
-    slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for the density slab by slab"
+    slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for what is made slab by slab"
     typer.echo(
         f"{voxels}: about {many * expected.seconds:,.0f} s on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "

@@ -17,6 +17,8 @@ from halokeras.evaluation.evaluate import Evaluation, EvaluationRequest, evaluat
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
+from halokeras.painting.check import misfits
+from halokeras.painting.inputs import open_box_density
 from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
 from halokeras.statistics.statistic import Array
@@ -81,7 +83,7 @@ def evaluate_suite(
         raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
     folder = Path(request.box)
     suite = read_suite(folder)
-    boxes = _unseen(choose(suite), request, tell)
+    boxes = _fitting(_unseen(choose(suite), request, tell), request, tell)
     named = f"{folder.resolve().name}{request.saved.mass_part}"
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     summary = target / _SUMMARY
@@ -161,6 +163,27 @@ def _unseen(
     if len(unseen) < len(boxes):
         tell(f"{len(boxes) - len(unseen)} boxes are left out: the painter was trained on them")
     return unseen
+
+
+def _fitting(
+    boxes: list[SuiteBox], request: EvaluationRequest, tell: Callable[[str], None]
+) -> list[SuiteBox]:
+    """Leave out the boxes that the painter cannot paint on, and tell why."""
+    fitting, left_out = [], []
+    for box in boxes:
+        with open_box_density(box.path) as given:
+            found = misfits(request.saved.provenance, given.header)
+        if found:
+            left_out.append(f"{box.path.name} is left out: {found[0]}")
+        else:
+            fitting.append(box)
+    if not fitting:
+        raise ModelError(
+            f"{left_out[0]}; no box of {request.box} fits, choose another suite or --model"
+        )
+    for why in left_out:
+        tell(why)
+    return fitting
 
 
 def suite_sheet(found: SuiteEvaluation) -> Sheet:

@@ -56,8 +56,8 @@ REACH = 2.0
 """Distance from which on halos of 1e13 Msun/h in different voxels leave each other alone [Mpc/h].
 
 Draws of neighbouring voxels do not know that both mean the same place between them, and have too
-many pairs at 2 to 3 Mpc/h. Fitted on draws of the training boxes 1 to 3; pairs that give way come to
-lie at 4 to 5 Mpc/h, so that a larger distance moves the excess there.
+many pairs at 2 to 3 Mpc/h. Fitted on draws of the training boxes 1 to 3; pairs that give way come
+to lie at 4 to 5 Mpc/h, so that a larger distance moves the excess there.
 """
 
 _LEAST_CORRELATION = 0.9

@@ -172,6 +172,7 @@ class FineSweep:
 
         def planes() -> Iterator[tuple[int, ParticlePlane]]:
             for x, plane in self._planes(numbers):
+                assert np.abs(plane[0]).max() < self._reach * PARTICLES  # or they were lost
                 if x % PARTICLES == 0:
                     self._clear(x // PARTICLES + self._reach + 1)
                 yield x, plane

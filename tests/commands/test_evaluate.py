@@ -236,6 +236,22 @@ def test_each_box_of_a_suite_is_scored(run, tiny_suite, tiny_model, tmp_path):
     fails(run(*words, *other), "suite.json is there and of another suite", "--overwrite")
 
 
+def test_boxes_of_a_suite_that_the_painter_cannot_paint_on_are_left_out(
+    run, tiny_suite, tiny_model, monkeypatch
+):
+    words = ["evaluate", "--model", tiny_model, "--suite", tiny_suite, "--json"]
+    learned = {1.0: ["the painter learned redshift 0 to 0.5 and was asked for 1"]}
+    monkeypatch.setattr(
+        "halokeras.evaluation.suite.misfits", lambda _, header: learned.get(header.redshift, [])
+    )
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert [one["redshift"] for one in json.loads(result.stdout)["boxes"]] == [0.3, 0.3]
+    assert "tiny_001_z1.h5 is left out: the painter learned redshift" in result.stderr
+    learned[0.3] = ["the painter learned redshift 2 alone and was asked for 0.3"]
+    fails(run(*words), "no box of", "choose another suite or --model")
+
+
 def test_a_report_is_a_file_and_what_was_painted_is_of_one_box(
     run, unseen_box, tiny_suite, tiny_model
 ):
