@@ -78,18 +78,24 @@ class LawOfVoxels:
 
     def at_most(self, number: int, expected: NDArray[np.floating]) -> Array:
         """Return the probability of at most some halos at the expected count of each voxel."""
-        return self._between([law.at_most(number, expected) for law in self.laws])
+        return self._between(lambda law, means: law.at_most(number, means), expected)
 
     def mean(self, expected: NDArray[np.floating]) -> Array:
         """Return the mean count at the expected count of each voxel."""
-        return self._between([law.mean(expected) for law in self.laws])
+        return self._between(lambda law, means: law.mean(means), expected)
 
-    def _between(self, each: list[Array]) -> Array:
-        upper = np.minimum(self.lower + 1, len(each) - 1)
+    def _between(
+        self,
+        of_law: Callable[[CountLaw, NDArray[np.floating]], Array],
+        expected: NDArray[np.floating],
+    ) -> Array:
         found = np.zeros(self.share.shape)
-        for number, values in enumerate(each):
-            found += np.where(self.lower == number, 1 - self.share, 0) * values
-            found += np.where(upper == number, self.share, 0) * values
+        upper = np.minimum(self.lower + 1, len(self.laws) - 1)
+        # each law where it is one of the two: most voxels are asked, and two of five will do
+        for number, law in enumerate(self.laws):
+            for place, share in ((self.lower, 1 - self.share), (upper, self.share)):
+                there = place == number
+                found[there] += share[there] * of_law(law, expected[there])
         return found
 
 
