@@ -47,10 +47,12 @@ def rows_on_disk(
     """
     with claimed(folder):
         try:
-            made = _write(particles, box, folder, workers, listener)
+            try:
+                made = _write(particles, box, folder, workers, listener)
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            del particles  # its modes take more memory than what reads the rows
             yield _reader(made, box, folder, workers)
-        except OSError as error:
-            raise unwritable(folder, error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,3 +1,5 @@
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +54,19 @@ def test_swept_in_any_order_the_fields_are_those_made_in_memory(
         assert getattr(swept, name).shape == getattr(in_memory, name).shape
     assert np.std(in_memory.velocity) > 150
     assert not list(tmp_path.iterdir())
+
+
+def test_modes_in_memory_are_let_go_once_their_rows_are_on_disk(tmp_path):
+    small = replace(BOX, voxels=(16, 16, 16))
+    density = make_density(small).astype(np.float32)
+    particles = lpt_particles(small)
+    modes = weakref.ref(particles.displacement.potential)
+    making = fine_fields_by_slabs(small, density, tmp_path, 1, Listener(), particles=particles)
+    del particles
+    with making as swept:
+        gc.collect()
+        assert modes() is None
+        assert swept.density[0:3].shape == (3, 48, 48)
 
 
 def test_slabs_are_thinner_where_a_layer_is_large():
