@@ -138,7 +138,7 @@ def binned_draws(shared_box):
     bins = painter.params.selections(Selection(mass_min=2e12))
     further = np.array([1.0, 0.8, 0.4, 0.0])
     masses = fit_mass_law(shared_box.halos.mass, bins)
-    neighbors = np.array([[-0.06, -0.12], [-0.12, 0.0]])
+    neighbors = np.array([[0.0, -0.12], [-0.12, 0.0]])
     exclusion = Exclusion(further, neighbors, masses.means())
     coefficients = np.tile([0.1, -0.3, 0.0, 0.0, 0.02], (3, 1))
     peaks = Peaks(coefficients, np.full((3, 2), -3.0), np.full((3, 2), 9.0))

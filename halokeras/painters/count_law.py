@@ -2,8 +2,8 @@
 
 Halos exclude each other: where many are expected the counts scatter less than a Poisson law of
 the same mean (variance over mean 0.55 at two expected halos), so Poisson draws overshoot the
-power at k > 0.2 h/Mpc by up to 11 % in amplitude. What remains of the counts beyond their
-expectation is white to a good approximation, so voxels are drawn one by one.
+power at k > 0.2 h/Mpc by up to 11 % in amplitude. How the law goes with what is expected around a
+voxel, and which voxels go together, is told by `halokeras.painters.surroundings`.
 """
 
 from dataclasses import dataclass

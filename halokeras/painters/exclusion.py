@@ -99,9 +99,7 @@ def fit_exclusion(
         Whether something else tells how the counts of voxels go together.
     """
     further = _fit_further(expected, counts, law)
-    neighbors = _fit_neighbors(expected, counts, law, further)
-    if counts_apart:
-        neighbors[0, 0] = 0.0
+    neighbors = _fit_neighbors(expected, counts, law, further, counts_apart)
     return Exclusion(further, neighbors, masses.astype(np.float64))
 
 
@@ -152,7 +150,11 @@ def _fit_further(
 
 
 def _fit_neighbors(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw, further: Array
+    expected: NDArray[np.floating],
+    counts: NDArray[np.floating],
+    law: VoxelLaw,
+    further: Array,
+    counts_apart: bool,
 ) -> Array:
     """Return the correlations of the two normal numbers of a voxel with those of a face neighbour.
 
@@ -183,7 +185,7 @@ def _fit_neighbors(
             _pairs(to_count, with_mass),
         ]
     by_both = told[0] / told[1]
-    found = np.array([[by_number, by_both], [by_both, 0.0]])
+    found = np.array([[0.0 if counts_apart else by_number, by_both], [by_both, 0.0]])
     strongest = max(np.abs(np.linalg.eigvalsh(found)).max(), MOST_CORRELATED)
     possible: Array = found * (MOST_CORRELATED / strongest)
     return possible

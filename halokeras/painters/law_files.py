@@ -234,6 +234,11 @@ def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int, featur
         laws = laws._replace(peaks=_peaks(folder / PEAKS, contents[PEAKS], channels, features))
     if SURROUNDINGS in contents:
         surroundings = _surroundings(folder / SURROUNDINGS, contents[SURROUNDINGS])
+        if laws.exclusion is not None and laws.exclusion.neighbors[0, 0] != 0:
+            raise ModelError(
+                f"{folder / EXCLUSION}: neighbors tell how counts go together, which "
+                f"{SURROUNDINGS} does; copy the folder again"
+            )
         laws = laws._replace(surroundings=surroundings)
     return laws
 

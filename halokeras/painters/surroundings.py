@@ -177,12 +177,14 @@ def _typical(total: Array, around: Array) -> Array:
     """Return `Surroundings.typical`."""
     edges = np.unique(np.quantile(total, [*_SHARES, *_SHARES_OF_DENSE]))
     bins = np.searchsorted(edges[1:-1], total.ravel(), side="right")
-    weight = np.bincount(bins, total.ravel() + _TINY)
-    columns = [
-        np.bincount(bins, (total.ravel() + _TINY) * np.log(values.ravel() + _TINY)) / weight
+    voxels = np.bincount(bins) > 0
+    weight = np.bincount(bins, total.ravel() + _TINY)[voxels]
+    inside, outside = (
+        np.bincount(bins, (total.ravel() + _TINY) * np.log(values.ravel() + _TINY))[voxels] / weight
         for values in (total, around)
-    ]
-    return np.stack(columns)
+    )
+    rising = np.diff(np.maximum.accumulate(inside), prepend=-np.inf) > 0
+    return np.stack([inside[rising], outside[rising]])
 
 
 def _groups(

@@ -85,7 +85,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     draw = Draw(seed, realization)
     margin = ROUNDS if matter.exclusion or matter.reach else 0
     values = max(finer**3, 1 if masses is None else masses.bins)
-    pieces = _pieces((x, y, z), largest_piece // values)
+    pieces = _pieces((x, y, z), largest_piece // values, matter.layers or x)
     for done, piece in enumerate(pieces, start=1):
         wide = piece.widened(margin)
         ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
@@ -249,10 +249,13 @@ def _placed_by(matter: Matter, with_masses: bool) -> str:
     return f"{by}, and away from heavier halos in voxels beside" if with_masses else by
 
 
-def _pieces(shape: Shape, largest: int) -> list[Piece]:
-    """Cut a grid into runs of at most `largest` voxels, or one column, in the order of indices."""
+def _pieces(shape: Shape, largest: int, layers: int) -> list[Piece]:
+    """Cut a grid into runs of at most `largest` voxels, or one column, in the order of indices.
+
+    They are no thicker than some `layers`.
+    """
     x, y, z = shape
-    depth = max(1, largest // (y * z))
+    depth = max(1, min(layers, largest // (y * z)))
     width = y if depth > 1 else min(y, max(1, largest // z))
     return [
         Piece(shape, (i, min(i + depth, x)), (j, min(j + width, y)))

@@ -81,6 +81,7 @@ def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
         velocity=fine.velocity,
         smoothed=fine.smoothed,
         motion=fine.motion,
+        layers=fine.layers,
     )
 
 
@@ -232,6 +233,8 @@ def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
     OutputError
         If there is too little disk.
     """
+    if any(known != box for known, _ in _last_fine_fields):
+        _last_fine_fields.clear()  # before others take their memory, or are refused it
     if fine_by_slabs(box, sub_voxel_folder(request), request.scheduler):
         check_fine_room(box, sub_voxel_folder(request))
         return True
@@ -279,15 +282,17 @@ def known_matter(
     check_matter(request, given)
     listing = request.listing
     if listing is None or listing.uniform:
+        del made  # as memory is needed for the painting, here and below
         yield Matter(velocity=given.velocity)
     elif listing.sub_density is not None:
+        del made
         with _sub_density(listing.sub_density, given) as density:
             yield Matter(density, velocity=given.velocity)
     else:
         box = known_box(given.header, given.shape)
         assert box is not None  # or it was refused
         with _fields(request, box, given, listener, made) as fine:
-            del made  # as memory is needed for the painting
+            del made
             yield matter_of(fine, given.shape, given.header.voxel_size)
 
 

@@ -19,7 +19,7 @@ from halokeras.simulation.density import make_density
 from halokeras.simulation.lpt_box import LptBox
 
 _SIDE = 64
-"""Voxels along a side of a sample, at most: in twelve boxes of 256 Mpc/h halos differ by 0.6 %."""
+"""Voxels along a side of a sample, at most: boxes of 256 Mpc/h differ by 0.6 % in halos."""
 
 
 def listed_on(request: PaintRequest, given: Density) -> int:
@@ -34,8 +34,9 @@ def listed_on_made(request: PaintRequest, wanted: LptBox) -> int:
     """Return the same of a density that is to be made, of which a small one is made here."""
     if not request.catalogues:
         return 0
-    x, y, z = (min(side, _SIDE) for side in wanted.voxels)
-    small = replace(wanted, voxels=(min(x, y, z),) * 3, velocity=False)
+    # a cube, as one of a flat box's least side would have no long modes
+    side = min(max(wanted.voxels), _SIDE)
+    small = replace(wanted, voxels=(side,) * 3, velocity=False)
     density = make_density(small, allotted_cores())
     return _listed(request, header_to_make(small), density, wanted.voxels)
 

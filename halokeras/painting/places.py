@@ -62,6 +62,8 @@ class Matter:
         rho/mean on the same points, by which halos scatter about it; None where none do.
     motion
         How much they do, by that density and their masses.
+    layers
+        Voxels along x that are to be read at a time, at most; None where any are.
     """
 
     density: Grid | None = None
@@ -71,6 +73,7 @@ class Matter:
     velocity: Grid | None = None
     smoothed: Grid | None = None
     motion: HaloMotion | None = None
+    layers: int | None = None
 
 
 def places(

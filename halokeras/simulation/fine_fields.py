@@ -49,12 +49,15 @@ class FineFields:
         rho/mean smoothed by 2 Mpc/h, on the same points.
     motion
         How halos scatter about that velocity, by that density and their masses.
+    layers
+        Voxels along x that are to be read at a time, at most; None where all are in memory.
     """
 
     density: Grid
     velocity: Grid
     smoothed: Grid
     motion: HaloMotion
+    layers: int | None = None
 
 
 def fine_estimate(box: LptBox) -> LptEstimate:

@@ -32,6 +32,7 @@ from halokeras.simulation.slab_plan import (
     rows_need,
 )
 from halokeras.simulation.slabs import STEPS_TO_ROWS, planes_on_disk
+from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
@@ -130,5 +131,6 @@ def fine_fields_by_slabs(
             folder / "far.npy", mode="w+", dtype=np.float32, shape=(3, *box.voxels)
         )
         motion = halo_motion(box.cosmology, box.redshift)
-        write_far_infall(density, box.voxel_size, motion, far, workers)
+        with numba_threads(workers):
+            write_far_infall(density, box.voxel_size, motion, far, workers)
         yield FineSweep(box, planes, speed, far, workers).fields()

@@ -29,7 +29,6 @@ from halokeras.simulation.infall import add_near_infall, near_margin, on_points
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.plane_rows import MakePlanes
-from halokeras.simulation.slab_plan import pieces
 from halokeras.simulation.threads import numba_threads
 
 _THICK, _THIN = 16, 4
@@ -37,7 +36,7 @@ _THICK, _THIN = 16, 4
 _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
 _KEPT = 2
-"""Slabs that are kept: halos are placed in order, by the voxels around them."""
+"""Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
 _INTERPOLATED = 3
@@ -70,6 +69,13 @@ def _thick(box: LptBox) -> int:
     return max(_THIN, min(_THICK, _SLAB_BYTES // _bytes_of_layer(box)))
 
 
+def _slabs(box: LptBox) -> list[range]:
+    """Cut a box along x into slabs as thick as may be, all but equally."""
+    side = box.voxels[0]
+    number = ceil(side / _thick(box))
+    return [range(one * side // number, (one + 1) * side // number) for one in range(number)]
+
+
 def _layers(box: LptBox) -> int:
     """Return the layers of voxels in the ring."""
     return _thick(box) + 2 * (near_margin(box.voxel_size) + reach(box) + 1)
@@ -98,7 +104,7 @@ class FineSweep:
         self._box, self._planes, self._speed = box, planes, speed
         self._far, self._workers = far, workers
         self._motion = halo_motion(box.cosmology, box.redshift)
-        self._slabs = pieces(box.voxels[0], _thick(box))
+        self._slabs = _slabs(box)
         self._around, self._reach = near_margin(box.voxel_size), reach(box)
         layers, (y, z) = _layers(box), box.voxels[1:]
         sub, points = SUB_VOXELS, POINTS
@@ -117,6 +123,8 @@ class FineSweep:
             _Swept(self, "velocity", (3, *points), POINTS),
             _Swept(self, "smoothed", points, POINTS),
             self._motion,
+            # with two more on either side they lie in two slabs, which are kept
+            layers=max(_thick(self._box) // 2 - 1, 1),
         )
 
     def cut(self, voxels: range) -> Iterator[tuple[FineFields, range]]:
@@ -165,7 +173,7 @@ class FineSweep:
     def _add(self, layers: range) -> None:
         """Add the particles of some layers of voxels to the ring, which is cleared before them."""
         adders = [
-            partial(deposit_plane, per_cell=PARTICLES / points, grid=grid)
+            partial(self._deposit, grid, points)
             for grid, points in ((self._density, SUB_VOXELS), (self._moving, POINTS))
         ]
         numbers = range(layers.start * PARTICLES, layers.stop * PARTICLES)
@@ -179,6 +187,14 @@ class FineSweep:
 
         in_turn(planes(), adders)
         self._next_layer = layers.stop
+
+    def _deposit(
+        self, grid: NDArray[np.float32], points: int, x: int, plane: ParticlePlane
+    ) -> None:
+        # places are told within the box, as further off they would round otherwise
+        side = self._box.voxels[0]
+        rounds, inside = divmod(x, side * PARTICLES)
+        deposit_plane(inside, plane, PARTICLES / points, grid, -rounds * side * points)
 
     def _clear(self, layer: int) -> None:
         for grid, points in ((self._density, SUB_VOXELS), (self._moving, POINTS)):

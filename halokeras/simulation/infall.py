@@ -29,11 +29,12 @@ Modes = NDArray[np.complex64]
 
 
 class _Waves(NamedTuple):
-    """Wavenumbers along x, y, z [h/Mpc] of half of the modes."""
+    """Wavenumbers along x, y, z [h/Mpc] of half of the modes, and below which they have a sign."""
 
     x: Array
     y: Array
     z: Array
+    signed: Array
 
 
 class _Shares(NamedTuple):
@@ -201,7 +202,9 @@ def on_points(voxels: Array) -> Array:
 
 def _waves(shape: tuple[int, ...], side: float) -> _Waves:
     x, y, z = ((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32) for length in shape)
-    return _Waves(x, y, z[: shape[2] // 2 + 1])
+    # the modes at the Nyquist frequency, which an odd number of points has not, have no direction
+    signed = [-wave.min() if len(wave) % 2 == 0 else np.inf for wave in (x, y, z)]
+    return _Waves(x, y, z[: shape[2] // 2 + 1], np.array(signed, dtype=np.float32))
 
 
 def _to_field(modes: Modes, shape: tuple[int, ...], workers: int) -> Array:
@@ -212,8 +215,6 @@ def _to_field(modes: Modes, shape: tuple[int, ...], workers: int) -> Array:
 @numba.njit(cache=True, nogil=True, parallel=True)
 def _infall(modes, waves, axis, shares, part):  # type: ignore[no-untyped-def]
     """Write the modes of the velocity, along an axis, that halos fall together with."""
-    # the modes at the Nyquist frequency have no direction
-    highest = np.array([-waves.x.min(), -waves.y.min(), np.abs(waves.z).max()])
     for i in numba.prange(modes.shape[0]):
         for j in range(modes.shape[1]):
             for k in range(modes.shape[2]):
@@ -227,7 +228,7 @@ def _infall(modes, waves, axis, shares, part):  # type: ignore[no-untyped-def]
                     for one in along:
                         far /= np.cos(one * np.float32(shares.quarter)) ** 2
                     share += np.float32(shares.far) * far
-                if square > 0 and abs(along[axis]) < highest[axis]:
+                if square > 0 and abs(along[axis]) < waves.signed[axis]:
                     share *= along[axis] / square
                     part[i, j, k] = modes[i, j, k] * np.complex64(1j) * share
                 else:

@@ -15,6 +15,7 @@ from halokeras.simulation.lpt_recipe import PARTICLES, small_scales
 from halokeras.simulation.out_of_core import claimed
 from halokeras.simulation.planes import Planes
 from halokeras.simulation.streamed_lpt import ParticlePlanes, rows_by_pass
+from halokeras.simulation.threads import numba_threads
 from halokeras.storage.files import unwritable
 
 MakePlanes = Callable[[range], Iterator[tuple[int, ParticlePlane]]]
@@ -48,35 +49,50 @@ def rows_on_disk(
     with claimed(folder):
         try:
             try:
-                made = _write(particles, box, folder, workers, listener)
+                _empty(folder)
+                with numba_threads(workers):
+                    made = _write(particles, box, folder, workers, listener)
             except OSError as error:
                 raise unwritable(folder, error) from error
             del particles  # its modes take more memory than what reads the rows
-            yield _reader(made, box, folder, workers)
+            yield _reader(*made, box, folder, workers)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _empty(folder: Path) -> None:
+    """Remove what another painting left of itself when it was killed."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def _write(
     particles: LptParticles, box: LptBox, folder: Path, workers: int, listener: Listener
-) -> ParticlePlanes:
+) -> tuple[ParticlePlanes, int]:
+    """Write the rows of each pass; return how planes are made of them, and how many passes."""
     x, y, z = (side * PARTICLES for side in box.voxels)
     small = small_scales(particles.small, PARTICLES, workers)
-    made = ParticlePlanes((x, y, z), True, small)
+    made, passes = ParticlePlanes((x, y, z), True, small), 1
     for plane_set, rows in rows_by_pass(made, particles.displacement, workers):
+        passes = plane_set.passes
         np.save(_file(folder, plane_set.residue), rows)
-        listener.progress("displacements", (plane_set.residue + 1) / plane_set.passes)
-    return made
+        listener.progress("displacements", (plane_set.residue + 1) / passes)
+    return made, passes
 
 
-def _reader(made: ParticlePlanes, box: LptBox, folder: Path, workers: int) -> MakePlanes:
-    stored = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("rows_*.npy"))]
+def _reader(
+    made: ParticlePlanes, passes: int, box: LptBox, folder: Path, workers: int
+) -> MakePlanes:
+    stored = [np.load(_file(folder, residue), mmap_mode="r") for residue in range(passes)]
     to_plane = Planes(made.particles, box.lattice, made.particles, workers)
 
     def planes(numbers: range) -> Iterator[tuple[int, ParticlePlane]]:
         for x in numbers:
             inside = x % made.particles[0]
-            plane, residue = divmod(inside, len(stored))
+            plane, residue = divmod(inside, passes)
             yield x, made.plane(inside, np.array(stored[residue][:, plane]), to_plane)
 
     return planes

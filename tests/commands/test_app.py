@@ -279,7 +279,7 @@ def test_a_file_that_is_closed_to_the_user_is_one_line(run, monkeypatch):
     def closed(name):
         raise PermissionError(13, "Permission denied", "secret.h5")
 
-    monkeypatch.setattr("halokeras.commands.paint.box_path", closed)
+    monkeypatch.setattr("halokeras.boxes.box_file.box_path", closed)
     fails(run("paint", "--box", "secret.h5"), "secret.h5", "closed to this user")
 
 

@@ -8,6 +8,8 @@ import pytest
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
+from halokeras.painting.catalogue import whole_catalogue
+from halokeras.painting.known_matter import matter_of
 from halokeras.simulation import out_of_core
 from halokeras.simulation.density import lpt_particles, make_density
 from halokeras.simulation.fine_fields import fine_estimate, make_fine_fields
@@ -17,12 +19,12 @@ from halokeras.simulation.fine_slabs import (
     fine_fields_by_slabs,
     fine_slab_estimate,
 )
-from halokeras.simulation.fine_sweep import sweep_bytes
+from halokeras.simulation.fine_sweep import FineSweep, sweep_bytes
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.slab_plan import Cuts
 
 BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(40, 16, 16))
-"""Slabs of 16, 16 and 8 voxels."""
+"""Slabs of 13, 13 and 14 voxels."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,50 @@ def test_swept_in_any_order_the_fields_are_those_made_in_memory(
         assert getattr(swept, name).shape == getattr(in_memory, name).shape
     assert np.std(in_memory.velocity) > 150
     assert not list(tmp_path.iterdir())
+
+
+def test_a_slab_is_the_same_to_the_bit_whenever_it_is_made(tmp_path):
+    density = make_density(BOX).astype(np.float32)
+    particles = lpt_particles(BOX)
+    with fine_fields_by_slabs(
+        BOX, density, tmp_path / "below", 1, Listener(), particles=particles
+    ) as swept:
+        first = swept.velocity[:, 0:24], swept.smoothed[0:24], swept.density[0:24]
+        for _ in range(7):  # rounds, as of realisations
+            for start in (16, 32, 0):
+                again = swept.velocity[:, 2 * start : 2 * start + 12]
+        again = swept.velocity[:, 0:24], swept.smoothed[0:24], swept.density[0:24]
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("stale", ["rows_00000.npy", "rows_00007.npy", "motion_00000.npy"])
+def test_what_another_painting_left_is_not_taken_for_its_own(stale, in_memory, tmp_path):
+    folder = tmp_path / "below"
+    folder.mkdir()
+    np.save(folder / stale, np.ones((5, 1, 32, 17), np.complex64))
+    density, particles = make_density(BOX).astype(np.float32), lpt_particles(BOX)
+    with fine_fields_by_slabs(BOX, density, folder, 1, Listener(), particles=particles) as swept:
+        np.testing.assert_allclose(swept.density[0:24], in_memory.density[0:24], atol=2e-4)
+
+
+def test_halos_are_placed_in_pieces_that_lie_in_the_slabs_that_are_kept(tmp_path, monkeypatch):
+    made = []
+    whole = FineSweep._make
+    monkeypatch.setattr(
+        FineSweep, "_make", lambda sweep, number: made.append(number) or whole(sweep, number)
+    )
+    density, particles = make_density(BOX).astype(np.float32), lpt_particles(BOX)
+    counts = np.random.default_rng(1).poisson(0.3, BOX.voxels).astype(np.uint16)
+    with fine_fields_by_slabs(
+        BOX, density, tmp_path / "below", 1, Listener(), particles=particles
+    ) as swept:
+        matter = matter_of(swept, BOX.voxels, 4.0)
+        for realization in range(2):
+            found = whole_catalogue(counts, 4.0, 1, realization, matter=matter)
+            assert len(found["halo_id"]) == counts.sum()
+    # in turn, the last of all first, as the first halos have neighbours there
+    assert made == [2, 0, 1, 2, 0, 1, 2, 0]
 
 
 def test_modes_in_memory_are_let_go_once_their_rows_are_on_disk(tmp_path):
