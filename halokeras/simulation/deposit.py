@@ -51,15 +51,11 @@ class SlabSums:
         Shape of a plane of them: (ny, nz), or (ny, nz, 4) with velocities.
     per_cell
         Particles along the side of a cell.
-    dtype
-        Type of the sums.
     """
 
-    def __init__(
-        self, cells: range, layer: tuple[int, ...], per_cell: float, dtype: str = "f8"
-    ) -> None:
+    def __init__(self, cells: range, layer: tuple[int, ...], per_cell: int) -> None:
         self._cells, self._per_cell, self._margin = cells, per_cell, 0
-        self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer), dtype=dtype)
+        self._sums: NDArray[np.floating] = np.zeros((len(cells), *layer))
 
     def add(self, x: int, plane: ParticlePlane) -> None:
         """Add plane x of particles, once the margins are wide enough for it."""

@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 
 from halokeras.listener import Listener
 from halokeras.simulation.density import LptParticles
-from halokeras.simulation.fine_fields import POINTS, SUB_VOXELS, FineFields, fine_estimate
+from halokeras.simulation.fine_fields import FineFields, fine_estimate
 from halokeras.simulation.fine_sweep import FineSweep, sweep_bytes
 from halokeras.simulation.halo_motion import halo_motion
 from halokeras.simulation.infall import write_far_infall
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
-from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import check_room, made_by_slabs, needs_slabs
 from halokeras.simulation.plane_rows import MakePlanes, rows_on_disk
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
     SLOWER,
     DepositPlan,
-    Sums,
     cuts_of,
     planes_bytes,
     rows_need,
@@ -36,17 +34,13 @@ from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
-
-def fine_deposit_plan(box: LptBox) -> DepositPlan:
-    """Return how the matter below the voxels of a box is summed of particles."""
-    return DepositPlan(PARTICLES, (Sums(SUB_VOXELS, False, "f4"), Sums(POINTS, True, "f4")))
+_PLAN = DepositPlan(velocity=True)
 
 
 def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
-    plan = fine_deposit_plan(box)
-    rows, far = rows_need(box, plan), far_bytes(box)
-    swept = sweep_bytes(box) + planes_bytes(box, plan, cuts_of(box, plan).read)
+    rows, far = rows_need(box, _PLAN), far_bytes(box)
+    swept = sweep_bytes(box) + planes_bytes(box, _PLAN, cuts_of(box, _PLAN).read)
     return LptEstimate(
         memory=BYTES_AT_REST + max(rows.memory, far, swept),
         disk=0,
@@ -113,7 +107,7 @@ def fine_fields_by_slabs(
             recipe = held.enter_context(
                 made_by_slabs(
                     box,
-                    fine_deposit_plan(box),
+                    _PLAN,
                     folder,
                     workers,
                     listener,

@@ -23,51 +23,16 @@ SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
 
 
-class Sums(NamedTuple):
-    """A grid that particles are added to.
-
-    Attributes
-    ----------
-    points
-        Cells along the side of a voxel.
-    velocity
-        Whether velocities are added too.
-    dtype
-        Type of the sums.
-    """
-
-    points: int
-    velocity: bool
-    dtype: str
-
-    def layer(self, box: LptBox) -> tuple[int, ...]:
-        """Return the shape of a plane of constant x."""
-        _, y, z = (side * self.points for side in box.voxels)
-        return (y, z, 4) if self.velocity else (y, z)
-
-    def bytes_along(self, box: LptBox) -> int:
-        """Return the bytes of all planes in the side of a voxel."""
-        return self.points * prod(self.layer(box)) * int(self.dtype[1:])
-
-
 class DepositPlan(NamedTuple):
-    """How many particles there are, and the grids that they are added to.
+    """What is wanted of the particles of a box, `PARTICLES` along the side of a voxel.
 
     Attributes
     ----------
-    per_voxel
-        Particles along the side of a voxel.
-    sums
-        The grids.
+    velocity
+        Whether their velocities are wanted too.
     """
 
-    per_voxel: int
-    sums: tuple[Sums, ...]
-
-    @property
-    def velocity(self) -> bool:
-        """Whether their velocities are wanted."""
-        return any(sums.velocity for sums in self.sums)
+    velocity: bool
 
     @property
     def fields(self) -> int:
@@ -103,7 +68,7 @@ def pieces(total: int, width: int) -> list[range]:
 
 def density_deposit_plan(box: LptBox) -> DepositPlan:
     """Return how density, and velocity, on the voxels of a box are summed of particles."""
-    return DepositPlan(PARTICLES, (Sums(1, box.velocity, "f8"),))
+    return DepositPlan(box.velocity)
 
 
 def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
@@ -113,20 +78,20 @@ def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
 
     plane, x = _bytes_of_plane(box), box.voxels[0]
-    room = BUDGET // 4 // bytes_of_sums(box, plan) - 2 * _MARGIN
+    room = BUDGET // 4 // _bytes_of_sums(box, plan) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
         columns=width(_bytes_of_column(box, plan), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
-        read=width(2 * plan.fields * plane, x * plan.per_voxel),
+        read=width(2 * plan.fields * plane, x * PARTICLES),
     )
 
 
 def slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making a density slab by slab takes of each process, and of the disk."""
     in_memory, plan = estimate(box), density_deposit_plan(box)
-    cuts, sums, rows = cuts_of(box, plan), bytes_of_sums(box, plan), rows_need(box, plan)
+    cuts, sums, rows = cuts_of(box, plan), _bytes_of_sums(box, plan), rows_need(box, plan)
     x = box.voxels[0]
     added = (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * sums
     return LptEstimate(
@@ -165,7 +130,7 @@ def rows_need(box: LptBox, plan: DepositPlan) -> RowsNeed:
     """Return what the rows of planes of particles take."""
     cuts, plane, fine = cuts_of(box, plan), _bytes_of_plane(box), products_lattice(box.lattice)
     hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    kept = plan.fields * box.voxels[0] * plan.per_voxel * plane
+    kept = plan.fields * box.voxels[0] * PARTICLES * plane
     return RowsNeed(
         memory=max(
             cuts.columns * _bytes_of_column(box, plan),
@@ -178,7 +143,7 @@ def rows_need(box: LptBox, plan: DepositPlan) -> RowsNeed:
 
 def planes_bytes(box: LptBox, plan: DepositPlan, read: int) -> int:
     """Return the memory of planes of particles that are made, of some that are read at a time."""
-    real = 4 * plan.per_voxel**2 * prod(box.voxels[1:])
+    real = 4 * PARTICLES**2 * prod(box.voxels[1:])
     # planes that are made while those before are added, and the room for their transforms
     return read * plan.fields * _bytes_of_plane(box) + (2 * 3 * (1 + plan.velocity) + 4) * real
 
@@ -188,14 +153,14 @@ def _bytes_of_plane(box: LptBox) -> int:
     return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
 
 
-def bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
+def _bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
     """Bytes of what is summed in a plane of voxels."""
-    return sum(sums.bytes_along(box) for sums in plan.sums)
+    return 8 * (4 if plan.velocity else 1) * prod(box.voxels[1:])
 
 
 def _bytes_of_column(box: LptBox, plan: DepositPlan) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products_lattice(box.lattice)[0]
-    motion = plan.fields * box.voxels[0] * plan.per_voxel
+    motion = plan.fields * box.voxels[0] * PARTICLES
     along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

@@ -36,6 +36,7 @@ from halokeras.simulation.density_file import SLAB, structure
 from halokeras.simulation.deposit import ParticlePlane, SlabSums, in_turn
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import (
+    PARTICLES,
     Linear,
     drawn_modes,
     make_displacement_source,
@@ -80,7 +81,7 @@ class Recipe:
     @property
     def particle_lattice(self) -> Shape:
         """Particles along x, y, z."""
-        x, y, z = (side * self.deposit_plan.per_voxel for side in self.box.voxels)
+        x, y, z = (side * PARTICLES for side in self.box.voxels)
         return x, y, z
 
     @property
@@ -116,7 +117,7 @@ class Step(NamedTuple):
     Attributes
     ----------
     make
-        Returns what the files of a task hold, of the recipe, the folder, the number of the task
+        Returns what the file of a task holds, of the recipe, the folder, the number of the task
         and a number of threads.
     tasks
         How many there are.
@@ -124,18 +125,18 @@ class Step(NamedTuple):
         What progress calls it.
     """
 
-    make: Callable[[Recipe, Path, int, int], list[NDArray[Any]]]
+    make: Callable[[Recipe, Path, int, int], NDArray[Any]]
     tasks: Callable[[Recipe], int]
     told: str
 
 
-def file_of(folder: Path, step: str, number: int, part: int = 0) -> Path:
-    """Return a file of a task, which is done once there is the first."""
-    return folder / (f"{step}_{number:05d}" + (f"_{part}.npy" if part else ".npy"))
+def file_of(folder: Path, step: str, number: int) -> Path:
+    """Return the file of a task, which is done once it is there."""
+    return folder / f"{step}_{number:05d}.npy"
 
 
 def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int) -> None:
-    """Do a task: make its files, each whole, of those of the step before.
+    """Do a task: make its file, whole, of those of the step before.
 
     Raises
     ------
@@ -148,35 +149,36 @@ def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int
         raise BoxError(f"a worker does not see {folder}; write where all workers see it")
     with numba_threads(workers):
         made = STEPS_TO_A_GROUP[step].make(recipe, folder, number, workers)
-    for part, array in reversed(list(enumerate(made))):
-        target = file_of(folder, step, number, part)
-        with whole_file(target) as temporary, temporary.open("wb") as file:
-            np.save(file, array)
+    with whole_file(file_of(folder, step, number)) as temporary, temporary.open("wb") as file:
+        np.save(file, made)
 
 
-def sums_of(recipe: Recipe, folder: Path, voxels: range, part: int = 0) -> NDArray[Any]:
+def sums_of(recipe: Recipe, folder: Path, voxels: range) -> NDArray[np.float64]:
     """Return the sums in some voxels along x, of all slabs of particles that reach them."""
-    wanted = recipe.deposit_plan.sums[part]
-    cells = _in_cells(voxels, wanted.points)
-    side = recipe.box.voxels[0] * wanted.points
-    sums = np.zeros((len(cells), *wanted.layer(recipe.box)), dtype=wanted.dtype)
-    for number, slab in enumerate(recipe.voxels):
-        own = _in_cells(slab, wanted.points)
-        theirs = np.load(file_of(folder, "particles", number, part), mmap_mode="r")
+    side = recipe.box.voxels[0]
+    sums = np.zeros((len(voxels), *_layer(recipe)))
+    for number, own in enumerate(recipe.voxels):
+        theirs = np.load(file_of(folder, "particles", number), mmap_mode="r")
         first = own.start - (len(theirs) - len(own)) // 2
         for plane in range(len(theirs)):
             x = (first + plane) % side
-            if x in cells:
-                sums[x - cells.start] += theirs[plane]
+            if x in voxels:
+                sums[x - voxels.start] += theirs[plane]
     return sums
 
 
-def _group(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _layer(recipe: Recipe) -> tuple[int, ...]:
+    """Return the shape of what is summed in a layer of voxels."""
+    _, y, z = recipe.box.voxels
+    return (y, z, 4) if recipe.deposit_plan.velocity else (y, z)
+
+
+def _group(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     begin_store(folder / GROUP, *structure(recipe.box))
-    return [np.zeros(0)]
+    return np.zeros(0)
 
 
-def _written(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _written(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     own = recipe.written[number]
     density, velocity = from_sums(sums_of(recipe, folder, own), recipe.linear.speed)
     group, planes = shared_store(folder / GROUP), _slice(own)
@@ -187,7 +189,7 @@ def _written(recipe: Recipe, folder: Path, number: int, workers: int) -> list[ND
         values = velocity.astype(np.float32)
         group.write({"velocity": values}, (slice(0, 3), planes))
         sums.append(block_sum(values))
-    return [np.array(sums)]
+    return np.array(sums)
 
 
 def checksums_of(recipe: Recipe, folder: Path) -> dict[str, Sum]:
@@ -205,28 +207,29 @@ def checksums_of(recipe: Recipe, folder: Path) -> dict[str, Sum]:
     }
 
 
-def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _small(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     modes = small_modes(recipe.box, recipe.linear, workers)
-    return [np.stack(small_scales(modes, recipe.deposit_plan.per_voxel, workers))]
+    return np.stack(small_scales(modes, PARTICLES, workers))
 
 
-def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _hessian(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     columns, delta = recipe.modes(number)
     plane_set = PlaneSet(recipe.fine[0])
     rows = np.empty((HESSIAN, plane_set.number, *delta.shape[1:]), dtype=np.complex64)
     hessian_rows(delta, columns, plane_set, rows, workers)
-    return [rows]
+    return rows
 
 
-def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _products(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     rows = _read_rows(recipe, folder, "hessian", HESSIAN, recipe.planes[number])
     to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
     for plane in range(rows.shape[1]):
         multiply_plane(rows[:, plane], to_plane, workers)
-    return [rows[0].transpose(1, 0, 2)]  # so that columns are read in one piece
+    made: NDArray[Any] = rows[0].transpose(1, 0, 2)  # so that columns are read in one piece
+    return made
 
 
-def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
+def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
     columns, delta = recipe.modes(number)
     source = np.zeros_like(delta)
     add_rows(_read_products(recipe, folder, columns), PlaneSet(recipe.fine[0]), source, workers)
@@ -236,7 +239,7 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDA
     rows = np.empty(shape, dtype=np.complex64)
     modes = DisplacementModes(source, delta, recipe.linear.share)
     _particle_planes(recipe, folder).rows(modes, columns, plane_set, rows, workers)
-    return [rows]
+    return rows
 
 
 def planes_on_disk(
@@ -256,20 +259,12 @@ def planes_on_disk(
         x += len(read)
 
 
-def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> list[NDArray[Any]]:
-    own, per_voxel = recipe.voxels[number], recipe.deposit_plan.per_voxel
-    planes = planes_on_disk(recipe, folder, _in_cells(own, per_voxel), workers)
-    slabs = [
-        SlabSums(
-            _in_cells(own, sums.points),
-            sums.layer(recipe.box),
-            per_voxel / sums.points,
-            sums.dtype,
-        )
-        for sums in recipe.deposit_plan.sums
-    ]
-    in_turn(planes, [slab.add for slab in slabs])
-    return [slab.sums() for slab in slabs]
+def _particles(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
+    own = recipe.voxels[number]
+    planes = planes_on_disk(recipe, folder, _in_planes(own), workers)
+    sums = SlabSums(own, _layer(recipe), PARTICLES)
+    in_turn(planes, [sums.add])
+    return sums.sums()
 
 
 STEPS = {
@@ -318,8 +313,8 @@ def _read_products(recipe: Recipe, folder: Path, columns: Columns) -> Modes:
     return rows
 
 
-def _in_cells(voxels: range, points: int) -> range:
-    return range(voxels.start * points, voxels.stop * points)
+def _in_planes(voxels: range) -> range:
+    return range(voxels.start * PARTICLES, voxels.stop * PARTICLES)
 
 
 def _slice(numbers: range) -> slice:
