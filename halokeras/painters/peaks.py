@@ -158,11 +158,11 @@ def fit_peaks(
     told = np.zeros((len(expected), 0)) if features is None else features.astype(np.float64)
     of_voxels = np.repeat(told, expected[0, ..., 0].size, axis=0)
     heavier = np.zeros(expected.shape[:-1])
-    together = _all_around(expected.sum(axis=-1, dtype=np.float64))
+    together = around_boxes(expected.sum(axis=-1, dtype=np.float64)).ravel()
     found = []
     for channel in range(expected.shape[-1] - 1, 0, -1):
         heavier += expected[..., channel]
-        seen = np.stack([np.log(_all_around(heavier) + _OFFSET), together], axis=1)
+        seen = np.stack([np.log(around_boxes(heavier).ravel() + _OFFSET), together], axis=1)
         means, held = (grid[..., channel].ravel().astype(np.float64) for grid in (expected, counts))
         fitted, least, most = _fit_channel(seen, of_voxels, means, held)
         if features is not None:
@@ -177,8 +177,9 @@ def fit_peaks(
     return Peaks(coefficients[:, :TERMS], least, most, of_conditions)
 
 
-def _all_around(boxes: Array) -> Array:
-    return np.stack([sum_around(box, PERIODIC) for box in boxes]).ravel()
+def around_boxes(boxes: Array) -> Array:
+    """Return the sums over each voxel and the 26 around it of periodic boxes, of their shape."""
+    return np.stack([sum_around(box, PERIODIC) for box in boxes])
 
 
 def without_border(grid: NDArray[Number], bordered: Bordered) -> NDArray[Number]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from halokeras.fields.gridding import Shape
 from halokeras.painters.count_law import CountLaw, Voxels, fit_count_law, responses
-from halokeras.painters.peaks import PERIODIC, sum_around
+from halokeras.painters.peaks import around_boxes
 
 TERMS = 3
 """Terms of the polynomials that tell correlations."""
@@ -136,8 +136,8 @@ class Surroundings:
 
     def law_of_boxes(self, expected: NDArray[np.floating]) -> LawOfVoxels:
         """Return the law of all voxels of periodic boxes, (boxes, nx, ny, nz), flat."""
-        around = np.stack([sum_around(box.astype(np.float64), PERIODIC) for box in expected])
-        return self.law_of(expected.astype(np.float64), around).of(slice(None))
+        total = expected.astype(np.float64)
+        return self.law_of(total, around_boxes(total)).of(slice(None))
 
     def place(self, around: Array) -> Array:
         """Return how many deviations the logarithm of the halos around is from its mean."""
@@ -159,7 +159,7 @@ def fit_surroundings(expected: NDArray[np.floating], counts: NDArray[np.floating
         (boxes, nx, ny, nz) of periodic boxes: what a painter expects, and the halos that are there.
     """
     total = expected.astype(np.float64)
-    around = np.stack([sum_around(box, PERIODIC) for box in total])
+    around = around_boxes(total)
     typical = _typical(total, around)
     above = np.log(around + _TINY) - np.interp(np.log(total + _TINY), *typical)
     departures, group = _groups(above, total, counts)
@@ -224,7 +224,7 @@ def fit_correlations(
         Correlation of a voxel's number with the rank of the first halo in one beside.
     """
     total = expected.astype(np.float64)
-    around = np.stack([sum_around(box, PERIODIC) for box in total])
+    around = around_boxes(total)
     law = surroundings.law_of(total, around)
     response = responses(law, total)[0]
     count = counts - law.mean(total)

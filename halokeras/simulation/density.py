@@ -59,7 +59,7 @@ def estimate(box: LptBox) -> LptEstimate:
     voxels = prod(box.voxels)
     grids = 8 * (5 if box.velocity else 1) * voxels
     products = work(products_lattice(box.lattice)[0], HESSIAN * _layer_bytes(box))
-    planes = _particle_planes(box, PARTICLES, box.velocity)
+    planes = _particle_planes(box, box.velocity)
     return LptEstimate(
         memory=held_bytes(box) + max(products, work(*planes) + grids),
         disk=4 * (1 + 3 * box.velocity) * voxels,
@@ -75,7 +75,7 @@ def slow_side(box: LptBox) -> str | None:
 
     Planes are made in passes over all modes, of equal numbers of planes.
     """
-    planes = _particle_planes(box, PARTICLES, box.velocity)
+    planes = _particle_planes(box, box.velocity)
     passes, fewest = pass_count(*planes), fewest_passes(*planes)
     if passes <= _MANY * fewest:
         return None
@@ -91,15 +91,15 @@ def held_bytes(box: LptBox) -> int:
     return _BYTES_AT_REST + 2 * box.lattice[0] * _layer_bytes(box)
 
 
-def row_bytes(box: LptBox, per_side: int, velocity: bool) -> int:
-    """Return the memory that planes of particles, some along the side of a voxel, are made in."""
-    return work(*_particle_planes(box, per_side, velocity))
+def row_bytes(box: LptBox, velocity: bool) -> int:
+    """Return the memory that planes of particles are made in."""
+    return work(*_particle_planes(box, velocity))
 
 
-def _particle_planes(box: LptBox, per_side: int, velocity: bool) -> tuple[int, int]:
+def _particle_planes(box: LptBox, velocity: bool) -> tuple[int, int]:
     """Return how many planes of particles there are, and the bytes that each is made in."""
     fields = GRADIENT * (1 + velocity) + 1
-    return box.voxels[0] * per_side, fields * _layer_bytes(box)
+    return box.voxels[0] * PARTICLES, fields * _layer_bytes(box)
 
 
 def _layer_bytes(box: LptBox) -> int:
@@ -183,7 +183,6 @@ class LptParticles:
     def deposit(
         self,
         voxels: Shape,
-        per_voxel: int,
         grids: Sequence[NDArray[np.floating]],
         workers: int = 1,
         progress: Callable[[float], None] = lambda fraction: None,
@@ -194,13 +193,11 @@ class LptParticles:
         ----------
         voxels
             Voxels of the box along x, y, z.
-        per_voxel
-            Particles along the side of a voxel.
         grids, workers, progress
             As there.
         """
-        x, y, z = (side * per_voxel for side in voxels)
-        small = small_scales(self.small, per_voxel, workers)
+        x, y, z = (side * PARTICLES for side in voxels)
+        small = small_scales(self.small, PARTICLES, workers)
         deposit_particles(self.displacement, (x, y, z), grids, small, workers, progress)
 
 
@@ -239,9 +236,7 @@ def fields_of(
     grids that are given `beside`.
     """
     fields = np.zeros((*voxels, 4) if velocity else voxels)
-    particles.deposit(
-        voxels, PARTICLES, [fields, *beside], workers, lambda done: progress("particles", done)
-    )
+    particles.deposit(voxels, [fields, *beside], workers, lambda done: progress("particles", done))
     return from_sums(fields, particles.speed)
 
 

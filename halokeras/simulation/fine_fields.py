@@ -64,7 +64,7 @@ def fine_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box, kept in memory, will take."""
     made = estimate(box)
     grids = 8 * prod(box.voxels)  # of the density on the voxels, where its particles are summed too
-    meanwhile = max(row_bytes(box, PARTICLES, velocity=True), transform_bytes(box))
+    meanwhile = max(row_bytes(box, velocity=True), transform_bytes(box))
     return LptEstimate(
         memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile + grids),
         disk=0,
@@ -137,7 +137,6 @@ def make_fine_fields(
         particles = lpt_particles(box, workers, progress)
         particles.deposit(
             box.voxels,
-            PARTICLES,
             sums,
             workers,
             lambda done: progress("matter below the voxels", done),

@@ -22,6 +22,7 @@ from halokeras.simulation.fine_fields import (
     SUB_VOXELS,
     FineFields,
     density_of,
+    kept_bytes,
     to_velocity,
 )
 from halokeras.simulation.halo_motion import halo_motion
@@ -61,7 +62,7 @@ def sweep_bytes(box: LptBox) -> int:
 
 def _bytes_of_layer(box: LptBox) -> int:
     """Return the bytes of the fields in a layer of voxels, and of the sums that they are of."""
-    return 4 * (SUB_VOXELS**3 + 4 * POINTS**3) * prod(box.voxels[1:])
+    return kept_bytes(box) // box.voxels[0]
 
 
 def _thick(box: LptBox) -> int:

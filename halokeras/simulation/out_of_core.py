@@ -43,6 +43,7 @@ from halokeras.simulation.slabs import (
 from halokeras.storage.disk import refuse_beyond_disk
 from halokeras.storage.files import (
     Locked,
+    empty_folder,
     locked,
     remove_abandoned,
     sync,
@@ -191,7 +192,7 @@ def made_by_slabs(
         if "particles" in steps:
             memory = slab_estimate(box).memory
         with _runner(memory, workers, scheduler) as run:
-            held.enter_context(claimed(folder))
+            held.enter_context(alone_in(folder))
             recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
             try:
                 _begin(recipe, folder, listener)
@@ -205,7 +206,7 @@ def made_by_slabs(
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Have a folder for this process alone while the block runs; it is made if need be.
 
     Raises
@@ -295,11 +296,7 @@ def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
         remove_abandoned(folder)
         listener.announce("Resuming", f"with the slabs that {folder} keeps")
         return
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    empty_folder(folder)
     write_text(written, text)
 
 

@@ -12,11 +12,11 @@ from halokeras.simulation.density import LptParticles
 from halokeras.simulation.deposit import ParticlePlane
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES, small_scales
-from halokeras.simulation.out_of_core import claimed
+from halokeras.simulation.out_of_core import alone_in
 from halokeras.simulation.planes import Planes
 from halokeras.simulation.streamed_lpt import ParticlePlanes, rows_by_pass
 from halokeras.simulation.threads import numba_threads
-from halokeras.storage.files import unwritable
+from halokeras.storage.files import empty_folder, unwritable
 
 MakePlanes = Callable[[range], Iterator[tuple[int, ParticlePlane]]]
 """Makes planes of particles of some numbers, which wrap, in their order."""
@@ -46,10 +46,10 @@ def rows_on_disk(
     OutputError
         If a file cannot be written, or another process is at work in the folder.
     """
-    with claimed(folder):
+    with alone_in(folder):
         try:
             try:
-                _empty(folder)
+                empty_folder(folder)  # of what another painting left when it was killed
                 with numba_threads(workers):
                     made = _write(particles, box, folder, workers, listener)
             except OSError as error:
@@ -58,15 +58,6 @@ def rows_on_disk(
             yield _reader(*made, box, folder, workers)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _empty(folder: Path) -> None:
-    """Remove what another painting left of itself when it was killed."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def _write(

@@ -166,6 +166,21 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def empty_folder(folder: Path) -> None:
+    """Remove all that is in a folder, which stays.
+
+    Raises
+    ------
+    OSError
+        If something cannot be removed.
+    """
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove the temporary folders in `folder` whose processes are dead, and no others."""
     try:
