@@ -169,7 +169,7 @@ def one(params, tmp_path_factory):
     build = run_module.build_gan
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            run_module, "build_gan", lambda params: made.append(build(params)) or made[-1]
+            run_module, "build_gan", lambda *given: made.append(build(*given)) or made[-1]
         )
         run_module.train(load_params(params), folder / "run")
     np.savez(folder / "one.npz", *[np.asarray(variable) for variable in made[0].variables])
