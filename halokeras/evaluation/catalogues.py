@@ -17,12 +17,12 @@ from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
 from halokeras.fields.gridding import voxel_index
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.catalogue import hubble_distance, whole_catalogue
+from halokeras.painting.catalogue import hubble_distance, positions, whole_catalogue
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.known_matter import check_same, known_box, matter_of
 from halokeras.painting.masses import Masses
 from halokeras.painting.piece import Piece
-from halokeras.painting.places import Matter, velocities
+from halokeras.painting.places import Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.simulation.density import fields_of, lpt_particles
 from halokeras.simulation.fine_fields import FineSums, check_fine_memory, fine_fields_of
@@ -76,18 +76,18 @@ class CatalogueScores:
             return
         draw = fields[DRAWS][0]
         counts, masses = total_counts(draw).astype(np.uint16), self._masses(draw, header)
-        placed = {
+        catalogues = {
             DRAWS: _placed(counts, box, matter, distance, masses),
             TRUE_COUNTS: _placed_again(halos, box, matter, distance),
             UNIFORM: _placed(counts, box, coarse, distance, masses),
         }
-        columns = halos.columns & placed[DRAWS].columns
+        columns = halos.columns & catalogues[DRAWS].columns
         self._statistics = tuple(one for one in self._statistics if set(one.needs) <= columns)
         for column in sorted({"mass", "velocity"} - columns):
             where = "the box's halos" if column not in halos.columns else "catalogues of draws"
             self._note(f"{where} have no {column}: statistics that need it are left out")
         density = Sample(box.density, box.voxel_size)
-        for contender, catalogue in placed.items():
+        for contender, catalogue in catalogues.items():
             found = {one.name: one.measure(catalogue, halos, density) for one in self._statistics}
             self.comparisons.setdefault(contender, []).append(found)
         self._names.append(name)
@@ -153,16 +153,16 @@ def _placed(
 
 def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -> Catalogue:
     """Place simulated halos in their voxels, whose counts know of each other."""
-    counts = halos.values.astype(np.uint16)
-    position = _placed(counts, box, replace(matter, velocity=None), distance).position
+    ids = halo_ids(halos.values.astype(np.uint16).ravel(), np.arange(halos.values.size))
+    voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, halos.shape))
     mass, velocity = None, None
     if halos.mass is not None:
         there = voxel_index(halos.position, halos.shape, halos.voxel_size)
         mass = halos.mass[np.lexsort((-halos.mass, there))]
+    whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))
+    draw = Draw(draw_seed(box), 0)
+    inside = places(whole, voxel, ids, draw, replace(matter, reach=0.0, reach_by_mass=0.0), mass)
     if matter.velocity is not None:
-        ids = halo_ids(counts.ravel(), np.arange(counts.size))
-        voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, halos.shape))
-        inside = position.T.astype(np.float64) / halos.voxel_size - voxel
-        whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))
-        velocity = velocities(whole, voxel, ids, inside, Draw(draw_seed(box), 0), matter, mass).T
+        velocity = velocities(whole, voxel, ids, inside, draw, matter, mass).T
+    position = positions(voxel, inside, halos.voxel_size).T
     return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)

@@ -22,7 +22,7 @@ from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.masses import Masses
 from halokeras.painting.piece import Piece
-from halokeras.painting.places import ROUNDS, Matter, places, velocities
+from halokeras.painting.places import MARGIN, Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
@@ -83,7 +83,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     x, y, z = shape_of(counts)
     finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
     draw = Draw(seed, realization)
-    margin = ROUNDS if matter.exclusion or matter.reach else 0
+    margin = MARGIN if matter.exclusion or matter.reach or matter.reach_by_mass else 0
     values = max(finer**3, 1 if masses is None else masses.bins)
     pieces = _pieces((x, y, z), largest_piece // values, matter.layers or x)
     for done, piece in enumerate(pieces, start=1):
@@ -95,7 +95,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         kept = piece.holds(voxel)
         ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
         mass = None if mass is None else mass[kept]
-        position = _placed(voxel, inside, voxel_size)
+        position = positions(voxel, inside, voxel_size)
         columns = dict(zip(_POSITION, position, strict=True))
         if matter.velocity is not None:
             moving = velocities(piece, voxel, ids, inside, draw, matter, mass)
@@ -200,6 +200,38 @@ def hubble_distance(redshift: float, cosmology: Cosmology) -> float:
     return float(1 / (100 * a * expansion_rate(np.asarray(a), cosmology)))
 
 
+def positions(
+    voxel: NDArray[np.int64], inside: NDArray[np.float64], voxel_size: float
+) -> NDArray[np.float32]:
+    """Return where halos lie, so that they are counted in their voxels even when rounded.
+
+    Parameters
+    ----------
+    voxel
+        (3, N).
+    inside
+        (3, N) in [0, 1), where in their voxels.
+    voxel_size
+        [Mpc/h].
+
+    Returns
+    -------
+    ndarray
+        (3, N) [Mpc/h].
+    """
+    position = ((voxel + inside) * voxel_size).astype(np.float32)
+    upper = (voxel + 1) * voxel_size
+    while True:
+        exact = position.astype(np.float64)
+        away = np.sign(voxel - np.floor(exact / voxel_size))
+        # Of a box whose side is rounded, the side itself can be counted in the last voxel.
+        away[exact >= upper] = -1
+        if not away.any():
+            return position
+        towards = np.where(away > 0, np.float32(np.inf), np.float32(-np.inf))
+        position = np.where(away == 0, position, np.nextafter(position, towards))
+
+
 def finer_by(sub_density: Grid, shape: Shape) -> int:
     """Return how many sub-voxels lie along a side of a voxel of a grid of `shape`.
 
@@ -246,7 +278,9 @@ def _placed_by(matter: Matter, with_masses: bool) -> str:
         return "by the sub-voxel density"
     power = f"{matter.sharpness:.3g}"
     by = f"by the 2LPT density of the same modes below the voxels, to the power {power}"
-    return f"{by}, and away from heavier halos in voxels beside" if with_masses else by
+    if not with_masses:
+        return by
+    return f"{by} or, by mass, more, and away from heavier halos in voxels beside"
 
 
 def _pieces(shape: Shape, largest: int, layers: int) -> list[Piece]:
@@ -267,20 +301,3 @@ def _ids(counts: NDArray[np.uint16], index: NDArray[np.int64]) -> NDArray[np.int
     """Return the ids of the halos of the voxels of global `index`, of which most hold none."""
     occupied = np.flatnonzero(counts)
     return halo_ids(counts[occupied], index[occupied])
-
-
-def _placed(
-    voxel: NDArray[np.int64], inside: NDArray[np.float64], voxel_size: float
-) -> NDArray[np.float32]:
-    """Return positions [Mpc/h] at the fractions `inside` of voxels, there even when rounded."""
-    position = ((voxel + inside) * voxel_size).astype(np.float32)
-    upper = (voxel + 1) * voxel_size
-    while True:
-        exact = position.astype(np.float64)
-        away = np.sign(voxel - np.floor(exact / voxel_size))
-        # Of a box whose side is rounded, the side itself can be counted in the last voxel.
-        away[exact >= upper] = -1
-        if not away.any():
-            return position
-        towards = np.where(away > 0, np.float32(np.inf), np.float32(-np.inf))
-        position = np.where(away == 0, position, np.nextafter(position, towards))

@@ -3,7 +3,8 @@
 Three rules, each a function of (seed, realisation, id) and of the voxels nearby, so that neither
 the tiles nor the pieces that are worked on leave a trace:
 
-- a halo is put into a sub-voxel with a probability proportional to a power of its density;
+- a halo is put into a sub-voxel with a probability proportional to a power of its density, which
+  grows with the mass of the halo;
 - of two halos nearer than friends-of-friends finds them apart the lighter gives way, which is to be
   put again, and of two in different voxels, which were drawn without knowing of each other, it may
   give way from further off;
@@ -12,6 +13,7 @@ the tiles nor the pieces that are worked on leave a trace:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -25,11 +27,20 @@ from halokeras.painting.piece import Piece
 from halokeras.simulation.halo_motion import HaloMotion
 from halokeras.storage.grid import Grid
 
-ROUNDS = 2
+_ROUNDS = 2
 """Times that halos give way: of the pairs that are too close, few are left after the first."""
 
+_FURTHEST = 1.25
+"""Distance from which on halos in different voxels leave each other alone, in sides of a voxel."""
+
+MARGIN = ceil(_ROUNDS * _FURTHEST)
+"""Voxels around a halo that its place may depend on."""
+
 _REACH_MASS = 1e13
-"""Mass of a halo whose reach is `Matter.reach` [Msun/h]."""
+"""Mass that `Matter.reach_by_mass` is given for [Msun/h]."""
+
+_SHARPNESS_MASS = 4e12
+"""Mass of a halo that lies by the power `Matter.sharpness` of the density [Msun/h]."""
 
 _AXES = ("x", "y", "z")
 _EXACT = 2.0**24
@@ -48,14 +59,17 @@ class Matter:
         rho/mean on a grid finer than the voxels by a whole number; None where nothing is known and
         any place in a voxel is as likely.
     sharpness
-        Power of the density that the probability of a sub-voxel is proportional to.
+        Power of the density that the probability of a sub-voxel is proportional to: of a halo of
+        4e12 Msun/h, and of halos without masses.
+    sharpness_by_mass
+        What a halo of ten times that mass adds to it; linear in the logarithm of the mass.
     exclusion
         Least distance between two halos, in sides of a voxel, at most 1.
-    reach
-        How far apart halos in different voxels keep, in sides of a voxel: given for a halo of
-        1e13 Msun/h, proportional to the mass, and for a pair the mean of both. Of a pair that is
-        nearer than its reach r, and than one side, the lighter gives way with the probability
-        1 - d / r, d being their distance.
+    reach, reach_by_mass
+        How far halos in different voxels keep apart, in sides of a voxel: the light ones, and what
+        1e13 Msun/h add to it; proportional to the mass, and for a pair the mean of both. Of a pair
+        that is nearer than its reach r, and than 1.25 sides, the lighter gives way with the
+        probability 1 - d / r, d being their distance. Both are left out of halos without masses.
     velocity
         [km/s], (3, nx, ny, nz) or finer by a whole number.
     smoothed
@@ -68,8 +82,10 @@ class Matter:
 
     density: Grid | None = None
     sharpness: float = 1.0
+    sharpness_by_mass: float = 0.0
     exclusion: float = 0.0
     reach: float = 0.0
+    reach_by_mass: float = 0.0
     velocity: Grid | None = None
     smoothed: Grid | None = None
     motion: HaloMotion | None = None
@@ -89,7 +105,7 @@ def places(
     Parameters
     ----------
     piece
-        Part of the box that holds the voxels and, where halos keep a distance, `ROUNDS` more around
+        Part of the box that holds the voxels and, where halos keep a distance, `MARGIN` more around
         those whose places are to be exact.
     voxel, ids
         Voxel of each halo in the box, (3, N), and its id, (N,).
@@ -98,24 +114,26 @@ def places(
     mass
         (N,) [Msun/h]; of halos without, whichever of two the draw says is taken for the lighter.
     """
-    weight = None if matter.density is None else _sub_density(piece, matter)
+    weight = None if matter.density is None else _sub_density(piece, matter, mass)
     local = piece.local(voxel)
     inside = _trial(local, ids, draw, weight)
-    nearest = 1.0 if matter.reach and mass is not None else matter.exclusion
+    keeps_apart = mass is not None and (matter.reach > 0 or matter.reach_by_mass > 0)
+    nearest = _FURTHEST if keeps_apart else matter.exclusion
     if nearest == 0 or len(ids) == 0:
         return inside
     reach = np.zeros(len(ids))
     if mass is not None:
-        reach = matter.reach * mass.astype(np.float64) / _REACH_MASS
+        reach = matter.reach + matter.reach_by_mass * mass.astype(np.float64) / _REACH_MASS
     order = _order(draw.uniform("rank", ids), mass)
-    for trial in range(1, ROUNDS + 1):
+    for trial in range(1, _ROUNDS + 1):
         pairs = _Pairs.within(nearest, piece, local, inside, order)
         apart = np.maximum((reach[pairs.first] + reach[pairs.last]) / 2, 1e-30)
         chance = np.where(pairs.shared, 0.0, 1 - pairs.distance / apart)
         chance[pairs.distance < matter.exclusion] = 1.0
         gives_way = draw.uniform("unmoved", ids, trial)[pairs.last] < chance
         given = np.unique(pairs.last[gives_way])
-        inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
+        others = None if weight is None else weight.of(given)
+        inside[:, given] = _trial(local[:, given], ids[given], draw, others, trial)
     return inside
 
 
@@ -171,18 +189,29 @@ def interpolated(
 
 
 class _SubDensity(NamedTuple):
-    """A density in the voxels of a piece, (nx, finer, ny, finer, nz, finer), and its power."""
+    """A density in the voxels of a piece, (nx, finer, ny, finer, nz, finer), and its powers.
+
+    There is one for each halo, (N,), or one for all, (1,).
+    """
 
     density: NDArray[np.float32]
-    sharpness: float
+    sharpness: NDArray[np.float32]
+
+    def of(self, halos: NDArray[np.int64]) -> "_SubDensity":
+        """Return the powers of some halos alone."""
+        return self if len(self.sharpness) == 1 else self._replace(sharpness=self.sharpness[halos])
 
 
-def _sub_density(piece: Piece, matter: Matter) -> _SubDensity:
+def _sub_density(piece: Piece, matter: Matter, mass: NDArray[np.floating] | None) -> _SubDensity:
     assert matter.density is not None  # or nobody asks
     finer = matter.density.shape[0] // piece.shape[0]
     fine = np.asarray(piece.read(matter.density, finer), dtype=np.float32)
     x, y, z = (length // finer for length in fine.shape)
-    return _SubDensity(fine.reshape(x, finer, y, finer, z, finer), matter.sharpness)
+    sharpness = np.full(1, matter.sharpness)
+    if mass is not None and matter.sharpness_by_mass:
+        more = np.log10(mass.astype(np.float64) / _SHARPNESS_MASS)
+        sharpness = np.maximum(sharpness + matter.sharpness_by_mass * more, 0)
+    return _SubDensity(fine.reshape(x, finer, y, finer, z, finer), sharpness.astype(np.float32))
 
 
 def _trial(
@@ -207,10 +236,12 @@ def _sub_voxels(
     """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (3, N)."""
     finer = weight.density.shape[1]
     chosen = np.empty(voxel.shape[1], dtype=np.int64)
+    sharpness = np.broadcast_to(weight.sharpness, len(chosen))
     for part in _parts(voxel.shape[1]):
         x, y, z = voxel[:, part]
         # Only where there are halos: powers of all the density would take most of the time.
-        each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3) ** weight.sharpness
+        each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3)
+        each = each ** sharpness[part, np.newaxis]
         each = np.where(each.any(axis=1, keepdims=True), each, np.float32(1))
         upper = np.cumsum(each, axis=1, dtype=np.float64)
         passed = (upper <= (chance[part] * upper[:, -1])[:, np.newaxis]).sum(axis=1)

@@ -20,8 +20,8 @@ def pairs_of(number, shared=False):
     counts = np.zeros((number, 3, APART), np.uint16)
     counts[:, 1, 5] = 2 if shared else 1
     counts[:, 1, 6] = 0 if shared else 1
-    # Every other plane: pairs at neighbouring x are two voxels apart.
-    counts[1::2] = 0
+    # Every third plane: pairs at neighbouring x are three voxels apart.
+    counts[1::3] = counts[2::3] = 0
     ids = halo_ids(counts.ravel(), np.arange(counts.size))
     voxel = np.stack(np.unravel_index(ids // 2**16, counts.shape))
     return piece, voxel, ids
@@ -34,20 +34,20 @@ def distance_of(voxel, inside):
 
 @pytest.fixture
 def one_round(monkeypatch):
-    monkeypatch.setattr(rules, "ROUNDS", 1)
+    monkeypatch.setattr(rules, "_ROUNDS", 1)
 
 
 @pytest.mark.parametrize("mass", [1e13, 3e13])
 def test_the_lighter_gives_way_with_a_chance_that_falls_linearly(one_round, mass):
-    piece, voxel, ids = pairs_of(8000)
+    piece, voxel, ids = pairs_of(12000)
     masses = np.where(voxel[2] == 5, mass, 0.1 * mass)
     free = places(piece, voxel, ids, DRAW, Matter(), masses)
-    found = places(piece, voxel, ids, DRAW, Matter(reach=1.2), masses)
+    found = places(piece, voxel, ids, DRAW, Matter(reach=0.4, reach_by_mass=1.2), masses)
     moved = (found != free).any(axis=0)
     assert not moved[voxel[2] == 5].any()
-    reach = 1.2 * 0.5 * (mass + 0.1 * mass) / 1e13
+    reach = 0.4 + 1.2 * 0.5 * (mass + 0.1 * mass) / 1e13
     distance = distance_of(voxel, free)
-    chance = np.where(distance <= 1, np.clip(1 - distance / reach, 0, 1), 0)
+    chance = np.where(distance <= 1.25, np.clip(1 - distance / reach, 0, 1), 0)
     scatter = np.sqrt((chance * (1 - chance)).sum())
     assert chance.sum() > 10 * scatter
     assert moved.sum() == pytest.approx(chance.sum(), abs=4 * scatter)
@@ -75,13 +75,28 @@ def test_heavy_halos_lie_where_they_do_without_the_light_ones():
     ids = halo_ids(counts.ravel(), np.arange(counts.size))
     voxel = np.stack(np.unravel_index(ids // 2**16, shape))
     mass = 10 ** rng.uniform(12, 15, len(ids))
-    matter = Matter(rng.lognormal(size=(12, 14, 16)), 2.0, exclusion=0.1, reach=1.2)
+    matter = Matter(
+        rng.lognormal(size=(12, 14, 16)), 2.0, exclusion=0.1, reach=0.5, reach_by_mass=1.2
+    )
     every = places(piece, voxel, ids, DRAW, matter, mass)
     heavy = mass > 1e14
     alone = places(piece, voxel[:, heavy], ids[heavy], DRAW, matter, mass[heavy])
     np.testing.assert_array_equal(alone, every[:, heavy])
     unmoved = places(piece, voxel, ids, DRAW, Matter(matter.density, 2.0), mass)
     assert (every != unmoved).any(axis=0).mean() > 0.2
+
+
+def test_heavier_halos_lie_by_a_higher_power_of_the_density():
+    piece = Piece((60, 60, 1), (0, 60), (0, 60))
+    voxel = np.stack(np.unravel_index(np.arange(3600), piece.shape))
+    ids = np.arange(3600) * 2**16
+    density = np.tile(np.array([1.0, 3.0]), 60)[:, np.newaxis, np.newaxis] * np.ones((120, 120, 2))
+    mass = np.where(voxel[1] % 2 == 0, 4e12, 4e14)
+    inside = places(piece, voxel, ids, DRAW, Matter(density, 1.0, sharpness_by_mass=0.5), mass)
+    for one, power in ((4e12, 1.0), (4e14, 2.0)):
+        expected = 3**power / (1 + 3**power)
+        error = np.sqrt(expected * (1 - expected) / 1800)
+        assert (inside[0, mass == one] > 0.5).mean() == pytest.approx(expected, abs=4 * error)
 
 
 def test_halos_scatter_about_the_velocity_by_their_masses_where_these_are_known():
