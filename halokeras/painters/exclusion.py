@@ -7,17 +7,22 @@ the voxels beside it hold lighter and fewer ones. That is described by two norma
 voxel, of which one tells how many halos it holds and the other where the first halo stands in the
 order of masses that is expected there, and by their correlations with those of a voxel beside it.
 
+The more halos a voxel holds than expected, the lighter they are: heavy ones have swallowed others.
+So among voxels with halos the two numbers of one voxel are correlated too.
+
 A peak of the density covers several voxels that are each likely to hold a heavy halo, of which one
 does: there it is the mass expected in a voxel and around it that tells how the second numbers
-exclude each other (`halokeras.painting.noise`).
+exclude each other (`halokeras.painting.noise`). `halokeras.painters.exclusion_fit` measures all
+but that.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
-from halokeras.painters.count_law import VoxelLaw, normal_density_at, responses
+from halokeras.painters.count_law import VoxelLaw
 
 MOST_CORRELATED = 2 / 7
 """Strongest correlation of face neighbours.
@@ -25,10 +30,8 @@ MOST_CORRELATED = 2 / 7
 Numbers that are -2/7 correlated cancel in the sum over a large volume, and stronger correlations
 come back as correlations of the opposite sign two voxels away.
 """
-_ROUNDS = 8
-"""Rounds in which the weights of further halos settle to a percent."""
-_LARGEST_STEP = 4.0
-"""Factor by which a weight changes in a round, at most."""
+_LEAST_CHANCE = 1e-12
+"""Chance, at either end, beyond which a normal number is no further out."""
 
 Array = NDArray[np.float64]
 
@@ -51,11 +54,16 @@ class Exclusion:
     masses
         (channels,) mean mass of the halos of each channel [Msun/h], by which first halos exclude
         each other around peaks; None for an older painter.
+    crowding
+        Correlation, among voxels with halos, of the number that tells how many there are with the
+        one that tells the mass of the first: below 0 where more halos are lighter. 0 for an older
+        painter.
     """
 
     further: Array
     neighbors: Array
     masses: Array | None = None
+    crowding: float = 0.0
 
     @property
     def border(self) -> int:
@@ -74,36 +82,47 @@ class Exclusion:
         law
             Law of the counts of all channels.
         """
-        return _shares(self.further, expected, law)
+        return shares_of_channels(self.further, expected, law)
+
+    def ranks(self, number: Array, mass: Array, empty: Array) -> Array:
+        """Return where the first halos of voxels stand among the masses expected, heaviest last.
+
+        Parameters
+        ----------
+        number, mass
+            (N,) normal numbers of voxels with halos, which tell how many and how heavy.
+        empty
+            (N,) probabilities that such a voxel holds none.
+
+        Returns
+        -------
+        ndarray
+            (N,) in [0, 1], uniform among voxels with halos.
+        """
+        if self.crowding == 0:
+            return np.asarray(ndtr(mass))
+        crowded = normal_among_occupied(ndtr(number), empty)
+        return np.asarray(ndtr(self.crowding * crowded + np.sqrt(1 - self.crowding**2) * mass))
 
 
-def fit_exclusion(
-    expected: NDArray[np.floating],
-    counts: NDArray[np.floating],
-    law: VoxelLaw,
-    masses: NDArray[np.floating],
-    counts_apart: bool = False,
-) -> Exclusion:
-    """Measure how halos exclude each other.
+def normal_among_occupied(chance: Array, empty: Array) -> Array:
+    """Return what is normal among voxels with halos, of the uniform numbers that tell how many.
 
     Parameters
     ----------
-    expected, counts
-        (boxes, nx, ny, nz, channels) of periodic boxes: what a painter expects, and the halos that
-        are there.
-    law
-        Law of the counts of all channels.
-    masses
-        (channels,) mean mass of the halos of each channel [Msun/h].
-    counts_apart
-        Whether something else tells how the counts of voxels go together.
+    chance
+        (N,) in [0, 1), at which counts are drawn.
+    empty
+        (N,) probabilities that voxels hold none.
     """
-    further = _fit_further(expected, counts, law)
-    neighbors = _fit_neighbors(expected, counts, law, further, counts_apart)
-    return Exclusion(further, neighbors, masses.astype(np.float64))
+    among = (chance - empty) / np.maximum(1 - empty, _LEAST_CHANCE)
+    return np.asarray(ndtri(np.clip(among, _LEAST_CHANCE, 1 - _LEAST_CHANCE)))
 
 
-def _shares(further: Array, expected: NDArray[np.floating], law: VoxelLaw) -> tuple[Array, Array]:
+def shares_of_channels(
+    further: Array, expected: NDArray[np.floating], law: VoxelLaw
+) -> tuple[Array, Array]:
+    """Return the shares of channels, by the weights of further halos, as `channel_shares` does."""
     means = expected.astype(np.float64)
     total = means.sum(axis=1)
     shares = means / total[:, np.newaxis]
@@ -120,79 +139,3 @@ def _shares(further: Array, expected: NDArray[np.floating], law: VoxelLaw) -> tu
     of_others += np.clip(lacking - (room.cumsum(axis=1) - room), 0, room)
     of_first = np.maximum((1 + others) * shares - others * of_others, 0)
     return of_first, of_others
-
-
-def _fit_further(
-    expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw
-) -> Array:
-    """Return the weights under which halos of each channel go with the number of all as measured.
-
-    Where there are more halos than the law expects of a voxel with any, there are more of each
-    channel. Weights are changed until, summed over the voxels with halos, the products of that
-    excess with the halos of a channel are those of the boxes.
-    """
-    channels = expected.shape[-1]
-    held = counts.reshape(-1, channels)
-    number = held.sum(axis=1)
-    occupied = number > 0
-    held, number, law = held[occupied], number[occupied].astype(np.float64), law.of(occupied)
-    means = expected.reshape(-1, channels)[occupied]
-    total = means.sum(axis=1, dtype=np.float64)
-    beyond = number - law.mean(total) / (1 - law.at_most(0, total))
-    weights = np.ones(channels)
-    for _ in range(_ROUNDS):
-        of_first, of_others = _shares(weights, means, law)
-        missing = beyond @ (held - of_first - (number - 1)[:, np.newaxis] * of_others)
-        found = np.maximum(beyond**2 @ of_others, 1e-30)
-        weights *= np.clip(1 + missing / found, 1 / _LARGEST_STEP, _LARGEST_STEP)
-        weights /= weights.max()
-    return weights
-
-
-def _fit_neighbors(
-    expected: NDArray[np.floating],
-    counts: NDArray[np.floating],
-    law: VoxelLaw,
-    further: Array,
-    counts_apart: bool,
-) -> Array:
-    """Return the correlations of the two normal numbers of a voxel with those of a face neighbour.
-
-    To first order, the covariance of counts in two voxels is the correlation of their normal
-    numbers, times how much either count responds to its number. That of all halos with all halos
-    gives the correlation of the numbers that tell how many there are; that of all halos with those
-    above a mass gives the correlation of this number with the one that tells the first halo's mass.
-    Where they are stronger than `MOST_CORRELATED` allows, all are made weaker by one factor.
-    """
-    grid, channels = expected.shape[:-1], expected.shape[-1]
-    means = np.maximum(expected.reshape(-1, channels), 1e-12)
-    total = means.sum(axis=1, dtype=np.float64)
-    of_first, of_others = _shares(further, means, law)
-    number, occupied = law.mean(total), 1 - law.at_most(0, total)
-    to_number, to_occupied = responses(law, total)
-    count = counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)
-    to_count = to_number.reshape(grid)
-    by_number = _pairs(count, count) / _pairs(to_count, to_count)
-    told = np.zeros(2)
-    for channel in range(1, channels):
-        first, others = (part[:, channel:].sum(axis=1) for part in (of_first, of_others))
-        there = counts[..., channel:].sum(axis=-1, dtype=np.float64)
-        excess = there - (occupied * first + (number - occupied) * others).reshape(grid)
-        with_number = (to_occupied * first + (to_number - to_occupied) * others).reshape(grid)
-        with_mass = (occupied * normal_density_at(first)).reshape(grid)
-        told += [
-            _pairs(count, excess) - by_number * _pairs(to_count, with_number),
-            _pairs(to_count, with_mass),
-        ]
-    by_both = told[0] / told[1]
-    found = np.array([[0.0 if counts_apart else by_number, by_both], [by_both, 0.0]])
-    strongest = max(np.abs(np.linalg.eigvalsh(found)).max(), MOST_CORRELATED)
-    possible: Array = found * (MOST_CORRELATED / strongest)
-    return possible
-
-
-def _pairs(one: Array, other: Array) -> float:
-    """Return the sum of products over all pairs of face neighbours of periodic boxes."""
-    return sum(
-        float((one * np.roll(other, step, axis)).sum()) for axis in (-3, -2, -1) for step in (-1, 1)
-    )

@@ -87,6 +87,7 @@ class _ExclusionFields(_Fields):
     further: list[Weight]
     neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
     masses: list[Mass] | None = None
+    crowding: Annotated[float, Field(gt=-1, lt=1)] = 0.0
 
     @model_validator(mode="after")
     def _is_possible(self) -> "_ExclusionFields":
@@ -178,6 +179,7 @@ def law_contents(laws: Laws) -> dict[str, bytes]:
         fields[EXCLUSION] = {
             "further": exclusion.further.tolist(),
             "neighbors": exclusion.neighbors.tolist(),
+            "crowding": exclusion.crowding,
         }
         if exclusion.masses is not None:
             fields[EXCLUSION]["masses"] = exclusion.masses.tolist()
@@ -257,10 +259,11 @@ def _mass_law(path: Path, content: bytes, channels: int) -> MassLaw:
 def _exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
     fields = _validated(path, content, _ExclusionFields, "exclusion")
     _check_channels(path, "weights", fields.further, channels)
-    if fields.masses is None:
-        return Exclusion(np.array(fields.further), np.array(fields.neighbors))
-    _check_channels(path, "masses", fields.masses, channels)
-    return Exclusion(np.array(fields.further), np.array(fields.neighbors), np.array(fields.masses))
+    masses = None
+    if fields.masses is not None:
+        _check_channels(path, "masses", fields.masses, channels)
+        masses = np.array(fields.masses)
+    return Exclusion(np.array(fields.further), np.array(fields.neighbors), masses, fields.crowding)
 
 
 def _peaks(path: Path, content: bytes, channels: int, features: int) -> Peaks:

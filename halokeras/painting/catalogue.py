@@ -278,9 +278,7 @@ def _placed_by(matter: Matter, with_masses: bool) -> str:
         return "by the sub-voxel density"
     power = f"{matter.sharpness:.3g}"
     by = f"by the 2LPT density of the same modes below the voxels, to the power {power}"
-    if not with_masses:
-        return by
-    return f"{by} or, by mass, more, and away from heavier halos in voxels beside"
+    return f"{by}, and away from heavier halos in voxels beside" if with_masses else by
 
 
 def _pieces(shape: Shape, largest: int, layers: int) -> list[Piece]:

@@ -160,8 +160,10 @@ def _drawn_at(
     means: NDArray[np.floating] = inner.reshape(-1, inner.shape[-1])[occupied]
     if draws.peaks is not None:
         means = draws.peaks.corrected(expected, bordered, occupied)
-    rank = ndtr(noise[1])
     law = law.of(occupied)
+    empty = law.at_most(0, total_counts(inner).ravel()[occupied])
+    number, mass_of_first = noise.reshape(2, -1)[:, occupied]
+    rank = draws.exclusion.ranks(number, mass_of_first, empty)
     shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, law)
     return _thinned_by_shares(shared, draws.kept_shares, index, which)
 

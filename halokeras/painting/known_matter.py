@@ -43,16 +43,15 @@ from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid, slabs
 
-SHARPNESS, SHARPNESS_BY_MASS = 2.5, 0.4
+SHARPNESS = 2.5
 """Power of the 2LPT density of 1 Mpc/h that halos are put by; it grows as the root of that length.
 
-That of halos of 4e12 Msun/h, and what ten times that mass adds to it. Fitted on draws of the
-training boxes of 00, and on their halos put again into the voxels where they were.
+Fitted on the training boxes of 00, on draws and on their halos put again into their voxels.
 """
 EXCLUSION = 0.45
 """Least distance of two halos [Mpc/h]: half of the pairs that near are found as one by b = 0.2."""
 
-REACH, REACH_BY_MASS = 5.0, 2.0
+REACH, REACH_BY_MASS = 4.0, 2.0
 """How far halos in different voxels keep apart, and what 1e13 Msun/h add to it [Mpc/h].
 
 Draws of neighbouring voxels do not know that both mean the same place between them, and have too
@@ -72,11 +71,9 @@ _LEAST_DEVIATIONS = 3.0
 def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
     """Return how the 2LPT fields of a box below its voxels place halos."""
     side = voxel_size / (fine.density.shape[0] // shape[0])
-    sharpening = float(np.sqrt(side)) * fine.motion.sharpening
     return Matter(
         fine.density,
-        sharpness=SHARPNESS * sharpening,
-        sharpness_by_mass=SHARPNESS_BY_MASS * sharpening,
+        sharpness=SHARPNESS * float(np.sqrt(side)) * fine.motion.sharpening,
         exclusion=min(EXCLUSION / voxel_size, 1.0),
         reach=REACH / voxel_size,
         reach_by_mass=REACH_BY_MASS / voxel_size,

@@ -18,7 +18,7 @@ _LEAST_SIDE = 3
 """Voxels along an axis, along which else a voxel would have itself or one other on both sides."""
 _LEAST_VARIANCE = 1e-12
 """Least variance of a number less the mean of those around, which rounding could bring below 0."""
-_WINDOW = (1.0, 1.0, 0.5, 0.3)
+_WINDOW = (1.0, 2.0, 0.5, 0.1)
 """What a voxel, and those that share a face, an edge and a corner with it, count around a peak."""
 
 

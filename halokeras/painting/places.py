@@ -3,8 +3,7 @@
 Three rules, each a function of (seed, realisation, id) and of the voxels nearby, so that neither
 the tiles nor the pieces that are worked on leave a trace:
 
-- a halo is put into a sub-voxel with a probability proportional to a power of its density, which
-  grows with the mass of the halo;
+- a halo is put into a sub-voxel with a probability proportional to a power of its density;
 - of two halos nearer than friends-of-friends finds them apart the lighter gives way, which is to be
   put again, and of two in different voxels, which were drawn without knowing of each other, it may
   give way from further off;
@@ -39,9 +38,6 @@ MARGIN = ceil(_ROUNDS * _FURTHEST)
 _REACH_MASS = 1e13
 """Mass that `Matter.reach_by_mass` is given for [Msun/h]."""
 
-_SHARPNESS_MASS = 4e12
-"""Mass of a halo that lies by the power `Matter.sharpness` of the density [Msun/h]."""
-
 _AXES = ("x", "y", "z")
 _EXACT = 2.0**24
 """Parts of a voxel's side in which separations are measured, exactly wherever a piece begins."""
@@ -59,10 +55,7 @@ class Matter:
         rho/mean on a grid finer than the voxels by a whole number; None where nothing is known and
         any place in a voxel is as likely.
     sharpness
-        Power of the density that the probability of a sub-voxel is proportional to: of a halo of
-        4e12 Msun/h, and of halos without masses.
-    sharpness_by_mass
-        What a halo of ten times that mass adds to it; linear in the logarithm of the mass.
+        Power of the density that the probability of a sub-voxel is proportional to.
     exclusion
         Least distance between two halos, in sides of a voxel, at most 1.
     reach, reach_by_mass
@@ -82,7 +75,6 @@ class Matter:
 
     density: Grid | None = None
     sharpness: float = 1.0
-    sharpness_by_mass: float = 0.0
     exclusion: float = 0.0
     reach: float = 0.0
     reach_by_mass: float = 0.0
@@ -114,7 +106,7 @@ def places(
     mass
         (N,) [Msun/h]; of halos without, whichever of two the draw says is taken for the lighter.
     """
-    weight = None if matter.density is None else _sub_density(piece, matter, mass)
+    weight = None if matter.density is None else _sub_density(piece, matter)
     local = piece.local(voxel)
     inside = _trial(local, ids, draw, weight)
     keeps_apart = mass is not None and (matter.reach > 0 or matter.reach_by_mass > 0)
@@ -132,8 +124,7 @@ def places(
         chance[pairs.distance < matter.exclusion] = 1.0
         gives_way = draw.uniform("unmoved", ids, trial)[pairs.last] < chance
         given = np.unique(pairs.last[gives_way])
-        others = None if weight is None else weight.of(given)
-        inside[:, given] = _trial(local[:, given], ids[given], draw, others, trial)
+        inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
     return inside
 
 
@@ -189,29 +180,18 @@ def interpolated(
 
 
 class _SubDensity(NamedTuple):
-    """A density in the voxels of a piece, (nx, finer, ny, finer, nz, finer), and its powers.
-
-    There is one for each halo, (N,), or one for all, (1,).
-    """
+    """A density in the voxels of a piece, (nx, finer, ny, finer, nz, finer), and its power."""
 
     density: NDArray[np.float32]
-    sharpness: NDArray[np.float32]
-
-    def of(self, halos: NDArray[np.int64]) -> "_SubDensity":
-        """Return the powers of some halos alone."""
-        return self if len(self.sharpness) == 1 else self._replace(sharpness=self.sharpness[halos])
+    sharpness: float
 
 
-def _sub_density(piece: Piece, matter: Matter, mass: NDArray[np.floating] | None) -> _SubDensity:
+def _sub_density(piece: Piece, matter: Matter) -> _SubDensity:
     assert matter.density is not None  # or nobody asks
     finer = matter.density.shape[0] // piece.shape[0]
     fine = np.asarray(piece.read(matter.density, finer), dtype=np.float32)
     x, y, z = (length // finer for length in fine.shape)
-    sharpness = np.full(1, matter.sharpness)
-    if mass is not None and matter.sharpness_by_mass:
-        more = np.log10(mass.astype(np.float64) / _SHARPNESS_MASS)
-        sharpness = np.maximum(sharpness + matter.sharpness_by_mass * more, 0)
-    return _SubDensity(fine.reshape(x, finer, y, finer, z, finer), sharpness.astype(np.float32))
+    return _SubDensity(fine.reshape(x, finer, y, finer, z, finer), matter.sharpness)
 
 
 def _trial(
@@ -236,12 +216,10 @@ def _sub_voxels(
     """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (3, N)."""
     finer = weight.density.shape[1]
     chosen = np.empty(voxel.shape[1], dtype=np.int64)
-    sharpness = np.broadcast_to(weight.sharpness, len(chosen))
     for part in _parts(voxel.shape[1]):
         x, y, z = voxel[:, part]
         # Only where there are halos: powers of all the density would take most of the time.
-        each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3)
-        each = each ** sharpness[part, np.newaxis]
+        each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3) ** weight.sharpness
         each = np.where(each.any(axis=1, keepdims=True), each, np.float32(1))
         upper = np.cumsum(each, axis=1, dtype=np.float64)
         passed = (upper <= (chance[part] * upper[:, -1])[:, np.newaxis]).sum(axis=1)

@@ -63,8 +63,8 @@ def shared_by_rank(
     expected
         (N, channels) halos expected of each voxel where `counts` has any, in their order.
     rank
-        (x, y, z) in [0, 1): where the first halo of a voxel stands among the masses that are
-        expected of it, the heaviest last.
+        (N,) in [0, 1): where the first halos of these voxels stand among the masses that are
+        expected of them, the heaviest last.
     exclusion, law
         What the first and the further halos of a voxel share; the law of the same voxels.
     """
@@ -77,7 +77,7 @@ def shared_by_rank(
             expected[start : start + _PIECE], law.of(slice(start, start + _PIECE))
         )
         first = np.arange(voxel.size)
-        shared[voxel, _channels(of_first, first, rank.ravel()[voxel])] = 1
+        shared[voxel, _channels(of_first, first, rank[start : start + _PIECE])] = 1
         several = counts.ravel()[voxel]
         ids = halo_ids(several, index.ravel()[voxel])
         halo = np.repeat(first, several)

@@ -15,7 +15,7 @@ from halokeras import __version__
 from halokeras.networks.painter import Painter, whole_box
 from halokeras.networks.patch import Patch
 from halokeras.painters.count_law import fit_count_law
-from halokeras.painters.exclusion import fit_exclusion
+from halokeras.painters.exclusion_fit import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
 from halokeras.painters.model_store import DrawModel, save_painter
 from halokeras.painters.peaks import fit_peaks

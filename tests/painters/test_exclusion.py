@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, fit_exclusion
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
+from halokeras.painters.exclusion_fit import fit_exclusion
 from halokeras.painters.model_store import DrawModel
 from halokeras.painting.draws import draw_from
 
@@ -55,14 +57,31 @@ def test_further_halos_that_must_be_of_other_channels_are_light():
 
 def test_what_draws_were_made_with_is_measured_in_them():
     means = expected_halos(boxes=8)
-    made = Exclusion(FURTHER, NEIGHBORS, MASSES)
+    made = Exclusion(FURTHER, NEIGHBORS, MASSES, crowding=-0.25)
     drawn = np.stack(
         [draw_from(DrawModel(None, LAW, None, made), box, 4, n) for n, box in enumerate(means)]
     )
     found = fit_exclusion(means, drawn.astype(np.float32), LAW, MASSES)
     np.testing.assert_allclose(found.further, FURTHER, atol=0.08)
     np.testing.assert_allclose(found.neighbors, NEIGHBORS, atol=0.03)
+    assert found.crowding == pytest.approx(-0.25, abs=0.03)
     np.testing.assert_array_equal(found.masses, MASSES)
+
+
+def test_where_more_halos_are_lighter_the_first_are_still_those_expected():
+    number, mass = np.random.default_rng(2).normal(size=(2, 100000))
+    empty = np.full(number.shape, 0.7)
+    occupied = ndtr(number) > empty
+    given = number[occupied], mass[occupied], empty[occupied]
+    ranks = Exclusion(FURTHER, NEIGHBORS, crowding=-0.6).ranks(*given)
+    halos = occupied.sum()
+    for share in (0.03, 0.5, 0.9):
+        error = np.sqrt(share * (1 - share) / halos)
+        assert (ranks < share).mean() == pytest.approx(share, abs=4 * error)
+    most = given[0] > np.quantile(given[0], 0.8)
+    assert ranks[most].mean() < 0.4 < 0.5 < ranks[~most].mean()
+    alone = Exclusion(FURTHER, NEIGHBORS).ranks(*given)
+    np.testing.assert_array_equal(alone, ndtr(given[1]))
 
 
 def test_correlations_are_no_stronger_than_noise_can_have():

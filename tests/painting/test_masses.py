@@ -389,9 +389,7 @@ def test_the_pieces_leave_no_trace_where_halos_give_way_to_heavier_ones(
 ):
     by_mass = draw(saved.draws, shared_box.density, 7)
     fine = np.random.default_rng(4).lognormal(size=(32,) * 3)
-    matter = Matter(
-        fine, sharpness=1.5, sharpness_by_mass=0.4, exclusion=0.1, reach=0.5, reach_by_mass=1.2
-    )
+    matter = Matter(fine, sharpness=1.5, exclusion=0.1, reach=0.5, reach_by_mass=1.2)
     expected, _ = listed(saved, by_mass, matter=matter)
     found, _ = listed(saved, by_mass, matter=matter, largest_piece=largest_piece)
     for name, column in expected.items():

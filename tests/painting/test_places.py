@@ -86,19 +86,6 @@ def test_heavy_halos_lie_where_they_do_without_the_light_ones():
     assert (every != unmoved).any(axis=0).mean() > 0.2
 
 
-def test_heavier_halos_lie_by_a_higher_power_of_the_density():
-    piece = Piece((60, 60, 1), (0, 60), (0, 60))
-    voxel = np.stack(np.unravel_index(np.arange(3600), piece.shape))
-    ids = np.arange(3600) * 2**16
-    density = np.tile(np.array([1.0, 3.0]), 60)[:, np.newaxis, np.newaxis] * np.ones((120, 120, 2))
-    mass = np.where(voxel[1] % 2 == 0, 4e12, 4e14)
-    inside = places(piece, voxel, ids, DRAW, Matter(density, 1.0, sharpness_by_mass=0.5), mass)
-    for one, power in ((4e12, 1.0), (4e14, 2.0)):
-        expected = 3**power / (1 + 3**power)
-        error = np.sqrt(expected * (1 - expected) / 1800)
-        assert (inside[0, mass == one] > 0.5).mean() == pytest.approx(expected, abs=4 * error)
-
-
 def test_halos_scatter_about_the_velocity_by_their_masses_where_these_are_known():
     piece, voxel, ids = pairs_of(600)
     motion = HaloMotion(amplitude=1.0, rate=60.0, mean_density=9e10)
