@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.errors import OutputError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.simulation.density import estimate, from_sums
@@ -42,7 +41,6 @@ from halokeras.simulation.slabs import (
 )
 from halokeras.storage.disk import refuse_beyond_disk
 from halokeras.storage.files import (
-    Locked,
     empty_folder,
     locked,
     remove_abandoned,
@@ -192,7 +190,7 @@ def made_by_slabs(
         if "particles" in steps:
             memory = slab_estimate(box).memory
         with _runner(memory, workers, scheduler) as run:
-            held.enter_context(alone_in(folder))
+            held.enter_context(locked(folder))
             recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
             try:
                 _begin(recipe, folder, listener)
@@ -203,27 +201,6 @@ def made_by_slabs(
         # or slabs that are left of a kill now would be gone on with
         (folder / _RECIPE).unlink(missing_ok=True)
         shutil.rmtree(folder)
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Have a folder for this process alone while the block runs; it is made if need be.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made, or another process is at work in it.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder))
-        except Locked:
-            raise OutputError(
-                f"{folder} is at work in another process; wait for it, or choose another --output"
-            ) from None
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        yield
 
 
 @contextmanager

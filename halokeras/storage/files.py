@@ -140,7 +140,7 @@ def refusal(
     )
 
 
-class Locked(Exception):
+class Locked(OutputError):
     """A folder that another process holds."""
 
 
@@ -154,12 +154,15 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     Locked
         If another process holds it.
-    OSError
+    OutputError
         If it cannot be made.
     """
-    lock = _hold(folder)
-    while lock is None:  # it was removed by the one who held it
+    try:
         lock = _hold(folder)
+        while lock is None:  # it was removed by the one who held it
+            lock = _hold(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     try:
         yield
     finally:
@@ -330,7 +333,9 @@ def _hold(folder: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise Locked from None
+        raise Locked(
+            f"another process is at work in {folder}; wait for it, or stop it first"
+        ) from None
     except OSError:  # no such locks here
         return lock
     if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
