@@ -324,7 +324,12 @@ def _new_folder(target: Path) -> tuple[Path, int]:
 
 def _hold(folder: Path) -> int | None:
     """Lock a folder; None if it was removed meanwhile."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # what is there is no folder, or was one
+        if os.path.lexists(error.filename):
+            raise
+        return None
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -338,7 +343,8 @@ def _hold(folder: Path) -> int | None:
         ) from None
     except OSError:  # no such locks here
         return lock
-    if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
-        return lock
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(lock), folder.stat()):
+            return lock
     os.close(lock)
     return None

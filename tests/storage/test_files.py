@@ -1,9 +1,11 @@
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from halokeras.errors import OutputError
-from halokeras.storage.files import check_writable, whole_file, whole_folder, write_text
+from halokeras.storage.files import check_writable, locked, whole_file, whole_folder, write_text
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):
@@ -21,6 +23,32 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         raise ZeroDivisionError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_new_folder_that_another_process_takes_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    real, removed = os.mkdir, []
+
+    def mkdir(path, mode=0o777):
+        try:
+            real(path, mode)
+        except FileExistsError:
+            if not removed and str(path).endswith(".halopaint"):
+                Path(path).rmdir()
+                removed.append(path)
+            raise
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    write_text(tmp_path / "file.txt", "halos")
+    assert removed
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_is_no_folder_is_not_waited_for(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "file/run", "link", "link/run"):
+        with pytest.raises(OutputError, match="Not a directory"), locked(tmp_path / name):
+            pass
 
 
 def test_what_a_link_points_to_is_written(tmp_path):
