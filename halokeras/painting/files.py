@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.asked import check_request, header_to_make, opened
 from halokeras.painting.catalogue import listed
@@ -130,6 +131,8 @@ def _workers(request: PaintRequest) -> Iterator[Cluster | None]:
         None if saved.learned is None else saved.provenance.selection.mass_min,
     )
     with connected(request.scheduler) as client:
+        if request.scheduler == "local":  # whose stderr is that of this process
+            client.run(load_tensorflow)
         yield Cluster(client, source.path.resolve(), source.dataset, found)
 
 

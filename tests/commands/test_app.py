@@ -2,9 +2,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -965,6 +967,25 @@ def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     assert found.stdout == ""
     (line,) = found.stderr.splitlines()
     assert line.startswith("Error: ")
+
+
+@pytest.mark.slow
+def test_workers_of_this_machine_say_nothing_of_the_libraries_either(tiny_model, tmp_path):
+    pytest.importorskip("distributed")
+    words = ["--voxels", "32", "--model", tiny_model, "--scheduler", "local", "--no-figure"]
+    with socket.socket() as taken:
+        with suppress(OSError):  # of another scheduler, as here
+            taken.bind(("", 8787))
+            taken.listen()
+        found = subprocess.run(
+            [sys.executable, "-m", "halokeras", "paint", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+    ours = ("Making: ", "Warning: percentile ", "Warning: its power ")
+    assert all(line.startswith(ours) for line in found.stderr.splitlines()), found.stderr
 
 
 def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
