@@ -128,6 +128,17 @@ def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
     assert not any(tmp_path.iterdir())
 
 
+def test_paint_tells_how_a_seed_is_painted_on_voxels_of_another_size(run, tiny_model, tmp_path):
+    told = run("paint", "--voxels", "16x8x8", "--voxel-size", 2).stderr
+    told = " ".join(told.replace("│", " ").split())
+    make = re.search(r"halopaint (lpt --voxels 16x8x8 --size 32 --output) FILE", told)[1]
+    paint = re.search(r"halopaint (paint --box) FILE (--force)", told)
+    assert run(*make.split(), "d.h5").exit_code == 0
+    words = [*paint[1].split(), "d.h5", paint[2], "--model", tiny_model, "--no-figure"]
+    assert run(*words, "--output", "out.h5").exit_code == 0
+    assert read_box(tmp_path / "out.h5").voxel_size == 2
+
+
 def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
     result = run("paint", "--box", box_file, "--model", tiny_model)
     assert result.exit_code == 0, result.output
