@@ -21,9 +21,7 @@ from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
-    DepositPlan,
     cuts_of,
-    density_deposit_plan,
     pieces,
     rows_need,
     slab_estimate,
@@ -110,16 +108,14 @@ def write_by_slabs(
     HalopaintError
         As `made_by_slabs`, or if the file cannot be written.
     """
-    folder, plan = slabs_folder(output), density_deposit_plan(box)
+    folder = slabs_folder(output)
     check_room(box, folder, slab_estimate(box))
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with made_by_slabs(
-            box, plan, folder, workers, listener, scheduler, STEPS_TO_A_GROUP
-        ) as recipe:
+        with made_by_slabs(box, folder, workers, listener, scheduler, STEPS_TO_A_GROUP) as recipe:
             _finish(recipe, folder, output)
         return
-    with made_by_slabs(box, plan, folder, workers, listener, scheduler) as recipe:
+    with made_by_slabs(box, folder, workers, listener, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -148,7 +144,6 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
 @contextmanager
 def made_by_slabs(
     box: LptBox,
-    plan: DepositPlan,
     folder: Path,
     workers: int,
     listener: Listener,
@@ -160,9 +155,7 @@ def made_by_slabs(
     Parameters
     ----------
     box
-        What to make, drawn from its seed.
-    plan
-        How many particles there are, and what is summed of them.
+        What to make, drawn from its seed; of rows alone, whether they tell velocities too.
     folder
         Where the slabs go; removed once the block succeeds, and else gone on with.
     workers
@@ -186,12 +179,12 @@ def made_by_slabs(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        memory = BYTES_AT_REST + rows_need(box, plan).memory
+        memory = BYTES_AT_REST + rows_need(box).memory
         if "particles" in steps:
             memory = slab_estimate(box).memory
         with _runner(memory, workers, scheduler) as run:
             held.enter_context(locked(folder))
-            recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
+            recipe = Recipe(box, linear_theory(box), cuts_of(box))
             try:
                 _begin(recipe, folder, listener)
             except OSError as error:
@@ -263,7 +256,6 @@ def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
             "voxel_size": box.voxel_size,
             "redshift": box.redshift,
             "velocity": box.velocity,
-            "particles": recipe.deposit_plan,
             "cuts": recipe.cuts,
             **SOFTWARE,
         }
