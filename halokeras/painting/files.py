@@ -15,12 +15,8 @@ from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files, draw_model_of
 from halokeras.painting.inputs import Density
-from halokeras.painting.known_matter import (
-    MadeMatter,
-    known_matter,
-    sub_voxel_box,
-    sub_voxels_by_slabs,
-)
+from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
+from halokeras.painting.known_modes import sub_voxel_box
 from halokeras.painting.masses import Masses
 from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.paint import paint_file, painted_header
