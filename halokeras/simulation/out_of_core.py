@@ -7,10 +7,10 @@ workers see.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.fields.gridding import shape_text
@@ -26,6 +26,7 @@ from halokeras.simulation.slab_plan import (
     rows_need,
     slab_estimate,
 )
+from halokeras.simulation.slab_runners import SMALLER, Run, runner
 from halokeras.simulation.slabs import (
     GROUP,
     STEPS,
@@ -34,7 +35,6 @@ from halokeras.simulation.slabs import (
     Step,
     checksums_of,
     file_of,
-    make_slab,
     sums_of,
 )
 from halokeras.storage.disk import refuse_beyond_disk
@@ -49,18 +49,10 @@ from halokeras.storage.files import (
 )
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
-from halokeras.workers import RETRIES, connected, result_of, worker_alone
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _RECIPE = "recipe.json"
 _KEPT = ("group", "small")
 """Steps whose files are kept to the end."""
-_SMALLER = "choose fewer voxels or a larger machine"
-
-Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
-"""Does tasks of one step, by number, and tells of each that is done."""
 
 
 def slabs_folder(output: Path) -> Path:
@@ -182,7 +174,7 @@ def made_by_slabs(
         memory = BYTES_AT_REST + rows_need(box).memory
         if "particles" in steps:
             memory = slab_estimate(box).memory
-        with _runner(memory, workers, scheduler) as run:
+        with runner(memory, workers, scheduler) as run:
             held.enter_context(locked(folder))
             recipe = Recipe(box, linear_theory(box), cuts_of(box))
             try:
@@ -194,19 +186,6 @@ def made_by_slabs(
         # or slabs that are left of a kill now would be gone on with
         (folder / _RECIPE).unlink(missing_ok=True)
         shutil.rmtree(folder)
-
-
-@contextmanager
-def _runner(memory: int, workers: int, scheduler: str | None) -> Iterator[Run]:
-    """Give what does tasks of some memory: this process, or the workers of a cluster."""
-    if scheduler is None:
-        yield _run_in_process(workers)
-        return
-    with connected(scheduler) as client:
-        if scheduler == "local":
-            need = len(client.nthreads()) * memory
-            refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
-        yield _run_on_cluster(client)
 
 
 def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
@@ -229,7 +208,7 @@ def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
         If there is too little disk.
     """
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
-    refuse_beyond_memory(need.memory, what, _SMALLER)
+    refuse_beyond_memory(need.memory, what, SMALLER)
     there = _bytes_in(folder)
     larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
     refuse_beyond_disk(need.work - there, folder.parent, what, larger)
@@ -301,43 +280,3 @@ def _do(
         listener.progress(step.told, done / tasks)
 
     run(recipe, folder, name, missing, report)
-
-
-def _run_in_process(workers: int) -> Run:
-    """Return what does tasks in this process, one after another."""
-
-    def run(
-        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
-    ) -> None:
-        for number in tasks:
-            make_slab(recipe, folder, name, number, workers)
-            report()
-
-    return run
-
-
-def _run_on_cluster(client: "Client") -> Run:
-    """Return what has tasks done by the workers of a cluster, again where one vanishes."""
-    from distributed import as_completed
-
-    def run(
-        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
-    ) -> None:
-        futures = [
-            client.submit(_task, recipe, folder, name, number, retries=RETRIES, pure=False)
-            for number in tasks
-        ]
-        try:
-            for future in as_completed(futures):
-                result_of(future, "making slabs of a density", "every slab that is done")
-                report()
-        finally:
-            client.cancel(futures)
-
-    return run
-
-
-def _task(recipe: Recipe, folder: Path, name: str, number: int) -> None:
-    """Do a task on a Dask worker, alone, with all of the worker's threads."""
-    with worker_alone() as threads:
-        make_slab(recipe, folder, name, number, threads)
