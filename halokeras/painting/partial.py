@@ -34,12 +34,11 @@ from halokeras.painting.written_rows import (
     written_rows,
 )
 from halokeras.storage.checksums import sum_of_blocks
+from halokeras.storage.durable import sync, take
 from halokeras.storage.files import (
     check_writable,
     locked,
     remove_abandoned,
-    sync,
-    take,
     unwritable,
     write_text,
 )

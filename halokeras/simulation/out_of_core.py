@@ -38,15 +38,8 @@ from halokeras.simulation.slabs import (
     sums_of,
 )
 from halokeras.storage.disk import refuse_beyond_disk
-from halokeras.storage.files import (
-    empty_folder,
-    locked,
-    remove_abandoned,
-    sync,
-    take,
-    unwritable,
-    write_text,
-)
+from halokeras.storage.durable import sync, take
+from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
 

@@ -1,25 +1,22 @@
 """Files and folders that appear whole or not at all."""
 
-import ctypes
 import errno
 import fcntl
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
+from halokeras.storage.durable import finish_swap, swap, sync, sync_tree
 
 _SUFFIX = ".halopaint"
 SUFFIXES = (".h5", ".zarr")
 """That the names of box files end in."""
 _GROUPS = (".zarr", ".bigfile")
-_CLOCK_TICK = 10**8
-"""Nanoseconds by which the times of files may lag behind the clock."""
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
 
 
@@ -73,11 +70,7 @@ def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
         If the folder cannot be made or written, the disk is full, or another folder is there.
     """
     target = target.resolve()
-    if _aside(target).exists():  # killed in the midst of `swap`
-        if target.exists():
-            shutil.rmtree(_aside(target))
-        else:
-            _aside(target).rename(target)
+    finish_swap(target)
     check_replaceable(target, mark, kind)
     with _temporary_folder(target) as folder:
         temporary = folder / target.name
@@ -226,64 +219,6 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"
     )
-
-
-def reserve(path: Path, size: int) -> None:
-    """Make a file `size` bytes long and take the space on the disk, where the system can."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path, since: int = 0) -> None:
-    """Have the disk hold all files below a folder that were written `since` then [ns], by name."""
-    for path in [*folder.rglob("*"), folder]:
-        if path.stat().st_mtime_ns >= since - _CLOCK_TICK:
-            sync(path)
-
-
-def swap(temporary: Path, target: Path) -> None:
-    """Give `temporary` the name `target`; what had that name gets the temporary one."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    if _exchange(temporary, target):
-        return
-    # A file system that cannot exchange, such as NFS: the old folder steps aside for a moment.
-    aside = _aside(target)
-    target.rename(aside)
-    temporary.rename(target)
-    aside.rename(temporary)
-
-
-def take(part: Path, target: Path) -> None:
-    """Give `part`, a file or folder, the name `target`, in place of what has that name."""
-    if part.is_dir():
-        swap(part, target)
-    else:
-        part.replace(target)
-
-
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.aside")
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the names of two folders in one step of the system; tell whether it could."""
-    libc = ctypes.CDLL(None)
-    names = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin":
-        return bool(libc.renamex_np(*names, 2) == 0)
-    return bool(libc.renameat2(-100, names[0], -100, names[1], 2) == 0)
 
 
 def _is_empty(target: Path) -> bool:

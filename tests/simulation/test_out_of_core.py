@@ -33,7 +33,7 @@ from halokeras.simulation.slab_plan import (
     cuts_of,
     slab_estimate,
 )
-from halokeras.storage.files import take
+from halokeras.storage.durable import take
 from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
 

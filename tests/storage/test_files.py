@@ -64,7 +64,7 @@ def test_what_a_link_points_to_is_written(tmp_path):
 
 def test_what_a_kill_leaves_aside_is_put_back_or_removed(tmp_path, monkeypatch):
     """On file systems that cannot exchange two folders, the old one steps aside for a moment."""
-    monkeypatch.setattr("halokeras.storage.files._exchange", lambda one, other: False)
+    monkeypatch.setattr("halokeras.storage.durable._exchange", lambda one, other: False)
     target, aside = tmp_path / "group", tmp_path / ".group.aside"
     for there in ([aside], [aside, target]):
         for path in there:
