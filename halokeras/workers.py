@@ -10,6 +10,8 @@ from halokeras.errors import HalopaintError, install
 if TYPE_CHECKING:
     from distributed import Client
 
+_ANY_PORT = {"dashboard_address": "127.0.0.1:0"}
+"""Of the HTTP server of a local scheduler, which warns where another has the port it likes best."""
 _ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 """Of a local worker: there is one for every core. The counts do not depend on it."""
 
@@ -39,7 +41,12 @@ def connected(scheduler: str) -> "Iterator[Client]":
         raise ClusterError(f"--scheduler needs Dask; {install('cluster')}") from error
     if scheduler == "local":
         with (
-            LocalCluster(threads_per_worker=1, dashboard_address=None, env=_ONE_THREAD) as cluster,
+            LocalCluster(
+                threads_per_worker=1,
+                dashboard_address=None,
+                scheduler_kwargs=_ANY_PORT,
+                env=_ONE_THREAD,
+            ) as cluster,
             Client(cluster) as client,
         ):
             yield client

@@ -11,8 +11,8 @@ from pydantic import Field
 from halokeras.boxes.asked import AskedBox, differences
 from halokeras.cosmology.cosmology import Cosmology, whole_parameters
 from halokeras.errors import BoxError, ParamsError
-from halokeras.params import load_json
 from halokeras.resources import shipped
+from halokeras.section_files import load_json
 from halokeras.sections import Count, NotNegative, Positive, Section, Seed
 from halokeras.storage.files import write_text
 from halokeras.suggestions import beside

@@ -90,7 +90,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             "give --box or --cosmology, not both": box is not None and cosmology,
             "give --box, --voxels or --density, not two of them": grid and (box or voxels),
             "--dataset, --voxel-size and --contrast go with --density": not grid
-            and (dataset or voxel_size is not None or contrast),
+            and (dataset or contrast or (voxel_size is not None and not voxels)),
+            _on_other_voxels(voxels, voxel_size): voxel_size is not None and voxels and not grid,
             "--redshift goes with --density or --voxels": redshift is not None
             and not (grid or voxels),
             "--density does not describe itself; give --voxel-size [Mpc/h] and --redshift": grid
@@ -180,3 +181,15 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         paint_one(requests[0], as_json, spectra)
     else:
         paint_many(requests, as_json, spectra)
+
+
+def _on_other_voxels(voxels: tuple[int, int, int] | None, voxel_size: float | None) -> str:
+    """Say how a density of a seed is painted on voxels that the painter did not learn."""
+    if voxels is None or voxel_size is None:
+        return ""
+    shape, size = "x".join(str(side) for side in voxels), voxels[0] * voxel_size
+    return (
+        "--voxels makes a density on the voxels that the painter learned, without --voxel-size; on "
+        f"others `halopaint lpt --voxels {shape} --size {size:g} --output FILE` makes it, and "
+        "`halopaint paint --box FILE --force` paints it"
+    )

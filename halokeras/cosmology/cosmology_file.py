@@ -9,7 +9,7 @@ from pydantic import model_validator
 from halokeras.cosmology.cosmology import MOST_SIGMA8, Cosmology
 from halokeras.cosmology.power import sigma8_of_amplitude
 from halokeras.errors import BoxError, ParamsError
-from halokeras.params import load_json
+from halokeras.section_files import load_json
 from halokeras.sections import Finite, Positive, Section
 
 

@@ -19,7 +19,8 @@ from halokeras.fields.gridding import voxel_index
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.catalogue import hubble_distance, positions, whole_catalogue
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
-from halokeras.painting.known_matter import check_same, known_box, matter_of
+from halokeras.painting.known_matter import matter_of
+from halokeras.painting.known_modes import check_same, known_box
 from halokeras.painting.masses import Masses
 from halokeras.painting.piece import Piece
 from halokeras.painting.places import Matter, places, velocities

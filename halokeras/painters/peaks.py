@@ -82,7 +82,11 @@ class Peaks:
         return Peaks(coefficients, self.least, self.most)
 
     def corrected(
-        self, expected: NDArray[np.floating], bordered: Bordered, voxels: NDArray[np.int64]
+        self,
+        expected: NDArray[np.floating],
+        around: Array,
+        bordered: Bordered,
+        voxels: NDArray[np.int64],
     ) -> Array:
         """Return the expected halos of some voxels, corrected; all channels together are as before.
 
@@ -90,6 +94,8 @@ class Peaks:
         ----------
         expected
             (x, y, z, channels), along axes that are bordered with one voxel more on both sides.
+        around
+            All halos that are expected in each voxel and the 26 around it, without the border.
         bordered
             Whether it is along x, y, z; along other axes the grid is periodic.
         voxels
@@ -104,16 +110,12 @@ class Peaks:
         inner = without_border(expected, bordered)
         before = inner.reshape(-1, channels)[voxels].astype(np.float64)
         found = before.copy()
-        # Channel by channel, here and below: sums over an axis round as its strides have it.
-        total = np.zeros(expected.shape[:3])
-        for channel in range(channels):
-            total += expected[..., channel]
-        together = sum_around(total, bordered).ravel()[voxels]
+        together = around.ravel()[voxels]
         heavier = np.zeros(expected.shape[:3])
         for channel in range(channels - 1, 0, -1):
             heavier += expected[..., channel]
-            around = sum_around(heavier, bordered).ravel()[voxels]
-            found[:, channel] *= self._factor(channel - 1, around, together)
+            as_heavy = sum_around(heavier, bordered).ravel()[voxels]
+            found[:, channel] *= self._factor(channel - 1, as_heavy, together)
         whole = before.sum(axis=1)
         left, least = whole - found[:, 1:].sum(axis=1), _LEAST_LEFT * before[:, 0]
         found[:, 0] = np.maximum(left, least)
@@ -134,7 +136,8 @@ class Peaks:
     def corrected_box(self, expected: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the expected halos of all voxels of a periodic box, (x, y, z, channels)."""
         voxels = np.arange(expected[..., 0].size)
-        corrected = self.corrected(expected, PERIODIC, voxels).astype(np.float32)
+        around = sum_around(all_halos(expected), PERIODIC)
+        corrected = self.corrected(expected, around, PERIODIC, voxels).astype(np.float32)
         return corrected.reshape(expected.shape)
 
 
@@ -175,6 +178,17 @@ def fit_peaks(
     coefficients, least, most = (np.stack(parts) for parts in zip(*found[::-1], strict=True))
     of_conditions = None if features is None else coefficients[:, TERMS:]
     return Peaks(coefficients[:, :TERMS], least, most, of_conditions)
+
+
+def all_halos(expected: NDArray[np.floating]) -> Array:
+    """Return the expected halos of all channels together, (x, y, z) of (x, y, z, channels).
+
+    Channel by channel: a sum over an axis rounds as its strides have it, and so by the tiling.
+    """
+    total = np.zeros(expected.shape[:3])
+    for channel in range(expected.shape[-1]):
+        total += expected[..., channel]
+    return total
 
 
 def around_boxes(boxes: Array) -> Array:

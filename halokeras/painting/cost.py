@@ -4,12 +4,8 @@ from halokeras.fields.gridding import Shape
 from halokeras.painting.asked import check_request, header_to_make, opened
 from halokeras.painting.draws import draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
-from halokeras.painting.known_matter import (
-    check_matter,
-    check_sub_density,
-    sub_voxel_box,
-    sub_voxel_folder,
-)
+from halokeras.painting.known_matter import check_sub_density, sub_voxel_folder
+from halokeras.painting.known_modes import check_matter, sub_voxel_box
 from halokeras.painting.listed_size import listed_on, listed_on_made
 from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.request import PaintRequest

@@ -23,7 +23,7 @@ from halokeras.errors import ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painters.peaks import PERIODIC, Bordered, sum_around, without_border
+from halokeras.painters.peaks import PERIODIC, Bordered, all_halos, sum_around, without_border
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs import Density
 from halokeras.painting.noise import CountNoise, neighbor_noise
@@ -121,7 +121,7 @@ def _expected_mass(
 ) -> NDArray[np.float64]:
     """Return the expected halo mass of voxels, in units of the mean of the lightest channel."""
     mass = np.zeros(expected.shape[:3])
-    # Channel by channel: a product of matrices would round as its shape has it.
+    # Channel by channel, as in `all_halos`.
     for channel, weight in enumerate(masses / masses[0]):
         mass += weight * expected[..., channel]
     return mass
@@ -150,18 +150,21 @@ def _drawn_at(
     if draws.exclusion.masses is not None:
         # As expected, not as corrected, for which a border of two voxels would be painted: it only
         # tells how strongly voxels exclude each other.
-        around = [(0, 0) if border else (1, 1) for border in bordered]
-        mass = np.pad(_expected_mass(draws.exclusion.masses, expected), around, mode="wrap")
-    law, together = _law_of_counts(draws, expected, bordered)
+        lacking = [(0, 0) if border else (1, 1) for border in bordered]
+        mass = np.pad(_expected_mass(draws.exclusion.masses, expected), lacking, mode="wrap")
+    total = all_halos(expected)
+    around = sum_around(total, bordered)
+    law, together = _law_of_counts(draws, without_border(total, bordered), around)
     correlations = draws.exclusion.neighbors
     noise = neighbor_noise(correlations, place, shape, which.seed, purpose, mass, together)
-    counts = draw_counts(law, total_counts(inner), ndtr(noise[0]))
+    whole = total_counts(inner)
+    counts = draw_counts(law, whole, ndtr(noise[0]))
     occupied = np.flatnonzero(counts)
     means: NDArray[np.floating] = inner.reshape(-1, inner.shape[-1])[occupied]
     if draws.peaks is not None:
-        means = draws.peaks.corrected(expected, bordered, occupied)
+        means = draws.peaks.corrected(expected, around, bordered, occupied)
     law = law.of(occupied)
-    empty = law.at_most(0, total_counts(inner).ravel()[occupied])
+    empty = law.at_most(0, whole.ravel()[occupied])
     number, mass_of_first = noise.reshape(2, -1)[:, occupied]
     rank = draws.exclusion.ranks(number, mass_of_first, empty)
     shared = shared_by_rank(counts, means, index, which, rank, draws.exclusion, law)
@@ -169,17 +172,15 @@ def _drawn_at(
 
 
 def _law_of_counts(
-    draws: DrawModel, expected: NDArray[np.float32], bordered: Bordered
+    draws: DrawModel, total: NDArray[np.float64], around: NDArray[np.float64]
 ) -> tuple[VoxelLaw, CountNoise | None]:
-    """Return the law of the counts of voxels, and how their numbers go together, if it is known."""
+    """Return the law of the counts of voxels, and how their numbers go together, if it is known.
+
+    By the halos that are expected in each, and in it and the 26 around it.
+    """
     if draws.surroundings is None:
         return draws.count_law, None
-    total = np.zeros(expected.shape[:3])
-    # Channel by channel, as in `_expected_mass`.
-    for channel in range(expected.shape[-1]):
-        total += expected[..., channel]
-    around = sum_around(total, bordered)
-    law = draws.surroundings.law_of(without_border(total, bordered), around)
+    law = draws.surroundings.law_of(total, around)
     return law, CountNoise(*draws.surroundings.correlations(around))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.asked import check_request, header_to_make, opened
 from halokeras.painting.catalogue import listed
@@ -14,12 +15,8 @@ from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files, draw_model_of
 from halokeras.painting.inputs import Density
-from halokeras.painting.known_matter import (
-    MadeMatter,
-    known_matter,
-    sub_voxel_box,
-    sub_voxels_by_slabs,
-)
+from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
+from halokeras.painting.known_modes import sub_voxel_box
 from halokeras.painting.masses import Masses
 from halokeras.painting.outputs import check_no_folders, check_outputs
 from halokeras.painting.paint import paint_file, painted_header
@@ -130,6 +127,8 @@ def _workers(request: PaintRequest) -> Iterator[Cluster | None]:
         None if saved.learned is None else saved.provenance.selection.mass_min,
     )
     with connected(request.scheduler) as client:
+        if request.scheduler == "local":  # whose stderr is that of this process
+            client.run(load_tensorflow)
         yield Cluster(client, source.path.resolve(), source.dataset, found)
 
 

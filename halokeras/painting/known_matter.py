@@ -13,15 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.box import SOFTWARE
-from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import measure_coherence
-from halokeras.fields.gridding import Shape, coarsened, shape_of
+from halokeras.fields.gridding import Shape, coarsened
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
+from halokeras.painting.known_modes import check_matter, check_same, known_box
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.density import LptParticles, Progress
@@ -41,7 +40,7 @@ from halokeras.simulation.fine_slabs import (
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import slabs_folder
 from halokeras.simulation.threads import numba_threads
-from halokeras.storage.grid import Grid, slabs
+from halokeras.storage.grid import Grid
 
 SHARPNESS = 2.5
 """Power of the 2LPT density of 1 Mpc/h that halos are put by; it grows as the root of that length.
@@ -57,9 +56,6 @@ REACH, REACH_BY_MASS = 4.0, 2.0
 Draws of neighbouring voxels do not know that both mean the same place between them, and have too
 many pairs at 2 to 5 Mpc/h. Fitted on draws of the training boxes of 00.
 """
-
-_LEAST_CORRELATION = 0.9
-"""Correlation, at least, of a density with the one made again: 0.987 of a shipped box."""
 
 _COMPARED = 4
 """Layers of a density that are compared where the other is made slab by slab."""
@@ -82,58 +78,6 @@ def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
         motion=fine.motion,
         layers=fine.layers,
     )
-
-
-def known_box(header: Header, shape: Shape) -> LptBox | None:
-    """Return the 2LPT box that a density is of, if it tells a seed of ours, or None."""
-    told = header.provenance
-    seed, cosmology = told.get("seed"), header.cosmology
-    ours = told.get("software") == SOFTWARE["software"] and told.get("density_scheme") == "2lpt"
-    others = {"initial_modes", "initial_conditions"} & told.keys()
-    if not ours or others or not isinstance(seed, int) or cosmology is None:
-        return None
-    try:
-        return LptBox(cosmology, seed, shape, header.voxel_size, header.redshift)
-    except BoxError:  # a box of such sides cannot be made by us
-        return None
-
-
-def check_same(density: Grid, fine: Grid, layers: int | None = None) -> None:
-    """Refuse a sub-density that is not of the modes of a density.
-
-    Parameters
-    ----------
-    density
-        rho/mean on the voxels.
-    fine
-        The sub-density.
-    layers
-        How many layers of voxels are compared; by default all.
-
-    Raises
-    ------
-    BoxError
-        If the two, averaged in voxels, hardly correlate.
-    """
-    times = finer_by(fine, shape_of(density))
-    sums = np.zeros(6)
-    start = 0
-    for slab in slabs(density if layers is None else density[:layers]):
-        part = np.asarray(fine[start * times : (start + len(slab)) * times])
-        start += len(slab)
-        ours = coarsened(part, times).ravel().astype(np.float64)
-        theirs = np.asarray(slab, dtype=np.float64).ravel()
-        sums += [ours.size, ours.sum(), theirs.sum(), ours @ ours, theirs @ theirs, ours @ theirs]
-    size, mean, other, square, others, product = sums
-    covariance = product / size - mean * other / size**2
-    variance = (square / size - (mean / size) ** 2) * (others / size - (other / size) ** 2)
-    found = covariance / np.sqrt(variance) if variance > 0 else 0.0
-    if found < _LEAST_CORRELATION:
-        raise BoxError(
-            f"the density made again from its seed is not the one that is painted on (they "
-            f"correlate by {found:.2f}); give its finer density as --sub-density, or choose "
-            "--places uniform"
-        )
 
 
 def matter_again(
@@ -167,47 +111,6 @@ def matter_again(
             "were drawn on"
         )
     return matter_of(fine, box.voxels, box.voxel_size)
-
-
-def sub_voxel_box(request: PaintRequest, given: Density | None) -> LptBox | None:
-    """Return the box whose sub-voxel 2LPT matter is to be made, or None if none is.
-
-    Parameters
-    ----------
-    request
-        What to paint.
-    given
-        The density, or None while it is to be made itself.
-    """
-    listing = request.listing
-    if listing is None or listing.uniform or listing.sub_density is not None:
-        return None
-    return request.lpt if given is None else known_box(given.header, given.shape)
-
-
-def check_matter(request: PaintRequest, given: Density) -> None:
-    """Refuse what `known_matter` would, and redshift space without velocities, by the header.
-
-    Raises
-    ------
-    BoxError
-        If nothing is known of the matter below the voxels and the listing asks for it.
-    """
-    listing = request.listing
-    if listing is None:
-        return
-    made = not listing.uniform and listing.sub_density is None
-    if made and known_box(given.header, given.shape) is None:
-        raise BoxError(
-            "the modes of this density are not known, so no finer 2LPT density tells where in "
-            "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
-        )
-    if listing.seen_along is not None and not made and given.velocity is None:
-        raise BoxError(
-            "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
-            "out, or paint a density with velocities (`halopaint lpt --velocity`) or one that "
-            "halopaint made of a seed, with its own --places"
-        )
 
 
 def check_sub_density(request: PaintRequest, given: Density) -> None:

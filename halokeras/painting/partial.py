@@ -34,12 +34,11 @@ from halokeras.painting.written_rows import (
     written_rows,
 )
 from halokeras.storage.checksums import sum_of_blocks
+from halokeras.storage.durable import sync, take
 from halokeras.storage.files import (
-    Locked,
+    check_writable,
     locked,
     remove_abandoned,
-    sync,
-    take,
     unwritable,
     write_text,
 )
@@ -200,11 +199,10 @@ def partial_counts(
     target = target.resolve()
     part, journal = partial_paths(target)
     check_replaceable_store(target)
-    with ExitStack() as holding:
+    check_writable(target)
+    remove_abandoned(target.parent)
+    with locked(part.parent):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(target.parent)
-            holding.enter_context(locked(part.parent))
             x, y, z = layouts[COUNTS].shape
             done = _rows_done(part, journal, identity, len(cover((x, y, z), tile)))
             told = header_attributes(header, (x, y, z))
@@ -223,10 +221,6 @@ def partial_counts(
             # workers that were interrupted before may still write there, the same rows again
             shutil.rmtree(part.parent, ignore_errors=True)
             sync(target.parent)
-        except Locked:
-            raise OutputError(
-                f"another process is writing {target}; wait for it, or choose another --output"
-            ) from None
         except ModelError:
             shutil.rmtree(part.parent, ignore_errors=True)
             raise

@@ -1,10 +1,10 @@
 """Runs of simulations that one process makes at a time, and where they keep their state."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from halokeras.storage.files import locked, remove_abandoned, unwritable
+from halokeras.storage.files import locked, remove_abandoned
 
 
 def state_of(target: Path) -> Path:
@@ -28,12 +28,8 @@ def claimed(target: Path) -> Iterator[Path]:
     """
     state = state_of(target)
     folder = state.parent
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(locked(folder))
-            remove_abandoned(folder)
-        except OSError as error:
-            raise unwritable(folder, error) from error
+    with locked(folder):
+        remove_abandoned(folder)
         try:
             yield state
         finally:

@@ -21,7 +21,7 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import Locked, check_absent, check_writable
+from halokeras.storage.files import check_absent, check_writable
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
@@ -155,20 +155,15 @@ def simulate_files(
     for path in paths:
         check_replaceable_store(path)
         check_writable(path)
-    try:
-        with claimed(paths[0]) as state:
-            left = dict(targets) if overwrite else missing(wanted, targets)
-            for redshift, path in targets.items():
-                if redshift not in left:
-                    listener.announce("Found", str(path))
-            if not left:
-                check_absent(paths[0])
-            _announce(wanted, left, state, listener)
-            return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
-    except Locked:
-        raise OutputError(
-            f"{paths[0]} is being made by another process; wait until it is there"
-        ) from None
+    with claimed(paths[0]) as state:
+        left = dict(targets) if overwrite else missing(wanted, targets)
+        for redshift, path in targets.items():
+            if redshift not in left:
+                listener.announce("Found", str(path))
+        if not left:
+            check_absent(paths[0])
+        _announce(wanted, left, state, listener)
+        return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
 
 
 def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Path]:

@@ -6,6 +6,7 @@ of them, as halos are placed.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from halokeras.simulation.plane_rows import MakePlanes, rows_on_disk
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
     SLOWER,
-    DepositPlan,
     cuts_of,
     planes_bytes,
     rows_need,
@@ -34,13 +34,12 @@ from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
-_PLAN = DepositPlan(velocity=True)
-
 
 def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
-    rows, far = rows_need(box, _PLAN), far_bytes(box)
-    swept = sweep_bytes(box) + planes_bytes(box, _PLAN, cuts_of(box, _PLAN).read)
+    moving, far = replace(box, velocity=True), far_bytes(box)
+    rows = rows_need(moving)
+    swept = sweep_bytes(box) + planes_bytes(moving, cuts_of(moving).read)
     return LptEstimate(
         memory=BYTES_AT_REST + max(rows.memory, far, swept),
         disk=0,
@@ -106,8 +105,7 @@ def fine_fields_by_slabs(
         if particles is None:
             recipe = held.enter_context(
                 made_by_slabs(
-                    box,
-                    _PLAN,
+                    replace(box, velocity=True),
                     folder,
                     workers,
                     listener,

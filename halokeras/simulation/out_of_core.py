@@ -7,13 +7,12 @@ workers see.
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.errors import OutputError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.simulation.density import estimate, from_sums
@@ -22,13 +21,12 @@ from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.lpt_recipe import linear_theory
 from halokeras.simulation.slab_plan import (
     BYTES_AT_REST,
-    DepositPlan,
     cuts_of,
-    density_deposit_plan,
     pieces,
     rows_need,
     slab_estimate,
 )
+from halokeras.simulation.slab_runners import SMALLER, Run, runner
 from halokeras.simulation.slabs import (
     GROUP,
     STEPS,
@@ -37,34 +35,17 @@ from halokeras.simulation.slabs import (
     Step,
     checksums_of,
     file_of,
-    make_slab,
     sums_of,
 )
 from halokeras.storage.disk import refuse_beyond_disk
-from halokeras.storage.files import (
-    Locked,
-    empty_folder,
-    locked,
-    remove_abandoned,
-    sync,
-    take,
-    unwritable,
-    write_text,
-)
+from halokeras.storage.durable import sync, take
+from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
-from halokeras.workers import RETRIES, connected, result_of, worker_alone
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 _RECIPE = "recipe.json"
 _KEPT = ("group", "small")
 """Steps whose files are kept to the end."""
-_SMALLER = "choose fewer voxels or a larger machine"
-
-Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
-"""Does tasks of one step, by number, and tells of each that is done."""
 
 
 def slabs_folder(output: Path) -> Path:
@@ -112,16 +93,14 @@ def write_by_slabs(
     HalopaintError
         As `made_by_slabs`, or if the file cannot be written.
     """
-    folder, plan = slabs_folder(output), density_deposit_plan(box)
+    folder = slabs_folder(output)
     check_room(box, folder, slab_estimate(box))
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with made_by_slabs(
-            box, plan, folder, workers, listener, scheduler, STEPS_TO_A_GROUP
-        ) as recipe:
+        with made_by_slabs(box, folder, workers, listener, scheduler, STEPS_TO_A_GROUP) as recipe:
             _finish(recipe, folder, output)
         return
-    with made_by_slabs(box, plan, folder, workers, listener, scheduler) as recipe:
+    with made_by_slabs(box, folder, workers, listener, scheduler) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -150,7 +129,6 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
 @contextmanager
 def made_by_slabs(
     box: LptBox,
-    plan: DepositPlan,
     folder: Path,
     workers: int,
     listener: Listener,
@@ -162,9 +140,7 @@ def made_by_slabs(
     Parameters
     ----------
     box
-        What to make, drawn from its seed.
-    plan
-        How many particles there are, and what is summed of them.
+        What to make, drawn from its seed; of rows alone, whether they tell velocities too.
     folder
         Where the slabs go; removed once the block succeeds, and else gone on with.
     workers
@@ -188,12 +164,12 @@ def made_by_slabs(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        memory = BYTES_AT_REST + rows_need(box, plan).memory
+        memory = BYTES_AT_REST + rows_need(box).memory
         if "particles" in steps:
             memory = slab_estimate(box).memory
-        with _runner(memory, workers, scheduler) as run:
-            held.enter_context(alone_in(folder))
-            recipe = Recipe(box, plan, linear_theory(box), cuts_of(box, plan))
+        with runner(memory, workers, scheduler) as run:
+            held.enter_context(locked(folder))
+            recipe = Recipe(box, linear_theory(box), cuts_of(box))
             try:
                 _begin(recipe, folder, listener)
             except OSError as error:
@@ -203,40 +179,6 @@ def made_by_slabs(
         # or slabs that are left of a kill now would be gone on with
         (folder / _RECIPE).unlink(missing_ok=True)
         shutil.rmtree(folder)
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Have a folder for this process alone while the block runs; it is made if need be.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made, or another process is at work in it.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(locked(folder))
-        except Locked:
-            raise OutputError(
-                f"{folder} is at work in another process; wait for it, or choose another --output"
-            ) from None
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        yield
-
-
-@contextmanager
-def _runner(memory: int, workers: int, scheduler: str | None) -> Iterator[Run]:
-    """Give what does tasks of some memory: this process, or the workers of a cluster."""
-    if scheduler is None:
-        yield _run_in_process(workers)
-        return
-    with connected(scheduler) as client:
-        if scheduler == "local":
-            need = len(client.nthreads()) * memory
-            refuse_beyond_memory(need, "making slabs on every core", _SMALLER)
-        yield _run_on_cluster(client)
 
 
 def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
@@ -259,7 +201,7 @@ def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
         If there is too little disk.
     """
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
-    refuse_beyond_memory(need.memory, what, _SMALLER)
+    refuse_beyond_memory(need.memory, what, SMALLER)
     there = _bytes_in(folder)
     larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
     refuse_beyond_disk(need.work - there, folder.parent, what, larger)
@@ -286,7 +228,6 @@ def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
             "voxel_size": box.voxel_size,
             "redshift": box.redshift,
             "velocity": box.velocity,
-            "particles": recipe.deposit_plan,
             "cuts": recipe.cuts,
             **SOFTWARE,
         }
@@ -332,43 +273,3 @@ def _do(
         listener.progress(step.told, done / tasks)
 
     run(recipe, folder, name, missing, report)
-
-
-def _run_in_process(workers: int) -> Run:
-    """Return what does tasks in this process, one after another."""
-
-    def run(
-        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
-    ) -> None:
-        for number in tasks:
-            make_slab(recipe, folder, name, number, workers)
-            report()
-
-    return run
-
-
-def _run_on_cluster(client: "Client") -> Run:
-    """Return what has tasks done by the workers of a cluster, again where one vanishes."""
-    from distributed import as_completed
-
-    def run(
-        recipe: Recipe, folder: Path, name: str, tasks: Sequence[int], report: Callable[[], None]
-    ) -> None:
-        futures = [
-            client.submit(_task, recipe, folder, name, number, retries=RETRIES, pure=False)
-            for number in tasks
-        ]
-        try:
-            for future in as_completed(futures):
-                result_of(future, "making slabs of a density", "every slab that is done")
-                report()
-        finally:
-            client.cancel(futures)
-
-    return run
-
-
-def _task(recipe: Recipe, folder: Path, name: str, number: int) -> None:
-    """Do a task on a Dask worker, alone, with all of the worker's threads."""
-    with worker_alone() as threads:
-        make_slab(recipe, folder, name, number, threads)

@@ -12,11 +12,10 @@ from halokeras.simulation.density import LptParticles
 from halokeras.simulation.deposit import ParticlePlane
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES, small_scales
-from halokeras.simulation.out_of_core import alone_in
 from halokeras.simulation.planes import Planes
 from halokeras.simulation.streamed_lpt import ParticlePlanes, rows_by_pass
 from halokeras.simulation.threads import numba_threads
-from halokeras.storage.files import empty_folder, unwritable
+from halokeras.storage.files import empty_folder, locked, unwritable
 
 MakePlanes = Callable[[range], Iterator[tuple[int, ParticlePlane]]]
 """Makes planes of particles of some numbers, which wrap, in their order."""
@@ -46,7 +45,7 @@ def rows_on_disk(
     OutputError
         If a file cannot be written, or another process is at work in the folder.
     """
-    with alone_in(folder):
+    with locked(folder):
         try:
             try:
                 empty_folder(folder)  # of what another painting left when it was killed

@@ -23,23 +23,6 @@ SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
 
 
-class DepositPlan(NamedTuple):
-    """What is wanted of the particles of a box, `PARTICLES` along the side of a voxel.
-
-    Attributes
-    ----------
-    velocity
-        Whether their velocities are wanted too.
-    """
-
-    velocity: bool
-
-    @property
-    def fields(self) -> int:
-        """How many fields of rows they are moved by."""
-        return GRADIENT * (1 + self.velocity) + 1
-
-
 class Cuts(NamedTuple):
     """How thick slabs are.
 
@@ -66,32 +49,32 @@ def pieces(total: int, width: int) -> list[range]:
     return [range(start, min(start + width, total)) for start in range(0, total, width)]
 
 
-def density_deposit_plan(box: LptBox) -> DepositPlan:
-    """Return how density, and velocity, on the voxels of a box are summed of particles."""
-    return DepositPlan(box.velocity)
+def row_fields(box: LptBox) -> int:
+    """Return how many fields of rows the particles of a box are moved by."""
+    return GRADIENT * (1 + box.velocity) + 1
 
 
-def cuts_of(box: LptBox, plan: DepositPlan) -> Cuts:
+def cuts_of(box: LptBox) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has: a run can go on."""
 
     def width(bytes_of_one: int, total: int) -> int:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
 
     plane, x = _bytes_of_plane(box), box.voxels[0]
-    room = BUDGET // 4 // _bytes_of_sums(box, plan) - 2 * _MARGIN
+    room = BUDGET // 4 // _bytes_of_sums(box) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     return Cuts(
-        columns=width(_bytes_of_column(box, plan), box.lattice[1]),
+        columns=width(_bytes_of_column(box), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
-        read=width(2 * plan.fields * plane, x * PARTICLES),
+        read=width(2 * row_fields(box) * plane, x * PARTICLES),
     )
 
 
 def slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making a density slab by slab takes of each process, and of the disk."""
-    in_memory, plan = estimate(box), density_deposit_plan(box)
-    cuts, sums, rows = cuts_of(box, plan), _bytes_of_sums(box, plan), rows_need(box, plan)
+    in_memory, rows = estimate(box), rows_need(box)
+    cuts, sums = cuts_of(box), _bytes_of_sums(box)
     x = box.voxels[0]
     added = (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * sums
     return LptEstimate(
@@ -99,7 +82,7 @@ def slab_estimate(box: LptBox) -> LptEstimate:
         + max(
             rows.memory,
             # twice the sums, which move where margins are widened
-            2 * (cuts.voxels + 2 * _MARGIN) * sums + planes_bytes(box, plan, cuts.read),
+            2 * (cuts.voxels + 2 * _MARGIN) * sums + planes_bytes(box, cuts.read),
             2 * SLAB * sums,
         ),
         disk=in_memory.disk,
@@ -126,14 +109,14 @@ class RowsNeed(NamedTuple):
     kept: int
 
 
-def rows_need(box: LptBox, plan: DepositPlan) -> RowsNeed:
+def rows_need(box: LptBox) -> RowsNeed:
     """Return what the rows of planes of particles take."""
-    cuts, plane, fine = cuts_of(box, plan), _bytes_of_plane(box), products_lattice(box.lattice)
+    cuts, plane, fine = cuts_of(box), _bytes_of_plane(box), products_lattice(box.lattice)
     hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    kept = plan.fields * box.voxels[0] * PARTICLES * plane
+    kept = row_fields(box) * box.voxels[0] * PARTICLES * plane
     return RowsNeed(
         memory=max(
-            cuts.columns * _bytes_of_column(box, plan),
+            cuts.columns * _bytes_of_column(box),
             cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
         ),
         work=max(hessian + product, product + kept),
@@ -141,11 +124,11 @@ def rows_need(box: LptBox, plan: DepositPlan) -> RowsNeed:
     )
 
 
-def planes_bytes(box: LptBox, plan: DepositPlan, read: int) -> int:
+def planes_bytes(box: LptBox, read: int) -> int:
     """Return the memory of planes of particles that are made, of some that are read at a time."""
     real = 4 * PARTICLES**2 * prod(box.voxels[1:])
     # planes that are made while those before are added, and the room for their transforms
-    return read * plan.fields * _bytes_of_plane(box) + (2 * 3 * (1 + plan.velocity) + 4) * real
+    return read * row_fields(box) * _bytes_of_plane(box) + (2 * 3 * (1 + box.velocity) + 4) * real
 
 
 def _bytes_of_plane(box: LptBox) -> int:
@@ -153,14 +136,14 @@ def _bytes_of_plane(box: LptBox) -> int:
     return 8 * box.lattice[1] * (box.lattice[2] // 2 + 1)
 
 
-def _bytes_of_sums(box: LptBox, plan: DepositPlan) -> int:
+def _bytes_of_sums(box: LptBox) -> int:
     """Bytes of what is summed in a plane of voxels."""
-    return 8 * (4 if plan.velocity else 1) * prod(box.voxels[1:])
+    return 8 * (4 if box.velocity else 1) * prod(box.voxels[1:])
 
 
-def _bytes_of_column(box: LptBox, plan: DepositPlan) -> int:
+def _bytes_of_column(box: LptBox) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products_lattice(box.lattice)[0]
-    motion = plan.fields * box.voxels[0] * PARTICLES
+    motion = row_fields(box) * box.voxels[0] * PARTICLES
     along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

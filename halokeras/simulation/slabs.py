@@ -45,7 +45,7 @@ from halokeras.simulation.lpt_recipe import (
     small_scales,
 )
 from halokeras.simulation.planes import Columns, Planes, PlaneSet, add_rows
-from halokeras.simulation.slab_plan import Cuts, DepositPlan, pieces
+from halokeras.simulation.slab_plan import Cuts, pieces, row_fields
 from halokeras.simulation.streamed_lpt import (
     HESSIAN,
     DisplacementModes,
@@ -66,10 +66,9 @@ GROUP = "density.zarr"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What tasks are told: the box, what is summed, its linear theory, and how it is cut."""
+    """What tasks are told: the box, its linear theory, and how it is cut."""
 
     box: LptBox
-    deposit_plan: DepositPlan
     linear: Linear
     cuts: Cuts
 
@@ -170,7 +169,7 @@ def sums_of(recipe: Recipe, folder: Path, voxels: range) -> NDArray[np.float64]:
 def _layer(recipe: Recipe) -> tuple[int, ...]:
     """Return the shape of what is summed in a layer of voxels."""
     _, y, z = recipe.box.voxels
-    return (y, z, 4) if recipe.deposit_plan.velocity else (y, z)
+    return (y, z, 4) if recipe.box.velocity else (y, z)
 
 
 def _group(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[Any]:
@@ -235,7 +234,7 @@ def _motion(recipe: Recipe, folder: Path, number: int, workers: int) -> NDArray[
     add_rows(_read_products(recipe, folder, columns), PlaneSet(recipe.fine[0]), source, workers)
     make_displacement_source(delta, recipe.linear.ratio, source)
     plane_set = PlaneSet(recipe.particle_lattice[0])
-    shape = (recipe.deposit_plan.fields, plane_set.number, *delta.shape[1:])
+    shape = (row_fields(recipe.box), plane_set.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
     modes = DisplacementModes(source, delta, recipe.linear.share)
     _particle_planes(recipe, folder).rows(modes, columns, plane_set, rows, workers)
@@ -289,7 +288,7 @@ STEPS_TO_A_GROUP = {
 
 def _particle_planes(recipe: Recipe, folder: Path) -> ParticlePlanes:
     small = SmallScales(*np.load(file_of(folder, "small", 0)))
-    return ParticlePlanes(recipe.particle_lattice, recipe.deposit_plan.velocity, small)
+    return ParticlePlanes(recipe.particle_lattice, recipe.box.velocity, small)
 
 
 def _read_rows(recipe: Recipe, folder: Path, step: str, fields: int, planes: range) -> Modes:

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology, whole_parameters
 from halokeras.errors import BoxError, ParamsError
-from halokeras.params import load_json
 from halokeras.resources import shipped
+from halokeras.section_files import load_json
 from halokeras.sections import MOST_SEEDS, Count, Finite, NotNegative, Positive, Section, Seed
 from halokeras.simulation.simulate import Simulation
 

@@ -1,25 +1,22 @@
 """Files and folders that appear whole or not at all."""
 
-import ctypes
 import errno
 import fcntl
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
+from halokeras.storage.durable import finish_swap, swap, sync, sync_tree
 
 _SUFFIX = ".halopaint"
 SUFFIXES = (".h5", ".zarr")
 """That the names of box files end in."""
 _GROUPS = (".zarr", ".bigfile")
-_CLOCK_TICK = 10**8
-"""Nanoseconds by which the times of files may lag behind the clock."""
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
 
 
@@ -73,11 +70,7 @@ def whole_folder(target: Path, mark: str, kind: str) -> Iterator[Path]:
         If the folder cannot be made or written, the disk is full, or another folder is there.
     """
     target = target.resolve()
-    if _aside(target).exists():  # killed in the midst of `swap`
-        if target.exists():
-            shutil.rmtree(_aside(target))
-        else:
-            _aside(target).rename(target)
+    finish_swap(target)
     check_replaceable(target, mark, kind)
     with _temporary_folder(target) as folder:
         temporary = folder / target.name
@@ -140,7 +133,7 @@ def refusal(
     )
 
 
-class Locked(Exception):
+class Locked(OutputError):
     """A folder that another process holds."""
 
 
@@ -154,12 +147,15 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     Locked
         If another process holds it.
-    OSError
+    OutputError
         If it cannot be made.
     """
-    lock = _hold(folder)
-    while lock is None:  # it was removed by the one who held it
+    try:
         lock = _hold(folder)
+        while lock is None:  # it was removed by the one who held it
+            lock = _hold(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
     try:
         yield
     finally:
@@ -225,64 +221,6 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
     )
 
 
-def reserve(path: Path, size: int) -> None:
-    """Make a file `size` bytes long and take the space on the disk, where the system can."""
-    if hasattr(os, "posix_fallocate"):
-        with path.open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file, or the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: Path, since: int = 0) -> None:
-    """Have the disk hold all files below a folder that were written `since` then [ns], by name."""
-    for path in [*folder.rglob("*"), folder]:
-        if path.stat().st_mtime_ns >= since - _CLOCK_TICK:
-            sync(path)
-
-
-def swap(temporary: Path, target: Path) -> None:
-    """Give `temporary` the name `target`; what had that name gets the temporary one."""
-    if not target.exists():
-        temporary.rename(target)
-        return
-    if _exchange(temporary, target):
-        return
-    # A file system that cannot exchange, such as NFS: the old folder steps aside for a moment.
-    aside = _aside(target)
-    target.rename(aside)
-    temporary.rename(target)
-    aside.rename(temporary)
-
-
-def take(part: Path, target: Path) -> None:
-    """Give `part`, a file or folder, the name `target`, in place of what has that name."""
-    if part.is_dir():
-        swap(part, target)
-    else:
-        part.replace(target)
-
-
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.aside")
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the names of two folders in one step of the system; tell whether it could."""
-    libc = ctypes.CDLL(None)
-    names = os.fsencode(one), os.fsencode(other)
-    if sys.platform == "darwin":
-        return bool(libc.renamex_np(*names, 2) == 0)
-    return bool(libc.renameat2(-100, names[0], -100, names[1], 2) == 0)
-
-
 def _is_empty(target: Path) -> bool:
     return target.is_dir() and not any(target.iterdir())
 
@@ -321,7 +259,12 @@ def _new_folder(target: Path) -> tuple[Path, int]:
 
 def _hold(folder: Path) -> int | None:
     """Lock a folder; None if it was removed meanwhile."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # what is there is no folder, or was one
+        if os.path.lexists(error.filename):
+            raise
+        return None
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -330,10 +273,13 @@ def _hold(folder: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise Locked from None
+        raise Locked(
+            f"another process is at work in {folder}; wait for it, or stop it first"
+        ) from None
     except OSError:  # no such locks here
         return lock
-    if folder.exists() and os.path.samestat(os.fstat(lock), folder.stat()):
-        return lock
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(lock), folder.stat()):
+            return lock
     os.close(lock)
     return None

@@ -19,7 +19,7 @@ import numpy as np
 
 from halokeras.errors import BoxError
 from halokeras.storage.checksums import promise
-from halokeras.storage.files import reserve, sync
+from halokeras.storage.durable import reserve, sync
 from halokeras.storage.store import MOST_ARRAYS, Layout, Store
 from halokeras.storage.unreadable import reading
 

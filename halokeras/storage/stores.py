@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from halokeras.errors import BoxError
 from halokeras.storage import hdf5_store, zarr_store
 from halokeras.storage.checksums import Sum, attributes_sum, seal
-from halokeras.storage.files import check_replaceable, sync, whole_file, whole_folder
+from halokeras.storage.durable import sync
+from halokeras.storage.files import check_replaceable, whole_file, whole_folder
 from halokeras.storage.grid import WritableGrid
 from halokeras.storage.store import Layout, Store
 from halokeras.storage.unreadable import reading, refuse_pipe

@@ -13,7 +13,7 @@ import numpy as np
 
 from halokeras.errors import BoxError, install
 from halokeras.storage.checksums import promise
-from halokeras.storage.files import sync, sync_tree
+from halokeras.storage.durable import sync, sync_tree
 from halokeras.storage.store import MOST_ARRAYS, Layout, Store
 from halokeras.storage.unreadable import reading
 

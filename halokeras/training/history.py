@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halokeras.errors import OutputError, RunError
-from halokeras.storage.files import sync, whole_file
+from halokeras.storage.durable import sync
+from halokeras.storage.files import whole_file
 from halokeras.training.callback import Callback, Progress
 
 if TYPE_CHECKING:  # it imports TensorFlow, which those who only read a history can do without

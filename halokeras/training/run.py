@@ -1,8 +1,8 @@
 """A training run: its folder, held by one process, and going on where it stopped."""
 
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import tensorflow as tf
@@ -11,13 +11,7 @@ from halokeras.errors import ModelError, ParamsError, RunError
 from halokeras.painters.folders import BEST
 from halokeras.painters.model_files import check_size
 from halokeras.params import Params, load_params
-from halokeras.storage.files import (
-    Locked,
-    locked,
-    make_folder,
-    unwritable,
-    write_text,
-)
+from halokeras.storage.files import locked, make_folder, write_text
 from halokeras.training.build import build_gan
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.checkpoints import Checkpoints
@@ -77,6 +71,8 @@ def train(
     RunError
         If the folder holds a run already, boxes are missing or unfit, a loss is not finite, or
         TensorBoard is wanted but not installed.
+    OutputError
+        If the folder cannot be written, or another process is at work in it.
     Interrupted
         After Ctrl-C, once the run is saved; after a second one at once.
     """
@@ -119,6 +115,8 @@ def resume(
     ------
     RunError
         If there is no such run, or as `train`.
+    OutputError
+        As `train`.
     """
     devices = find_devices()
     folder = unfinished_run(folder, runs)
@@ -154,22 +152,9 @@ def _check_new(folder: Path) -> None:
         )
 
 
-@contextmanager
-def _holding_folder(folder: Path, devices: Devices) -> Iterator[None]:
+def _holding_folder(folder: Path, devices: Devices) -> AbstractContextManager[None]:
     """Hold the run's folder, so that no other process trains the same run."""
-    if not devices.is_chief:
-        yield
-        return
-    with ExitStack() as holding:
-        try:
-            holding.enter_context(locked(folder))
-        except Locked:
-            raise RunError(
-                f"another process trains the run in {folder}; wait for it, or stop it first"
-            ) from None
-        except OSError as error:
-            raise unwritable(folder, error) from error
-        yield
+    return locked(folder) if devices.is_chief else nullcontext()
 
 
 def _load(params: Params, devices: Devices, callbacks: Sequence[Callback]) -> TrainingData:

@@ -2,9 +2,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +126,17 @@ def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
     assert result.exit_code == 2
     assert result.stdout == ""
     assert not any(tmp_path.iterdir())
+
+
+def test_paint_tells_how_a_seed_is_painted_on_voxels_of_another_size(run, tiny_model, tmp_path):
+    told = run("paint", "--voxels", "16x8x8", "--voxel-size", 2).stderr
+    told = " ".join(told.replace("│", " ").split())
+    make = re.search(r"halopaint (lpt --voxels 16x8x8 --size 32 --output) FILE", told)[1]
+    paint = re.search(r"halopaint (paint --box) FILE (--force)", told)
+    assert run(*make.split(), "d.h5").exit_code == 0
+    words = [*paint[1].split(), "d.h5", paint[2], "--model", tiny_model, "--no-figure"]
+    assert run(*words, "--output", "out.h5").exit_code == 0
+    assert read_box(tmp_path / "out.h5").voxel_size == 2
 
 
 def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
@@ -965,6 +978,25 @@ def test_stderr_holds_what_we_say_and_nothing_of_the_libraries(words):
     assert found.stdout == ""
     (line,) = found.stderr.splitlines()
     assert line.startswith("Error: ")
+
+
+@pytest.mark.slow
+def test_workers_of_this_machine_say_nothing_of_the_libraries_either(tiny_model, tmp_path):
+    pytest.importorskip("distributed")
+    words = ["--voxels", "32", "--model", tiny_model, "--scheduler", "local", "--no-figure"]
+    with socket.socket() as taken:
+        with suppress(OSError):  # of another scheduler, as here
+            taken.bind(("", 8787))
+            taken.listen()
+        found = subprocess.run(
+            [sys.executable, "-m", "halokeras", "paint", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+        )
+    ours = ("Making: ", "Warning: percentile ", "Warning: its power ")
+    assert all(line.startswith(ours) for line in found.stderr.splitlines()), found.stderr
 
 
 def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):

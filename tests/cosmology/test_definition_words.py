@@ -4,7 +4,7 @@ from halokeras.boxes.masses import own_definition
 from halokeras.cosmology.cosmology import Background
 from halokeras.cosmology.definition_words import stated_definition
 from halokeras.cosmology.mass_function import mass_definition
-from halokeras.sources.catalogue.columns import _MASSES
+from halokeras.sources.catalogue.column_names import MASSES
 
 NAMES = {
     "vir": ["mvir", "halo_mvir", "Mvir", "mbound_vir", "Group_M_TopHat200", "Mvir_all", "M_virial"],
@@ -24,7 +24,7 @@ def test_names_of_columns_state_definitions(definition):
 
 
 def test_every_overdensity_that_is_known_by_name_is_known_by_its_definition():
-    told = {name for names in _MASSES for name in names if any(c.isdigit() for c in name)}
+    told = {name for names in MASSES for name in names if any(c.isdigit() for c in name)}
     assert all(stated_definition(name) for name in told)
 
 

@@ -86,7 +86,7 @@ def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_
         )
 
     paint_files(painted("memory"))
-    monkeypatch.setattr(out_of_core, "cuts_of", lambda box, plan: Cuts(32, 18, 8, 32))
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box: Cuts(32, 18, 8, 32))
     monkeypatch.setattr(out_of_core, "fits_in_memory", lambda need: False)
     told = []
     listener = Listener(announce=lambda what, message: told.append(message))

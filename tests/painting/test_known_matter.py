@@ -7,7 +7,8 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
-from halokeras.painting.known_matter import check_same, known_box, matter_of
+from halokeras.painting.known_matter import matter_of
+from halokeras.painting.known_modes import check_same, known_box
 from halokeras.simulation.fine_fields import FineFields
 from halokeras.simulation.halo_motion import HaloMotion
 

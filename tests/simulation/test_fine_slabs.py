@@ -36,7 +36,7 @@ def in_memory():
 def test_swept_in_any_order_the_fields_are_those_made_in_memory(
     made, in_memory, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(out_of_core, "cuts_of", lambda box, plan: Cuts(11, 13, 5, 7))
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box: Cuts(11, 13, 5, 7))
     density = make_density(BOX).astype(np.float32)
     particles = lpt_particles(BOX) if made else None
     folder = tmp_path / "below"

@@ -17,9 +17,10 @@ from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.listener import Listener
 from halokeras.simulation import suites
 from halokeras.simulation.claims import claimed
+from halokeras.simulation.planned_suite import suite_of_plan, write_longer_index
 from halokeras.simulation.simulate import estimate
 from halokeras.simulation.suite_params import SuiteParams
-from halokeras.simulation.suites import make_member, make_suite, suite_of_plan, write_longer_index
+from halokeras.simulation.suites import make_member, make_suite
 
 QUIET = Listener()
 

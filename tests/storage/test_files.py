@@ -1,9 +1,11 @@
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from halokeras.errors import OutputError
-from halokeras.storage.files import check_writable, whole_file, whole_folder, write_text
+from halokeras.storage.files import check_writable, locked, whole_file, whole_folder, write_text
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):
@@ -23,6 +25,32 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_new_folder_that_another_process_takes_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    real, removed = os.mkdir, []
+
+    def mkdir(path, mode=0o777):
+        try:
+            real(path, mode)
+        except FileExistsError:
+            if not removed and str(path).endswith(".halopaint"):
+                Path(path).rmdir()
+                removed.append(path)
+            raise
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    write_text(tmp_path / "file.txt", "halos")
+    assert removed
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_is_no_folder_is_not_waited_for(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "file/run", "link", "link/run"):
+        with pytest.raises(OutputError, match="Not a directory"), locked(tmp_path / name):
+            pass
+
+
 def test_what_a_link_points_to_is_written(tmp_path):
     (tmp_path / "scratch").mkdir()
     link, there = tmp_path / "link.txt", tmp_path / "scratch" / "there.txt"
@@ -36,7 +64,7 @@ def test_what_a_link_points_to_is_written(tmp_path):
 
 def test_what_a_kill_leaves_aside_is_put_back_or_removed(tmp_path, monkeypatch):
     """On file systems that cannot exchange two folders, the old one steps aside for a moment."""
-    monkeypatch.setattr("halokeras.storage.files._exchange", lambda one, other: False)
+    monkeypatch.setattr("halokeras.storage.durable._exchange", lambda one, other: False)
     target, aside = tmp_path / "group", tmp_path / ".group.aside"
     for there in ([aside], [aside, target]):
         for path in there:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import read_box, write_box
-from halokeras.errors import BoxError, ParamsError, RunError
+from halokeras.errors import BoxError, OutputError, ParamsError, RunError
 from halokeras.inspection.inspect import inspect
 from halokeras.painters.model_store import load_painter
 from halokeras.params import load_params, parse_params
@@ -355,7 +355,8 @@ def test_two_processes_do_not_train_the_same_run(uninterrupted, tmp_path):
     whole, _ = uninterrupted
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "finished").unlink()
-    with locked(tmp_path / "run"), pytest.raises(RunError, match="another process trains"):
+    told = r"another process is at work in .*run; wait for it, or stop it first"
+    with locked(tmp_path / "run"), pytest.raises(OutputError, match=told):
         resume(tmp_path / "run")
 
 

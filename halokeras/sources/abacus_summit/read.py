@@ -4,7 +4,7 @@ Files count from the centre of the box, [-L/2, L/2); L/2 is added to halos, to p
 taking its element [0, 0, 0] as the origin) to the grid of the initial conditions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from halokeras.errors import BoxError
 from halokeras.fields.gridding import deposit
 from halokeras.simulation.initial_modes import InitialModes
 from halokeras.sources.abacus_summit.asdf_file import AsdfFile, open_asdf, require
+from halokeras.sources.abacus_summit.cosmology import SAME, cosmology_of, listed_simulation
 from halokeras.sources.abacus_summit.modes import (
     find_initial_conditions,
     read_initial_conditions,
@@ -25,8 +26,6 @@ from halokeras.sources.source import Source
 
 _ROWS = 2**20
 """Particles that are unpacked at a time."""
-_SAME = 1e-4
-"""Largest relative difference between two headers' numbers, or a header's and the user's."""
 
 DensityOf = Literal["2lpt", "nbody"]
 Position = Literal["x_L2com", "x_com"]
@@ -93,9 +92,9 @@ def read(  # noqa: PLR0913  (what the folder does not tell)
                 f"{merged[0].path.parent} has {len(merged)} files for the {len(files)} of "
                 f"{first.path.parent}; get all of them, or read the halos as they were found"
             )
-    listed = _listed(first)
+    listed = listed_simulation(first)
     parameters = {**listed, **first.header}
-    known, assumed = _cosmology(first, parameters, listed, cosmology)
+    known, assumed = cosmology_of(first, parameters, listed, cosmology)
     modes: InitialModes | None = None
     grid = None
     provenance: dict[str, str | int | float] = {
@@ -176,7 +175,7 @@ def _superslabs(folder: Path, stem: str) -> list[AsdfFile]:
 
 def _check_same(file: AsdfFile, other: AsdfFile) -> None:
     for name in ("BoxSize", "ParticleMassHMsun", "Redshift"):
-        if abs(file.number(name) - other.number(name)) > _SAME * abs(other.number(name)):
+        if abs(file.number(name) - other.number(name)) > SAME * abs(other.number(name)):
             raise BoxError(
                 f"{file.path} has {name} {file.number(name):g} but {other.path} has "
                 f"{other.number(name):g}; give the files of one simulation and redshift"
@@ -300,75 +299,3 @@ def _particles(file: AsdfFile, box_size: float) -> Iterator[NDArray[np.float32]]
             raise BoxError(f"{file.path}: data/pack9 is damaged; get the file again")
         yield found
         cell = rows[opened[-1:]]
-
-
-def _listed(file: AsdfFile) -> Mapping[str, Any]:
-    """What abacusutils lists for a simulation of that name."""
-    name = str(file.header.get("SimName", ""))
-    try:
-        listed: Mapping[str, Any] = require("abacusnbody.metadata").get_meta(name)
-    except ValueError:
-        return {}
-    for number in ("H0", "Omega_M", "BoxSize"):
-        if abs(listed[number] - file.number(number)) > _SAME * listed[number]:
-            return {}
-    return listed
-
-
-def _cosmology(
-    file: AsdfFile,
-    parameters: Mapping[str, Any],
-    listed: Mapping[str, Any],
-    given: Cosmology | None,
-) -> tuple[Cosmology | None, list[str]]:
-    """The cosmology, and sentences on what of the simulation's it leaves out."""
-    h0, omega_m = file.number("H0"), file.number("Omega_M")
-    assumed = []
-    if parameters.get("omega_ncdm", 0) or parameters.get("Omega_Smooth", 0):
-        assumed.append(
-            f"Omega_M {omega_m:g} holds the massive neutrinos, which are taken as cold matter"
-        )
-    w0, wa = float(parameters.get("w0", -1)), float(parameters.get("wa", 0))
-    if given is not None:
-        for name, ours, theirs in (
-            ("H0", given.H0, h0),
-            ("omega_m", given.omega_m, omega_m),
-            ("w0", given.w0, w0),
-            ("wa", given.wa, wa),
-        ):
-            if abs(ours - theirs) > _SAME * max(abs(theirs), 1e-3):
-                raise BoxError(
-                    f"{file.path} has {name} {theirs:g} but the cosmology given has {ours:g}; give "
-                    "that of the simulation"
-                )
-        return given, assumed
-    if not listed:
-        assumed.append(
-            f"abacusutils lists no simulation {parameters.get('SimName')} with this header, so its "
-            "cosmology is unknown unless it is given"
-        )
-        return None, assumed
-    spectrum, table = listed["CLASS_power_spectrum"], listed["GrowthTable"]
-    k, power = (np.asarray(spectrum.columns[i], dtype=np.float64) for i in range(2))
-    found = Cosmology(
-        H0=h0,
-        omega_m=omega_m,
-        omega_b=listed["omega_b"] / (h0 / 100) ** 2,
-        sigma8=_sigma8(k, power) * table[0.0] / table[listed["CLASS_Redshift"]],
-        n_s=listed["n_s"],
-        w0=w0,
-        wa=wa,
-    )
-    shown = ", ".join(f"{name} {value:.5g}" for name, value in found.parameters.items())
-    assumed.append(
-        f"cosmology {shown}: omega_b, n_s and the power spectrum are those that abacusutils lists "
-        "for the simulation; sigma8 is that of cold dark matter and baryons"
-    )
-    return found, assumed
-
-
-def _sigma8(k: NDArray[np.float64], power: NDArray[np.float64]) -> float:
-    """The rms overdensity in spheres of 8 Mpc/h of a power spectrum."""
-    x = 8 * k
-    window = 3 * (np.sin(x) - x * np.cos(x)) / x**3
-    return float(np.sqrt(np.trapezoid(k**3 * power * window**2 / (2 * np.pi**2), np.log(k))))

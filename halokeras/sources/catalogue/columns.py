@@ -1,9 +1,7 @@
 """Which columns of a table are positions, masses, ids and parents, by the names in use.
 
 Names are compared without regard to case, where an exact name goes first and of two that differ in
-case only neither is guessed. Known are those of halotools, Rockstar and consistent-trees, AHF,
-Gadget and AREPO (friends-of-friends, Subfind, particles), VELOCIraptor, SOAP, CompaSO, FastPM and
-nbodykit, and our own.
+case only neither is guessed. Known are those of `column_names`, and our own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,92 +10,16 @@ from dataclasses import dataclass, field
 from halokeras.boxes.box_file import FORMAT
 from halokeras.boxes.halos import COLUMNS
 from halokeras.errors import BoxError
+from halokeras.sources.catalogue.column_names import (
+    FURTHER,
+    IDS,
+    MASSES_IN_ORDER,
+    PARENTS,
+    PARTICLES,
+    POSITIONS,
+)
 from halokeras.sources.tables.table import OF_HALOS, Table, listed
 
-_POSITIONS = (
-    ("position",),
-    ("halo_x", "halo_y", "halo_z"),
-    ("grouppos",),
-    ("subhalopos",),
-    ("coordinates",),
-    ("cmposition",),
-    ("x_l2com",),
-    ("x_com",),
-    ("pos",),
-    ("positions",),
-    ("halo_position",),
-    ("halo_pos",),
-    ("x", "y", "z"),
-    ("pos_x", "pos_y", "pos_z"),
-    ("posx", "posy", "posz"),
-    ("position_x", "position_y", "position_z"),
-    ("x_com", "y_com", "z_com"),
-    ("xc", "yc", "zc"),
-    ("inputhalos/halocentre",),
-)
-_MASSES = (
-    ("halo_mvir", "mvir", "mass_mvir"),
-    ("mass", "halo_mass", "masses", "m", "groupmass", "fofmass", "mfof", "subhalomass", "mhalo"),
-    ("boundsubhalo/totalmass", "bound_subhalo/totalmass"),
-    ("halo_m200b", "m200b", "mass_200b", "m_200b", "m200m", "group_m_mean200", "mass_200mean"),
-    ("so/200_mean/totalmass",),
-    ("halo_m200c", "m200c", "mass_200cr", "m_200c", "group_m_crit200", "mass_200crit"),
-    ("so/200_crit/totalmass",),
-    ("group_m_tophat200", "mbound_vir", "halo_mbound_vir"),
-    ("halo_m500c", "m500c", "group_m_crit500"),
-    ("halo_m2500c", "m2500c"),
-)
-"""Virial masses first, then those without further name, then 200b, 200c and smaller ones."""
-_PARTICLES = (
-    "n",
-    "np",
-    "num_p",
-    "halo_num_p",
-    "npart",
-    "n_particles",
-    "nparticles",
-    "length",
-    "grouplen",
-    "subhalolen",
-)
-_IDS = (
-    *("halo_id", "id", "haloid", "halo_ids", "rockstarid", "particleids"),
-    "inputhalos/halocatalogueindex",
-)
-_PARENTS = (
-    *("halo_upid", "upid", "halo_pid", "pid", "parent_id", "halo_parent_id", "parentid"),
-    *("hosthalo", "hosthaloid", "soap/hosthaloindex"),
-)
-_FURTHER: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "velocity": [
-        *(("vx", "vy", "vz"), ("vxc", "vyc", "vzc"), ("vel",), ("velocity",), ("subhalovel",)),
-        ("boundsubhalo/centreofmassvelocity",),
-    ],
-    "velocity_dispersion": [("velocity_dispersion",), ("subhaloveldisp",)],
-    "mass_virial": [("mvir",), ("mass_mvir",), ("group_m_tophat200",), ("so/bn98/totalmass",)],
-    "mass_200b": [
-        *(("m200b",), ("mass_200b",), ("m_200b",), ("m200m",), ("mass_200mean",)),
-        *(("group_m_mean200",), ("so/200_mean/totalmass",)),
-    ],
-    "mass_200c": [
-        *(("m200c",), ("mass_200cr",), ("m_200c",), ("mass_200crit",)),
-        *(("group_m_crit200",), ("so/200_crit/totalmass",)),
-    ],
-    "radius_virial": [("rvir",), ("group_r_tophat200",), ("so/bn98/soradius",)],
-    "radius_200b": [
-        *(("r200b",), ("r_200b",), ("r200m",), ("r_200mean",)),
-        *(("group_r_mean200",), ("so/200_mean/soradius",)),
-    ],
-    "radius_200c": [
-        *(("r200c",), ("r_200c",), ("r_200crit",)),
-        *(("group_r_crit200",), ("so/200_crit/soradius",)),
-    ],
-}
-"""Names beside halotools' that tell what a column is, though not in which unit.
-
-Rockstar's vrms and AHF's and VELOCIraptor's sigV are of three axes together, and so none of ours.
-"""
-_MASSES_IN_ORDER = tuple(name for names in _MASSES for name in names)
 MEANINGS = tuple(COLUMNS)
 
 
@@ -182,12 +104,12 @@ def choose_columns(table: Table, given: Mapping[str, str] | None = None) -> Colu
     # A number of particles is an integer by type; what text holds is told when it is read.
     whole = [name for name in single if table.columns[name].kind in ("", "i", "u")]
     guessed = "mass" not in named and not named.get("particles")
-    masses = _present(table, _MASSES_IN_ORDER, single, "mass", guessed)
-    parents = ("parent",) * ours + _PARENTS
+    masses = _present(table, MASSES_IN_ORDER, single, "mass", guessed)
+    parents = ("parent",) * ours + PARENTS
     found = {
         "mass": masses,
-        "particles": [] if masses else _present(table, _PARTICLES, whole, "particles"),
-        "id": _present(table, _IDS, single, "id", "id" not in named),
+        "particles": [] if masses else _present(table, PARTICLES, whole, "particles"),
+        "id": _present(table, IDS, single, "id", "id" not in named),
         "parent": _present(table, parents, single, "parent", "parent" not in named),
     }
     found |= {meaning: names for meaning, names in named.items() if meaning in found}
@@ -281,12 +203,12 @@ def _positions(table: Table) -> list[list[str]]:
     """Return all columns that are known to be a position, the best first."""
     found = [
         columns
-        for names in _POSITIONS
+        for names in POSITIONS
         if (columns := _spelled(table, names, 3 if len(names) == 1 else 1))
     ]
     if found:
         return found
-    refused = unusable(table, [name for names in _POSITIONS for name in names])
+    refused = unusable(table, [name for names in POSITIONS for name in names])
     raise BoxError(
         f"{table.name} has no column that is known to be a position{refused}; name it with "
         f"{table.options.columns} position=x,y,z (there are {listed(table.columns)})"
@@ -317,7 +239,7 @@ def _further(
     for meaning, column in COLUMNS.items():
         if meaning in ("position", "mass", "id", "parent"):
             continue
-        alike = [tuple(column.parts()), *_FURTHER.get(meaning, ()), *[(meaning,)] * ours]
+        alike = [tuple(column.parts()), *FURTHER.get(meaning, ()), *[(meaning,)] * ours]
         there = (
             columns
             for names in alike
@@ -344,7 +266,7 @@ def _refuse_equals(table: Table, found: Sequence[Sequence[str]], meaning: str) -
         )
 
 
-def unusable(table: Table, names: Sequence[str] = _PARENTS) -> str:
+def unusable(table: Table, names: Sequence[str] = PARENTS) -> str:
     """Say why columns of known names, by default of parents, cannot be read, for a message."""
     reasons = ((name, why) for name, why in table.unusable.items() if name.lower() in names)
     return "".join(f"; {name} {why}" for name, why in reasons)

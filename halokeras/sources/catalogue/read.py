@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.errors import BoxError
-from halokeras.sources.catalogue.columns import Columns, choose_columns, unusable
+from halokeras.sources.catalogue.columns import Columns, choose_columns
 from halokeras.sources.catalogue.further import check_named, with_known_units
+from halokeras.sources.catalogue.halo_checks import (
+    check_masses,
+    check_parents,
+    check_total,
+    known_particle_mass,
+)
 from halokeras.sources.catalogue.halo_rows import HaloRows
 from halokeras.sources.catalogue.plain_rows import plain_rows
 from halokeras.sources.catalogue.units import check_unit, length_factor, mass_factor
@@ -29,16 +35,6 @@ from halokeras.sources.tables.table import OF_HALOS, About, Table, UnreadableCol
 from halokeras.sources.tables.unit_text import parse_unit
 
 Origin = Literal["corner", "centre"] | tuple[float, float, float]
-
-_LEAST_LARGEST_MASS = 1e8
-"""Msun/h; a catalogue without a halo above it has its masses in another unit."""
-_LOGARITHMS = 5.0, 20.0
-"""Between which masses are the decimal logarithm of masses, if none is heavy as they are."""
-_HEAVY = 1e12
-"""Msun/h; every box of voxels as large as ours holds a heavier halo."""
-_ENOUGH = 12
-_TOTALS = {"Group": ("ngroups_total",), "Subhalo": ("nsubhalos_total", "nsubgroups_total")}
-"""Rows that Gadget's headers promise of a group."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
     needed = {*named, *(["parent"] if hosts_only else [])}
     with open_table(path, part) as table:
         units = _units_of(table, length_unit, mass_unit, hubble)
-        _check_total(table)
+        check_total(table)
         chosen, left_out = with_known_units(
             table,
             choose_columns(table, columns),
@@ -131,7 +127,7 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
         particle_mass = _particle_mass(table, units, particle_mass)
         factors = _factors(table, chosen, units, particle_mass)
         if hosts_only:
-            _check_parents(table, chosen)
+            check_parents(table, chosen)
         corner = corner_of(origin, box_size, units.per_length, table.name)
         rows, chosen, unread = _read_rows(
             table,
@@ -142,7 +138,7 @@ def read_halos(  # noqa: PLR0913  (what a table does not tell)
         )
     halos = rows.halos()
     if not units.are_logarithms:
-        _check_masses(table.name, halos, factors["mass"], mass_unit)
+        check_masses(table.name, halos, factors["mass"], mass_unit)
     check_named(halos, named, table.name)
     if chosen.mass is None:
         units_told.append(f"Masses are {chosen.particles} x {factors['mass']:.6g} Msun/h.")
@@ -232,7 +228,7 @@ def _factors(
     known = {"Mpc/h": units.per_length, "Msun/h": units.per_mass}
     factors = {name: known.get(column.unit, 1.0) for name, column in COLUMNS.items()}
     if columns.mass is None:
-        factors["mass"] = _known_particle_mass(table, columns, particle_mass)
+        factors["mass"] = known_particle_mass(table, columns, particle_mass)
     return factors
 
 
@@ -307,60 +303,3 @@ def _check_units(
     if agreed:
         said.append(f"The file itself gives {', '.join(agreed)}.")
     return said
-
-
-def _check_total(table: Table) -> None:
-    """Refuse a catalogue of Gadget's kind that has lost halos."""
-    told = {name.lower(): value for name, value in table.about.items()}
-    for name in _TOTALS.get(table.part, ()):
-        total = told.get(name)
-        if isinstance(total, int) and table.rows is not None and table.rows != total:
-            raise BoxError(
-                f"{table.name} holds {table.rows:,} halos and its header promises {total:,}; give "
-                "the folder of all files"
-            )
-
-
-def _known_particle_mass(table: Table, columns: Columns, particle_mass: float | None) -> float:
-    """Return the mass of a particle, where halos have their numbers and no masses."""
-    if columns.particles is None:
-        raise BoxError(
-            f"{table.name} has no column that is known to be a mass; name it with --columns "
-            "mass=NAME (catalogues that were painted have none: their counts are in the painted "
-            "box)"
-        )
-    if particle_mass is None or not (np.isfinite(particle_mass) and particle_mass > 0):
-        raise BoxError(
-            f"{table.name} has the number of particles of a halo, {columns.particles}, and no "
-            "mass; give the mass of a particle [Msun/h] with --particle-mass"
-        )
-    return particle_mass
-
-
-def _check_parents(table: Table, columns: Columns) -> None:
-    if columns.parent is None:
-        raise BoxError(
-            f"{table.name} has no column that is known to hold the parents of subhalos"
-            f"{unusable(table)}; name it with --columns parent=NAME, or leave --hosts-only out"
-        )
-
-
-def _check_masses(name: str, halos: Halos, per_mass: float, unit: str) -> None:
-    mass = halos.mass
-    if mass is None or not len(mass):
-        return
-    stored = mass.min() / per_mass, mass.max() / per_mass
-    if (
-        len(mass) >= _ENOUGH
-        and mass.max() < _HEAVY
-        and _LOGARITHMS[0] < stored[0] < stored[1] < _LOGARITHMS[1]
-    ):
-        raise BoxError(
-            f"{name}: all masses are between {stored[0]:.4g} and {stored[1]:.4g}, as the decimal "
-            "logarithm of masses is; give --mass-unit 'log10 Msun/h' if they are"
-        )
-    if mass.max() < _LEAST_LARGEST_MASS:
-        raise BoxError(
-            f"{name}: the largest mass is {mass.max():.4g} Msun/h with --mass-unit '{unit}'; "
-            "Gadget's and FastPM's are in '1e10 Msun/h'"
-        )
