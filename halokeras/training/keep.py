@@ -55,6 +55,7 @@ class KeptPainter(Callback):
     ) -> None:
         self._params, self._gan, self._data = params, gan, data
         self._best_score, self._folder = best_score, folder
+        self._measured: tuple[list[NDArray[Any]], DrawModel | None] = ([], None)
 
     def after_step(self, progress: Progress) -> None:
         """Validate if it is due, and save what is the best so far or, if asked for, the last."""
@@ -95,7 +96,20 @@ class KeptPainter(Callback):
                 name: np.round(value, 5).tolist() for name, value in vars(validation).items()
             },
         }
-        save_painter(painter, provenance, self._folder, self._draw_model())
+        save_painter(painter, provenance, self._folder, self._draws())
+
+    def _draws(self) -> DrawModel | None:
+        """Return what draws are made with, measured anew only where the expected painter learned.
+
+        It does so in the warm start alone, and laws take half a minute.
+        """
+        weights = self._gan.expected_painter.get_weights()
+        known, model = self._measured
+        same = len(known) == len(weights) and all(map(np.array_equal, known, weights))
+        if not same:
+            model = self._draw_model()
+            self._measured = weights, model
+        return model
 
     def _draw_model(self) -> DrawModel | None:
         """Measure the laws of draws on training boxes, if a warm start tells what to expect."""
