@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from halokeras.listener import Listener
 from halokeras.simulation.density import LptParticles
+from halokeras.simulation.far_infall import write_far_infall
 from halokeras.simulation.fine_fields import FineFields, fine_estimate
 from halokeras.simulation.fine_sweep import FineSweep, sweep_bytes
 from halokeras.simulation.halo_motion import halo_motion
-from halokeras.simulation.infall import write_far_infall
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
 from halokeras.simulation.out_of_core import check_room, made_by_slabs, needs_slabs
 from halokeras.simulation.plane_rows import MakePlanes, rows_on_disk
@@ -30,7 +30,6 @@ from halokeras.simulation.slab_plan import (
     rows_need,
 )
 from halokeras.simulation.slabs import STEPS_TO_ROWS, planes_on_disk
-from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
@@ -125,6 +124,5 @@ def fine_fields_by_slabs(
             folder / "far.npy", mode="w+", dtype=np.float32, shape=(3, *box.voxels)
         )
         motion = halo_motion(box.cosmology, box.redshift)
-        with numba_threads(workers):
-            write_far_infall(density, box.voxel_size, motion, far, workers)
+        write_far_infall(density, box.voxel_size, motion, far, workers)
         yield FineSweep(box, planes, speed, far, workers).fields()
