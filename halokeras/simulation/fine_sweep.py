@@ -8,6 +8,7 @@ that fields are made again for each draw.
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from math import ceil, prod
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.cosmology.power import linear_power
-from halokeras.simulation.deposit import ParticlePlane, deposit_plane, in_turn
+from halokeras.simulation.deposit import ParticlePlane, deposit_planes, in_turn
 from halokeras.simulation.far_infall import add_on_points
 from halokeras.simulation.fine_fields import (
     POINTS,
@@ -208,23 +209,26 @@ class FineSweep:
         ]
         numbers = range(layers.start * PARTICLES, layers.stop * PARTICLES)
 
-        def planes() -> Iterator[tuple[int, ParticlePlane]]:
-            for x, plane in self._planes(numbers):
-                assert np.abs(plane[0]).max() < self._reach * PARTICLES  # or they were lost
-                if x % PARTICLES == 0:
-                    self._clear(x // PARTICLES + self._reach + 1)
-                yield x, plane
+        def planes() -> Iterator[tuple[int, list[ParticlePlane]]]:
+            made = self._planes(numbers)
+            for layer in layers:
+                here = [plane for _, plane in islice(made, PARTICLES)]
+                moved, farthest = [plane[0] for plane in here], self._reach * PARTICLES
+                # or they were lost
+                assert all(-farthest < one.min() and one.max() < farthest for one in moved)
+                self._clear(layer + self._reach + 1)
+                yield layer * PARTICLES, here
 
         in_turn(planes(), adders)
         self._next_layer = layers.stop
 
     def _deposit(
-        self, grid: NDArray[np.float32], points: int, x: int, plane: ParticlePlane
+        self, grid: NDArray[np.float32], points: int, first: int, planes: list[ParticlePlane]
     ) -> None:
         # places are told within the box, as further off they would round otherwise
         side = self._box.voxels[0]
-        rounds, inside = divmod(x, side * PARTICLES)
-        deposit_plane(inside, plane, PARTICLES / points, grid, -rounds * side * points)
+        rounds, inside = divmod(first, side * PARTICLES)
+        deposit_planes(inside, planes, PARTICLES / points, grid, -rounds * side * points)
 
     def _clear(self, layer: int) -> None:
         for grid, points in ((self._density, SUB_VOXELS), (self._moving, POINTS)):
