@@ -35,7 +35,7 @@ SUB_VOXELS = PARTICLES
 """Sub-voxels along the side of a voxel, as many as particles."""
 POINTS = 2
 """Points of the velocity along the side of a voxel."""
-_SECONDS_PER_PARTICLE = 1.2e-7
+_SECONDS_PER_PARTICLE = 8e-8
 
 
 @dataclass(frozen=True)

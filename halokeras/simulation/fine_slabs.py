@@ -19,6 +19,7 @@ from halokeras.simulation.fine_fields import FineFields, fine_estimate
 from halokeras.simulation.fine_sweep import FineSweep, sweep_bytes
 from halokeras.simulation.halo_motion import halo_motion
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
+from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import check_room, made_by_slabs, needs_slabs
 from halokeras.simulation.plane_rows import MakePlanes, rows_on_disk
 from halokeras.simulation.slab_plan import (
@@ -39,9 +40,9 @@ _PLAN = DepositPlan(velocity=True)
 def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
     rows, far = rows_need(box, _PLAN), far_bytes(box)
-    swept = sweep_bytes(box) + planes_bytes(box, _PLAN, cuts_of(box, _PLAN).read)
+    planes = planes_bytes(box, _PLAN, cuts_of(box, _PLAN).read, added=PARTICLES)
     return LptEstimate(
-        memory=BYTES_AT_REST + max(rows.memory, far, swept),
+        memory=BYTES_AT_REST + max(rows.memory, far, sweep_bytes(box, planes)),
         disk=0,
         seconds=SLOWER * fine_estimate(box).seconds,
         work=max(rows.work, rows.kept + far),

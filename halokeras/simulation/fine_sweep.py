@@ -41,6 +41,8 @@ _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
 _KEPT = 2
 """Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
+_AROUND = 2
+"""Voxels on either side that halos are placed with."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
 
@@ -52,12 +54,13 @@ def reach(box: LptBox) -> int:
     return ceil(_DEVIATIONS * rms / box.voxel_size) + 1
 
 
-def sweep_bytes(box: LptBox) -> int:
-    """Return the memory that a sweep takes, but for the planes."""
-    layer = 4 * POINTS**3 * prod(box.voxels[1:])
-    # modes of the density around a slab, and in it those of what halos fall by
-    modes = (_around(box) + 3 * _thick(box)) * layer
-    return _layers(box) * _bytes_of_layer(box) + modes
+def sweep_bytes(box: LptBox, planes: int) -> int:
+    """Return the memory that a sweep takes, with that of the planes that are added to it."""
+    modes = 4 * POINTS**3 * prod(box.voxels[1:])
+    # those of what halos of a slab fall by are made once its planes are added
+    meanwhile = max(planes, 3 * _thick(box) * modes)
+    layers = _layers(box) + _read(box) + 2 * _AROUND
+    return layers * _bytes_of_layer(box) + _around(box) * modes + meanwhile
 
 
 def _bytes_of_layer(box: LptBox) -> int:
@@ -75,6 +78,11 @@ def _slabs(box: LptBox) -> list[range]:
     side = box.voxels[0]
     number = ceil(side / _thick(box))
     return [range(one * side // number, (one + 1) * side // number) for one in range(number)]
+
+
+def _read(box: LptBox) -> int:
+    """Return the layers of voxels that may be read at a time: they lie in slabs that are kept."""
+    return max(_thick(box) // 2 + 1 - _AROUND, 1)
 
 
 def _around(box: LptBox) -> int:
@@ -128,8 +136,7 @@ class FineSweep:
             _Swept(self, velocity_in(self._moving), POINTS),
             _Swept(self, smoothed_in(self._moving), POINTS),
             self._motion,
-            # with two more on either side they lie in two slabs, which are kept
-            layers=max(_thick(self._box) // 2 - 1, 1),
+            layers=_read(self._box),
         )
 
     def layers(self) -> int:
