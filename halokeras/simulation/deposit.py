@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from math import ceil, floor
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -14,18 +15,27 @@ ParticlePlane = list[NDArray[np.float32]]
 Each is (ny, nz) [particle separations].
 """
 
+Planes = TypeVar("Planes", ParticlePlane, list[ParticlePlane])
 
-def deposit_plane(
-    x: int, plane: ParticlePlane, per_cell: float, grid: NDArray[np.floating], origin: int = 0
+_ROWS = 32
+"""Rows of a plane that are added before those of the next one, to sums that a cache still holds."""
+
+
+def deposit_planes(
+    first: int,
+    planes: Sequence[ParticlePlane],
+    per_cell: float,
+    grid: NDArray[np.floating],
+    origin: int = 0,
 ) -> None:
-    """Add plane x of particles to a grid.
+    """Add planes of particles, one beside the other, to a grid.
 
     Parameters
     ----------
-    x
-        Number of the plane among those of all particles.
-    plane
-        Displacements and, where `grid` sums them, velocities of its particles.
+    first
+        Number of the first plane among those of all particles.
+    planes
+        Displacements and, where `grid` sums them, velocities of their particles.
     per_cell
         Particles along the side of a cell.
     grid
@@ -34,10 +44,18 @@ def deposit_plane(
     origin
         Which plane of cells is its first.
     """
+    fields = [tuple(field) for field in zip(*planes, strict=True)]
     if grid.ndim == 3:
-        _deposit_plane(x, *plane[:3], 1 / per_cell, origin, grid)
+        _deposit_planes(first, *fields[:3], 1 / per_cell, origin, grid)
     else:
-        _deposit_moving(x, *plane[:6], 1 / per_cell, origin, grid)
+        _deposit_moving(first, *fields[:6], 1 / per_cell, origin, grid)
+
+
+def deposit_plane(
+    x: int, plane: ParticlePlane, per_cell: float, grid: NDArray[np.floating], origin: int = 0
+) -> None:
+    """Add plane x of particles to a grid, as `deposit_planes`."""
+    deposit_planes(x, [plane], per_cell, grid, origin)
 
 
 class SlabSums:
@@ -81,15 +99,14 @@ class SlabSums:
 
 
 def in_turn(
-    planes: Iterable[tuple[int, ParticlePlane]],
-    adders: Sequence[Callable[[int, ParticlePlane], None]],
+    planes: Iterable[tuple[int, Planes]], adders: Sequence[Callable[[int, Planes], None]]
 ) -> None:
     """Hand planes, in their order, to all adders, each in a thread while the next are made."""
     with ThreadPoolExecutor(len(adders)) as threads:
         added: list[Future[None]] = []
-        for x, plane in planes:
+        for x, made in planes:
             _wait_for(added)
-            added = [threads.submit(add, x, plane) for add in adders]
+            added = [threads.submit(add, x, made) for add in adders]
         _wait_for(added)
 
 
@@ -149,39 +166,48 @@ def _columns(k, corner, share, ny, nz):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_plane(i, x, y, z, size, origin, grid):  # type: ignore[no-untyped-def]
-    """Deposit a plane of particles about the centres of cells, whose side is 1 / `size`."""
+def _deposit_planes(first, x, y, z, size, origin, grid):  # type: ignore[no-untyped-def]
+    """Deposit planes of particles about the centres of cells, whose side is 1 / `size`."""
     ny, nz = grid.shape[1:]
     sums = grid.reshape(-1)
-    corner = np.empty((3, 2, x.shape[1]), np.int64)
-    share = np.empty((3, 2, x.shape[1]), grid.dtype)
-    for j in range(x.shape[0]):
-        _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
-        for k in range(x.shape[1]):
-            low, high = corner[2, 0, k], corner[2, 1, k]
-            of_low, of_high = share[2, 0, k], share[2, 1, k]
-            for column, of_column in _columns(k, corner, share, ny, nz):
-                sums[np.uint64(column + low)] += of_column * of_low
-                sums[np.uint64(column + high)] += of_column * of_high
+    rows, length = x[0].shape
+    corner = np.empty((3, 2, length), np.int64)
+    share = np.empty((3, 2, length), grid.dtype)
+    for start in range(0, rows, _ROWS):
+        for i in range(len(x)):
+            for j in range(start, min(start + _ROWS, rows)):
+                row = x[i][j], y[i][j], z[i][j]
+                _place_row(first + i, j, row, size, origin, grid.shape, corner, share)
+                for k in range(length):
+                    low, high = corner[2, 0, k], corner[2, 1, k]
+                    of_low, of_high = share[2, 0, k], share[2, 1, k]
+                    for column, of_column in _columns(k, corner, share, ny, nz):
+                        sums[np.uint64(column + low)] += of_column * of_low
+                        sums[np.uint64(column + high)] += of_column * of_high
 
 
 @numba.njit(cache=True, nogil=True)
-def _deposit_moving(i, x, y, z, along_x, along_y, along_z, size, origin, grid):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
-    """Deposit a plane of particles as `_deposit_plane`, and their velocities, in a last axis."""
+def _deposit_moving(first, x, y, z, along_x, along_y, along_z, size, origin, grid):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
+    """Deposit planes as `_deposit_planes`, and their velocities, in a last axis."""
     nx, ny, nz, _ = grid.shape
     sums = grid.reshape(nx * ny * nz, 4)
-    corner = np.empty((3, 2, x.shape[1]), np.int64)
-    share = np.empty((3, 2, x.shape[1]), grid.dtype)
-    for j in range(x.shape[0]):
-        _place_row(i, j, (x[j], y[j], z[j]), size, origin, grid.shape, corner, share)
-        for k in range(x.shape[1]):
-            low, high = corner[2, 0, k], corner[2, 1, k]
-            of_low, of_high = share[2, 0, k], share[2, 1, k]
-            moving = along_x[j, k], along_y[j, k], along_z[j, k]
-            for column, of_column in _columns(k, corner, share, ny, nz):
-                for point, of_point in ((low, of_low), (high, of_high)):
-                    at, weight = np.uint64(column + point), of_column * of_point
-                    sums[at, 0] += weight
-                    sums[at, 1] += weight * moving[0]
-                    sums[at, 2] += weight * moving[1]
-                    sums[at, 3] += weight * moving[2]
+    rows, length = x[0].shape
+    corner = np.empty((3, 2, length), np.int64)
+    share = np.empty((3, 2, length), grid.dtype)
+    for start in range(0, rows, _ROWS):
+        for i in range(len(x)):
+            for j in range(start, min(start + _ROWS, rows)):
+                row = x[i][j], y[i][j], z[i][j]
+                _place_row(first + i, j, row, size, origin, grid.shape, corner, share)
+                to_x, to_y, to_z = along_x[i][j], along_y[i][j], along_z[i][j]
+                for k in range(length):
+                    low, high = corner[2, 0, k], corner[2, 1, k]
+                    of_low, of_high = share[2, 0, k], share[2, 1, k]
+                    speed_x, speed_y, speed_z = to_x[k], to_y[k], to_z[k]
+                    for column, of_column in _columns(k, corner, share, ny, nz):
+                        for point, of_point in ((low, of_low), (high, of_high)):
+                            at, weight = np.uint64(column + point), of_column * of_point
+                            sums[at, 0] += weight
+                            sums[at, 1] += weight * speed_x
+                            sums[at, 2] += weight * speed_y
+                            sums[at, 3] += weight * speed_z

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from halokeras.listener import Listener
 from halokeras.simulation.density import LptParticles
+from halokeras.simulation.far_infall import write_far_infall
 from halokeras.simulation.fine_fields import FineFields, fine_estimate
 from halokeras.simulation.fine_sweep import FineSweep, sweep_bytes
 from halokeras.simulation.halo_motion import halo_motion
-from halokeras.simulation.infall import write_far_infall
 from halokeras.simulation.lpt_box import LptBox, LptEstimate
+from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.out_of_core import check_room, made_by_slabs, needs_slabs
 from halokeras.simulation.plane_rows import MakePlanes, rows_on_disk
 from halokeras.simulation.slab_plan import (
@@ -30,7 +31,6 @@ from halokeras.simulation.slab_plan import (
     rows_need,
 )
 from halokeras.simulation.slabs import STEPS_TO_ROWS, planes_on_disk
-from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
@@ -39,9 +39,9 @@ def fine_slab_estimate(box: LptBox) -> LptEstimate:
     """Say what making the fields of a box slab by slab takes."""
     moving, far = replace(box, velocity=True), far_bytes(box)
     rows = rows_need(moving)
-    swept = sweep_bytes(box) + planes_bytes(moving, cuts_of(moving).read)
+    planes = planes_bytes(moving, cuts_of(moving).read, added=PARTICLES)
     return LptEstimate(
-        memory=BYTES_AT_REST + max(rows.memory, far, swept),
+        memory=BYTES_AT_REST + max(rows.memory, far, sweep_bytes(box, planes)),
         disk=0,
         seconds=SLOWER * fine_estimate(box).seconds,
         work=max(rows.work, rows.kept + far),
@@ -123,6 +123,5 @@ def fine_fields_by_slabs(
             folder / "far.npy", mode="w+", dtype=np.float32, shape=(3, *box.voxels)
         )
         motion = halo_motion(box.cosmology, box.redshift)
-        with numba_threads(workers):
-            write_far_infall(density, box.voxel_size, motion, far, workers)
+        write_far_infall(density, box.voxel_size, motion, far, workers)
         yield FineSweep(box, planes, speed, far, workers).fields()

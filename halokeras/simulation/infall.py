@@ -1,8 +1,10 @@
 """How halos fall together: the velocity that the density around them tells, whole or by slabs.
 
-Of a whole box it is of one transform of the density on points, two along the side of a voxel. A
-slab of these points, with some around it, tells what is of near scales; what is of far ones is of
-the density on the voxels of the box, an eighth as many.
+The density on points, two along the side of a voxel, is transformed plane by plane along y and z,
+and what is of one wavenumber along y then along x. So a slab needs of the planes around it, which
+tell what is of near scales, no more than their transforms, made once for all slabs. What is of far
+scales is of the density on the voxels of the box, an eighth as many, as
+`halokeras.simulation.far_infall` makes it.
 """
 
 from typing import NamedTuple
@@ -10,10 +12,12 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft
 
+from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes
 from halokeras.simulation.halo_motion import HaloMotion
-from halokeras.storage.grid import Grid, slab_ranges
+from halokeras.simulation.threads import in_threads
 
 _SMOOTHED, _NEAR = 2.0, 1.0
 """Gaussian radii of the density that halos fall by [Mpc/h]."""
@@ -24,23 +28,11 @@ _REACH = 5.3
 
 The highest waves of the points are cut off sharply and ring further: of halos by 0.1 km/s along x.
 """
-_QUARTER = np.array([77, -693, 6930, 2310, -495, 63], dtype=np.float32) / 8192
-"""Lagrange's weights of six voxels, for a quarter of one from the third to the fourth."""
 
 Array = NDArray[np.float32]
-Modes = NDArray[np.complex64]
 
 
-class _Waves(NamedTuple):
-    """Wavenumbers along x, y, z [h/Mpc] of half of the modes, and below which they have a sign."""
-
-    x: Array
-    y: Array
-    z: Array
-    signed: Array
-
-
-class _Shares(NamedTuple):
+class Shares(NamedTuple):
     """What makes a velocity of an overdensity: shares of it by Gaussian radius [km/s h/Mpc].
 
     Attributes
@@ -65,6 +57,75 @@ class _Shares(NamedTuple):
     quarter: float = 0.0
 
 
+class _Axis(NamedTuple):
+    """Wavenumbers along an axis [h/Mpc].
+
+    Attributes
+    ----------
+    wave
+        The wavenumbers.
+    direction
+        The same, but 0 at the Nyquist frequency, which tells no direction.
+    smooth
+        What the radii of `Shares` leave of each: the near one, the next and the far one.
+    """
+
+    wave: Array
+    direction: Array
+    smooth: Array
+
+
+class _Kernel(NamedTuple):
+    """What modes of an overdensity are multiplied by.
+
+    Attributes
+    ----------
+    x, y, z
+        Their wavenumbers.
+    shares
+        Shares of what the radii leave.
+    """
+
+    x: _Axis
+    y: _Axis
+    z: _Axis
+    shares: Array
+
+
+class Infall(NamedTuple):
+    """What an overdensity tells of some planes, in modes along y and z.
+
+    Attributes
+    ----------
+    modes
+        (fields, planes, ny, modes along z): of the velocity along x, of its potential and, where it
+        is wanted, of the density smoothed by 2 Mpc/h.
+    y, z
+        Wavenumbers that the potential is multiplied by for the other velocities.
+    points
+        Points along y and z.
+    """
+
+    modes: Modes
+    y: Array
+    z: Array
+    points: tuple[int, int]
+
+    def velocity(self, plane: int) -> list[Array]:
+        """Return the velocity in a plane along x, y, z [km/s]."""
+        along_x, potential = self.modes[:2, plane]
+        along_y, along_z = potential * self.y[:, np.newaxis], potential * self.z
+        return [self._field(modes) for modes in (along_x, along_y, along_z)]
+
+    def smoothed(self, plane: int) -> Array:
+        """Return the smoothed density in a plane, rho/mean."""
+        return self._field(self.modes[2, plane])
+
+    def _field(self, modes: Modes) -> Array:
+        field: Array = fft.irfft2(modes, s=self.points)
+        return field
+
+
 def far_radius(voxel_size: float) -> float:
     """Return the Gaussian radius of the far scales [Mpc/h]."""
     return max(_FAR * voxel_size, _SMOOTHED)
@@ -75,174 +136,108 @@ def near_margin(voxel_size: float) -> int:
     return int(np.ceil(_REACH * far_radius(voxel_size) / voxel_size))
 
 
-def add_infall(
-    velocity: Array, smoothed: Array, density: Array, side: float, motion: HaloMotion, workers: int
-) -> None:
-    """Turn the 2LPT velocity on the points of a box into that of halos, in place.
+def whole_shares(motion: HaloMotion) -> Shares:
+    """Return what makes the velocity that halos fall together with."""
+    return Shares(motion.rate * motion.near_infall, motion.rate * motion.infall_share)
+
+
+def near_shares(motion: HaloMotion, voxel_size: float) -> Shares:
+    """Return what makes that velocity but for its far scales."""
+    near, smoothed = whole_shares(motion)[:2]
+    return Shares(near, smoothed, -smoothed, far_radius(voxel_size))
+
+
+def infall(  # noqa: PLR0913  (modes and where they lie, what is made of them, and threads)
+    modes: Modes,
+    around: NDArray[np.int64],
+    own: slice,
+    points: Shape,
+    side: float,
+    shares: Shares,
+    workers: int,
+    smoothed: bool = True,
+) -> Infall:
+    """Tell of the overdensity around some planes what halos there fall by.
 
     Parameters
     ----------
-    velocity
-        (3, nx, ny, nz) [km/s].
-    smoothed
-        (nx, ny, nz), which the density smoothed by 2 Mpc/h is written to.
-    density
-        rho/mean there.
+    modes
+        Modes along y and z of planes of rho/mean.
+    around
+        Which of them, in their order along x, they are told of: those of a whole box, or a slab of
+        it, which is taken to repeat.
+    own
+        Which of these it is told for.
+    points
+        Points along x, y, z of the planes `around`.
     side
-        Distance of the points [Mpc/h].
-    motion
-        How halos move.
+        Their distance [Mpc/h].
+    shares
+        What makes the velocity.
     workers
         Threads.
+    smoothed
+        Whether the smoothed density is wanted too.
     """
-    shares = _Shares(motion.rate * motion.near_infall, motion.rate * motion.infall_share)
-    velocity *= np.float32(motion.lpt_share)
-    _add(velocity, smoothed, density, slice(None), side, shares, workers)
+    kernel = _kernel(points, side, shares)
+    fields, planes = 3 if smoothed else 2, len(around[own])
+    made = np.empty((fields, planes, *modes.shape[1:]), dtype=np.complex64)
+
+    def column(y: int) -> None:
+        along_x = fft.fft(modes[around, y], axis=0, overwrite_x=True)
+        parts = np.empty((fields, *along_x.shape), dtype=np.complex64)
+        _fall(along_x.view(np.float32), kernel, y, parts.view(np.float32))
+        made[:, :, y] = fft.ifft(parts, axis=1, overwrite_x=True)[:, own]
+
+    in_threads(column, range(modes.shape[1]), workers)
+    return Infall(made, kernel.y.direction, kernel.z.direction, points[1:])
 
 
-def add_near_infall(
-    velocity: Array,
-    smoothed: Array,
-    density: Array,
-    voxel_size: float,
-    motion: HaloMotion,
-    workers: int,
-) -> None:
-    """Do as `add_infall` in a slab of a box, but for the far scales.
-
-    Parameters
-    ----------
-    velocity, smoothed
-        As there, on the points of the slab.
-    density
-        rho/mean, on as many points more on either side along x: those of `near_margin` voxels.
-    voxel_size
-        Side of a voxel [Mpc/h], along which there are two points.
-    motion, workers
-        As there.
-    """
-    far = motion.rate * motion.infall_share
-    shares = _Shares(motion.rate * motion.near_infall, far, -far, far_radius(voxel_size))
-    beyond = (len(density) - len(smoothed)) // 2
-    own = slice(beyond, beyond + len(smoothed))
-    velocity *= np.float32(motion.lpt_share)
-    _add(velocity, smoothed, density, own, voxel_size / 2, shares, workers)
+def _kernel(points: Shape, side: float, shares: Shares) -> _Kernel:
+    x, y, z = (_axis(length, side, shares) for length in points)
+    half = points[2] // 2 + 1
+    near, smoothed, far = shares[:3]
+    return _Kernel(
+        x,
+        y,
+        _Axis(z.wave[:half], z.direction[:half], z.smooth[:, :half].copy()),
+        np.array([near, smoothed - near, far], dtype=np.float32),
+    )
 
 
-def _add(
-    velocity: Array,
-    smoothed: Array,
-    density: Array,
-    own: slice,
-    side: float,
-    shares: _Shares,
-    workers: int,
-) -> None:
-    waves = _waves(density.shape, side)
-    modes = fft.rfftn(density, workers=workers)
-    part = np.empty_like(modes)
-    for axis, component in enumerate(velocity):
-        _infall(modes, waves, axis, shares, part)
-        component += _to_field(part, density.shape, workers)[own]
-    _smooth(modes, waves, part)
-    np.maximum(_to_field(part, density.shape, workers)[own], 0, out=smoothed)
+def _axis(length: int, side: float, shares: Shares) -> _Axis:
+    wave = 2 * np.pi * fft.fftfreq(length, side)
+    smooth = np.exp(-np.outer([_NEAR**2, _SMOOTHED**2, shares.radius**2], wave**2 / 2))
+    smooth[2] /= np.cos(wave * shares.quarter) ** 2
+    direction = wave.copy()
+    if length % 2 == 0:
+        direction[length // 2] = 0
+    return _Axis(*(values.astype(np.float32) for values in (wave, direction, smooth)))
 
 
-def write_far_infall(
-    density: Grid, voxel_size: float, motion: HaloMotion, target: Array, workers: int
-) -> None:
-    """Write the velocity of far scales on the voxels of a box.
-
-    Parameters
-    ----------
-    density
-        rho/mean on voxels, which is read slab by slab.
-    voxel_size
-        Side of a voxel [Mpc/h].
-    motion, workers
-        As in `add_infall`.
-    target
-        (3, nx, ny, nz) [km/s].
-    """
-    x, y, z = density.shape
-    far = _Shares(0, 0, motion.rate * motion.infall_share, far_radius(voxel_size), voxel_size / 4)
-    modes = np.empty((x, y, z // 2 + 1), dtype=np.complex64)
-    parts = [slice(part.start, part.stop) for part in slab_ranges(density.shape)]
-    for part in parts:
-        plane = np.asarray(density[part], dtype=np.float32)
-        modes[part] = fft.rfft2(plane, axes=(1, 2), workers=workers)
-    modes = fft.fft(modes, axis=0, overwrite_x=True, workers=workers)
-    component = np.empty_like(modes)
-    for axis in range(3):
-        _infall(modes, _waves(density.shape, voxel_size), axis, far, component)
-        rows = fft.ifft(component, axis=0, overwrite_x=True, workers=workers)
-        for part in parts:
-            target[axis, part] = fft.irfft2(rows[part], s=(y, z), axes=(1, 2), workers=workers)
+# Numbers are real, those of each mode beside each other: numba multiplies complex ones more slowly.
 
 
-def on_points(voxels: Array) -> Array:
-    """Interpolate a smooth field on voxels to points, two along the side of each.
-
-    Parameters
-    ----------
-    voxels
-        (nx, ny, nz), periodic along y and z, with three voxels more on either side along x.
-    """
-    points = voxels
-    for axis in range(3):
-        lower, upper = (
-            ndimage.correlate1d(points, weights, axis=axis, mode="wrap", origin=origin)
-            for weights, origin in ((_QUARTER[::-1], 0), (_QUARTER, -1))
-        )
-        if axis == 0:
-            lower, upper = lower[3:-3], upper[3:-3]
-        points = np.stack([lower, upper], axis=axis + 1)
-        shape = list(lower.shape)
-        shape[axis] *= 2
-        points = points.reshape(shape)
-    return points
-
-
-def _waves(shape: tuple[int, ...], side: float) -> _Waves:
-    x, y, z = ((2 * np.pi * fft.fftfreq(length, side)).astype(np.float32) for length in shape)
-    # the modes at the Nyquist frequency, which an odd number of points has not, have no direction
-    signed = [-wave.min() if len(wave) % 2 == 0 else np.inf for wave in (x, y, z)]
-    return _Waves(x, y, z[: shape[2] // 2 + 1], np.array(signed, dtype=np.float32))
-
-
-def _to_field(modes: Modes, shape: tuple[int, ...], workers: int) -> Array:
-    field: Array = fft.irfftn(modes, s=shape, workers=workers, overwrite_x=True)
-    return field
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _infall(modes, waves, axis, shares, part):  # type: ignore[no-untyped-def]
-    """Write the modes of the velocity, along an axis, that halos fall together with."""
-    for i in numba.prange(modes.shape[0]):
-        for j in range(modes.shape[1]):
-            for k in range(modes.shape[2]):
-                along = (waves.x[i], waves.y[j], waves.z[k])
-                square = along[0] ** 2 + along[1] ** 2 + along[2] ** 2
-                smooth = np.exp(-square * np.float32(_SMOOTHED**2 / 2))
-                between = np.exp(-square * np.float32(_NEAR**2 / 2)) - smooth
-                share = np.float32(shares.smoothed) * smooth + np.float32(shares.near) * between
-                if shares.far != 0:
-                    far = np.exp(-square * np.float32(shares.radius**2 / 2))
-                    for one in along:
-                        far /= np.cos(one * np.float32(shares.quarter)) ** 2
-                    share += np.float32(shares.far) * far
-                if square > 0 and abs(along[axis]) < waves.signed[axis]:
-                    share *= along[axis] / square
-                    part[i, j, k] = modes[i, j, k] * np.complex64(1j) * share
-                else:
-                    part[i, j, k] = 0
-
-
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _smooth(modes, waves, part):  # type: ignore[no-untyped-def]
-    """Write the modes smoothed by the larger radius."""
-    for i in numba.prange(modes.shape[0]):
-        for j in range(modes.shape[1]):
-            for k in range(modes.shape[2]):
-                square = waves.x[i] ** 2 + waves.y[j] ** 2 + waves.z[k] ** 2
-                part[i, j, k] = modes[i, j, k] * np.exp(-square * np.float32(_SMOOTHED**2 / 2))
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _fall(modes, kernel, j, parts):  # type: ignore[no-untyped-def]
+    """Write the fields of `Infall` of modes (x, z) of wavenumber j along y."""
+    x, y, z, shares = kernel
+    for i in range(modes.shape[0]):
+        across = x.wave[i] ** 2 + y.wave[j] ** 2
+        near = shares[0] * x.smooth[0, i] * y.smooth[0, j]
+        smoothed = x.smooth[1, i] * y.smooth[1, j]
+        next_share = shares[1] * smoothed
+        far = shares[2] * x.smooth[2, i] * y.smooth[2, j]
+        for k in range(len(z.wave)):
+            real, imaginary = modes[i, 2 * k], modes[i, 2 * k + 1]
+            share = near * z.smooth[0, k] + next_share * z.smooth[1, k] + far * z.smooth[2, k]
+            square = across + z.wave[k] ** 2
+            share = share / square if square > 0 else np.float32(0)
+            parts[1, i, 2 * k] = -imaginary * share
+            parts[1, i, 2 * k + 1] = real * share
+            share *= x.direction[i]
+            parts[0, i, 2 * k] = -imaginary * share
+            parts[0, i, 2 * k + 1] = real * share
+            if len(parts) > 2:
+                parts[2, i, 2 * k] = smoothed * z.smooth[1, k] * real
+                parts[2, i, 2 * k + 1] = smoothed * z.smooth[1, k] * imaginary

@@ -67,7 +67,8 @@ def cuts_of(box: LptBox) -> Cuts:
         columns=width(_bytes_of_column(box), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
-        read=width(2 * row_fields(box) * plane, x * PARTICLES),
+        # whole voxels, so that files of columns are not opened for single planes
+        read=max(PARTICLES, width(8 * row_fields(box) * plane, x * PARTICLES)),
     )
 
 
@@ -124,11 +125,11 @@ def rows_need(box: LptBox) -> RowsNeed:
     )
 
 
-def planes_bytes(box: LptBox, read: int) -> int:
-    """Return the memory of planes of particles that are made, of some that are read at a time."""
-    real = 4 * PARTICLES**2 * prod(box.voxels[1:])
+def planes_bytes(box: LptBox, read: int, added: int = 1) -> int:
+    """Return the memory of planes of particles, some read and some `added` at a time."""
+    real, fields = 4 * PARTICLES**2 * prod(box.voxels[1:]), 3 * (1 + box.velocity)
     # planes that are made while those before are added, and the room for their transforms
-    return read * row_fields(box) * _bytes_of_plane(box) + (2 * 3 * (1 + box.velocity) + 4) * real
+    return read * row_fields(box) * _bytes_of_plane(box) + (2 * added * fields + 4) * real
 
 
 def _bytes_of_plane(box: LptBox) -> int:

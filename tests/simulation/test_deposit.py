@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.simulation.deposit import SlabSums, deposit_plane
+from halokeras.simulation.deposit import SlabSums, deposit_plane, deposit_planes
 
 
 @pytest.mark.parametrize("reach", [0.5, 9.0, 40.0], ids=["near", "far", "around the box"])
@@ -29,3 +29,26 @@ def test_margins_are_no_wider_than_need_be():
     slab.add(2, still)  # on the corner of a voxel: half of it in the voxel below
     slab.add(3, still)
     np.testing.assert_allclose(slab.sums().sum(axis=(1, 2)), [8, 16, 8, 0])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_what_particles_move_along_axes_is_summed_beside_them(kind):
+    moved = np.random.default_rng(3).uniform(-4, 4, (3, 3, 24, 24)).astype(np.float32)
+    plain, moving = np.zeros((8, 8, 8), kind), np.zeros((8, 8, 8, 4), kind)
+    along = [np.full((24, 24), value, np.float32) for value in (0.5, -2.0, 3.0)]
+    for x, plane in enumerate(moved):
+        deposit_plane(x, list(plane), 3, plain)
+        deposit_plane(x, [*plane, *along], 3, moving)
+    assert plain.sum() == pytest.approx(3 * 24**2)
+    expected = plain[..., np.newaxis] * np.array([1, 0.5, -2, 3])
+    np.testing.assert_allclose(moving, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [(30, 30), (30, 30, 4)], ids=["density", "velocity"])
+def test_planes_are_added_together_as_one_by_one(layer):
+    moved = np.random.default_rng(3).uniform(-4, 4, (3, 6, 90, 90)).astype(np.float32)
+    together, apart = np.zeros((8, *layer)), np.zeros((8, *layer))
+    deposit_planes(5, [list(plane) for plane in moved], 3, together, origin=1)
+    for x, plane in enumerate(moved):
+        deposit_plane(5 + x, list(plane), 3, apart, origin=1)
+    np.testing.assert_allclose(together, apart, rtol=1e-9, atol=1e-9)
