@@ -35,13 +35,13 @@ from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.plane_rows import MakePlanes
 from halokeras.simulation.threads import in_threads
 
-_THICK, _THIN = 16, 4
+_THICK, _THIN = 16, 7
 """Voxels along x of a slab, at most and at least."""
 _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
 _KEPT = 2
 """Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
-_AROUND = 2
+_AROUND = 3
 """Voxels on either side that halos are placed with."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
