@@ -56,7 +56,7 @@ def test_sharpness_and_exclusion_follow_the_side_of_a_sub_voxel():
     of_one = matter_of(fine, (8, 8, 8), 4.0)
     of_two = matter_of(fine, (8, 8, 8), 8.0)
     assert of_one.sharpness == 2.5
-    assert of_two.sharpness == pytest.approx(2.4 * 2**0.5)
+    assert of_two.sharpness == pytest.approx(2.5 * 2**0.5)
     assert of_one.exclusion * 4 == pytest.approx(of_two.exclusion * 8)
     earlier = replace(fine, motion=replace(fine.motion, amplitude=0.5))
     # where matter has clustered less, less of it is anywhere but where halos are
