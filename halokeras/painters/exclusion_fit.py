@@ -22,7 +22,9 @@ _LARGEST_STEP = 4.0
 _STRONGEST = 0.9
 """Correlation of the two numbers of a voxel, at most."""
 _NODES = ((0.5 - 0.6**0.5 / 2, 5 / 18), (0.5, 8 / 18), (0.5 + 0.6**0.5 / 2, 5 / 18))
-"""Gauss-Legendre nodes in (0, 1) and their weights."""
+"""Gauss-Legendre nodes in (0, 1) and their weights; by so few a crowding is found 4 % too weak."""
+_LEAST_EXPECTED = 1e-12
+"""Halos of a voxel, below which it tells nothing of their masses."""
 _LEAST_SHARE = 1e-15
 """Share of first halos, at either end, beyond which there is no channel's edge."""
 
@@ -87,10 +89,10 @@ class _Occupied(NamedTuple):
         cls, expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw
     ) -> "_Occupied":
         channels = expected.shape[-1]
-        held = counts.reshape(-1, channels)
-        occupied = held.sum(axis=1) > 0
+        held, means = (grid.reshape(-1, channels) for grid in (counts, expected))
+        occupied = (held.sum(axis=1) > 0) & (means.sum(axis=1) > _LEAST_EXPECTED)
         held, law = held[occupied].astype(np.float64), law.of(occupied)
-        means = expected.reshape(-1, channels)[occupied].astype(np.float64)
+        means = means[occupied].astype(np.float64)
         number, total = held.sum(axis=1), means.sum(axis=1)
         below, upto = np.empty_like(total), np.empty_like(total)
         for several in range(1, int(number.max(initial=0)) + 1):
@@ -149,6 +151,7 @@ def _fit_within(voxels: _Occupied) -> _Within:
     pairs = (voxels.held * (2 * held - voxels.held - 1)).sum(axis=0)
     together = beyond @ held
     weights, crowding = np.ones(voxels.held.shape[1]), 0.0
+    tells_crowding = voxels.number.max(initial=0) > 1
     for _ in range(_ROUNDS):
         of_first, of_further = shares_of_channels(weights, voxels.means, voxels.law)
         first, slope = voxels.first(of_first, crowding)
@@ -156,7 +159,7 @@ def _fit_within(voxels: _Occupied) -> _Within:
         missing = together - beyond @ (first + (number - 1) * further)
         found = _expected_pairs(voxels.number, first, further)
         by_crowding = (beyond @ slope)[1:].sum()
-        if by_crowding > 0:
+        if tells_crowding and by_crowding > 0:
             crowding += float(missing[1:].sum() / by_crowding)
             crowding = min(max(crowding, -_STRONGEST), _STRONGEST)
         step = pairs / np.maximum(found, 1e-30)

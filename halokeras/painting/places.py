@@ -32,8 +32,8 @@ _ROUNDS = 2
 _FURTHEST = 1.25
 """Distance from which on halos in different voxels leave each other alone, in sides of a voxel."""
 
-MARGIN = ceil(_ROUNDS * _FURTHEST)
-"""Voxels around a halo that its place may depend on."""
+MARGIN = _ROUNDS * ceil(_FURTHEST)
+"""Voxels around a halo that its place may depend on: in each round others move in their own."""
 
 _REACH_MASS = 1e13
 """Mass that `Matter.reach_by_mass` is given for [Msun/h]."""

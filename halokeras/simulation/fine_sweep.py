@@ -35,14 +35,14 @@ from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.simulation.plane_rows import MakePlanes
 from halokeras.simulation.threads import in_threads
 
-_THICK, _THIN = 16, 7
+_THICK, _THIN = 16, 9
 """Voxels along x of a slab, at most and at least."""
 _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
 _KEPT = 2
 """Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
-_AROUND = 3
-"""Voxels on either side that halos are placed with."""
+_AROUND = 4
+"""Voxels on either side that halos are placed with, as `halokeras.painting.places` asks."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
 
@@ -267,6 +267,7 @@ class _Swept:
 
     def __getitem__(self, place: Any, /) -> NDArray[np.float32]:
         place = place if isinstance(place, tuple) else (place,)
+        place += (slice(None),) * (len(self.shape) - len(place))
         lead = len(self.shape) - 3
         before, after = place[:lead], place[lead + 1 :]
         start, stop, _ = place[lead].indices(self.shape[lead])

@@ -84,6 +84,16 @@ def test_where_more_halos_are_lighter_the_first_are_still_those_expected():
     np.testing.assert_array_equal(alone, ndtr(given[1]))
 
 
+def test_voxels_that_hold_one_halo_at_most_tell_of_no_crowding():
+    means = expected_halos()
+    rng = np.random.default_rng(4)
+    single = (rng.uniform(size=means.shape[:-1]) < 0.3)[..., None] * np.eye(3)[2]
+    single[0, 0, 0, 0], means[0, 0, 0, 0] = (1, 0, 0), 0  # where none at all is expected
+    found = fit_exclusion(means, single, LAW, MASSES)
+    assert found.crowding == 0
+    assert np.isfinite(found.further).all() and np.isfinite(found.neighbors).all()
+
+
 def test_correlations_are_no_stronger_than_noise_can_have():
     means = expected_halos()
     # a chequerboard: one voxel of a pair of neighbours always holds the halos of both

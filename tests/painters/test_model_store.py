@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from halokeras.errors import ModelError, OutputError
 from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import load_painter, painter_hash, save_painter
-from halokeras.storage import files
+from halokeras.storage import durable
 
 
 def reseal(folder):
@@ -99,7 +99,7 @@ def test_saving_again_replaces_the_painter_and_leaves_nothing_beside(
 def test_saving_where_folders_cannot_be_exchanged(
     tiny_model, tiny_painter, tiny_provenance, monkeypatch
 ):
-    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(durable, "_exchange", lambda one, other: False)
     save_painter(tiny_painter, tiny_provenance | {"note": "second"}, tiny_model)
     assert load_painter(tiny_model).provenance.model_extra == {"note": "second"}
     assert [path.name for path in tiny_model.parent.iterdir()] == ["tiny"]
@@ -113,7 +113,7 @@ def test_a_failed_save_leaves_the_old_painter(
     def full(path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "sync", full)
+    monkeypatch.setattr(durable, "sync", full)
     tiny_painter.weights[0].assign(2 * np.asarray(tiny_painter.weights[0]))
     with pytest.raises(OutputError, match="No space left"):
         save_painter(tiny_painter, tiny_provenance, tiny_model)

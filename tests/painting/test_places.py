@@ -86,6 +86,24 @@ def test_heavy_halos_lie_where_they_do_without_the_light_ones():
     assert (every != unmoved).any(axis=0).mean() > 0.2
 
 
+def test_a_place_depends_on_no_voxel_beyond_the_margin():
+    # rows of three halos two voxels apart: the first meets the second where the third drove it to
+    rows = 60000
+    shape = (12, 6 * rows, 3)
+    x, y = np.tile([0, 2, 4], rows), np.repeat(6 * np.arange(rows) + 2, 3)
+    voxel = np.stack([x, y, np.ones_like(x)])
+    ids = np.ravel_multi_index(tuple(voxel), shape) * 2**16
+    mass = np.tile([1e12, 1e13, 1e14], rows)
+    matter = Matter(exclusion=0.1, reach=3.0)
+    draw = Draw(1, 0)
+    whole = places(Piece(shape, (0, 12), (0, 6 * rows)), voxel, ids, draw, matter, mass)
+    near = Piece(shape, (0, 1), (0, 6 * rows)).widened(rules.MARGIN)
+    inside = near.holds(voxel)
+    found = places(near, voxel[:, inside], ids[inside], draw, matter, mass[inside])
+    first = x[inside] == 0
+    np.testing.assert_array_equal(found[:, first], whole[:, inside][:, first])
+
+
 def test_halos_scatter_about_the_velocity_by_their_masses_where_these_are_known():
     piece, voxel, ids = pairs_of(600)
     motion = HaloMotion(amplitude=1.0, rate=60.0, mean_density=9e10)
