@@ -22,7 +22,7 @@ from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.masses import Masses
 from halokeras.painting.piece import Piece
-from halokeras.painting.places import MARGIN, Matter, places, velocities
+from halokeras.painting.places import Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
@@ -83,11 +83,10 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     x, y, z = shape_of(counts)
     finer = 1 if matter.density is None else finer_by(matter.density, (x, y, z))
     draw = Draw(seed, realization)
-    margin = MARGIN if matter.exclusion or matter.reach or matter.reach_by_mass else 0
     values = max(finer**3, 1 if masses is None else masses.bins)
     pieces = _pieces((x, y, z), largest_piece // values, matter.layers or x)
     for done, piece in enumerate(pieces, start=1):
-        wide = piece.widened(margin)
+        wide = piece.widened(matter.margin)
         ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, (x, y, z)))
         mass = None if masses is None else masses.drawn(wide, ids, draw)

@@ -83,6 +83,16 @@ class Matter:
     motion: HaloMotion | None = None
     layers: int | None = None
 
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether halos with masses give way to heavier ones in other voxels."""
+        return self.reach > 0 or self.reach_by_mass > 0
+
+    @property
+    def margin(self) -> int:
+        """Voxels around a halo that its place may depend on."""
+        return MARGIN if self.exclusion > 0 or self.keeps_apart else 0
+
 
 def places(
     piece: Piece,
@@ -97,8 +107,8 @@ def places(
     Parameters
     ----------
     piece
-        Part of the box that holds the voxels and, where halos keep a distance, `MARGIN` more around
-        those whose places are to be exact.
+        Part of the box that holds the voxels and, where halos keep a distance, `matter.margin` more
+        around those whose places are to be exact.
     voxel, ids
         Voxel of each halo in the box, (3, N), and its id, (N,).
     draw, matter
@@ -109,8 +119,7 @@ def places(
     weight = None if matter.density is None else _sub_density(piece, matter)
     local = piece.local(voxel)
     inside = _trial(local, ids, draw, weight)
-    keeps_apart = mass is not None and (matter.reach > 0 or matter.reach_by_mass > 0)
-    nearest = _FURTHEST if keeps_apart else matter.exclusion
+    nearest = _FURTHEST if matter.keeps_apart and mass is not None else matter.exclusion
     if nearest == 0 or len(ids) == 0:
         return inside
     reach = np.zeros(len(ids))
