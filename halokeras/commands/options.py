@@ -98,6 +98,13 @@ def known_seed(seed: int | None) -> int | None:
     return seed
 
 
+def known_length(length: float | None) -> float | None:
+    """Refuse a length that no voxel and no box has."""
+    if length is not None and not length > 0:  # nor of one that is no number
+        raise typer.BadParameter(f"{length:g} is no length; name a number above 0 [Mpc/h]")
+    return length
+
+
 SeedOption = Annotated[
     int,
     typer.Option(

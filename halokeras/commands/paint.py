@@ -89,9 +89,9 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and not (voxels or grid),
             "give --box or --cosmology, not both": box is not None and cosmology,
             "give --box, --voxels or --density, not two of them": grid and (box or voxels),
-            "--dataset, --voxel-size and --contrast go with --density": not grid
-            and (dataset or contrast or (voxel_size is not None and not voxels)),
-            _on_other_voxels(voxels, voxel_size): voxel_size is not None and voxels and not grid,
+            "--dataset and --contrast go with --density": not grid and (dataset or contrast),
+            "--voxel-size goes with --density or --voxels": voxel_size is not None
+            and not (grid or voxels),
             "--redshift goes with --density or --voxels": redshift is not None
             and not (grid or voxels),
             "--density does not describe itself; give --voxel-size [Mpc/h] and --redshift": grid
@@ -147,7 +147,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             return OwnDensity(GridFile(density, dataset), voxel_size, redshift, held, asked)
         name = cosmology.stem if cosmology else f"box{named}"
         assert asked is not None
-        return SeededDensity(realisation, voxels, redshift, asked, name, named)
+        return SeededDensity(realisation, voxels, redshift, asked, name, named, voxel_size)
 
     finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
     listing = Listing(
@@ -181,15 +181,3 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         paint_one(requests[0], as_json, spectra)
     else:
         paint_many(requests, as_json, spectra)
-
-
-def _on_other_voxels(voxels: tuple[int, int, int] | None, voxel_size: float | None) -> str:
-    """Say how a density of a seed is painted on voxels that the painter did not learn."""
-    if voxels is None or voxel_size is None:
-        return ""
-    shape, size = "x".join(str(side) for side in voxels), voxels[0] * voxel_size
-    return (
-        "--voxels makes a density on the voxels that the painter learned, without --voxel-size; on "
-        f"others `halopaint lpt --voxels {shape} --size {size:g} --output FILE` makes it, and "
-        "`halopaint paint --box FILE --force` paints it"
-    )

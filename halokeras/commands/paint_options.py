@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import MOST_SEEDS, ContrastOf, parse_seeds, parse_voxels
+from halokeras.commands.options import (
+    MOST_SEEDS,
+    ContrastOf,
+    known_length,
+    parse_seeds,
+    parse_voxels,
+)
 
 _GRID = "A density grid of your own"
 _DRAWS = "Draws and catalogues"
@@ -91,13 +97,21 @@ DatasetOption = Annotated[
 
 VoxelSizeOption = Annotated[
     float | None,
-    typer.Option("--voxel-size", help="Its voxel size [Mpc/h].", rich_help_panel=_GRID),
+    typer.Option(
+        "--voxel-size",
+        callback=known_length,
+        help="Its voxel size [Mpc/h], or with --voxels that, by default the painter's.",
+        rich_help_panel=_GRID,
+    ),
 ]
 
 RedshiftOption = Annotated[
     float | None,
     typer.Option(
-        "--redshift", min=0, help="Its redshift, or with --voxels that.", rich_help_panel=_GRID
+        "--redshift",
+        min=0,
+        help="Its redshift, or with --voxels that, by default the painter's.",
+        rich_help_panel=_GRID,
     ),
 ]
 

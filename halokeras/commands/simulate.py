@@ -10,6 +10,7 @@ from halokeras.commands.options import (
     JsonOption,
     OverwriteOption,
     cosmology_of,
+    known_length,
     known_seed,
     refuse,
 )
@@ -59,7 +60,10 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     size: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Side of the box [Mpc/h].", show_default="256", rich_help_panel=_ONE_RUN
+            callback=known_length,
+            help="Side of the box [Mpc/h].",
+            show_default="256",
+            rich_help_panel=_ONE_RUN,
         ),
     ] = None,
     particles: Annotated[
@@ -71,7 +75,10 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     voxel_size: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Side of a voxel [Mpc/h].", show_default="4", rich_help_panel=_ONE_RUN
+            callback=known_length,
+            help="Side of a voxel [Mpc/h].",
+            show_default="4",
+            rich_help_panel=_ONE_RUN,
         ),
     ] = None,
     redshift: Annotated[

@@ -46,7 +46,7 @@ class OwnDensity:
 
 @dataclass(frozen=True)
 class SeededDensity:
-    """A 2LPT density to make: seed, voxels, and redshift if not the painter's.
+    """A 2LPT density to make: seed, voxels, their size [Mpc/h] and redshift if not the painter's.
 
     Its cosmology has a name, for those of files, and where it is that of a box its id.
     """
@@ -57,6 +57,7 @@ class SeededDensity:
     cosmology: Cosmology = ABACUS_COSMOS["00"]
     cosmology_name: str = "box00"
     box_id: str | None = None
+    voxel_size: float | None = None
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ class PaintRequest:
 
     @property
     def lpt(self) -> LptBox | None:
-        """The density to make, as the painter knows them but perhaps for the redshift."""
+        """The density to make, as the painter knows them where nothing else is asked."""
         wanted = self.density
         if not isinstance(wanted, SeededDensity):
             return None
@@ -224,7 +225,7 @@ class PaintRequest:
             cosmology=wanted.cosmology,
             seed=wanted.seed,
             voxels=wanted.voxels,
-            voxel_size=learned.voxel_size,
+            voxel_size=learned.voxel_size if wanted.voxel_size is None else wanted.voxel_size,
             redshift=learned.redshift if wanted.redshift is None else wanted.redshift,
             box_id=wanted.box_id,
             velocity=self.listing is not None

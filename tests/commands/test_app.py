@@ -96,7 +96,9 @@ def test_version(run):
         ["paint", "--voxels", "16x16"],
         ["paint", "--voxels", "0"],
         ["paint", "--voxels", "16", "--density", "d.npy"],
-        ["paint", "--voxels", "16", "--voxel-size", "4"],
+        ["paint", "--voxels", "16", "--voxel-size", "0"],
+        ["paint", "--voxels", "16", "--voxel-size", "-1"],
+        ["paint", "--density", "d.npy", "--redshift", "0.3", "--voxel-size", "nan"],
         ["paint", "--redshift", "0.3"],
         ["paint", "--density", "d.npy", "--redshift", "0.3"],
         ["paint", "--density", "d.npy", "--voxel-size", "4"],
@@ -105,11 +107,14 @@ def test_version(run):
         ["lpt"],
         ["lpt", "--voxels", "16"],
         ["lpt", "--voxels", "16", "--output", "d.npy"],
+        ["lpt", "--voxels", "16", "--output", "d.h5", "--size", "0"],
         ["lpt", "--voxels", "16", "--output", "d.h5", "--box", "00", "--cosmology", "c.json"],
         ["train"],
         ["simulate"],
         ["simulate", "--box", "00", "--params", "p.json"],
         ["simulate", "--box", "00", "--particles", "0"],
+        ["simulate", "--box", "00", "--size", "0"],
+        ["simulate", "--box", "00", "--voxel-size", "nan"],
         ["simulate", "--box", "00", "--cosmology", "c.json"],
         ["simulate", "--box", "00", "--suite", "s.json"],
         ["simulate", "--box", "00", "--processes", "2"],
@@ -128,15 +133,18 @@ def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
     assert not any(tmp_path.iterdir())
 
 
-def test_paint_tells_how_a_seed_is_painted_on_voxels_of_another_size(run, tiny_model, tmp_path):
-    told = run("paint", "--voxels", "16x8x8", "--voxel-size", 2).stderr
-    told = " ".join(told.replace("│", " ").split())
-    make = re.search(r"halopaint (lpt --voxels 16x8x8 --size 32 --output) FILE", told)[1]
-    paint = re.search(r"halopaint (paint --box) FILE (--force)", told)
-    assert run(*make.split(), "d.h5").exit_code == 0
-    words = [*paint[1].split(), "d.h5", paint[2], "--model", tiny_model, "--no-figure"]
-    assert run(*words, "--output", "out.h5").exit_code == 0
-    assert read_box(tmp_path / "out.h5").voxel_size == 2
+def test_a_seed_is_painted_on_voxels_of_another_size_by_the_same_words_and_force(
+    run, tiny_model, tmp_path
+):
+    words = ["paint", "--voxels", "16x8x8", "--seed", 5, "--model", tiny_model, "--no-figure"]
+    fails(run(*words, "--voxel-size", 2), "learned voxels of 4 Mpc/h", "2 Mpc/h", "--force")
+    assert not (tmp_path / "painted").exists()
+    assert run(*words, "--voxel-size", 2, "--force").exit_code == 0
+    fine = read_box(tmp_path / "painted" / "box00_seed5_16x8x8_voxel2_tiny.h5")
+    assert (fine.voxel_size, fine.provenance["seed"]) == (2, 5)
+    assert run(*words, "--voxel-size", 4).exit_code == 0
+    learned = read_box(tmp_path / "painted" / "box00_seed5_16x8x8_tiny.h5")
+    assert learned.voxel_size == 4
 
 
 def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
