@@ -138,9 +138,9 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     for request in requests:
         _check_listings(request)
     shape, expected = cost(requests[0])
-    many = len(requests)
+    many, painter = len(requests), requests[0].painter
     if as_json:
-        told = {"voxels": shape, "times": many, **vars(expected)}
+        told = {"voxels": shape, "times": many, "model": painter.name, **vars(expected)}
         told |= {name: many * told[name] for name in ("seconds", "disk")}
         typer.echo(json.dumps(told))
         return
@@ -148,7 +148,7 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     voxels += "" if many == 1 else f", {many} times"
     slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for what is made slab by slab"
     typer.echo(
-        f"{voxels}: about {many * expected.seconds:,.0f} s on this machine, "
+        f"{voxels}, by the painter {painter.name}: about {many * expected.seconds:,.0f} s on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "
         f"{amount_of_bytes(many * expected.disk)} of disk "
         f"({amount_of_bytes(expected.disk_free)} are free{slabs if expected.work else ''})"

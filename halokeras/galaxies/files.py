@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology, other_parameters
 from halokeras.errors import BoxError, OutputError
 from halokeras.galaxies.hosts import Hosts, open_hosts
 from halokeras.galaxies.missing import missing_share
@@ -126,7 +126,7 @@ def _cosmology(hosts: Hosts, given: Cosmology | None) -> Cosmology:
         if given is None:
             raise BoxError(f"{hosts.name} tells no cosmology; give it with --cosmology FILE")
         return given
-    if given is not None and given != hosts.cosmology:
+    if given is not None and other_parameters(given, hosts.cosmology.parameters):
         raise BoxError(
             f"{hosts.name} tells {hosts.cosmology} and --cosmology is {given}; leave out "
             "--cosmology"

@@ -442,7 +442,7 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     before = sorted(tmp_path.rglob("*"))
     result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run")
     assert result.exit_code == 0
-    assert "16 x 16 x 16 voxels: about" in result.stdout
+    assert "16 x 16 x 16 voxels, by the painter tiny: about" in result.stdout
     assert "16.0 KiB of disk" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -451,6 +451,7 @@ def test_a_dry_run_is_one_json_object_for_scripts(run, box_file, tiny_model):
     result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run", "--json")
     told = json.loads(result.stdout)
     assert told["voxels"] == [16, 16, 16] and told["times"] == 1
+    assert told["model"] == "tiny"
     assert told["disk"] == 16 * 1024 and told["memory"] > 0
 
 
@@ -494,7 +495,7 @@ def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path)
     before = sorted(tmp_path.rglob("*"))
     result = run("paint", "--voxels", "16x8x8", "--model", tiny_model, "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "16 x 8 x 8 voxels: about" in result.stdout
+    assert "16 x 8 x 8 voxels, by the painter tiny: about" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -840,7 +841,7 @@ def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
         (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
         (["--voxels", "211x199x197"], ["211x199x197", "no simple ratio"]),
         (["--voxels", "8192"], ["GiB of memory", "fewer voxels"]),
-        (["--voxels", "8", "--size", "0"], ["a side of 0 Mpc/h", "60,000 Mpc/h"]),
+        (["--voxels", "8", "--size", "1e-3"], ["a side of 0.001 Mpc/h", "60,000 Mpc/h"]),
         (["--voxels", "8", "--size", "1e300"], ["a side of 1e+300 Mpc/h", "60,000 Mpc/h"]),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.galaxies.files import populate_file
 from halokeras.galaxies.request import GalaxyRequest
@@ -172,6 +172,13 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(BoxError, match="hold no galaxies brighter"):
         populate_file(GalaxyRequest(box_file(tmp_path / "tiny.h5", tiny), -21.0))
     assert not list(tmp_path.glob("*.hdf5"))
+
+
+def test_a_cosmology_as_it_is_printed_is_that_of_the_halos(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(50))
+    printed = {name: float(f"{value:g}") for name, value in vars(ABACUS_COSMOS["00"]).items()}
+    request = GalaxyRequest(source, -21.0, cosmology=Cosmology(**printed))
+    assert populate_file(replace(request, output=tmp_path / "galaxies.hdf5")).path.exists()
 
 
 def test_the_command_populates_and_counts(run, tmp_path):
