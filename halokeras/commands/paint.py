@@ -158,8 +158,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         spheres=None if radii is None else radii.value,
     )
     painter = NamedPainter(saved, painter_folder(model))
-    requests = [
-        PaintRequest(
+    by_seed = {
+        number: PaintRequest(
             density=given(number),
             painter=painter,
             output=output,
@@ -170,7 +170,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             overwrite=overwrite,
         )
         for number in seeds
-    ]
+    }
+    requests = [*by_seed.values()]
     for path in (*requests[0].outputs, *requests[0].catalogues):
         refuse_inputs(path, requests[0].inputs)
     if spectra is not None:
@@ -180,4 +181,4 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     elif len(requests) == 1:
         paint_one(requests[0], as_json, spectra)
     else:
-        paint_many(requests, as_json, spectra)
+        paint_many(by_seed, as_json, spectra)

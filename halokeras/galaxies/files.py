@@ -22,7 +22,7 @@ from halokeras.painting.catalogue_formats import (
     format_of,
 )
 from halokeras.sections import MassDefinition
-from halokeras.sources.tables.own import tells
+from halokeras.sources.tables.own import told_otherwise
 from halokeras.statistics.occupation import Occupation
 from halokeras.storage.files import check_no_folder, refusal
 
@@ -102,8 +102,10 @@ def populate_file(
         counted = _count(hosts, occupation, request, cosmology, listener)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
         same = {name: value for name, value in about.items() if name != "software_version"}
-        if request.target.exists() and not (request.overwrite or tells(request.target, same)):
-            raise refusal(request.target)
+        if request.target.exists() and not request.overwrite:
+            other = told_otherwise(request.target, same)
+            if other:
+                raise refusal(request.target, f"is there and holds something else ({other})")
         names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
         names += ["vx", "vy", "vz"] if hosts.moving else []
         names += [] if request.seen_along is None else [f"{request.seen_along}_rsd"]

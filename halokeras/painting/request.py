@@ -86,6 +86,15 @@ class Listing:
     spheres: MassDefinition | None = None
 
     @property
+    def part(self) -> str:
+        """What a default name tells of how halos are listed, where it is not as by default."""
+        parts = [] if self.sub_density is None else ["sub-density"]
+        parts += ["uniform"] if self.uniform else []
+        parts += [] if self.seen_along is None else [f"{self.seen_along}_rsd"]
+        parts += [] if self.spheres is None else [self.spheres]
+        return "".join(f"_{part}" for part in parts)
+
+    @property
     def told(self) -> dict[str, str]:
         """What a catalogue tells of how it was listed."""
         places = "uniform" if self.uniform else "2lpt"
@@ -182,8 +191,10 @@ class PaintRequest:
         """The catalogues, one beside each draw if they are listed."""
         if self.listing is None:
             return []
+        # a draw that was named has its catalogue by that name alone
+        listed = "" if self.output is not None else self.listing.part
         suffix = FORMATS[self.listing.format].suffix
-        return [path.with_name(f"{path.stem}_halos{suffix}") for path in self.outputs]
+        return [path.with_name(f"{path.stem}{listed}_halos{suffix}") for path in self.outputs]
 
     @property
     def picture(self) -> Path | None:

@@ -188,9 +188,9 @@ def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model
     assert result.exit_code == 0, result.output
     for number in range(2):
         name = f"painted/tiny_box_drawing_draw_{number}"
-        assert f"wrote {name}_halos.hdf5" in result.stdout
+        assert f"wrote {name}_sub-density_halos.hdf5" in result.stdout
         counts = read_box(tmp_path / f"{name}.h5").counts
-        with h5py.File(tmp_path / f"{name}_halos.hdf5") as file:
+        with h5py.File(tmp_path / f"{name}_sub-density_halos.hdf5") as file:
             position = np.stack([file[f"halo_{axis}"][:] for axis in "xyz"], axis=1)
             np.testing.assert_allclose(file["halo_vy"], np.full(len(position), 100), rtol=1e-6)
             assert file.attrs["mass_min"] == 2e12
@@ -534,8 +534,8 @@ def test_paint_replaces_only_what_is_the_same_painting(
         ["paint", "--box", box_file, "--model", drawing_model, "--output", "out.h5"],
         ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--output", "out.h5"],
     ]
-    for other in others[:1] + others[2:]:
-        fails(run(*other), "out.h5", "--overwrite")
+    fails(run(*others[0]), "out.h5", "--overwrite", "(hash of the density ")
+    fails(run(*others[2]), "out.h5", "--overwrite", "(painter tiny instead of ")
     assert (tmp_path / "out.h5").read_bytes() == painted
     assert run(*others[0], "--overwrite").exit_code == 0
     assert (tmp_path / "out.h5").read_bytes() != painted
@@ -577,15 +577,38 @@ def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
     first = run(*words, "--seed", "11-12", "--json")
     assert first.exit_code == 0 and "2 of 2" in first.stderr
     told = json.loads(first.stdout)
-    assert told["found"] == 0 and len(told["wrote"]) == 2
+    assert told["found"] == [] and len(told["wrote"]) == 2
     second = tmp_path / told["wrote"][1]
     same = read_box(tmp_path / "alone.h5").counts
     np.testing.assert_array_equal(read_box(second).counts, same)
     kept = second.stat().st_mtime_ns
-    again = json.loads(run(*words, "--seed", "12-13", "--json").stdout)
-    assert again["found"] == 1 and again["wrote"][0] == told["wrote"][1]
+    result = run(*words, "--seed", "12-13", "--json")
+    again = json.loads(result.stdout)
+    assert again["found"] == told["wrote"][1:] and len(again["wrote"]) == 1
+    assert f"Found: {again['found'][0]}, 1 of 2" in result.stderr
+    assert f"Painted: {again['wrote'][0]}, 2 of 2" in result.stderr
+    assert "1 painted, 1 found" in result.stderr
     assert second.stat().st_mtime_ns == kept
-    assert json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)["found"] == 0
+    shown = run(*words, "--seed", "12-13").stdout.splitlines()
+    assert shown == [f"found {path}" for path in (*again["found"], *again["wrote"])]
+    anew = json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)
+    assert anew["found"] == []
+
+
+def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
+    run, drawing_model, tmp_path
+):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--seed", "11-12"]
+    first = run(*words, "--json")
+    assert "Warning: seed 12: percentile" in first.stderr
+    damaged, whole = (tmp_path / name for name in json.loads(first.stdout)["wrote"])
+    before = damaged.read_bytes()
+    with h5py.File(damaged, "r+") as file:
+        file["counts"][3, 4, 5] += 1
+    told = json.loads(run(*words, "--json").stdout)
+    assert [tmp_path / name for name in told["wrote"]] == [damaged]
+    assert [tmp_path / name for name in told["found"]] == [whole]
+    assert damaged.read_bytes() == before
 
 
 def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
@@ -594,14 +617,15 @@ def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_
     words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--catalogue"]
     words += ["--places", "uniform", "--seed", "1-2", "--json"]
     first = json.loads(run(*words).stdout)
-    assert first["found"] == 0
-    assert json.loads(run(*words).stdout)["found"] == 2
-    seen = [*words, "--redshift-space", "z"]
-    fails(run(*seen), "draw_halos.hdf5", "--overwrite")
-    assert json.loads(run(*seen, "--overwrite").stdout)["found"] == 0
-    with h5py.File(first["wrote"][-1]) as file:
+    assert first["found"] == []
+    assert json.loads(run(*words).stdout)["found"] == first["wrote"]
+    seen = json.loads(run(*words, "--redshift-space", "z").stdout)
+    assert seen["wrote"][-1].endswith("draw_uniform_z_rsd_halos.hdf5")
+    with h5py.File(seen["wrote"][-1]) as file:
         assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
-    assert json.loads(run(*seen).stdout)["found"] == 2
+    listed = Path(seen["wrote"][-1])
+    listed.replace(listed.with_name(listed.name.replace("_z_", "_x_")))
+    fails(run(*words, "--redshift-space", "x"), "x_rsd_halos.hdf5", "redshift_space z instead of x")
 
 
 def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawing_model, tmp_path):
@@ -787,7 +811,7 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
     assert again.exit_code == 0 and "Found: mock_density.h5" in again.stderr
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     other = [8 if word == 7 else word for word in words]
-    fails_last(run(*other), "mock_density.h5 exists", "--overwrite")
+    fails_last(run(*other), "mock_density.h5 is there", "(seed 7 instead of 8)", "--overwrite")
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     assert run(*other, "--overwrite").exit_code == 0
     assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8

@@ -101,7 +101,7 @@ def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
     populate_file(request)
     populate_file(request)
     for axis in ("x", None):
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match=f"redshift_space z instead of {axis or 'none'}"):
             populate_file(replace(request, seen_along=axis))
     assert "z_rsd" in columns_of(request.target)
 
