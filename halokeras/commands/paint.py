@@ -89,6 +89,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and not (voxels or grid),
             "give --box or --cosmology, not both": box is not None and cosmology,
             "give --box, --voxels or --density, not two of them": grid and (box or voxels),
+            "--voxels makes a density; leave it out to paint a box file, or name the cosmology of "
+            "the density by --box 00 to 04": voxels and box is not None and Path(box).suffix,
             "--dataset and --contrast go with --density": not grid and (dataset or contrast),
             "--voxel-size goes with --density or --voxels": voxel_size is not None
             and not (grid or voxels),

@@ -42,7 +42,11 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
             tell("Warning", f"not a single halo{least} was painted", "yellow")
         if not as_json:
             counts = painted.counts
-            shown["tables"] = summarize(given, counts, mean, source, request.painter, seconds)
+            several = len(request.outputs)
+            which = f"{request.outputs[0].name}, the first of {several}" if several > 1 else ""
+            shown["tables"] = summarize(
+                given, counts, mean, source, request.painter, seconds, which
+            )
         if request.picture is not None:
             drawn = request.drawing is not None
             counts = painted.counts

@@ -154,6 +154,11 @@ def _count(
         satellites += int(several.sum())
         galaxies += int(central.sum() + several.sum())
         least = min(least, float(mass.min(initial=np.inf)))
+    if halos == 0:
+        raise BoxError(
+            f"{hosts.name} holds no halos to put galaxies into; draw them in a larger box, or from "
+            "a lower --mass-min on"
+        )
     if galaxies == 0:
         raise BoxError(
             f"the {halos} halos of {hosts.name} hold no galaxies brighter than "

@@ -186,6 +186,7 @@ def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model
     words = ["--box", box_file, "--model", drawing_model, "--draw", "--realizations", 2]
     result = run("paint", *words, "--catalogue", "--sub-density", "fine.npy", "--no-figure")
     assert result.exit_code == 0, result.output
+    assert "tiny_box_drawing_draw_0.h5, the first of 2" in result.stdout
     for number in range(2):
         name = f"painted/tiny_box_drawing_draw_{number}"
         assert f"wrote {name}_sub-density_halos.hdf5" in result.stdout
@@ -212,7 +213,8 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
     fails(run(*words), "modes of this density are not known", "--places uniform")
     monkeypatch.setattr("halokeras.painting.files.draw_files", None)  # refused before the painting
-    fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "velocities")
+    told = "leave out --redshift-space, or paint a density with velocities"
+    fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "--places uniform", told)
     assert files(tmp_path) == before
 
 
