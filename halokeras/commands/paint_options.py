@@ -86,13 +86,18 @@ DensityOption = Annotated[
     typer.Option(
         "--density",
         metavar="FILE",
-        help="A density grid, .npy, HDF5 or Zarr, instead of a box.",
+        help="A density grid, .npy, .npz, HDF5 or Zarr, instead of a box.",
         rich_help_panel=_GRID,
     ),
 ]
 
 DatasetOption = Annotated[
-    str | None, typer.Option("--dataset", help="Its dataset, if it is HDF5.", rich_help_panel=_GRID)
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="The name of its array, where an HDF5, Zarr or .npz file holds several.",
+        rich_help_panel=_GRID,
+    ),
 ]
 
 VoxelSizeOption = Annotated[
@@ -166,14 +171,19 @@ SubDensityOption = Annotated[
     typer.Option(
         "--sub-density",
         metavar="FILE",
-        help="A finer density, .npy or HDF5, that tells where in its voxel a halo may lie.",
+        help="A finer density, .npy, .npz, HDF5 or Zarr, that tells where in its voxel a halo "
+        "may lie.",
         rich_help_panel=_DRAWS,
     ),
 ]
 
 SubDatasetOption = Annotated[
     str | None,
-    typer.Option("--sub-dataset", help="Its dataset, if it is HDF5.", rich_help_panel=_DRAWS),
+    typer.Option(
+        "--sub-dataset",
+        help="The name of its array, where an HDF5, Zarr or .npz file holds several.",
+        rich_help_panel=_DRAWS,
+    ),
 ]
 
 PlacesOption = Annotated[

@@ -85,7 +85,7 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
         list[float] | None,
         typer.Option(
             min=0,
-            help="Redshift of a box; may be repeated, for several of one run.",
+            help="Redshift of the box; name it again for another box of the same run.",
             show_default="0.3",
             rich_help_panel=_ONE_RUN,
         ),
@@ -112,8 +112,8 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Box file to write, of several redshifts with _z<REDSHIFT> added; of a suite its "
-            "folder.",
+            help="Box file to write, to whose name _z<REDSHIFT> is added for several redshifts; "
+            "of a suite, the folder to write.",
             show_default="boxes/box<ID>_seed<SEED>.h5",
         ),
     ] = None,

@@ -145,7 +145,7 @@ def test_masses_of_another_definition_can_be_chosen(tmp_path):
     found = columns_of(request.target)
     chosen = np.searchsorted(halos.id, found["halo_id"])
     np.testing.assert_array_equal(found["halo_m200b"], halos.mass_200b[chosen])
-    with pytest.raises(BoxError, match="mass_definition 200c"):
+    with pytest.raises(BoxError, match="definition 200c"):
         populate_file(GalaxyRequest(source, -21.0, definition="200c", output=request.target))
 
 
