@@ -81,7 +81,7 @@ def masses_of(
         return halos.mass
     raise BoxError(
         f"the halos have no masses of the definition {definition}, which is asked for: they have "
-        f"{_told(halos, own, provenance)}; choose another mass definition, or halos with "
+        f"{_told(halos, own, provenance)}; choose another mass definition, or a box with "
         + (f"halos/{column}" if column else "friends-of-friends masses")
     )
 
