@@ -1,7 +1,13 @@
 """Quantities and names as people read them."""
 
 import os
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
+from typing import Any
+
+_MOST_DIFFERENCES = 3
+"""Of two files that a message tells of."""
 
 
 def duration(seconds: float) -> str:
@@ -29,3 +35,22 @@ def in_ascii(text: str) -> str:
 def name_of(path: Path) -> str:
     """Return the name of a file as every format can tell it, which the system's need not be."""
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")
+
+
+def differences_told(
+    names: Iterable[str], has: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> str:
+    """Say of the first few names what something has instead of what is wanted."""
+    return ", ".join(
+        f"{name} {_in_short(has.get(name))} instead of {_in_short(wanted.get(name))}"
+        for name in islice(names, _MOST_DIFFERENCES)
+    )
+
+
+def _in_short(value: Any) -> str:
+    """Return a value in a few letters: of a hash, which is no word, the first."""
+    if value is None:
+        return "not told"
+    if isinstance(value, str) and len(value) == 64 and " " not in value:
+        return f"{value[:8]}..."
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

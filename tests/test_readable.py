@@ -1,6 +1,6 @@
 import pytest
 
-from halokeras.readable import amount_of_bytes, duration
+from halokeras.readable import amount_of_bytes, differences_told, duration
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,13 @@ def test_a_duration_is_read_at_a_glance(seconds, text):
 )
 def test_a_size_is_read_at_a_glance(size, text):
     assert amount_of_bytes(size) == text
+
+
+def test_of_what_differs_the_first_is_told_with_both_values():
+    held = {"seed": 3, "redshift": 0.3, "hash": 64 * "a", "places": "2lpt"}
+    wanted = {"seed": 7, "redshift": 0.8000000001, "hash": 64 * "b", "axis": "z"}
+    assert differences_told(["seed", "redshift", "hash", "axis"], held, wanted) == (
+        "seed 3 instead of 7, redshift 0.3 instead of 0.8000000001, "
+        "hash aaaaaaaa... instead of bbbbbbbb..."
+    )
+    assert differences_told(["axis"], held, wanted) == "axis not told instead of z"

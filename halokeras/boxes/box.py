@@ -166,23 +166,12 @@ def check_values(seen: Survey, name: str, source: str) -> None:
     """Refuse a grid by what was seen of its values, as `check_grid`."""
     if not np.isfinite([seen.minimum, seen.mean]).all():
         raise BoxError(f"{source}: {name} holds NaN or infinite values; make it again")
+    if seen.minimum < 0 and name != "density":
+        raise BoxError(f"{source}: {name} are negative (down to {seen.minimum:.3g}); count again")
     if seen.minimum < 0:
-        remedy = (
-            f"add 1 to an overdensity (this one has mean {seen.mean:.3g}), as --contrast delta "
-            "does (contrast='delta' in Python)"
-        )
-        if name == "density" and abs(seen.mean - 1) <= _MEAN_TOLERANCE:
-            remedy = (
-                f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
-                "particles were deposited"
-            )
-        if name != "density":
-            raise BoxError(
-                f"{source}: {name} are negative (down to {seen.minimum:.3g}); count again"
-            )
         raise BoxError(
             f"{source}: density is negative (down to {seen.minimum:.3g}); density is rho / mean: "
-            f"{remedy}"
+            f"{_as_rho_over_mean(seen)}"
         )
     if name == "density" and seen.mean == 0:
         raise BoxError(f"{source}: density is 0 everywhere; write its values again")
@@ -191,6 +180,24 @@ def check_values(seen: Survey, name: str, source: str) -> None:
             f"{source}: mean density is {seen.mean:.4g} instead of 1; divide density by its mean, "
             "as --contrast rho does (contrast='rho' in Python)"
         )
+
+
+def _as_rho_over_mean(seen: Survey) -> str:
+    """Say how values that are negative here and there become rho / mean."""
+    if abs(seen.mean - 1) <= _MEAN_TOLERANCE:
+        return (
+            f"with mean {seen.mean:.3g} this is one whose window was divided out; give it as "
+            "particles were deposited"
+        )
+    if abs(seen.mean) <= _MEAN_TOLERANCE and seen.minimum >= -1 - _MEAN_TOLERANCE:
+        return (
+            f"add 1 to an overdensity (this one has mean {seen.mean:.3g}), as --contrast delta "
+            "does (contrast='delta' in Python)"
+        )
+    return (
+        f"with mean {seen.mean:.3g} and values down to {seen.minimum:.3g} this is no overdensity "
+        "either; of a logarithm take the exponential, and divide by its mean"
+    )
 
 
 def halo_counts(

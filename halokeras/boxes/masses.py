@@ -80,8 +80,8 @@ def masses_of(
     if own == definition and halos.mass is not None:
         return halos.mass
     raise BoxError(
-        f"the halos have no masses of mass_definition {definition}, which box.selection asks for: "
-        f"they have {_told(halos, own, provenance)}; choose another mass_definition, or a box with "
+        f"the halos have no masses of the definition {definition}, which is asked for: they have "
+        f"{_told(halos, own, provenance)}; choose another mass definition, or a box with "
         + (f"halos/{column}" if column else "friends-of-friends masses")
     )
 

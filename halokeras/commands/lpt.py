@@ -11,6 +11,7 @@ from halokeras.commands.options import (
     OverwriteOption,
     SeedOption,
     cosmology_of,
+    known_length,
     parse_voxels,
     refuse,
 )
@@ -37,7 +38,9 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     size: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Side of the box along x [Mpc/h].", show_default="4 times the voxels"
+            callback=known_length,
+            help="Side of the box along x [Mpc/h].",
+            show_default="4 times the voxels",
         ),
     ] = None,
     redshift: Annotated[float, typer.Option(min=0, help="Redshift.")] = 0.3,

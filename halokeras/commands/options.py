@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow
+from halokeras.errors import BoxError
 from halokeras.resources import GEN_PAINTER
 from halokeras.seeds import LARGEST_SEED
+from halokeras.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from halokeras.cosmology.cosmology import Cosmology
@@ -98,6 +100,13 @@ def known_seed(seed: int | None) -> int | None:
     return seed
 
 
+def known_length(length: float | None) -> float | None:
+    """Refuse a length that no voxel and no box has."""
+    if length is not None and not length > 0:  # nor of one that is no number
+        raise typer.BadParameter(f"{length:g} is no length; name a number above 0 [Mpc/h]")
+    return length
+
+
 SeedOption = Annotated[
     int,
     typer.Option(
@@ -119,12 +128,17 @@ def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
     """Return the cosmology of a box id or a file, or None where neither is given."""
     if box is not None and file is not None:
         raise typer.BadParameter("give --box or --cosmology, not both")
-    from halokeras.cosmology.cosmology import box_cosmology
+    from halokeras.cosmology.cosmology import ABACUS_COSMOS
     from halokeras.cosmology.cosmology_file import load_cosmology
 
     if file is not None:
         return load_cosmology(file)
-    return None if box is None else box_cosmology(box)
+    if box is not None and box not in ABACUS_COSMOS:
+        raise BoxError(
+            f"--box {box} is no cosmology{did_you_mean(box, ABACUS_COSMOS)}; choose one of "
+            f"{', '.join(ABACUS_COSMOS)}, or name a file of your own with --cosmology"
+        )
+    return None if box is None else ABACUS_COSMOS[box]
 
 
 def parse_voxels(text: str) -> tuple[int, int, int]:

@@ -89,9 +89,11 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             and not (voxels or grid),
             "give --box or --cosmology, not both": box is not None and cosmology,
             "give --box, --voxels or --density, not two of them": grid and (box or voxels),
-            "--dataset, --voxel-size and --contrast go with --density": not grid
-            and (dataset or contrast or (voxel_size is not None and not voxels)),
-            _on_other_voxels(voxels, voxel_size): voxel_size is not None and voxels and not grid,
+            "--voxels makes a density; leave it out to paint a box file, or name the cosmology of "
+            "the density by --box 00 to 04": voxels and box is not None and Path(box).suffix,
+            "--dataset and --contrast go with --density": not grid and (dataset or contrast),
+            "--voxel-size goes with --density or --voxels": voxel_size is not None
+            and not (grid or voxels),
             "--redshift goes with --density or --voxels": redshift is not None
             and not (grid or voxels),
             "--density does not describe itself; give --voxel-size [Mpc/h] and --redshift": grid
@@ -147,7 +149,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             return OwnDensity(GridFile(density, dataset), voxel_size, redshift, held, asked)
         name = cosmology.stem if cosmology else f"box{named}"
         assert asked is not None
-        return SeededDensity(realisation, voxels, redshift, asked, name, named)
+        return SeededDensity(realisation, voxels, redshift, asked, name, named, voxel_size)
 
     finer = None if sub_density is None else GridFile(sub_density, sub_dataset)
     listing = Listing(
@@ -158,8 +160,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
         spheres=None if radii is None else radii.value,
     )
     painter = NamedPainter(saved, painter_folder(model))
-    requests = [
-        PaintRequest(
+    by_seed = {
+        number: PaintRequest(
             density=given(number),
             painter=painter,
             output=output,
@@ -170,7 +172,8 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
             overwrite=overwrite,
         )
         for number in seeds
-    ]
+    }
+    requests = [*by_seed.values()]
     for path in (*requests[0].outputs, *requests[0].catalogues):
         refuse_inputs(path, requests[0].inputs)
     if spectra is not None:
@@ -180,16 +183,4 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     elif len(requests) == 1:
         paint_one(requests[0], as_json, spectra)
     else:
-        paint_many(requests, as_json, spectra)
-
-
-def _on_other_voxels(voxels: tuple[int, int, int] | None, voxel_size: float | None) -> str:
-    """Say how a density of a seed is painted on voxels that the painter did not learn."""
-    if voxels is None or voxel_size is None:
-        return ""
-    shape, size = "x".join(str(side) for side in voxels), voxels[0] * voxel_size
-    return (
-        "--voxels makes a density on the voxels that the painter learned, without --voxel-size; on "
-        f"others `halopaint lpt --voxels {shape} --size {size:g} --output FILE` makes it, and "
-        "`halopaint paint --box FILE --force` paints it"
-    )
+        paint_many(by_seed, as_json, spectra)

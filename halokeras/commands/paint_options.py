@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from halokeras.commands.options import MOST_SEEDS, ContrastOf, parse_seeds, parse_voxels
+from halokeras.commands.options import (
+    MOST_SEEDS,
+    ContrastOf,
+    known_length,
+    parse_seeds,
+    parse_voxels,
+)
 
 _GRID = "A density grid of your own"
 _DRAWS = "Draws and catalogues"
@@ -80,24 +86,37 @@ DensityOption = Annotated[
     typer.Option(
         "--density",
         metavar="FILE",
-        help="A density grid, .npy, HDF5 or Zarr, instead of a box.",
+        help="A density grid, .npy, .npz, HDF5 or Zarr, instead of a box.",
         rich_help_panel=_GRID,
     ),
 ]
 
 DatasetOption = Annotated[
-    str | None, typer.Option("--dataset", help="Its dataset, if it is HDF5.", rich_help_panel=_GRID)
+    str | None,
+    typer.Option(
+        "--dataset",
+        help="The name of its array, where an HDF5, Zarr or .npz file holds several.",
+        rich_help_panel=_GRID,
+    ),
 ]
 
 VoxelSizeOption = Annotated[
     float | None,
-    typer.Option("--voxel-size", help="Its voxel size [Mpc/h].", rich_help_panel=_GRID),
+    typer.Option(
+        "--voxel-size",
+        callback=known_length,
+        help="Its voxel size [Mpc/h], or with --voxels that, by default the painter's.",
+        rich_help_panel=_GRID,
+    ),
 ]
 
 RedshiftOption = Annotated[
     float | None,
     typer.Option(
-        "--redshift", min=0, help="Its redshift, or with --voxels that.", rich_help_panel=_GRID
+        "--redshift",
+        min=0,
+        help="Its redshift, or with --voxels that, by default the painter's.",
+        rich_help_panel=_GRID,
     ),
 ]
 
@@ -152,14 +171,19 @@ SubDensityOption = Annotated[
     typer.Option(
         "--sub-density",
         metavar="FILE",
-        help="A finer density, .npy or HDF5, that tells where in its voxel a halo may lie.",
+        help="A finer density, .npy, .npz, HDF5 or Zarr, that tells where in its voxel a halo "
+        "may lie.",
         rich_help_panel=_DRAWS,
     ),
 ]
 
 SubDatasetOption = Annotated[
     str | None,
-    typer.Option("--sub-dataset", help="Its dataset, if it is HDF5.", rich_help_panel=_DRAWS),
+    typer.Option(
+        "--sub-dataset",
+        help="The name of its array, where an HDF5, Zarr or .npz file holds several.",
+        rich_help_panel=_DRAWS,
+    ),
 ]
 
 PlacesOption = Annotated[

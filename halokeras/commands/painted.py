@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,11 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
             tell("Warning", f"not a single halo{least} was painted", "yellow")
         if not as_json:
             counts = painted.counts
-            shown["tables"] = summarize(given, counts, mean, source, request.painter, seconds)
+            several = len(request.outputs)
+            which = f"{request.outputs[0].name}, the first of {several}" if several > 1 else ""
+            shown["tables"] = summarize(
+                given, counts, mean, source, request.painter, seconds, which
+            )
         if request.picture is not None:
             drawn = request.drawing is not None
             counts = painted.counts
@@ -68,9 +72,9 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
 
 
 def paint_many(
-    requests: Sequence["PaintRequest"], as_json: bool, spectra: Path | None = None
+    by_seed: Mapping[int, "PaintRequest"], as_json: bool, spectra: Path | None = None
 ) -> None:
-    """Paint one density after another in this process, but for those that are there.
+    """Paint the density of one seed after another in this process, but for those that are there.
 
     The power of all is written where a file for it is named.
     """
@@ -79,8 +83,10 @@ def paint_many(
     from halokeras.painting.files import paint_files
     from halokeras.painting.outputs import is_painted
 
-    total, found, start = len(requests), 0, time.perf_counter()
+    requests = [*by_seed.values()]
+    total, made, start = len(requests), 0, time.perf_counter()
     written: list[Path] = []
+    found: list[Path] = []
     painted = [path for request in requests for path in request.outputs]
     if spectra is not None:
         check_powers(painted, spectra, requests[0].overwrite)
@@ -88,21 +94,21 @@ def paint_many(
         _check_listings(request)
     with progress("painting") as show:
         listener = Listener(
-            progress=lambda stage, fraction: show(
-                (len(written) // len(files)) / total, f"{stage}, {files[0].name}"
-            ),
-            warn=lambda message: tell("Warning", message, "yellow"),
+            progress=lambda stage, fraction: show((done - 1) / total, f"{stage}, {files[0].name}"),
+            warn=lambda message: tell("Warning", f"seed {seed}: {message}", "yellow"),
         )
         try:
-            for done, request in enumerate(requests, start=1):
+            for done, seed in enumerate(by_seed, start=1):
+                request = by_seed[seed]
                 files = [*request.outputs, *request.catalogues]
-                if is_painted(request):  # and lists halos as asked, or it was refused
-                    found += 1
+                there = is_painted(request)  # and lists halos as asked, or it was refused
+                if there:
+                    found += files
                 else:
-                    paint_files(request, listener=listener)
-                written += files
-                left = _left(done - found, total - done, time.perf_counter() - start)
-                tell("Painted", f"{files[0]}, {done} of {total}{left}")
+                    written += paint_files(request, listener=listener)
+                    made += 1
+                left = _left(made, total - done, time.perf_counter() - start)
+                tell("Found" if there else "Painted", f"{files[0]}, {done} of {total}{left}")
         except KeyboardInterrupt:
             again = "begins again" if requests[0].overwrite else "goes on with those missing"
             tell("Interrupted", f"the same command {again}", "yellow")
@@ -110,20 +116,26 @@ def paint_many(
     if spectra is not None:
         write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)
-    wrote(written, as_json, found=found, model_hash=requests[0].painter.saved.hash)
+    tell("Done", f"{made} painted, {total - made} found")
+    if not as_json:
+        for path in found:
+            typer.echo(f"found {path}")
+    there_before = [str(path) for path in found]
+    wrote(written, as_json, found=there_before, model_hash=requests[0].painter.saved.hash)
 
 
 def _check_listings(request: "PaintRequest") -> None:
     """Refuse to replace a catalogue that lists its halos in another way."""
-    from halokeras.sources.tables.own import tells
+    from halokeras.sources.tables.own import told_otherwise
     from halokeras.storage.files import refusal
 
     listing = request.listing
     if listing is None or request.overwrite:
         return
     for path in request.catalogues:
-        if path.exists() and not tells(path, listing.told):
-            raise refusal(path)
+        other = told_otherwise(path, listing.told) if path.exists() else ""
+        if other:
+            raise refusal(path, f"is there and holds something else ({other})")
 
 
 def _left(made: int, missing: int, seconds: float) -> str:
@@ -138,9 +150,9 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     for request in requests:
         _check_listings(request)
     shape, expected = cost(requests[0])
-    many = len(requests)
+    many, painter = len(requests), requests[0].painter
     if as_json:
-        told = {"voxels": shape, "times": many, **vars(expected)}
+        told = {"voxels": shape, "times": many, "model": painter.name, **vars(expected)}
         told |= {name: many * told[name] for name in ("seconds", "disk")}
         typer.echo(json.dumps(told))
         return
@@ -148,7 +160,8 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     voxels += "" if many == 1 else f", {many} times"
     slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for what is made slab by slab"
     typer.echo(
-        f"{voxels}: about {many * expected.seconds:,.0f} s on this machine, "
+        f"{voxels}, by the painter {painter.name}: "
+        f"about {many * expected.seconds:,.0f} s on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "
         f"{amount_of_bytes(many * expected.disk)} of disk "
         f"({amount_of_bytes(expected.disk_free)} are free{slabs if expected.work else ''})"

@@ -13,6 +13,7 @@ from halokeras.commands.options import (
     JsonOption,
     OverwriteOption,
     cosmology_of,
+    known_length,
 )
 from halokeras.commands.prepare_catalogue import EXAMPLES, catalogue
 from halokeras.commands.prepare_options import (
@@ -173,7 +174,9 @@ def abacus_summit(  # noqa: PLR0913  (Typer reads one parameter an option)
 def counts(  # noqa: PLR0913  (Typer reads one parameter an option)
     particle_counts: Annotated[Path, typer.Argument(help="Particles per voxel, .npy.")],
     halo_counts: Annotated[Path, typer.Argument(help="Halos per voxel, .npy.")],
-    voxel_size: Annotated[float, typer.Option(min=0, help="Side of a voxel [Mpc/h].")],
+    voxel_size: Annotated[
+        float, typer.Option(callback=known_length, help="Side of a voxel [Mpc/h].")
+    ],
     redshift: Annotated[float, typer.Option(min=0, help="Of both.")],
     density_scheme: Annotated[
         str, typer.Option(help="What moved the particles: 2lpt, zeldovich, nbody or unknown.")

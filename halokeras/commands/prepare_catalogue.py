@@ -13,6 +13,7 @@ from halokeras.commands.options import (
     JsonOption,
     OverwriteOption,
     cosmology_of,
+    known_length,
     refuse,
 )
 from halokeras.commands.prepare_options import (
@@ -130,7 +131,11 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     ] = "corner",
     box_size: Annotated[
         float | None,
-        typer.Option(min=0, help="Side [Mpc/h], if no file tells it.", rich_help_panel=_UNITS),
+        typer.Option(
+            callback=known_length,
+            help="Side [Mpc/h], if no file tells it.",
+            rich_help_panel=_UNITS,
+        ),
     ] = None,
     redshift: Annotated[
         float | None, typer.Option(min=0, help="If no file tells it.", rich_help_panel=_ABOUT)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halokeras.commands.options import known_seed, refuse, refuse_inputs
+from halokeras.commands.options import known_length, known_seed, refuse, refuse_inputs
 from halokeras.commands.terminal import listening, wrote
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ VoxelSizeOption = Annotated[
     float | None,
     typer.Option(
         "--voxel-size",
-        min=0,
+        callback=known_length,
         help="Or their side [Mpc/h].",
         show_default="4, or the grid's",
         rich_help_panel=_BOX,

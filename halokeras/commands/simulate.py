@@ -10,6 +10,7 @@ from halokeras.commands.options import (
     JsonOption,
     OverwriteOption,
     cosmology_of,
+    known_length,
     known_seed,
     refuse,
 )
@@ -59,7 +60,10 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     size: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Side of the box [Mpc/h].", show_default="256", rich_help_panel=_ONE_RUN
+            callback=known_length,
+            help="Side of the box [Mpc/h].",
+            show_default="256",
+            rich_help_panel=_ONE_RUN,
         ),
     ] = None,
     particles: Annotated[
@@ -71,14 +75,17 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
     voxel_size: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Side of a voxel [Mpc/h].", show_default="4", rich_help_panel=_ONE_RUN
+            callback=known_length,
+            help="Side of a voxel [Mpc/h].",
+            show_default="4",
+            rich_help_panel=_ONE_RUN,
         ),
     ] = None,
     redshift: Annotated[
         list[float] | None,
         typer.Option(
             min=0,
-            help="Redshift of a box; may be repeated, for several of one run.",
+            help="Redshift of the box; name it again for another box of the same run.",
             show_default="0.3",
             rich_help_panel=_ONE_RUN,
         ),
@@ -105,8 +112,8 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Box file to write, of several redshifts with _z<REDSHIFT> added; of a suite its "
-            "folder.",
+            help="Box file to write, to whose name _z<REDSHIFT> is added for several redshifts; "
+            "of a suite, the folder to write.",
             show_default="boxes/box<ID>_seed<SEED>.h5",
         ),
     ] = None,

@@ -29,6 +29,9 @@ PARAMETERS = ("H0", "omega_m", "omega_b", "sigma8", "n_s", "w0", "wa")
 _LAMBDA = {"w0": -1.0, "wa": 0.0}
 """Dark energy where nothing is said of it: a cosmological constant."""
 
+_ROUNDED = 1e-5
+"""Relative difference of parameters that were printed with six digits and typed again."""
+
 _EARLY_W = -1 / 3
 """Above this w at early times, matter alone would not set the start of the growth."""
 
@@ -99,6 +102,28 @@ class Cosmology:
 def whole_parameters(told: Mapping[str, float]) -> dict[str, float]:
     """Return parameters of a cosmology with w0 and wa, -1 and 0 where they are not told."""
     return _LAMBDA | dict(told)
+
+
+def other_parameters(
+    cosmology: Cosmology, told: Mapping[str, float], relative: float = _ROUNDED
+) -> list[str]:
+    """Return the names of the parameters that are told of another cosmology than this one.
+
+    Parameters
+    ----------
+    cosmology
+        The one.
+    told
+        Parameters of the other, all or some.
+    relative
+        Relative difference up to which two numbers are the same; by default that of six digits.
+    """
+    theirs = whole_parameters(told)
+    return [
+        name
+        for name, value in vars(cosmology).items()
+        if name in theirs and abs(value - theirs[name]) > relative * (abs(theirs[name]) or 1.0)
+    ]
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,10 @@ def _check_definition(box: Box, name: str, learned: Provenance) -> None:
 def check_any(counts: NDArray[Any]) -> None:
     """Refuse painted counts that are all zero, as `BoxError`."""
     if not counts.any():
-        raise BoxError("the painted counts are all zero; train the painter for longer")
+        raise BoxError(
+            "the painted counts are all zero; lower --mass-min where it is given, choose a larger "
+            "box, or train the painter for longer"
+        )
 
 
 def check_counts(counts: NDArray[Any], box: Box) -> None:

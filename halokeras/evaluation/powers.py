@@ -57,7 +57,7 @@ def check_powers(painted: Sequence[Path], target: Path, overwrite: bool = False)
     check_no_folder(target)
     names = [path.name for path in painted]
     if not overwrite and target.exists() and _held(target, "files") != names:
-        raise refusal(target, option="--spectra")
+        raise refusal(target, "holds the powers of other boxes", "--spectra")
 
 
 def _held(target: Path, name: str) -> list[str] | None:

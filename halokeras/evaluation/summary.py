@@ -33,6 +33,7 @@ def summarize(
     source: Path | None,
     painter: NamedPainter,
     seconds: float,
+    which: str = "",
 ) -> list[Table]:
     """Tell what was painted and, where the box has halos of its own, how the two compare.
 
@@ -50,6 +51,8 @@ def summarize(
         What painted it.
     seconds
         That the painting took.
+    which
+        Which of several draws the counts are of.
 
     Returns
     -------
@@ -61,6 +64,8 @@ def summarize(
     sides = " x ".join(str(side) for side in given.shape)
     table.add_row("box", f"{sides} voxels of {given.header.voxel_size:g} Mpc/h")
     table.add_row("painter", painter.name)
+    if which:
+        table.add_row("draw", which)
     table.add_row("halos painted", f"{mean * voxels:,.0f}")
     table.add_row("per voxel", f"{mean:.4f}")
     table.add_row("speed", f"{voxels / seconds:,.0f} voxels/s")
@@ -121,7 +126,7 @@ def _compare(table: Table, box: Box, reference: NDArray[np.float32], painted: Gr
     """Add the counts of `box` to `table`, and give the spectra if both have any halo."""
     counts = np.asarray(painted[:, :, :], dtype=np.float32)
     table.add_row("reference halos", f"{reference.sum(dtype=float):,.0f}")
-    table.add_row("per voxel", f"{reference.mean(dtype=float):.4f}")
+    table.add_row("reference per voxel", f"{reference.mean(dtype=float):.4f}")
     if box.density is None or not (counts.any() and reference.any()):
         return None
     spectra = measure(counts, reference, box.voxel_size)

@@ -51,7 +51,9 @@ def check_alignment(
             "both must cover the same voxels"
         )
     if not counts.any():
-        raise BoxError("counts are all zero; lower mass_min or give a box with halos")
+        raise BoxError(
+            "counts are all zero; lower the least mass, mass_min, or give a box with halos"
+        )
     found = measure_coherence(density, counts)
     if found.best < max(_LEAST_COHERENCE, _LEAST_DEVIATIONS * found.noise):
         raise BoxError(

@@ -69,14 +69,24 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
         raise BoxError(f"{name}: contrast {contrast!r} is unknown; choose one of {known}")
     if contrast == "1+delta":
         return grid
-    mean = survey(grid).mean
+    seen = survey(grid)
+    mean = seen.mean
     if contrast == "delta":
         if not abs(mean) <= _NO_OVERDENSITY:
             raise BoxError(
-                f"{name} has the mean {mean:.4g}, and an overdensity has 0; the contrast of "
-                "rho/mean is 1+delta, that of another rho is rho"
+                f"{name} has the mean {mean:.4g}, and an overdensity has 0; "
+                + (
+                    "of a logarithm take the exponential, and divide by its mean"
+                    if seen.minimum < 0
+                    else "the contrast of rho/mean is 1+delta, that of another rho is rho"
+                )
             )
         return Scaled(grid, 1.0, 1.0)
     if not (np.isfinite(mean) and mean > 0):
         raise BoxError(f"{name} has the mean {mean:.4g}; a rho has a positive one")
+    if seen.minimum < -mean:  # further than a window that was divided out takes voids
+        raise BoxError(
+            f"{name} is negative (down to {seen.minimum:.4g}, with mean {mean:.4g}), which no rho "
+            "is; the contrast of an overdensity is delta"
+        )
     return Scaled(grid, 1 / mean, 0.0)

@@ -199,7 +199,9 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
     if density.ndim != 3 or len(set(density.shape)) != 1:
         raise BoxError(f"density has shape {density.shape}; its axes are compared in cubes only")
     if not counts.any():
-        raise BoxError("counts are all zero; lower mass_min or give a box with halos")
+        raise BoxError(
+            "counts are all zero; lower the least mass, mass_min, or give a box with halos"
+        )
     as_it_is = measure_coherence(density, counts)
     coarse_density, coarse_counts = _coarse(density), _coarse(counts)
     turned = max(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.cosmology.cosmology import Cosmology
+from halokeras.cosmology.cosmology import Cosmology, other_parameters
 from halokeras.errors import BoxError, OutputError
 from halokeras.galaxies.hosts import Hosts, open_hosts
 from halokeras.galaxies.missing import missing_share
@@ -22,7 +22,7 @@ from halokeras.painting.catalogue_formats import (
     format_of,
 )
 from halokeras.sections import MassDefinition
-from halokeras.sources.tables.own import tells
+from halokeras.sources.tables.own import told_otherwise
 from halokeras.statistics.occupation import Occupation
 from halokeras.storage.files import check_no_folder, refusal
 
@@ -102,8 +102,10 @@ def populate_file(
         counted = _count(hosts, occupation, request, cosmology, listener)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
         same = {name: value for name, value in about.items() if name != "software_version"}
-        if request.target.exists() and not (request.overwrite or tells(request.target, same)):
-            raise refusal(request.target)
+        if request.target.exists() and not request.overwrite:
+            other = told_otherwise(request.target, same)
+            if other:
+                raise refusal(request.target, f"is there and holds something else ({other})")
         names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
         names += ["vx", "vy", "vz"] if hosts.moving else []
         names += [] if request.seen_along is None else [f"{request.seen_along}_rsd"]
@@ -126,7 +128,7 @@ def _cosmology(hosts: Hosts, given: Cosmology | None) -> Cosmology:
         if given is None:
             raise BoxError(f"{hosts.name} tells no cosmology; give it with --cosmology FILE")
         return given
-    if given is not None and given != hosts.cosmology:
+    if given is not None and other_parameters(given, hosts.cosmology.parameters):
         raise BoxError(
             f"{hosts.name} tells {hosts.cosmology} and --cosmology is {given}; leave out "
             "--cosmology"
@@ -152,6 +154,11 @@ def _count(
         satellites += int(several.sum())
         galaxies += int(central.sum() + several.sum())
         least = min(least, float(mass.min(initial=np.inf)))
+    if halos == 0:
+        raise BoxError(
+            f"{hosts.name} holds no halos to put galaxies into; draw them in a larger box, or from "
+            "a lower --mass-min on"
+        )
     if galaxies == 0:
         raise BoxError(
             f"the {halos} halos of {hosts.name} hold no galaxies brighter than "

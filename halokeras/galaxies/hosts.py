@@ -106,7 +106,7 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
 
     def pieces() -> Iterator[tuple[Halos, NDArray[np.floating]]]:
         for start in range(0, len(named), ROWS):
-            yield _hosting(named[start : start + ROWS], wanted, box.provenance)
+            yield _hosting(named[start : start + ROWS], wanted, box.provenance, str(path))
 
     return Hosts(
         name=str(path),
@@ -154,7 +154,7 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
                 }
             )
             check_halos(halos, sizes, str(path))
-            yield _hosting(halos, wanted, about)
+            yield _hosting(halos, wanted, about, str(path))
 
     return Hosts(
         name=str(path),
@@ -213,13 +213,16 @@ def _column(definition: MassDefinition | None, columns: Mapping[str, Any]) -> st
 
 
 def _hosting(
-    halos: Halos, definition: MassDefinition | None, about: Mapping[str, Any]
+    halos: Halos, definition: MassDefinition | None, about: Mapping[str, Any], name: str
 ) -> tuple[Halos, NDArray[np.floating]]:
     """Return the halos that lie in no other and have a mass, and their masses.
 
     Where no sphere about a halo is as dense as its definition asks for, its mass is 0.
     """
     kept = halos if halos.parent is None else halos[halos.parent < 0]
-    mass = masses_of(kept, definition, about)
+    try:
+        mass = masses_of(kept, definition, about)
+    except BoxError as error:
+        raise BoxError(f"{name}: {error}") from None
     assert mass is not None  # or it was refused
     return kept[mass > 0], mass[mass > 0]

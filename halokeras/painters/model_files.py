@@ -171,7 +171,15 @@ def _read(path: Path, largest: int) -> bytes:
                 raise ModelError(f"{path} is not a regular file; copy the folder again")
             content = file.read(largest + 1)
     except FileNotFoundError as error:
-        raise ModelError(f"{path.parent} is not a saved painter: it has no {path.name}") from error
+        if path.name == MANIFEST:
+            raise ModelError(
+                f"{path.parent} is not a saved painter: it has no {MANIFEST}; name the folder that "
+                "training wrote"
+            ) from error
+        raise ModelError(
+            f"{path} is missing, which {MANIFEST} lists as a part of this painter; copy the "
+            "folder again"
+        ) from error
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}; copy the folder again") from error
     if len(content) > largest:

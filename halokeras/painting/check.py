@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from halokeras.boxes.box_file import Header
-from halokeras.cosmology.cosmology import Cosmology, whole_parameters
+from halokeras.cosmology.cosmology import Cosmology, other_parameters, whole_parameters
 from halokeras.cosmology.power import linear_power
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
@@ -147,12 +147,10 @@ def cosmology_differences(provenance: Provenance, cosmology: Cosmology | None) -
     """Say in what a cosmology is not the painter's, parameter by parameter; empty if unknown."""
     if cosmology is None or provenance.cosmology is None:
         return []
-    trained = whole_parameters(provenance.cosmology)
+    trained, given = whole_parameters(provenance.cosmology), asdict(cosmology)
     return [
-        f"{name} {value:g} instead of {trained[name]:g}"
-        for name, value in asdict(cosmology).items()
-        if name in trained
-        and abs(value - trained[name]) > _SAME_COSMOLOGY * (abs(trained[name]) or 1.0)
+        f"{name} {given[name]:g} instead of {trained[name]:g}"
+        for name in other_parameters(cosmology, trained, _SAME_COSMOLOGY)
     ]
 
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology, other_parameters
 from halokeras.painters.model_files import read_files
 from halokeras.painters.provenance import Provenance
 from halokeras.painting.check import SAME_REDSHIFT
@@ -12,7 +12,7 @@ from halokeras.resources import ANY_PAINTER, GEN_PAINTER, shipped
 OWN, ANY = Path("saved_models", GEN_PAINTER), Path("saved_models", ANY_PAINTER)
 """The painter of one epoch and cosmology, and the one that is told them."""
 
-_SCORED = tuple(ABACUS_COSMOS[box_id] for box_id in ("00", "03", "04"))
+_SCORED = tuple(ABACUS_COSMOS[box_id].parameters for box_id in ("00", "03", "04"))
 
 
 def shipped_painter(
@@ -28,7 +28,8 @@ def shipped_painter(
         return OWN
     known = redshift is None or abs(redshift - _learned().redshift) <= SAME_REDSHIFT
     scored = _SCORED if mass_min is None else _SCORED[:1]
-    return OWN if known and cosmology in scored else ANY
+    same = any(not other_parameters(cosmology, one) for one in scored)
+    return OWN if known and same else ANY
 
 
 @lru_cache(maxsize=1)

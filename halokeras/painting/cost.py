@@ -29,7 +29,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     check_no_folders(request)
     shape, fine_box, listed = _looked_at(request)
     made: list[LptEstimate] = []
-    if request.lpt is not None and found_density(request.source.path, request.lpt) != "whole":
+    if request.lpt is not None and found_density(request.source.path, request.lpt).state != "whole":
         made.append(density_estimate(request.lpt, request.source.path, request.scheduler))
     kept, apart = 0, False
     if fine_box is not None and fine_by_slabs(

@@ -100,14 +100,17 @@ def check_matter(request: PaintRequest, given: Density) -> None:
     if listing is None:
         return
     made = not listing.uniform and listing.sub_density is None
-    if made and known_box(given.header, given.shape) is None:
+    known = known_box(given.header, given.shape) is not None
+    if made and not known:
         raise BoxError(
             "the modes of this density are not known, so no finer 2LPT density tells where in "
             "its voxel a halo lies; give one as --sub-density, or choose --places uniform"
         )
     if listing.seen_along is not None and not made and given.velocity is None:
+        option = "--places uniform" if listing.uniform else "--sub-density"
+        drop = f"leave out {option}, as this density's own modes tell them, or leave out "
         raise BoxError(
-            "nothing is known of the halos' velocities, which --redshift-space needs; leave it "
-            "out, or paint a density with velocities (`halopaint lpt --velocity`) or one that "
-            "halopaint made of a seed, with its own --places"
+            f"--redshift-space needs velocities of halos, and with {option} they have none, as the "
+            f"density's file holds none; {drop if known else 'leave out '}--redshift-space, or "
+            "paint a density with velocities (`halopaint lpt --velocity`)"
         )

@@ -3,17 +3,24 @@
 from pathlib import Path
 from typing import Any
 
-from halokeras.boxes.box_file import open_box_file
+from halokeras.boxes.box import SOFTWARE
+from halokeras.boxes.box_file import Header, describe, open_box, open_box_file
 from halokeras.errors import HalopaintError
 from halokeras.painting.asked import opened
 from halokeras.painting.inputs import Density
+from halokeras.painting.paint import painted_header
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
+from halokeras.readable import differences_told
 from halokeras.storage.files import check_no_folder, refusal
 
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
+
+_PLAINLY = {"model": "painter", "draw_seed": "seed of the draw", "seed": "seed of the density"}
+_HASHES = {"model_hash": "hash of the painter", "source_box_hash": "hash of the density"}
+"""How a message calls them; the hashes after all else, which says more."""
 
 
 def written_files(request: PaintRequest) -> list[Path]:
@@ -29,7 +36,7 @@ def check_no_folders(request: PaintRequest) -> None:
 
 
 def is_painted(request: PaintRequest) -> bool:
-    """Whether all that is asked is there already, whole and of this very painting.
+    """Whether all that is asked is there already, undamaged and of this very painting.
 
     Catalogues need only be there: how they list halos is not looked at.
     """
@@ -37,11 +44,11 @@ def is_painted(request: PaintRequest) -> bool:
     if request.overwrite or not all(path.exists() for path in files):
         return False
     wanted = request.lpt
-    if wanted is not None and found_density(request.source.path, wanted) != "whole":
+    if wanted is not None and found_density(request.source.path, wanted).state != "whole":
         return False
     with opened(request) as given:
         return all(
-            _is_painting(output, told_of_painting(request, given, number))
+            not _otherwise(output, request, given, number) and _is_undamaged(output)
             for number, output in enumerate(request.outputs)
         )
 
@@ -51,32 +58,53 @@ def check_outputs(request: PaintRequest, given: Density) -> None:
     if request.overwrite:
         return
     for number, output in enumerate(request.outputs):
-        told = told_of_painting(request, given, number)
         beside = request.catalogues[number : number + 1]
         if request.picture is not None and number == 0:
             beside.append(request.picture)
-        for path in (output, *beside):  # what lies beside a painting belongs to it
-            if path.exists() and not _is_painting(output, told):
-                raise refusal(path)
+        there = [path for path in (output, *beside) if path.exists()]
+        other = _otherwise(output, request, given, number) if there else ""
+        if other:  # what lies beside a painting belongs to it
+            raise refusal(there[0], f"is there and holds something else ({other})")
 
 
-def told_of_painting(request: PaintRequest, given: Density, number: int) -> dict[str, Any]:
-    """Return what the provenance of the file of that number tells of its painting."""
-    return {
-        "model_hash": request.painter.saved.hash,
-        "source_box_hash": given.hash,
-        **request.told(number),
-    }
-
-
-def _is_painting(path: Path, told: dict[str, Any]) -> bool:
-    """Whether a file is the painting that `told` tells of, and nothing more."""
-    if not path.exists():
-        return False
+def _otherwise(output: Path, request: PaintRequest, given: Density, number: int) -> str:
+    """Say in what a file is another painting than the one that is asked; nothing if it is that."""
+    if not output.exists():
+        return f"{output}, which it lies beside, is not there"
     try:
-        with open_box_file(path) as (header, fields):
-            held = [header.provenance.get(key) for key in PAINTING]
-            painted = set(fields) <= {COUNTS, COUNTS_BY_MASS}
-            return painted and held == [told.get(key) for key in PAINTING]
+        with open_box_file(output) as (header, fields):
+            others = sorted(set(fields) - {COUNTS, COUNTS_BY_MASS})
+    except HalopaintError:
+        return "it cannot be read as a painted box"
+    if others:
+        return f"no painted box: it has {others[0]}"
+    painter = request.painter
+    wanted = _plainly(painted_header(given, painter.saved, painter.name, **request.told(number)))
+    held = _plainly(header)
+    if all(held.get(name) == wanted.get(name) for name in map(_plain_name, PAINTING)):
+        return ""
+    unlike = [name for name in {**wanted, **held} if held.get(name) != wanted.get(name)]
+    return differences_told(unlike, held, wanted)
+
+
+def _plainly(header: Header) -> dict[str, Any]:
+    """Return what a painted file tells by the names of messages, what says most first."""
+    told = {"redshift": header.redshift, "voxel_size": header.voxel_size, **header.provenance}
+    told |= {} if header.cosmology is None else vars(header.cosmology)
+    names = [*_PLAINLY, *sorted({*told} - {*_PLAINLY, *_HASHES, *SOFTWARE}), *_HASHES]
+    return {_plain_name(name): told.get(name) for name in names}
+
+
+def _plain_name(name: str) -> str:
+    return (_PLAINLY | _HASHES).get(name, name)
+
+
+def _is_undamaged(path: Path) -> bool:
+    """Whether a painted file can be read, and is what its checksums say."""
+    try:
+        with open_box(path) as store:
+            _, fields = describe(store)
+            store.check_values(fields)
     except HalopaintError:
         return False
+    return True

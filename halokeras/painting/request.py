@@ -46,7 +46,7 @@ class OwnDensity:
 
 @dataclass(frozen=True)
 class SeededDensity:
-    """A 2LPT density to make: seed, voxels, and redshift if not the painter's.
+    """A 2LPT density to make: seed, voxels, their size [Mpc/h] and redshift if not the painter's.
 
     Its cosmology has a name, for those of files, and where it is that of a box its id.
     """
@@ -57,6 +57,7 @@ class SeededDensity:
     cosmology: Cosmology = ABACUS_COSMOS["00"]
     cosmology_name: str = "box00"
     box_id: str | None = None
+    voxel_size: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,15 @@ class Listing:
     uniform: bool = False
     seen_along: str | None = None
     spheres: MassDefinition | None = None
+
+    @property
+    def part(self) -> str:
+        """What a default name tells of how halos are listed, where it is not as by default."""
+        parts = [] if self.sub_density is None else ["sub-density"]
+        parts += ["uniform"] if self.uniform else []
+        parts += [] if self.seen_along is None else [f"{self.seen_along}_rsd"]
+        parts += [] if self.spheres is None else [self.spheres]
+        return "".join(f"_{part}" for part in parts)
 
     @property
     def told(self) -> dict[str, str]:
@@ -181,8 +191,10 @@ class PaintRequest:
         """The catalogues, one beside each draw if they are listed."""
         if self.listing is None:
             return []
+        # a draw that was named has its catalogue by that name alone
+        listed = "" if self.output is not None else self.listing.part
         suffix = FORMATS[self.listing.format].suffix
-        return [path.with_name(f"{path.stem}_halos{suffix}") for path in self.outputs]
+        return [path.with_name(f"{path.stem}{listed}_halos{suffix}") for path in self.outputs]
 
     @property
     def picture(self) -> Path | None:
@@ -215,7 +227,7 @@ class PaintRequest:
 
     @property
     def lpt(self) -> LptBox | None:
-        """The density to make, as the painter knows them but perhaps for the redshift."""
+        """The density to make, as the painter knows them where nothing else is asked."""
         wanted = self.density
         if not isinstance(wanted, SeededDensity):
             return None
@@ -224,7 +236,7 @@ class PaintRequest:
             cosmology=wanted.cosmology,
             seed=wanted.seed,
             voxels=wanted.voxels,
-            voxel_size=learned.voxel_size,
+            voxel_size=learned.voxel_size if wanted.voxel_size is None else wanted.voxel_size,
             redshift=learned.redshift if wanted.redshift is None else wanted.redshift,
             box_id=wanted.box_id,
             velocity=self.listing is not None

@@ -124,9 +124,7 @@ def check_absent(target: Path, overwrite: bool = False) -> None:
         raise refusal(target, "exists")
 
 
-def refusal(
-    target: Path, reason: str = "is there and holds something else", option: str = "--output"
-) -> OutputError:
+def refusal(target: Path, reason: str, option: str = "--output") -> OutputError:
     """Return the error of an output, which `option` names, that is never replaced unasked."""
     return OutputError(
         f"{target} {reason}; remove it, choose another {option}, or replace it with --overwrite"
@@ -257,6 +255,16 @@ def _new_folder(target: Path) -> tuple[Path, int]:
                 return Path(made), lock
 
 
+def _of_another_process(folder: Path) -> str:
+    """Say what another process is at: in a hidden folder, .NAME.ENDING, what is to be NAME."""
+    if not folder.name.startswith("."):
+        return f"another process is at work in {folder}; wait for it, or stop it first"
+    made = folder.with_name(folder.stem[1:])
+    return (
+        f"another process is making {made}; wait for it, stop it first, or choose another --output"
+    )
+
+
 def _hold(folder: Path) -> int | None:
     """Lock a folder; None if it was removed meanwhile."""
     try:
@@ -273,9 +281,7 @@ def _hold(folder: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise Locked(
-            f"another process is at work in {folder}; wait for it, or stop it first"
-        ) from None
+        raise Locked(_of_another_process(folder)) from None
     except OSError:  # no such locks here
         return lock
     with suppress(FileNotFoundError):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.box import Box, box_hash, halo_counts, total_counts
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.masses import at_odds, masses_of, select
+from halokeras.cosmology.cosmology import other_parameters
 from halokeras.errors import BoxError, RunError
 from halokeras.fields.alignment import check_alignment
 from halokeras.painter_params import PainterParams
@@ -264,8 +265,9 @@ def _redshift(boxes: Sequence[Box], params: Params) -> float:
 
 def _cosmology(boxes: Sequence[Box]) -> dict[str, float] | None:
     """Return the parameters of the cosmology of boxes, or None of boxes of several."""
+    ours = [{} if box.cosmology is None else box.cosmology.parameters for box in boxes]
     first = boxes[0].cosmology
-    if first is None or any(box.cosmology != first for box in boxes):
+    if first is None or any(not told or other_parameters(first, told) for told in ours):
         return None
     return first.parameters
 

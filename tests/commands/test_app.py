@@ -96,7 +96,9 @@ def test_version(run):
         ["paint", "--voxels", "16x16"],
         ["paint", "--voxels", "0"],
         ["paint", "--voxels", "16", "--density", "d.npy"],
-        ["paint", "--voxels", "16", "--voxel-size", "4"],
+        ["paint", "--voxels", "16", "--voxel-size", "0"],
+        ["paint", "--voxels", "16", "--voxel-size", "-1"],
+        ["paint", "--density", "d.npy", "--redshift", "0.3", "--voxel-size", "nan"],
         ["paint", "--redshift", "0.3"],
         ["paint", "--density", "d.npy", "--redshift", "0.3"],
         ["paint", "--density", "d.npy", "--voxel-size", "4"],
@@ -105,11 +107,14 @@ def test_version(run):
         ["lpt"],
         ["lpt", "--voxels", "16"],
         ["lpt", "--voxels", "16", "--output", "d.npy"],
+        ["lpt", "--voxels", "16", "--output", "d.h5", "--size", "0"],
         ["lpt", "--voxels", "16", "--output", "d.h5", "--box", "00", "--cosmology", "c.json"],
         ["train"],
         ["simulate"],
         ["simulate", "--box", "00", "--params", "p.json"],
         ["simulate", "--box", "00", "--particles", "0"],
+        ["simulate", "--box", "00", "--size", "0"],
+        ["simulate", "--box", "00", "--voxel-size", "nan"],
         ["simulate", "--box", "00", "--cosmology", "c.json"],
         ["simulate", "--box", "00", "--suite", "s.json"],
         ["simulate", "--box", "00", "--processes", "2"],
@@ -128,15 +133,18 @@ def test_wrong_usage_exits_2_and_writes_nothing(run, tmp_path, words):
     assert not any(tmp_path.iterdir())
 
 
-def test_paint_tells_how_a_seed_is_painted_on_voxels_of_another_size(run, tiny_model, tmp_path):
-    told = run("paint", "--voxels", "16x8x8", "--voxel-size", 2).stderr
-    told = " ".join(told.replace("│", " ").split())
-    make = re.search(r"halopaint (lpt --voxels 16x8x8 --size 32 --output) FILE", told)[1]
-    paint = re.search(r"halopaint (paint --box) FILE (--force)", told)
-    assert run(*make.split(), "d.h5").exit_code == 0
-    words = [*paint[1].split(), "d.h5", paint[2], "--model", tiny_model, "--no-figure"]
-    assert run(*words, "--output", "out.h5").exit_code == 0
-    assert read_box(tmp_path / "out.h5").voxel_size == 2
+def test_a_seed_is_painted_on_voxels_of_another_size_by_the_same_words_and_force(
+    run, tiny_model, tmp_path
+):
+    words = ["paint", "--voxels", "16x8x8", "--seed", 5, "--model", tiny_model, "--no-figure"]
+    fails(run(*words, "--voxel-size", 2), "learned voxels of 4 Mpc/h", "2 Mpc/h", "--force")
+    assert not (tmp_path / "painted").exists()
+    assert run(*words, "--voxel-size", 2, "--force").exit_code == 0
+    fine = read_box(tmp_path / "painted" / "box00_seed5_16x8x8_voxel2_tiny.h5")
+    assert (fine.voxel_size, fine.provenance["seed"]) == (2, 5)
+    assert run(*words, "--voxel-size", 4).exit_code == 0
+    learned = read_box(tmp_path / "painted" / "box00_seed5_16x8x8_tiny.h5")
+    assert learned.voxel_size == 4
 
 
 def test_paint_writes_a_box_and_a_figure_and_names_both(run, box_file, tiny_model, tmp_path):
@@ -178,11 +186,12 @@ def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model
     words = ["--box", box_file, "--model", drawing_model, "--draw", "--realizations", 2]
     result = run("paint", *words, "--catalogue", "--sub-density", "fine.npy", "--no-figure")
     assert result.exit_code == 0, result.output
+    assert "tiny_box_drawing_draw_0.h5, the first of 2" in result.stdout
     for number in range(2):
         name = f"painted/tiny_box_drawing_draw_{number}"
-        assert f"wrote {name}_halos.hdf5" in result.stdout
+        assert f"wrote {name}_sub-density_halos.hdf5" in result.stdout
         counts = read_box(tmp_path / f"{name}.h5").counts
-        with h5py.File(tmp_path / f"{name}_halos.hdf5") as file:
+        with h5py.File(tmp_path / f"{name}_sub-density_halos.hdf5") as file:
             position = np.stack([file[f"halo_{axis}"][:] for axis in "xyz"], axis=1)
             np.testing.assert_allclose(file["halo_vy"], np.full(len(position), 100), rtol=1e-6)
             assert file.attrs["mass_min"] == 2e12
@@ -204,7 +213,8 @@ def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     fails(run(*words, "--catalogue-format", "parquet"), "pip install 'halopaint[catalogues]'")
     fails(run(*words), "modes of this density are not known", "--places uniform")
     monkeypatch.setattr("halokeras.painting.files.draw_files", None)  # refused before the painting
-    fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "velocities")
+    told = "leave out --redshift-space, or paint a density with velocities"
+    fails(run(*words, "--places", "uniform", "--redshift-space", "z"), "--places uniform", told)
     assert files(tmp_path) == before
 
 
@@ -434,7 +444,7 @@ def test_a_dry_run_tells_the_cost_and_writes_nothing(run, box_file, tiny_model, 
     before = sorted(tmp_path.rglob("*"))
     result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run")
     assert result.exit_code == 0
-    assert "16 x 16 x 16 voxels: about" in result.stdout
+    assert "16 x 16 x 16 voxels, by the painter tiny: about" in result.stdout
     assert "16.0 KiB of disk" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -443,6 +453,7 @@ def test_a_dry_run_is_one_json_object_for_scripts(run, box_file, tiny_model):
     result = run("paint", "--box", box_file, "--model", tiny_model, "--dry-run", "--json")
     told = json.loads(result.stdout)
     assert told["voxels"] == [16, 16, 16] and told["times"] == 1
+    assert told["model"] == "tiny"
     assert told["disk"] == 16 * 1024 and told["memory"] > 0
 
 
@@ -486,7 +497,7 @@ def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path)
     before = sorted(tmp_path.rglob("*"))
     result = run("paint", "--voxels", "16x8x8", "--model", tiny_model, "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "16 x 8 x 8 voxels: about" in result.stdout
+    assert "16 x 8 x 8 voxels, by the painter tiny: about" in result.stdout
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -525,8 +536,8 @@ def test_paint_replaces_only_what_is_the_same_painting(
         ["paint", "--box", box_file, "--model", drawing_model, "--output", "out.h5"],
         ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--output", "out.h5"],
     ]
-    for other in others[:1] + others[2:]:
-        fails(run(*other), "out.h5", "--overwrite")
+    fails(run(*others[0]), "out.h5", "--overwrite", "(hash of the density ")
+    fails(run(*others[2]), "out.h5", "--overwrite", "(painter tiny instead of ")
     assert (tmp_path / "out.h5").read_bytes() == painted
     assert run(*others[0], "--overwrite").exit_code == 0
     assert (tmp_path / "out.h5").read_bytes() != painted
@@ -568,15 +579,38 @@ def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
     first = run(*words, "--seed", "11-12", "--json")
     assert first.exit_code == 0 and "2 of 2" in first.stderr
     told = json.loads(first.stdout)
-    assert told["found"] == 0 and len(told["wrote"]) == 2
+    assert told["found"] == [] and len(told["wrote"]) == 2
     second = tmp_path / told["wrote"][1]
     same = read_box(tmp_path / "alone.h5").counts
     np.testing.assert_array_equal(read_box(second).counts, same)
     kept = second.stat().st_mtime_ns
-    again = json.loads(run(*words, "--seed", "12-13", "--json").stdout)
-    assert again["found"] == 1 and again["wrote"][0] == told["wrote"][1]
+    result = run(*words, "--seed", "12-13", "--json")
+    again = json.loads(result.stdout)
+    assert again["found"] == told["wrote"][1:] and len(again["wrote"]) == 1
+    assert f"Found: {again['found'][0]}, 1 of 2" in result.stderr
+    assert f"Painted: {again['wrote'][0]}, 2 of 2" in result.stderr
+    assert "1 painted, 1 found" in result.stderr
     assert second.stat().st_mtime_ns == kept
-    assert json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)["found"] == 0
+    shown = run(*words, "--seed", "12-13").stdout.splitlines()
+    assert shown == [f"found {path}" for path in (*again["found"], *again["wrote"])]
+    anew = json.loads(run(*words, "--seed", "12-13", "--json", "--overwrite").stdout)
+    assert anew["found"] == []
+
+
+def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
+    run, drawing_model, tmp_path
+):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--seed", "11-12"]
+    first = run(*words, "--json")
+    assert "Warning: seed 12: percentile" in first.stderr
+    damaged, whole = (tmp_path / name for name in json.loads(first.stdout)["wrote"])
+    before = damaged.read_bytes()
+    with h5py.File(damaged, "r+") as file:
+        file["counts"][3, 4, 5] += 1
+    told = json.loads(run(*words, "--json").stdout)
+    assert [tmp_path / name for name in told["wrote"]] == [damaged]
+    assert [tmp_path / name for name in told["found"]] == [whole]
+    assert damaged.read_bytes() == before
 
 
 def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
@@ -585,14 +619,15 @@ def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_
     words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--catalogue"]
     words += ["--places", "uniform", "--seed", "1-2", "--json"]
     first = json.loads(run(*words).stdout)
-    assert first["found"] == 0
-    assert json.loads(run(*words).stdout)["found"] == 2
-    seen = [*words, "--redshift-space", "z"]
-    fails(run(*seen), "draw_halos.hdf5", "--overwrite")
-    assert json.loads(run(*seen, "--overwrite").stdout)["found"] == 0
-    with h5py.File(first["wrote"][-1]) as file:
+    assert first["found"] == []
+    assert json.loads(run(*words).stdout)["found"] == first["wrote"]
+    seen = json.loads(run(*words, "--redshift-space", "z").stdout)
+    assert seen["wrote"][-1].endswith("draw_uniform_z_rsd_halos.hdf5")
+    with h5py.File(seen["wrote"][-1]) as file:
         assert "halo_z_rsd" in file and file.attrs["redshift_space"] == "z"
-    assert json.loads(run(*seen).stdout)["found"] == 2
+    listed = Path(seen["wrote"][-1])
+    listed.replace(listed.with_name(listed.name.replace("_z_", "_x_")))
+    fails(run(*words, "--redshift-space", "x"), "x_rsd_halos.hdf5", "redshift_space z instead of x")
 
 
 def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawing_model, tmp_path):
@@ -778,7 +813,7 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
     assert again.exit_code == 0 and "Found: mock_density.h5" in again.stderr
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     other = [8 if word == 7 else word for word in words]
-    fails_last(run(*other), "mock_density.h5 exists", "--overwrite")
+    fails_last(run(*other), "mock_density.h5 is there", "(seed 7 instead of 8)", "--overwrite")
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     assert run(*other, "--overwrite").exit_code == 0
     assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8
@@ -832,7 +867,7 @@ def test_lpt_takes_a_cosmology_and_a_size_of_ones_own(run, tmp_path):
         (["--voxels", "8", "--initial-modes", "none.npy"], ["none.npy"]),
         (["--voxels", "211x199x197"], ["211x199x197", "no simple ratio"]),
         (["--voxels", "8192"], ["GiB of memory", "fewer voxels"]),
-        (["--voxels", "8", "--size", "0"], ["a side of 0 Mpc/h", "60,000 Mpc/h"]),
+        (["--voxels", "8", "--size", "1e-3"], ["a side of 0.001 Mpc/h", "60,000 Mpc/h"]),
         (["--voxels", "8", "--size", "1e300"], ["a side of 1e+300 Mpc/h", "60,000 Mpc/h"]),
     ],
 )

@@ -52,7 +52,7 @@ def test_what_another_process_makes_is_not_made_too(run, tmp_path):
     with claimed(tmp_path / "boxes" / "box00_seed1.h5"):
         result = run("simulate", "--box", "00", *SMALL)
     assert result.exit_code == 1
-    assert "another process is at work in boxes/.box00_seed1.h5.run; wait for it" in result.stderr
+    assert "another process is making boxes/box00_seed1.h5; wait for it" in result.stderr
 
 
 @pytest.fixture

@@ -26,3 +26,11 @@ def test_a_density_that_is_called_an_overdensity_is_refused_with_what_it_is(valu
 def test_an_overdensity_has_no_mean_to_divide_by():
     with pytest.raises(BoxError, match="a rho has a positive one"):
         as_density(1 - RHO, "rho", "a.npy")
+
+
+def test_an_overdensity_or_a_logarithm_is_not_taken_for_another_contrast():
+    delta = RHO - RHO.mean() + 1e-6
+    with pytest.raises(BoxError, match="which no rho is; the contrast of an overdensity is delta"):
+        as_density(delta, "rho", "a.npy")
+    with pytest.raises(BoxError, match="an overdensity has 0; of a logarithm take the exponential"):
+        as_density(np.log(RHO) - 1, "delta", "a.npy")

@@ -8,7 +8,7 @@ import pytest
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
 from halokeras.boxes.halos import Halos
-from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.galaxies.files import populate_file
 from halokeras.galaxies.request import GalaxyRequest
@@ -101,7 +101,7 @@ def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
     populate_file(request)
     populate_file(request)
     for axis in ("x", None):
-        with pytest.raises(OutputError, match="--overwrite"):
+        with pytest.raises(OutputError, match=f"redshift_space z instead of {axis or 'none'}"):
             populate_file(replace(request, seen_along=axis))
     assert "z_rsd" in columns_of(request.target)
 
@@ -145,7 +145,7 @@ def test_masses_of_another_definition_can_be_chosen(tmp_path):
     found = columns_of(request.target)
     chosen = np.searchsorted(halos.id, found["halo_id"])
     np.testing.assert_array_equal(found["halo_m200b"], halos.mass_200b[chosen])
-    with pytest.raises(BoxError, match="mass_definition 200c"):
+    with pytest.raises(BoxError, match="definition 200c"):
         populate_file(GalaxyRequest(source, -21.0, definition="200c", output=request.target))
 
 
@@ -172,6 +172,13 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(BoxError, match="hold no galaxies brighter"):
         populate_file(GalaxyRequest(box_file(tmp_path / "tiny.h5", tiny), -21.0))
     assert not list(tmp_path.glob("*.hdf5"))
+
+
+def test_a_cosmology_as_it_is_printed_is_that_of_the_halos(tmp_path):
+    source = box_file(tmp_path / "box.h5", halos_of(50))
+    printed = {name: float(f"{value:g}") for name, value in vars(ABACUS_COSMOS["00"]).items()}
+    request = GalaxyRequest(source, -21.0, cosmology=Cosmology(**printed))
+    assert populate_file(replace(request, output=tmp_path / "galaxies.hdf5")).path.exists()
 
 
 def test_the_command_populates_and_counts(run, tmp_path):

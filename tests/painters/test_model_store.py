@@ -486,4 +486,4 @@ def test_a_damaged_or_missing_law_is_named(drawing_model):
     path.write_text(path.read_text().replace("0", "1", 1))
     refused(drawing_model, "count_law.json", "damaged")
     path.unlink()
-    refused(drawing_model, "count_law.json")
+    refused(drawing_model, "count_law.json is missing", "manifest.json lists", "copy the folder")

@@ -9,6 +9,14 @@ def test_the_painter_of_one_epoch_paints_what_it_learned_and_what_is_not_told():
     assert shipped_painter(None, None) == shipped_painter(0.3, None) == OWN
 
 
+def test_a_cosmology_typed_as_it_is_printed_is_the_one_that_was_printed():
+    printed = {name: float(f"{value:g}") for name, value in PLANCK.parameters.items()}
+    assert Cosmology(**printed) != PLANCK
+    assert shipped_painter(0.3, Cosmology(**printed)) == OWN
+    assert shipped_painter(0.3, Cosmology(**printed), 5e12) == OWN
+    assert shipped_painter(0.3, Cosmology(**(printed | {"sigma8": 0.8301}))) == ANY
+
+
 def test_another_epoch_or_cosmology_is_painted_by_the_one_that_is_told_them():
     assert shipped_painter(0.8, PLANCK) == ANY
     assert shipped_painter(0.3, ABACUS_COSMOS["02"]) == ANY

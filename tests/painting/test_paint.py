@@ -81,6 +81,7 @@ NO_DENSITIES = {
         r"mean density is 3e\+12 instead of 1; divide density by its mean, .*--contrast rho",
     ),
     "overdensity": (lambda d: d - 1, "add 1 to an overdensity .*--contrast delta"),
+    "a logarithm": (lambda d: np.log(d + 0.01), "no overdensity either; of a logarithm take"),
     "a negative voxel": (lambda d: np.where(d == d.max(), -1, d), "density is negative"),
     "NaN": (lambda d: np.where(d == d.max(), np.nan, d), "density holds NaN or infinite"),
     "infinite": (lambda d: np.where(d == d.max(), np.inf, d), "density holds NaN or infinite"),

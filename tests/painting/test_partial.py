@@ -132,7 +132,7 @@ def test_two_writers_of_one_file_do_not_mix(given, saved, tmp_path, name):
     command = [sys.executable, "-c", code, tmp_path / f".{name}.part"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        told = rf"another process is at work in .*\.{name}\.part; wait for it"
+        told = rf"another process is making .*/{name}; wait for it"
         with pytest.raises(OutputError, match=told):
             paint_file(given, saved, "m", tmp_path / name)
         other.kill()

@@ -243,7 +243,9 @@ def test_too_little_disk_or_memory_is_refused_before_anything_is_made(monkeypatc
 def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
     with (
         module.locked(slabs_folder(tmp_path / "d.h5")),
-        pytest.raises(OutputError, match=r"another process is at work in .*d\.h5"),
+        pytest.raises(
+            OutputError, match=r"another process is making .*/d\.h5; .* or choose another --output"
+        ),
     ):
         made(BOX, tmp_path / "d.h5")
 

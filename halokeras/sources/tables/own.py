@@ -9,7 +9,7 @@ import numpy as np
 
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
 from halokeras.errors import BoxError, HalopaintError
-from halokeras.readable import in_ascii
+from halokeras.readable import differences_told, in_ascii
 from halokeras.sources.tables.formats import open_table
 
 _SAME = 1e-12
@@ -55,15 +55,18 @@ def cosmology_told(about: dict[str, Any], path: Path) -> Cosmology | None:
         raise BoxError(f"{path}: {error}") from None
 
 
-def tells(path: Path, about: Mapping[str, Any]) -> bool:
-    """Whether a file is a catalogue that tells all that `about` does."""
+def told_otherwise(path: Path, about: Mapping[str, Any]) -> str:
+    """Say in what a file is no catalogue that tells all that `about` does; nothing if it is."""
     try:
         with open_table(path) as table:
             held = told(table.about)
     except HalopaintError:
-        return False
+        return "it cannot be read as a catalogue"
     wanted = {name: value for name, value in told(about).items() if value != [None] * 3}
-    return all(name in held and _equal(held[name], value) for name, value in wanted.items())
+    others = [
+        name for name, value in wanted.items() if name not in held or not _equal(held[name], value)
+    ]
+    return differences_told(others, held, wanted)
 
 
 def is_number(value: Any) -> bool:
