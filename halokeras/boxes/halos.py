@@ -95,6 +95,9 @@ COLUMNS: Mapping[str, Column] = {
 DATASETS: Mapping[str, Column] = {f"halos/{name}": column for name, column in COLUMNS.items()}
 """The columns by the names of their datasets in a box file."""
 
+_IN_A_BOX: Mapping[str, str] = {column.name: dataset for dataset, column in DATASETS.items()}
+"""The names of their datasets by those of the columns."""
+
 
 def halos_of(arrays: Mapping[str, Array]) -> Halos | None:
     """Return the halos among the arrays of a box file, or None where it has none."""
@@ -133,8 +136,22 @@ def check_lengths(shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
             )
 
 
-def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
+def check_halos(
+    halos: Halos,
+    box_size: tuple[float, float, float],
+    source: str,
+    called: Mapping[str, str] = _IN_A_BOX,
+) -> None:
     """Refuse a catalogue, or a part of one, whose values are not what their columns may have.
+
+    Parameters
+    ----------
+    halos
+        With positions in the box.
+    box_size
+        Sides [Mpc/h].
+    source, called
+        The file, and what it calls each column, for messages.
 
     Raises
     ------
@@ -144,11 +161,11 @@ def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str)
     for name, values in halos.columns().items():
         if not COLUMNS[name].fits(values):
             refusal = COLUMNS[name].check.refusal
-            raise BoxError(f"{source}: halos/{name} {refusal}; drop those halos")
+            raise BoxError(f"{source}: {called[name]} {refusal}; drop those halos")
     position = COLUMNS["position"].stored(halos.position)
     outside = ((position < 0) | (position >= np.array(box_size))).any(axis=1)
     if outside.any():
         raise BoxError(
-            f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
+            f"{source}: {outside.sum()} of {called['position']} lie outside [0, box_size) "
             f"{box_size} Mpc/h; check the units and wrap them into the box"
         )
