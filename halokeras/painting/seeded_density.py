@@ -14,7 +14,7 @@ from halokeras.painting.request import PaintRequest
 from halokeras.simulation.density import LptParticles
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.lpt_recipe import PARTICLES
+from halokeras.simulation.wanted_density import LACKING, differences
 
 
 def make_density(
@@ -41,13 +41,9 @@ def found_density(path: Path, wanted: LptBox) -> Literal["whole", "without veloc
         return "absent"
     try:
         with open_box_density(path) as given:
-            header, moves = given.header, given.velocity is not None
-            held = (given.shape, header.voxel_size, header.redshift, header.cosmology)
+            other = differences(given.header, given.shape, given.velocity is not None, wanted)
     except HalopaintError:
         return "absent"
-    names = ("seed", "density_scheme", "particles_per_voxel", "initial_modes")
-    told = [header.provenance.get(name) for name in names]
-    asked = (wanted.voxels, wanted.voxel_size, wanted.redshift, wanted.cosmology)
-    if held != asked or told != [wanted.seed, "2lpt", PARTICLES**3, None]:
-        return "absent"
-    return "whole" if moves or not wanted.velocity else "without velocity"
+    if other == [LACKING]:
+        return "without velocity"
+    return "absent" if other else "whole"
