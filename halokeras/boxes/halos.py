@@ -78,6 +78,10 @@ class Halos:
     def __len__(self) -> int:
         return len(self.position)
 
+    def __repr__(self) -> str:
+        """Tell how many there are and what is known of them, as columns would fill a page."""
+        return f"<Halos: {len(self):,} with {', '.join(self.columns())}>"
+
     def __getitem__(self, rows: Any) -> "Halos":
         """Return the halos of some rows: a slice, their indices or a truth for each."""
         return Halos(**{name: column[rows] for name, column in self.columns().items()})
