@@ -490,6 +490,24 @@ def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_of_catalogues_leaves_nothing_either(run, drawing_model, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    words = [
+        "paint",
+        "--voxels",
+        16,
+        "--draw",
+        "--catalogue",
+        "--model",
+        drawing_model,
+        "--dry-run",
+    ]
+    for further in (["--seed", 7, "--output", "new/mock.h5"], ["--seed", "7-8"]):
+        result = run(*words, *further)
+        assert result.exit_code == 0, result.output
+        assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_paint_takes_an_overdensity_when_told(run, tiny_box, tiny_model, tmp_path):
     np.save(tmp_path / "density.npy", tiny_box.density)
     np.save(tmp_path / "delta.npy", tiny_box.density.astype(float) - 1)
