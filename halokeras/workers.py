@@ -1,7 +1,10 @@
-"""The workers of a Dask cluster: those of this machine, or of a scheduler at an address."""
+"""Processes of this machine, and the workers of a Dask cluster: here, or at an address."""
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,21 @@ _ONE_AT_A_TIME = Lock()
 
 class ClusterError(HalopaintError):
     """A Dask scheduler that cannot be reached, or workers that vanish."""
+
+
+def start_undisturbed(processes: Sequence[BaseProcess]) -> None:
+    """Start processes that a Ctrl-C does not reach, as the command ends its processes itself.
+
+    They inherit that the signal is held back, and are deaf to it while they still import. The
+    command itself hears it afterwards.
+    """
+    resource_tracker.ensure_running()  # which would let signals through as it begins
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for one in processes:
+            one.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -205,6 +205,8 @@ def test_a_box_is_written_read_and_scored(tiny_box, tiny_model, tmp_path):
         card = halokeras.evaluate(read, tiny_model)
         assert card.to_json() == halokeras.evaluate(str(path), tiny_model).to_json()
     assert card.to_json()["mass_min"] == 2e12
+    for shown in (repr(card), repr(halokeras.load_painter(tiny_model))):  # as a notebook shows them
+        assert "array(" not in shown and len(shown) < 8000
 
 
 def test_a_box_id_is_the_realisation_that_was_held_out(tmp_path, monkeypatch):

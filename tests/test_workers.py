@@ -1,10 +1,13 @@
+import multiprocessing
+import os
+import signal
 import time
 from threading import Lock
 
 import distributed
 import pytest
 
-from halokeras.workers import worker_alone
+from halokeras.workers import start_undisturbed, worker_alone
 
 at_work = Lock()
 
@@ -32,3 +35,17 @@ def client():
 
 def test_a_task_has_its_worker_alone_and_all_of_its_threads(client):
     assert client.gather(client.map(alone, range(6), pure=False)) == [(3, True)] * 6
+
+
+def test_a_process_is_deaf_to_ctrl_c_from_its_first_moment():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    start_undisturbed([process])
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    for _ in range(5):  # while Python starts and imports, too
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    assert process.is_alive()
+    process.terminate()
+    process.join()
+    assert process.exitcode == -signal.SIGTERM

@@ -16,6 +16,7 @@ from typing import Any
 
 from halokeras.benchmark.problem import Contender, Problem
 from halokeras.errors import HalopaintError
+from halokeras.workers import start_undisturbed
 
 Build = Callable[[Problem], Contender]
 
@@ -54,7 +55,7 @@ class Worker:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, build, problem), daemon=True)
         with _with_environment(environment):
-            self._process.start()
+            start_undisturbed([self._process])
         theirs.close()
 
     def wait(self) -> None:
@@ -171,7 +172,6 @@ def crew(
 
 
 def _serve(connection: Connection, build: Build, problem: Problem) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the benchmark ends its contenders itself
     try:
         contender = build(problem)
         connection.send((0.0, None))

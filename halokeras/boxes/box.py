@@ -18,7 +18,7 @@ from halokeras.boxes.hashes import hash_fields
 from halokeras.boxes.masses import select
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape, count
+from halokeras.fields.gridding import Shape, count, shape_text
 from halokeras.sections import MassDefinition
 from halokeras.storage.grid import Grid, Survey, survey
 
@@ -81,6 +81,20 @@ class Box:
         """Sides [Mpc/h]."""
         nx, ny, nz = self.shape
         return nx * self.voxel_size, ny * self.voxel_size, nz * self.voxel_size
+
+    def __repr__(self) -> str:
+        """Tell which box it is, as its arrays would fill a page."""
+        told = self.provenance
+        parts = [str(told["box_id"])] if "box_id" in told else []
+        parts += [f"seed {told['seed']}"] if "seed" in told else []
+        for name, grid in (("density", self.density), ("counts", self.counts)):
+            parts += [] if grid is None else [f"{name} on {shape_text(grid.shape[:3])} voxels"]
+        side = f"of {self.voxel_size:g} Mpc/h"
+        if self.density is not None or self.counts is not None:
+            side += f" ({' x '.join(f'{length:g}' for length in self.box_size)} Mpc/h)"
+        parts += [side, f"redshift {self.redshift:g}"]
+        parts += [] if self.halos is None else [f"{len(self.halos):,} halos"]
+        return f"<Box: {', '.join(parts)}>"
 
 
 def check_box(box: Box, source: str) -> None:

@@ -78,6 +78,10 @@ class Halos:
     def __len__(self) -> int:
         return len(self.position)
 
+    def __repr__(self) -> str:
+        """Tell how many there are and what is known of them, as columns would fill a page."""
+        return f"<Halos: {len(self):,} with {', '.join(self.columns())}>"
+
     def __getitem__(self, rows: Any) -> "Halos":
         """Return the halos of some rows: a slice, their indices or a truth for each."""
         return Halos(**{name: column[rows] for name, column in self.columns().items()})
@@ -94,6 +98,9 @@ COLUMNS: Mapping[str, Column] = {
 }
 DATASETS: Mapping[str, Column] = {f"halos/{name}": column for name, column in COLUMNS.items()}
 """The columns by the names of their datasets in a box file."""
+
+_IN_A_BOX: Mapping[str, str] = {column.name: dataset for dataset, column in DATASETS.items()}
+"""The names of their datasets by those of the columns."""
 
 
 def halos_of(arrays: Mapping[str, Array]) -> Halos | None:
@@ -133,8 +140,22 @@ def check_lengths(shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
             )
 
 
-def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str) -> None:
+def check_halos(
+    halos: Halos,
+    box_size: tuple[float, float, float],
+    source: str,
+    called: Mapping[str, str] = _IN_A_BOX,
+) -> None:
     """Refuse a catalogue, or a part of one, whose values are not what their columns may have.
+
+    Parameters
+    ----------
+    halos
+        With positions in the box.
+    box_size
+        Sides [Mpc/h].
+    source, called
+        The file, and what it calls each column, for messages.
 
     Raises
     ------
@@ -144,11 +165,11 @@ def check_halos(halos: Halos, box_size: tuple[float, float, float], source: str)
     for name, values in halos.columns().items():
         if not COLUMNS[name].fits(values):
             refusal = COLUMNS[name].check.refusal
-            raise BoxError(f"{source}: halos/{name} {refusal}; drop those halos")
+            raise BoxError(f"{source}: {called[name]} {refusal}; drop those halos")
     position = COLUMNS["position"].stored(halos.position)
     outside = ((position < 0) | (position >= np.array(box_size))).any(axis=1)
     if outside.any():
         raise BoxError(
-            f"{source}: {outside.sum()} of halos/position lie outside [0, box_size) "
+            f"{source}: {outside.sum()} of {called['position']} lie outside [0, box_size) "
             f"{box_size} Mpc/h; check the units and wrap them into the box"
         )

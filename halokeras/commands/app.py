@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -64,6 +65,8 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
 }
 """The commands, with examples that their help shows."""
 
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
 _ANYWHERE = ("--quiet", "-q", "--verbose", "-v")
 
 
@@ -101,8 +104,9 @@ class Commands(TyperGroup):
             tell("Error", told, "red")
             raise typer.Exit(1) from error
         except KeyboardInterrupt:
-            tell("Interrupted", "nothing was left half-written", "yellow")
-            raise typer.Exit(130) from None
+            told = "nothing was left half-written; the same command begins again"
+            tell("Interrupted", told, "yellow")
+            raise typer.Exit(_INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -117,12 +121,26 @@ app.add_typer(prepare, name="prepare")
 
 
 def main() -> None:
-    """Run the command line; SIGTERM ends it as Ctrl-C does, with nothing left half-written."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    """Run the command line; SIGTERM, as schedulers send, is answered as Ctrl-C is, and exits 143.
+
+    Training answers both itself.
+    """
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         app()
     except KeyboardInterrupt:  # before the command began
-        sys.exit(130)
+        sys.exit(_TERMINATED if asked else _INTERRUPTED)
+    except SystemExit as end:
+        if asked and end.code == _INTERRUPTED:
+            sys.exit(_TERMINATED)
+        raise
 
 
 def _version(wanted: bool) -> None:

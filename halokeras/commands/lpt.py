@@ -77,13 +77,13 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.simulation.files import make_density_file
     from halokeras.simulation.initial_modes import modes_of_file
     from halokeras.simulation.lpt_box import LptBox
     from halokeras.simulation.out_of_core import slabs_folder
-    from halokeras.storage.files import check_absent
+    from halokeras.simulation.wanted_density import make_wanted_density
+    from halokeras.storage.files import check_no_folder
 
-    check_absent(output, overwrite)
+    check_no_folder(output)
     named = None if cosmology else box or "00"
     wanted = LptBox(
         cosmology=cosmology_of(box, cosmology) or box_cosmology("00"),
@@ -98,11 +98,11 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
     )
     try:
         with listening("initial modes") as listener:
-            make_density_file(wanted, output, listener, overwrite, scheduler)
+            written = make_wanted_density(wanted, output, listener, overwrite, scheduler)
     except KeyboardInterrupt:
         if not slabs_folder(output).exists():
             raise
         kept = "slabs that are done are kept; the same command goes on with them"
         tell("Interrupted", kept, "yellow")
         raise typer.Exit(130) from None
-    wrote([output], as_json)
+    wrote(written, as_json)

@@ -235,7 +235,12 @@ SchedulerOption = Annotated[
 ]
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Only say what time, memory and disk it will take.")
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only say what time, memory and disk it will take, and write nothing; a tile is "
+        "painted to measure it, and for catalogues a density of 64^3 voxels made, in memory.",
+    ),
 ]
 
 FigureOption = Annotated[

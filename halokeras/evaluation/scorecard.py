@@ -1,7 +1,7 @@
 """A painter on boxes with halos, beside its cheap alternatives: every statistic, every target."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import prod
 from types import MappingProxyType
 from typing import Any
@@ -70,18 +70,18 @@ class Scorecard:
     """
 
     boxes: tuple[str, ...]
-    comparisons: dict[str, list[dict[str, Measurement]]]
-    places: dict[str, Array]
-    edges: dict[str, Array]
+    comparisons: dict[str, list[dict[str, Measurement]]] = field(repr=False)
+    places: dict[str, Array] = field(repr=False)
+    edges: dict[str, Array] = field(repr=False)
     lines: tuple[Line, ...]
-    modes: Array
+    modes: Array = field(repr=False)
     shot_noise: float
     voxel_size: float
     box_size: tuple[float, float, float]
     redshift: float
     selection: Selection
-    slabs: dict[str, Slab]
-    statistics: tuple[Statistic, ...] = STATISTICS
+    slabs: dict[str, Slab] = field(repr=False)
+    statistics: tuple[Statistic, ...] = field(default=STATISTICS, repr=False)
 
     @property
     def verdict(self) -> Verdict:
@@ -281,7 +281,7 @@ def compare(fields: Fields, halos: Sample) -> dict[str, dict[str, Measurement]]:
 def _mean(several: list[Measurement]) -> Measurement:
     """Return the mean of the measurements of several draws of one box."""
     means: dict[str, Any] = {}
-    for name in (field.name for field in fields(Measurement)):
+    for name in (one.name for one in fields(Measurement)):
         values = [getattr(one, name) for one in several]
         means[name] = None if values[0] is None else np.mean(np.array(values), axis=0)
     return Measurement(**means)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.cosmology.cosmology import Cosmology, other_parameters
+from halokeras.cosmology.halo_structure import CONCENTRATIONS
 from halokeras.errors import BoxError, OutputError
 from halokeras.galaxies.hosts import Hosts, open_hosts
 from halokeras.galaxies.missing import missing_share
@@ -28,6 +29,8 @@ from halokeras.storage.files import check_no_folder, refusal
 
 _WORTH_TELLING = 0.01
 """Share of galaxies that are missing."""
+_NOT_OF_GALAXIES = (*SOFTWARE, "radii")
+"""What a file of halos tells of its own making, and of columns of halos that galaxies lack."""
 _MOST_SATELLITES = 10_000
 """Of a halo; the richest clusters have hundreds that are as bright as any threshold."""
 
@@ -206,7 +209,7 @@ def _about(
     kept = {
         name: value
         for name, value in hosts.about.items()
-        if isinstance(value, str | int | float) and name not in SOFTWARE
+        if isinstance(value, str | int | float) and name not in _NOT_OF_GALAXIES
     }
     return {
         **kept,
@@ -223,7 +226,15 @@ def _about(
         "galaxy_seed": request.seed,
         "redshift_space": request.seen_along or "none",
         "satellites": "NFW, isotropic orbits",
-        "radii": f"of {universe.definition} spheres",
-        "concentrations": "diemer19 of colossus",
+        "radius_definition": _radius_definition(hosts, universe),
+        "concentration_relation": CONCENTRATIONS,
         **SOFTWARE,
     }
+
+
+def _radius_definition(hosts: Hosts, universe: Universe) -> str:
+    """Say of which spheres the radii are that satellites lie within."""
+    if hosts.definition == universe.definition:
+        return universe.definition
+    taken = "friends-of-friends masses" if hosts.definition == "fof" else "masses"
+    return f"{taken} taken as {universe.definition}"

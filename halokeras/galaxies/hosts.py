@@ -11,19 +11,16 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import FORMAT, read_box
-from halokeras.boxes.columns import Column
-from halokeras.boxes.halos import COLUMNS, Halos, check_halos
+from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.boxes.masses import BY_DENSITY, column_of, masses_of, own_definition
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
+from halokeras.galaxies.listed_halos import ROWS, check_ids, halo_columns, listed_halos, sides_of
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, is_number, told
 from halokeras.sources.tables.table import Table
 from halokeras.storage.stores import is_store, open_store
-
-ROWS = 2**18
-"""Halos at a time."""
 
 Pieces = Callable[[], Iterator[tuple[Halos, NDArray[np.floating]]]]
 
@@ -101,6 +98,14 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
             f"{path} has no halos; name a box with halos, or a catalogue of "
             "`halopaint paint --draw --catalogue`"
         )
+    if halos.id is not None:
+        ids = halos.id
+        check_ids(
+            lambda: [ids],
+            f"{path}: halos/id",
+            "galaxies are drawn by the id of their halo: remove halos/id, and halos are numbered "
+            "by their rows",
+        )
     named = halos if halos.id is not None else _numbered(halos)
     wanted, stated = _definition(halos.columns(), definition, box.provenance, path)
 
@@ -123,16 +128,15 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
 
 def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Hosts:
     about = told(table.about)
-    names = {name: _names(table, COLUMNS[name]) for name in _READ}
-    found = {name: columns for name, columns in names.items() if columns}
-    sides = about.pop("box_size")
-    if "redshift" not in about or None in (sizes := _sides(sides)) or "position" not in found:
+    found = {name: parts for name, parts in halo_columns(table).items() if name in _READ}
+    told_sides = about.pop("box_size")
+    unknown = None in told_sides if isinstance(told_sides, list) else told_sides is None
+    if "redshift" not in about or unknown or "position" not in found:
         raise BoxError(
             f"{path} is no catalogue of `halopaint paint --draw --catalogue`; make a box of it "
             "with `halopaint prepare catalogue`, and name that"
         )
-    if len(sizes) != 3 or not all(is_number(side) and side > 0 for side in sizes):
-        raise BoxError(f"{path}: Lbox is {sides!r}; it must be one side or three, in Mpc/h")
+    sides = sides_of(told_sides, str(path))
     redshift = about.pop("redshift")
     if not is_number(redshift) or redshift < 0:
         raise BoxError(f"{path}: redshift is {redshift!r}; it must be a number of 0 or more")
@@ -140,25 +144,21 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
     if "id" not in found:
         raise BoxError(f"{path} has no halo_id; draw the catalogue again")
     wanted, stated = _definition(found, definition, about, path)
-    whole = [column for name in ("id", "parent") for column in found.get(name, ())]
-    real = [column for names in found.values() for column in names if column not in whole]
+    (ids,) = found["id"]
+    check_ids(
+        lambda: (chunk[ids] for chunk in table.chunks([], [ids], ROWS)),
+        f"{path}: {ids}",
+        "galaxies are drawn by the id of their halo: draw the catalogue again, or give every halo "
+        "its own",
+    )
 
     def pieces() -> Iterator[tuple[Halos, NDArray[np.floating]]]:
-        for chunk in table.chunks(real, whole, ROWS):
-            halos = Halos(
-                **{
-                    name: COLUMNS[name].stored(chunk[names[0]])
-                    if len(names) == 1
-                    else np.stack([chunk[one] for one in names], axis=1)
-                    for name, names in found.items()
-                }
-            )
-            check_halos(halos, sizes, str(path))
+        for halos in listed_halos(table, found, sides, str(path)):
             yield _hosting(halos, wanted, about, str(path))
 
     return Hosts(
         name=str(path),
-        box_size=sizes,
+        box_size=sides,
         redshift=float(redshift),
         cosmology=cosmology,
         definition=stated,
@@ -167,20 +167,6 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         about=about,
         pieces=pieces,
     )
-
-
-def _sides(told: Any) -> Any:
-    """Return the three sides of a box of which a catalogue tells one or three."""
-    return tuple(told) if isinstance(told, list) else (told,) * 3
-
-
-def _names(table: Table, column: Column) -> tuple[str, ...]:
-    """Return the columns of a table that are one of ours, or none."""
-    parts = tuple(column.parts())
-    if all(part in table.columns for part in parts):
-        return parts
-    bigfile = "ID" if column.name == "id" else column.name.title().replace("_", "")
-    return (bigfile,) if bigfile in table.columns else ()
 
 
 def _numbered(halos: Halos) -> Halos:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from halokeras.errors import BoxError, HalopaintError
+from halokeras.galaxies.listed_halos import ROWS, check_ids, halo_columns, listed_halos, sides_of
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, told
@@ -30,26 +31,22 @@ def inspect_catalogue(path: Path) -> Inspection | None:
             painted = {"placed", "model_hash"} <= {*found} or "galaxy_seed" in found
             if not painted or not ids:
                 return None
-            return _inspection(path, table, found, _rows(table, ids[0]))
+            return _inspection(path, table, found, ids[0])
     except HalopaintError:
         return None
 
 
-def _rows(table: Table, ids: str) -> int:
-    if table.rows is not None:
-        return table.rows
-    return sum(len(chunk[ids]) for chunk in table.chunks([], [ids]))
-
-
-def _inspection(path: Path, table: Table, found: dict[str, Any], rows: int) -> Inspection:
+def _inspection(path: Path, table: Table, found: dict[str, Any], ids: str) -> Inspection:
+    galaxies = "galaxy_seed" in found
+    rows, problems = _look(path, table, found, ids, galaxies)
+    number = "an unknown number of" if rows is None else f"{rows:,}"
     columns = list(table.columns)
     facts = [
-        Fact("number", rows, text=f"{rows:,}"),
+        Fact("number", rows, text="unknown" if rows is None else f"{rows:,}"),
         Fact("columns", columns, text=", ".join(columns)),
         *(Fact(name, found.pop(name), _UNITS.get(name, "")) for name in _SHOWN if name in found),
     ]
-    galaxies = "galaxy_seed" in found
-    cosmology, problems = None, []
+    cosmology = None
     try:
         cosmology = cosmology_told(found, path)
     except BoxError as error:
@@ -58,7 +55,7 @@ def _inspection(path: Path, table: Table, found: dict[str, Any], rows: int) -> I
     return Inspection(
         kind="galaxy catalogue" if galaxies else "halo catalogue",
         path=path,
-        headline=f"catalogue of {rows:,} " + ("galaxies" if galaxies else "drawn halos"),
+        headline=f"catalogue of {number} " + ("galaxies" if galaxies else "drawn halos"),
         sections=[
             Section("galaxies" if galaxies else "halos", facts),
             cosmology_section(None if cosmology is None else cosmology.parameters),
@@ -66,3 +63,31 @@ def _inspection(path: Path, table: Table, found: dict[str, Any], rows: int) -> I
         ],
         problems=problems,
     )
+
+
+def _look(
+    path: Path, table: Table, found: dict[str, Any], ids: str, galaxies: bool
+) -> tuple[int | None, list[str]]:
+    """Read all columns, so that their checksums are checked, and halos again by their meaning.
+
+    Returns
+    -------
+    tuple
+        The number of rows, None where it is not known, and what is wrong.
+    """
+    rows = 0
+    try:
+        for chunk in table.chunks([*table.columns]):
+            rows += len(chunk[ids])
+        if not galaxies:
+            check_ids(
+                lambda: (chunk[ids] for chunk in table.chunks([], [ids], ROWS)),
+                f"{path}: {ids}",
+                "draw the catalogue again, or give every halo its own",
+            )
+            sides = sides_of(found["box_size"], str(path))
+            for _ in listed_halos(table, halo_columns(table), sides, str(path)):
+                pass
+    except HalopaintError as error:
+        return table.rows or rows or None, [str(error)]
+    return rows, []

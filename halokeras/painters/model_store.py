@@ -4,7 +4,7 @@ What the folder holds is told in `halokeras.painters.model_files`.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +118,12 @@ class SavedPainter:
     """
 
     painter: Painter
-    provenance: Provenance
+    provenance: Provenance = field(repr=False)
     hash: str
-    draws: DrawModel | None = None
+    draws: DrawModel | None = field(default=None, repr=False)
     learned: Selection | None = None
     folder_hash: str | None = None
-    learned_masses: MassLaw | None = None
+    learned_masses: MassLaw | None = field(default=None, repr=False)
 
     @property
     def mass_law(self) -> MassLaw | None:

@@ -1,12 +1,13 @@
 """Files of halo catalogues, each written whole, piece by piece, by the library of its format."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS as DECLARED
 from halokeras.errors import OutputError, install
 from halokeras.readable import in_ascii
+from halokeras.storage.checksums import ROWS_SHA256
 from halokeras.storage.files import whole_file, whole_folder
 from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
 from halokeras.storage.store import Layout
@@ -81,6 +83,8 @@ _HDF5_ROWS = 2**16
 _BIGFILE_ROWS = 2**25
 """Rows in each physical file, as the bigfile package writes an array."""
 _FITS_BLOCK = 2880
+_NO_SHA256 = "0" * 64
+"""Takes the place of the checksum that is told at the end."""
 
 
 @contextmanager
@@ -164,9 +168,11 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
         for axis, part in values.items():
             told = in_ascii(part) if isinstance(part, str) else part
             header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = told
-    with path.open("wb") as file:
-        file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
-        file.write(header.tostring().encode("ascii"))
+    header["DATASUM"] = "0"  # takes the place of the sum that is told at the end
+    first = fits.PrimaryHDU().header.tostring().encode("ascii")
+    with path.open("w+b") as file:
+        file.write(first + header.tostring().encode("ascii"))
+        start = file.tell()
 
         def append(rows: Columns) -> None:
             table = np.empty(len(rows["halo_id"]), row)
@@ -176,6 +182,20 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
 
         yield append
         file.write(bytes(-size * row.itemsize % _FITS_BLOCK))
+        file.seek(start)
+        header["DATASUM"] = str(_fits_sum(file))
+        file.seek(len(first))
+        file.write(header.tostring().encode("ascii"))
+
+
+def _fits_sum(file: IO[bytes]) -> int:
+    """Return the sum that FITS has of data: of words of 32 bits, carried over to the lowest bit."""
+    total = 0
+    while block := file.read(_FITS_BLOCK * 2**10):
+        total += int(np.frombuffer(block, ">u4").sum(dtype=np.uint64))
+    while total >> 32:
+        total = (total >> 32) + total % 2**32
+    return total
 
 
 @contextmanager
@@ -189,8 +209,16 @@ def _ecsv(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
         for name in names
     ]
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        Table(columns, meta=about).write(file, format="ascii.ecsv")
+        Table(columns, meta={**about, ROWS_SHA256: _NO_SHA256}).write(file, format="ascii.ecsv")
+        file.flush()
+        start = path.stat().st_size
         yield lambda rows: ascii.write(Table([rows[name] for name in names]), file, "no_header")
+    with path.open("r+b") as written:
+        place = written.read(start).index(_NO_SHA256.encode())
+        written.seek(start)
+        told = hashlib.file_digest(written, "sha256").hexdigest()
+        written.seek(place)
+        written.write(told.encode())
 
 
 @contextmanager

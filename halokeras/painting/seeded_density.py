@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.errors import HalopaintError
-from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.request import PaintRequest
-from halokeras.readable import differences_told
 from halokeras.simulation.density import LptParticles
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.lpt_recipe import PARTICLES
+from halokeras.simulation.wanted_density import LACKING, differences
 from halokeras.storage.files import refusal
 
 
@@ -35,7 +33,7 @@ def make_density(
         listener.announce("Found", str(target))
         return None
     if found.state == "other" and not request.overwrite:
-        raise refusal(target, f"is there and holds something else ({found.otherwise})")
+        raise refusal(target, f"is there and {found.otherwise}")
     replace_it = request.overwrite or found.state == "without velocity"
     return make_density_file(wanted, target, listener, replace_it, request.scheduler, beside)
 
@@ -48,7 +46,7 @@ class FoundDensity(NamedTuple):
     state
         Whether its file is there, holds it whole, lacks but its velocity, or is another.
     otherwise
-        In what it is another, for a message.
+        What it has instead, for a message.
     """
 
     state: Literal["absent", "whole", "without velocity", "other"]
@@ -61,23 +59,9 @@ def found_density(path: Path, wanted: LptBox) -> FoundDensity:
         return FoundDensity("absent")
     try:
         with open_box_density(path) as given:
-            header, shape, moves = given.header, given.shape, given.velocity is not None
+            other = differences(given.header, given.shape, given.velocity is not None, wanted)
     except HalopaintError:
-        return FoundDensity("other", "it cannot be read as the box of a density")
-    known = {} if header.cosmology is None else vars(header.cosmology)
-    held = {"redshift": header.redshift, "voxel_size": header.voxel_size, **known}
-    held |= {"voxels": shape_text(shape), **header.provenance}
-    asked = {
-        "seed": wanted.seed,
-        "redshift": wanted.redshift,
-        "voxels": shape_text(wanted.voxels),
-        "voxel_size": wanted.voxel_size,
-        **vars(wanted.cosmology),
-        "density_scheme": "2lpt",
-        "particles_per_voxel": PARTICLES**3,
-        "initial_modes": None,
-    }
-    others = [name for name, value in asked.items() if held.get(name) != value]
-    if others:
-        return FoundDensity("other", differences_told(others, held, asked))
-    return FoundDensity("whole" if moves or not wanted.velocity else "without velocity")
+        return FoundDensity("other", "cannot be read as the box of a density")
+    if other == [LACKING]:
+        return FoundDensity("without velocity")
+    return FoundDensity("other", f"has {', '.join(other)}") if other else FoundDensity("whole")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
-from halokeras.boxes.box_file import box_name, told_redshift, write_box
+from halokeras.boxes.box_file import box_name, open_box_file, told_redshift, write_box
 from halokeras.environment import allotted_cores
 from halokeras.errors import OutputError
 from halokeras.listener import Listener
@@ -125,10 +125,10 @@ def paths_by_redshift(output: Path, wanted: Simulation) -> dict[float, Path]:
 def simulate_files(
     wanted: Simulation, targets: Mapping[float, Path], listener: Listener, overwrite: bool = False
 ) -> list[Path]:
-    """Run a simulation and write its boxes, each whole as soon as it is made; return them.
+    """Run a simulation and write its boxes, each whole as soon as it is made; return those made.
 
-    Some of the boxes may be there, as after a kill: the others are made, the run going on from
-    its last checkpoint.
+    Boxes may be there, as after a kill: the others are made, the run going on from its last
+    checkpoint.
 
     Parameters
     ----------
@@ -146,12 +146,10 @@ def simulate_files(
     BoxError
         If it cannot be run, or there is too little memory.
     OutputError
-        If all files are there, one is of another box and not to be replaced, one cannot be
-        written, there is too little disk, or another process is making them.
+        If a file is of another box and not to be replaced, one cannot be written, there is too
+        little disk, or another process is making them.
     """
     paths = list(targets.values())
-    if all(path.exists() for path in paths):
-        check_absent(paths[0], overwrite)
     for path in paths:
         check_replaceable_store(path)
         check_writable(path)
@@ -161,7 +159,7 @@ def simulate_files(
             if redshift not in left:
                 listener.announce("Found", str(path))
         if not left:
-            check_absent(paths[0])
+            return []
         _announce(wanted, left, state, listener)
         return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
 
@@ -180,6 +178,8 @@ def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Pa
             left[redshift] = path
             continue
         other = differences(path, asked_of(wanted, redshift))
+        with open_box_file(path) as (_, fields):
+            other += [] if "halos/position" in fields else ["no halos"]  # as a density of the seed
         if other:
             raise OutputError(
                 f"{path} is there and has {', '.join(other)}; remove it, or make the box elsewhere"

@@ -7,9 +7,9 @@ other, and none makes a member twice.
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from halokeras.simulation.planned_suite import (
 from halokeras.simulation.suite_params import SuiteParams
 from halokeras.storage.files import Locked
 from halokeras.storage.memory import refuse_beyond_memory
-from halokeras.workers import RETRIES, connected, result_of, worker_alone
+from halokeras.workers import RETRIES, connected, result_of, start_undisturbed, worker_alone
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -203,23 +203,25 @@ class _Tally:
 
 def _make_by_processes(suite: Suite, processes: int, tally: _Tally) -> None:
     context = multiprocessing.get_context("spawn")
-    parts = context.Array("d", len(suite.members))
-    problems = context.SimpleQueue()
+    # Nothing with a lock, whose name in the system a command that is killed would leave behind;
+    # of a member only the process that makes it writes the part that is done.
+    parts = context.RawArray("d", len(suite.members))
+    pipes = [context.Pipe(duplex=False) for _ in range(processes)]
     threads = max(1, allotted_cores() // processes)
     crew = [
-        context.Process(target=_process, args=(suite, threads, parts, problems), daemon=True)
-        for _ in range(processes)
+        context.Process(target=_process, args=(suite, threads, parts, problem), daemon=True)
+        for _, problem in pipes
     ]
     try:
-        for one in crew:
-            one.start()
+        start_undisturbed(crew)
         while any(one.is_alive() for one in crew):
             tally.show(parts[:])
             time.sleep(_PAUSE)
             if any(one.exitcode for one in crew):
                 break
-        if not problems.empty():
-            raise problems.get()
+        for told, _ in pipes:
+            if told.poll():
+                raise told.recv()
         for one in crew:
             if one.exitcode:
                 raise BoxError(
@@ -234,9 +236,8 @@ def _make_by_processes(suite: Suite, processes: int, tally: _Tally) -> None:
                 one.join()
 
 
-def _process(suite: Suite, threads: int, parts: Any, problems: Any) -> None:
+def _process(suite: Suite, threads: int, parts: Any, problem: Connection) -> None:
     """Work as one of several processes, until all is made or the command is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command ends its processes itself
     os.environ["OMP_NUM_THREADS"] = str(threads)  # of CAMB, which is not loaded yet
     command = multiprocessing.parent_process()
 
@@ -248,7 +249,7 @@ def _process(suite: Suite, threads: int, parts: Any, problems: Any) -> None:
     try:
         make_members(suite, threads, report, _PAUSE)
     except HalopaintError as error:
-        problems.put(error)
+        problem.send(error)
         raise SystemExit(1) from None
 
 

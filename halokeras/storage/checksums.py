@@ -24,6 +24,8 @@ from halokeras.errors import BoxError
 from halokeras.storage.grid import Grid, slabs
 
 SEALED_VERSION = 2
+ROWS_SHA256 = "rows_sha256"
+"""What the header of a catalogue of text calls the SHA-256 of all bytes behind it."""
 _CHECKSUMS = "checksums"
 _ATTRIBUTES = "attributes"
 _MOST_BLOCKS = 2**20
@@ -66,7 +68,7 @@ def checked(attributes: Mapping[str, Any], name: str) -> dict[str, Sum]:
     """Return the stated checksums of arrays, or refuse attributes that are not as sealed."""
     stated = _stated(attributes, name)
     if stated.get(_ATTRIBUTES) != attributes_sum(attributes):
-        raise _damaged(name, "an attribute")
+        raise damaged(name, "an attribute")
     return stated
 
 
@@ -76,7 +78,7 @@ def check_arrays(stated: Mapping[str, Sum], arrays: Mapping[str, Grid], name: st
         told = stated.get(array)
         found = _sum_like(told, values) if isinstance(told, Mapping) else array_sum(values)
         if told != found:
-            raise _damaged(name, array)
+            raise damaged(name, array)
 
 
 def attributes_sum(attributes: Mapping[str, Any]) -> str:
@@ -120,6 +122,14 @@ def sum_of_blocks(
     return {"blocks": list(blocks), "sha256": digest.hexdigest()}
 
 
+def damaged(name: str, what: str) -> BoxError:
+    """Return the error that says which part of a file is not what its checksum says."""
+    return BoxError(
+        f"{name} is damaged or was edited: {what} is not what its checksum says; fetch or make it "
+        "again"
+    )
+
+
 def _sum_like(told: Mapping[str, Any], stored: Grid) -> Sum | None:
     """Return the checksum of an array by blocks of the sides that are told; None of odd sides."""
     blocks, shape = told.get("blocks"), stored.shape
@@ -151,14 +161,7 @@ def _stated(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
     try:
         stated = json.loads(attributes[_CHECKSUMS])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _damaged(name, f"attribute {_CHECKSUMS}") from error
+        raise damaged(name, f"attribute {_CHECKSUMS}") from error
     if not isinstance(stated, dict):
-        raise _damaged(name, f"attribute {_CHECKSUMS}")
+        raise damaged(name, f"attribute {_CHECKSUMS}")
     return stated
-
-
-def _damaged(name: str, what: str) -> BoxError:
-    return BoxError(
-        f"{name} is damaged or was edited: {what} is not what its checksum says; fetch or make it "
-        "again"
-    )

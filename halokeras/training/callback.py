@@ -35,6 +35,11 @@ class Progress:
         What was found amiss as the run was taken up, a sentence each.
     is_cut
         Whether the training ends within a step, which is then not to be saved.
+    entered
+        Step at which this stage was taken up.
+    seconds_of_steps
+        Seconds that its steps took since then, without what callbacks do, such as validation and
+        checkpoints, and without the first, which compiles.
     started
         When the training would have begun had it never stopped, by `time.monotonic`.
     """
@@ -48,12 +53,20 @@ class Progress:
     rows: "Sequence[Row]" = ()
     warnings: tuple[str, ...] = ()
     is_cut: bool = False
+    entered: int = 0
+    seconds_of_steps: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
         """Seconds of training so far, over all times that the run went on."""
         return time.monotonic() - self.started
+
+    @property
+    def rate(self) -> float | None:
+        """Steps in a second of steps; None before the second of this stage."""
+        timed = self.step - self.entered - 1
+        return timed / max(self.seconds_of_steps, 1e-9) if timed > 0 else None
 
     @property
     def is_logged(self) -> bool:
@@ -63,10 +76,16 @@ class Progress:
     def enter(self, stage: Span) -> None:
         """Go on with a stage."""
         self.stage, self.losses, self.validation = stage, {}, None
+        self.entered, self.seconds_of_steps = self.step, 0.0
 
     def advance(self) -> None:
         """Count a step, of which nothing is known yet."""
         self.step, self.losses, self.validation = self.step + 1, {}, None
+
+    def took(self, seconds: float) -> None:
+        """Take note of what the last step took."""
+        if self.step > self.entered + 1:
+            self.seconds_of_steps += seconds
 
     def is_due(self, every: int) -> bool:
         """Whether what is done `every` so many steps, and as a stage ends, is done at this one."""

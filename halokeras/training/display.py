@@ -97,12 +97,14 @@ class TrainingDisplay(Callback):
 
     def _headline(self, progress: Progress) -> str:
         first, since = self._stage_began
-        rate = (progress.step - first) / max(time.monotonic() - since, 1e-9)
         line = f"{progress.stage.name}: step {progress.step} of {progress.total}"
-        if rate == 0:
+        if progress.step == first:
             return f"{line}, compiling"
-        left = (progress.stage.stop - progress.step) / rate
-        return f"{line}, {rate:.2f} steps/s, {duration(left)} left in this stage"
+        if progress.rate is not None:
+            line += f", {progress.rate:.2f} steps/s"
+        # validation and checkpoints between the steps are part of what is left
+        left = (progress.stage.stop - progress.step) * (time.monotonic() - since)
+        return f"{line}, {duration(left / (progress.step - first))} left in this stage"
 
     def _show(self, what: RenderableType, at_once: bool = False) -> None:
         self._shown = what

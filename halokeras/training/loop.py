@@ -1,6 +1,7 @@
 """The training loop: stages one after another, step by step, with callbacks beside."""
 
 import math
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -58,6 +59,7 @@ def _train_stage(
     for callback in callbacks:
         callback.begin_stage(progress)
     update = devices.compiled(stage.update)
+    began = time.perf_counter()
     for crops in devices.batches(partial(stage.crops, progress.step)):
         stage.set_rates(progress.step)
         logs = update(crops)
@@ -65,6 +67,7 @@ def _train_stage(
         is_saved = progress.is_due(run.checkpoint_every)
         if is_saved or progress.is_due(run.log_every):
             progress.losses = _finite(devices.mean(logs), progress)
+        progress.took(time.perf_counter() - began)
         for callback in callbacks:
             callback.after_step(progress)
         if is_saved:
@@ -73,6 +76,7 @@ def _train_stage(
         # workers must stop at the same step: they agree where they meet for the losses
         if (progress.losses or devices.workers == 1) and devices.any(interrupts.asked):
             raise KeyboardInterrupt
+        began = time.perf_counter()
 
 
 def _finite(losses: dict[str, float], progress: Progress) -> dict[str, float]:

@@ -303,3 +303,14 @@ def test_every_realisation_of_a_cosmology_is_found_by_seed(tmp_path, monkeypatch
     assert names.index("box00_seed7.h5") < names.index("box00_seed100.h5")
     with pytest.raises(BoxError, match="simulate --box 02"):
         find_boxes("02")
+
+
+def test_a_box_and_its_halos_are_told_in_a_line(tiny_box):
+    box = replace(tiny_box, provenance={"box_id": "00", "seed": 7})
+    assert repr(box) == (
+        "<Box: 00, seed 7, density on 16x16x16 voxels, of 4 Mpc/h (64 x 64 x 64 Mpc/h), "
+        f"redshift 0.3, {len(box.halos):,} halos>"
+    )
+    assert repr(box.halos).startswith(f"<Halos: {len(box.halos):,} with position")
+    bare = replace(box, density=None, halos=None, provenance={})
+    assert repr(bare) == "<Box: of 4 Mpc/h, redshift 0.3>"

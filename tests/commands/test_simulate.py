@@ -27,11 +27,21 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
         "box00_seed1.h5",
         "box00_seed1_z1.h5",
     ]
-    assert "exists; remove it" in run(*words).stderr
+    again = run(*words)
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert again.stderr.count("Found: ") == 2
     first.unlink()
     result = run("simulate", "--box", "00", "--size", 32, "--particles", 16, *words[7:])
     assert result.exit_code == 1
     assert "box00_seed1.h5 is there and has size 16 instead of 32" in result.stderr
+
+
+def test_a_density_without_halos_is_not_taken_for_the_box(run):
+    words = ["--box", "00", "--output", "b.h5"]
+    assert run("lpt", "--voxels", 4, *words).exit_code == 0
+    result = run("simulate", *SMALL, *words)
+    assert result.exit_code == 1
+    assert "b.h5 is there and has no halos; remove it" in result.stderr
 
 
 def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):

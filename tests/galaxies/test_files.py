@@ -9,6 +9,7 @@ from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
+from halokeras.cosmology.halo_structure import CONCENTRATIONS
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.galaxies.files import populate_file
 from halokeras.galaxies.request import GalaxyRequest
@@ -121,7 +122,9 @@ def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
     assert (about["hod"], about["threshold"], about["galaxy_seed"]) == ("zheng07", -21, 4)
     assert (about["alpha"], about["logMmin"], about["logM1"]) == (1.0, 12.9, 13.94)
     assert (about["seed"], about["mass_definition"]) == (9, "fof")
-    assert about["radii"] == "of virial spheres"
+    assert about["radius_definition"] == "friends-of-friends masses taken as virial"
+    assert about["concentration_relation"] == CONCENTRATIONS
+    assert not {"radii", "concentrations"} & {*about}
 
 
 def test_faint_galaxies_below_the_lightest_halo_are_told(tmp_path):

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import time
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -216,6 +217,14 @@ def test_commands_side_by_side_and_processes_make_no_member_twice(tmp_path):
     assert times == [path.stat().st_ctime_ns for path in folder.glob("*.h5")]
     make_suite(plan(6), tmp_path / "alone" / "s", QUIET)
     assert hashes(tmp_path / "alone" / "s") == shared
+
+
+def test_processes_share_nothing_that_a_kill_would_leave_in_the_system(tmp_path, monkeypatch):
+    named = []
+    monkeypatch.setattr(resource_tracker, "register", lambda name, kind: named.append((name, kind)))
+    make_suite(plan(2), tmp_path / "s", QUIET, processes=2)
+    assert len(list((tmp_path / "s").glob("*.h5"))) > 1
+    assert named == []
 
 
 @pytest.mark.slow

@@ -73,3 +73,16 @@ def test_a_trend_goes_from_the_least_to_the_greatest_of_the_newest_values():
     assert trend([0.0, 1.0, 7.0]) == "▁▂█"
     assert trend([5.0]) == "▁"
     assert trend([9.0, *([1.0] * 31), 2.0]) == "▁" * 31 + "█"
+
+
+def test_the_rate_is_that_of_steps_and_what_is_left_is_all(tmp_path, monkeypatch):
+    clock = iter([0.0, 100.0])
+    monkeypatch.setattr("halokeras.training.display.time.monotonic", lambda: next(clock))
+    console = Console(file=io.StringIO(), width=120)
+    progress, _ = resumed(tmp_path, console)
+    progress.enter(progress.stage)
+    display = TrainingDisplay(console)
+    display.begin_stage(progress)
+    progress.step, progress.losses, progress.seconds_of_steps = 15, {"wasserstein": 1.0}, 8.0
+    display.after_step(progress)
+    assert "step 15 of 30, 0.50 steps/s, 5 min left in this stage" in console.file.getvalue()

@@ -1,8 +1,9 @@
 """Columns in BigFile folders, as FastPM and nbodykit write them: raw numbers beside short headers.
 
 A block is a folder of the file ``header`` and of data files ``000000``, ``000001`` ... in
-hexadecimal; attributes are lines of the file ``attr-v2``. The format is read here and not by the
-bigfile package, which has no wheels and trusts the headers.
+hexadecimal; attributes are lines of the file ``attr-v2``. The header tells of each data file its
+rows and the sum of its bytes. The format is read here and not by the bigfile package, which has no
+wheels and trusts the headers.
 """
 
 import re
@@ -26,20 +27,27 @@ from halokeras.sources.tables.table import (
     plain_about,
     sort_out,
 )
+from halokeras.storage.checksums import damaged
 from halokeras.storage.unreadable import reading
 
 _LARGEST_HEADER = 2**20
+_SUMS = 2**32
+"""Beyond which the sum of bytes begins again."""
 _DTYPE = re.compile(r"[<>=|]?[fiu][1248]")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A column: its numpy type, numbers in a row, and rows of each data file."""
+    """A column: its numpy type, numbers in a row, rows of each data file, and the sum of bytes.
+
+    The sum is of all data files, modulo 2^32; None where a header tells none.
+    """
 
     folder: Path
     dtype: np.dtype[Any]
     width: int
     rows: tuple[int, ...]
+    checksum: int | None
 
 
 def is_bigfile(path: Path) -> bool:
@@ -85,9 +93,16 @@ def _table(path: Path, part: str | None, option: str) -> Table:
     columns, unusable = sort_out(described)
 
     def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
+        sums = dict.fromkeys((*numbers, *integers), 0)
         for start in range(0, rows, at_once):
             stop = min(start + at_once, rows)
-            yield {name: _values(blocks[name], start, stop) for name in (*numbers, *integers)}
+            chunk = {name: _values(blocks[name], start, stop) for name in sums}
+            for name, values in chunk.items():
+                sums[name] += int(values.view(np.uint8).sum(dtype=np.uint64))
+            yield chunk
+        for name, found in sums.items():
+            if blocks[name].checksum not in (None, found % _SUMS):
+                raise damaged(str(blocks[name].folder), "a row")
 
     name = f"{path}, {chosen}" if chosen else str(path)
     return Table(name, chosen, columns, rows, read, about, unusable)
@@ -109,12 +124,15 @@ def _block(header: Path) -> Block:
         width, files = int(fields["NMEMB"]), int(fields["NFILE"])
         if not _DTYPE.fullmatch(fields["DTYPE"]) or not 0 <= files <= len(fields):
             raise ValueError
-        rows = tuple(int(fields[f"{file:06X}"].split(":")[0]) for file in range(files))
+        told = [fields[f"{file:06X}"].split(":") for file in range(files)]
+        rows = tuple(int(words[0]) for words in told)
         if width < 0 or min(rows, default=0) < 0:
             raise ValueError
+        summed = all(len(words) > 1 for words in told)
+        checksum = sum(int(words[1]) for words in told) % _SUMS if summed else None
     except (KeyError, ValueError, IndexError) as error:
         raise BoxError(f"{header} is no header of a BigFile block; fetch it again") from error
-    block = Block(header.parent, np.dtype(fields["DTYPE"]), width, rows)
+    block = Block(header.parent, np.dtype(fields["DTYPE"]), width, rows, checksum)
     for file, count in enumerate(rows):
         data = block.folder / f"{file:06X}"
         size = data.stat().st_size if data.is_file() else 0

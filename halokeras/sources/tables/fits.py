@@ -26,13 +26,16 @@ from halokeras.sources.tables.table import (
     sort_out,
     unit_in,
 )
+from halokeras.storage.checksums import damaged
 from halokeras.storage.unreadable import reading, unreadable
 
 _LAYOUT = (
     *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS"),
-    *("TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL"),
+    *("TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL", "EXTNAME", "CHECKSUM", "DATASUM"),
 )
-
+"""How keywords begin that tell of the file and not of its halos."""
+_WRONG = 0
+"""What astropy answers where data have another sum than their header tells."""
 _USUAL = tuple(name for name in USUAL_PARTS if not name.isdigit())
 """Names of tables, as a number here is a place in the file."""
 
@@ -130,6 +133,7 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) ->
     }
 
     def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
+        _check_sum(unit, name)
         for first in range(0, rows, at_once):
             # Of a part of the table astropy scales that part only.
             records = unit.data[first : first + at_once]
@@ -142,3 +146,9 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) ->
             yield chunk
 
     return Table(name, chosen, columns, rows, read, plain_about(about), unusable)
+
+
+def _check_sum(unit: Any, name: str) -> None:
+    """Refuse a table whose data have not the sum that its header tells, if it tells one."""
+    if unit.verify_datasum() == _WRONG:
+        raise damaged(name, "a row")

@@ -44,7 +44,8 @@ def open_parquet(path: Path, part: str | None, option: str) -> Iterator[Table]:
     pyarrow = needs("pyarrow", "catalogues", str(path))
     parquet = needs("pyarrow.parquet", "catalogues", str(path))
     with reading(str(path)):
-        file = parquet.ParquetFile(path, pre_buffer=False)  # it would keep the whole file
+        # A pre-buffer would keep the whole file. Pages without a checksum are read as they are.
+        file = parquet.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
         fields = list(file.schema_arrow)
     with file:
         if len(fields) > MOST_COLUMNS:

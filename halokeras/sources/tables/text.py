@@ -28,8 +28,9 @@ from halokeras.sources.tables.table import (
     mask_out,
     needs,
 )
-from halokeras.sources.tables.text_rows import FORTRAN, TextRows, read_integers
+from halokeras.sources.tables.text_rows import FORTRAN, HashedFile, TextRows, read_integers
 from halokeras.sources.tables.unit_text import is_unit
+from halokeras.storage.checksums import ROWS_SHA256, damaged
 from halokeras.storage.unreadable import reading
 
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
@@ -58,6 +59,8 @@ class Layout:
         Byte at which the rows begin.
     masks
         By column the one that is true where it has no value.
+    rows_sha256
+        SHA-256 of the bytes behind `start`, where the header tells it.
     fortran
         Whether exponents are written with a D.
     """
@@ -68,6 +71,7 @@ class Layout:
     start: int
     about: dict[str, Any]
     masks: dict[str, str] = field(default_factory=dict)
+    rows_sha256: str | None = None
     fortran: bool = False
 
 
@@ -91,7 +95,9 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
             file.seek(layout.start)
-            body = TextRows(file, layout.delimiter == " ", layout.fortran)
+            hashed = HashedFile(file)
+            source = file if layout.rows_sha256 is None else hashed
+            body = TextRows(source, layout.delimiter == " ", layout.fortran)
             if not body.has_rows():
                 return
             names = [*dict.fromkeys((*numbers, *integers))]
@@ -121,6 +127,8 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
                             raise UnreadableColumn(str(path), name, "has rows without a value")
                         chunk[name] = mask_out(chunk[name], lacking.astype(bool))
                 yield chunk
+            if layout.rows_sha256 not in (None, hashed.digest.hexdigest()):
+                raise damaged(str(path), "a row")
 
         columns = {
             name: TableColumn("", unit=unit)
@@ -240,7 +248,10 @@ def _ecsv(yaml: list[str], first: str, start: int, path: Path) -> Layout:
             f"{path} names other columns in its first line than above it; write it again"
         )
     units = [meta.units.get(name) for name in names]
-    return Layout(names, units, meta.delimiter, start, dict(meta.about), dict(meta.masks))
+    about = dict(meta.about)
+    told = about.pop(ROWS_SHA256, None)
+    rows = None if told is None else str(told)
+    return Layout(names, units, meta.delimiter, start, about, dict(meta.masks), rows)
 
 
 def _delimiter(line: str) -> str:

@@ -1,8 +1,9 @@
 """The rows of an open table of text, as pyarrow reads them, and their whole numbers."""
 
+import hashlib
 import re
 from decimal import Decimal, InvalidOperation
-from typing import IO, Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,34 @@ _EXACT = 2.0**53
 """Whole numbers from which double precision does not tell neighbours apart."""
 
 
+class Readable(Protocol):
+    """A file, as far as rows are read from it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end of the file."""
+        ...
+
+
+class HashedFile:
+    """An open file whose bytes are hashed as they are read."""
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end of the file."""
+        block = self._file.read(size)
+        self.digest.update(block)
+        return block
+
+
 class TextRows:
     """The rows of an open file for pyarrow, whole lines at a time, runs of blanks as one space."""
 
     closed = False
 
-    def __init__(self, file: IO[bytes], collapse: bool, fortran: bool) -> None:
+    def __init__(self, file: Readable, collapse: bool, fortran: bool) -> None:
         self._file = file
         self._collapse = collapse
         self._fortran = fortran

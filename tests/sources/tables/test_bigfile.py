@@ -123,3 +123,15 @@ def test_the_bigfile_packages_folders_are_read(tmp_path):
     with open_table(tmp_path / "a") as table:
         np.testing.assert_array_equal(next(table.chunks(["Position"]))["Position"], POSITION)
         np.testing.assert_array_equal(table.about["BoxSize"], [100] * 3)
+
+
+@pytest.mark.parametrize("rows", [2, 100])
+def test_a_changed_byte_is_not_what_the_header_sums(catalogue, rows):
+    file = catalogue / "1" / "Position" / "000002"
+    content = bytearray(file.read_bytes())
+    content[9] ^= 1
+    file.write_bytes(content)
+    with open_table(catalogue) as table:
+        with pytest.raises(BoxError, match="Position is damaged or was edited"):
+            list(table.chunks(["Position"], [], rows))
+        assert sum(len(chunk["ID"]) for chunk in table.chunks([], ["ID"], rows)) == 10

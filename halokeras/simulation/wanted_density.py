@@ -1,0 +1,90 @@
+"""A density that is wanted as a file: found as it was made before, or made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from halokeras.boxes.box_file import Header, describe, open_box
+from halokeras.errors import BoxError
+from halokeras.fields.gridding import shape_text
+from halokeras.listener import Listener
+from halokeras.simulation.files import make_density_file
+from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt_recipe import PARTICLES
+from halokeras.storage.files import refusal
+
+LACKING = "no velocity"
+"""What differs where a density is as wanted but for the velocity."""
+
+
+def make_wanted_density(
+    wanted: LptBox,
+    target: Path,
+    listener: Listener,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+) -> list[Path]:
+    """Make a density as `make_density_file`, unless it is there, whole; return what was written.
+
+    Raises
+    ------
+    HalopaintError
+        As `make_density_file`. Where the file is something else the message says what differs.
+    """
+    if target.exists() and not overwrite:
+        other = _told_differences(target, wanted)
+        if other:
+            raise refusal(target, f"is there and has {', '.join(other)}")
+        listener.announce("Found", str(target))
+        return []
+    make_density_file(wanted, target, listener, overwrite, scheduler)
+    return [target]
+
+
+def differences(header: Header, shape: Sequence[int], moving: bool, wanted: LptBox) -> list[str]:
+    """Say what the file of a density tells that is not as wanted, one clause each.
+
+    Parameters
+    ----------
+    header
+        What it tells.
+    shape
+        Voxels of its density.
+    moving
+        Whether it holds velocities.
+    wanted
+        The density that is wanted.
+    """
+    told, asked = header.provenance, wanted.cosmology.parameters
+    has = {} if header.cosmology is None else header.cosmology.parameters
+    values = {
+        "seed": (told.get("seed"), wanted.seed),
+        "voxels": (shape_text(tuple(shape)), shape_text(wanted.voxels)),
+        "voxel_size": (header.voxel_size, wanted.voxel_size),
+        "redshift": (header.redshift, wanted.redshift),
+        **{f"cosmology {name}": (has.get(name), asked.get(name)) for name in {**has, **asked}},
+        "density_scheme": (told.get("density_scheme"), "2lpt"),
+        "particles_per_voxel": (told.get("particles_per_voxel"), PARTICLES**3),
+    }
+    other = [
+        f"{name} {'not stated' if held is None else held} instead of {value}"
+        for name, (held, value) in values.items()
+        if held != value
+    ]
+    if "initial_modes" in told or wanted.initial_modes is not None:
+        # Of their file only the name is known, under which others may lie now.
+        other.append("initial modes of a file, which nothing compares with those of now")
+    return [*other, LACKING] if wanted.velocity and not moving else other
+
+
+def _told_differences(target: Path, wanted: LptBox) -> list[str]:
+    """Say what differs in a file that is there and whole, or refuse one that is no box."""
+    try:
+        with open_box(target) as store:
+            header, fields = describe(store)
+            velocity = store.array("velocity", "f")
+            store.check_values(fields if velocity is None else {**fields, "velocity": velocity})
+    except BoxError as error:
+        told = str(error).partition(";")[0].removeprefix(f"box file {target} ")
+        raise refusal(target, f"is there and {told}") from error
+    shape = fields["density"].shape if "density" in fields else ()
+    return differences(header, shape, velocity is not None, wanted)

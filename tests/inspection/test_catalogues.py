@@ -1,0 +1,106 @@
+import importlib.util
+import warnings
+
+import numpy as np
+import pytest
+
+from halokeras.errors import BoxError
+from halokeras.inspection.catalogues import inspect_catalogue
+from halokeras.painting.catalogue_formats import catalogue_file
+from halokeras.sources.tables.formats import open_table
+
+FORMATS = ["hdf5", "fits", "ecsv", "parquet"]
+ROWS = 300
+
+
+def columns_of(**changed):
+    rng = np.random.default_rng(1)
+    columns = {"halo_id": np.arange(ROWS) * 65536}
+    columns |= {f"halo_{axis}": (rng.random(ROWS) * 20).astype(np.float32) for axis in "xyz"}
+    return columns | changed
+
+
+def listed(path, format, columns):
+    about = {"Lbox": [20.0] * 3, "redshift": 0.3, "placed": "uniformly", "model_hash": "ab"}
+    with catalogue_file(path, format, list(columns), ROWS, about) as append:
+        for half in (slice(0, ROWS // 3), slice(ROWS // 3, ROWS)):
+            append({name: values[half] for name, values in columns.items()})
+    return path
+
+
+def flip(path, value):
+    """Flip a bit of a value of a column, wherever its file has it."""
+    content = bytearray(path.read_bytes())
+    forms = [value.tobytes(), value.byteswap().tobytes(), str(float(value)).encode()]
+    place = next(content.index(form) for form in forms if form in content)
+    content[place + 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_flipped_bit_of_a_column_is_told_in_every_format(tmp_path, format):
+    columns = columns_of()
+    path = listed(tmp_path / f"halos.{format}", format, columns)
+    assert inspect_catalogue(path).problems == []
+    flip(path, columns["halo_y"][200])
+    (problem,) = inspect_catalogue(path).problems
+    assert str(path) in problem
+    assert "damaged" in problem or "cannot be read" in problem
+    with pytest.raises(BoxError), open_table(path) as table:
+        list(table.chunks(["halo_y"], ["halo_id"]))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bigfile") is None, reason="bigfile is not installed")
+def test_a_flipped_bit_of_a_bigfile_is_told(tmp_path):
+    columns = columns_of()
+    path = listed(tmp_path / "halos.bigfile", "bigfile", columns)
+    assert inspect_catalogue(path).problems == []
+    flip(path / "Position" / "000000", columns["halo_y"][200])
+    (problem,) = inspect_catalogue(path).problems
+    assert "Position is damaged or was edited" in problem
+
+
+def test_the_sum_of_fits_is_that_of_astropy(tmp_path):
+    from astropy.io import fits
+
+    path = listed(tmp_path / "halos.fits", "fits", columns_of())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with fits.open(path, checksum=True) as opened:
+            assert opened[1].verify_datasum() == 1
+            assert len(opened[1].data) == ROWS
+
+
+@pytest.mark.parametrize("format", ["fits", "ecsv"])
+def test_a_catalogue_of_before_without_a_checksum_is_read(tmp_path, format):
+    path = listed(tmp_path / f"halos.{format}", format, columns_of())
+    content = path.read_bytes()
+    if format == "fits":
+        place = content.index(b"DATASUM")
+        content = content[:place] + b" " * 80 + content[place + 80 :]
+    else:
+        lines = content.splitlines(keepends=True)
+        content = b"".join(line for line in lines if b"rows_sha256" not in line)
+    path.write_bytes(content)
+    assert inspect_catalogue(path).problems == []
+    assert inspect_catalogue(path).sections[0].facts[0].value == ROWS
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_belongs_to_the_format_is_told_of_no_catalogue(tmp_path, format):
+    path = listed(tmp_path / f"halos.{format}", format, columns_of())
+    told = inspect_catalogue(path).to_json()["provenance"]
+    assert told == {"model_hash": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"halo_id": np.arange(ROWS) % 100}, "200 of 300 ids repeat an earlier one"),
+        ({"halo_x": np.full(ROWS, 20, np.float32)}, "300 of halo_x, halo_y, halo_z lie outside"),
+    ],
+)
+def test_halos_that_cannot_be_are_told(tmp_path, changed, told):
+    path = listed(tmp_path / "halos.hdf5", "hdf5", columns_of(**changed))
+    (problem,) = inspect_catalogue(path).problems
+    assert told in problem

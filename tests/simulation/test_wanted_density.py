@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.errors import OutputError
+from halokeras.listener import Listener
+from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.wanted_density import make_wanted_density
+
+WANTED = LptBox(box_cosmology("00"), 7, (8, 8, 8))
+
+
+@pytest.fixture
+def made(tmp_path):
+    target = tmp_path / "d.h5"
+    assert make_wanted_density(WANTED, target, Listener()) == [target]
+    return target
+
+
+def test_the_same_density_is_found_and_not_made_again(made):
+    before, told = made.stat(), []
+    listener = Listener(announce=lambda what, message: told.append((what, message)))
+    assert make_wanted_density(WANTED, made, listener) == []
+    assert told == [("Found", str(made))]
+    assert made.stat().st_mtime_ns == before.st_mtime_ns
+    assert make_wanted_density(WANTED, made, listener, overwrite=True) == [made]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"seed": 8}, "seed 7 instead of 8"),
+        ({"voxels": (8, 8, 4)}, "voxels 8x8x8 instead of 8x8x4"),
+        ({"voxel_size": 2.0}, "voxel_size 4.0 instead of 2.0"),
+        ({"redshift": 1.0, "seed": 8}, "seed 7 instead of 8, redshift 0.3 instead of 1.0"),
+        ({"cosmology": box_cosmology("03")}, "cosmology H0 "),
+        ({"velocity": True}, "no velocity"),
+        ({"initial_modes": lambda points: np.zeros(points)}, "initial modes of a file"),
+    ],
+)
+def test_another_density_is_refused_by_what_differs(made, changed, told):
+    before = made.read_bytes()
+    with pytest.raises(OutputError, match=f"d.h5 is there and has .*{told}.*--overwrite"):
+        make_wanted_density(replace(WANTED, **changed), made, Listener())
+    assert made.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["flipped", "text"])
+def test_what_is_no_whole_density_is_refused(made, damage):
+    content = bytearray(made.read_bytes())
+    with h5py.File(made) as file:
+        chunk = file["density"].id.get_chunk_info(0)
+    content[chunk.byte_offset + chunk.size // 2] ^= 1
+    made.write_bytes(content if damage == "flipped" else b"notes")
+    with pytest.raises(OutputError, match=r"d.h5 is there and .*--overwrite"):
+        make_wanted_density(WANTED, made, Listener())
