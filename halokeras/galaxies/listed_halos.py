@@ -58,8 +58,11 @@ def listed_halos(
     Raises
     ------
     BoxError
-        If a value is none that its column may have, or a halo lies outside the box.
+        If there are no positions, a value is none that its column may have, or a halo lies outside
+        the box.
     """
+    if "position" not in columns:
+        raise BoxError(f"{name} has no positions of its halos; draw the catalogue again")
     whole = [part for field in ("id", "parent", "particles") for part in columns.get(field, ())]
     real = [part for parts in columns.values() for part in parts if part not in whole]
     told = {field: ", ".join(parts) for field, parts in columns.items()}

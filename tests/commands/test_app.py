@@ -831,7 +831,7 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
     assert again.exit_code == 0 and "Found: mock_density.h5" in again.stderr
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     other = [8 if word == 7 else word for word in words]
-    fails_last(run(*other), "mock_density.h5 is there", "(seed 7 instead of 8)", "--overwrite")
+    fails_last(run(*other), "mock_density.h5 is there", "has seed 7 instead of 8", "--overwrite")
     assert (tmp_path / "mock_density.h5").read_bytes() == density
     assert run(*other, "--overwrite").exit_code == 0
     assert read_box(tmp_path / "mock.h5").provenance["seed"] == 8

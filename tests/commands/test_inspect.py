@@ -133,6 +133,8 @@ def test_a_cosmology_that_is_none_is_a_problem_of_a_catalogue(run, tmp_path, val
     target = tmp_path / "cat.hdf5"
     with h5py.File(target, "w") as file:
         file["halo_id"] = np.arange(3)
+        for axis in "xyz":
+            file[f"halo_{axis}"] = np.full(3, 1.0, np.float32)
         cosmology = {"H0": value, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
         about = {"placed": "uniform", "model_hash": "ab", "redshift": 0.3, "Lbox": 64.0}
         for name, held in (about | cosmology).items():
@@ -144,6 +146,14 @@ def test_a_cosmology_that_is_none_is_a_problem_of_a_catalogue(run, tmp_path, val
     assert json.loads(run(target, "--json").stdout)["cosmology"] is None
     (problem,) = json.loads(run(target, "--json").stdout)["problems"]
     assert told in problem and "cat.hdf5" in problem
+
+
+def test_a_catalogue_without_places_is_told_as_one(run, tmp_path):
+    with h5py.File(tmp_path / "cat.hdf5", "w") as file:
+        file["halo_id"] = np.arange(3)
+        file.attrs.update({"placed": "uniform", "model_hash": "ab", "Lbox": 64.0})
+    (problem,) = json.loads(run("cat.hdf5", "--json").stdout)["problems"]
+    assert problem == "cat.hdf5 has no positions of its halos; draw the catalogue again"
 
 
 def test_a_suite_tells_its_ranges_and_how_much_is_made(run, tiny_suite):

@@ -92,7 +92,7 @@ def test_refuses_a_reference_without_density_or_halos(tiny_box, learned):
     for box, least, told in (
         (replace(tiny_box, density=None, counts=counts), 0, "no density"),
         (replace(tiny_box, halos=None), 0, "no halos"),
-        (tiny_box, 1e16, "lower mass_min"),
+        (tiny_box, 1e16, "lower the least mass, mass_min"),
     ):
         with pytest.raises(BoxError, match=told):
             check_reference(box, "here", learned(mass_min=least))
