@@ -1,15 +1,19 @@
 """A box that params ask for by id and seed: found, and compared with all that was asked of it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from halokeras.boxes.box import Provenance
 from halokeras.boxes.box_file import Header, box_name, open_box_file
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, box_cosmology
 from halokeras.errors import BoxError
 from halokeras.params import BoxName, BoxParams
+from halokeras.readable import differences_told
 from halokeras.resources import shipped
 
 _TOLERANCE = 1e-3
@@ -40,6 +44,8 @@ class AskedBox:
         Another cosmology than that of the id, which is then nothing but a name.
     voxel_size
         Side of a voxel [Mpc/h], if it is asked.
+    engine
+        What a box tells of the N-body engine that made it, if that is asked.
     """
 
     id: str
@@ -49,6 +55,7 @@ class AskedBox:
     particles: int
     own: Cosmology | None = None
     voxel_size: float | None = None
+    engine: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -140,13 +147,21 @@ def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> lis
         numbers["voxel_size"] = (header.voxel_size, asked.voxel_size)
     simulated_here = "engine" in header.provenance
     tolerance = _OWN_TOLERANCE if simulated_here else _TOLERANCE
+    other = [] if asked.engine is None else _of_engine(header.provenance, asked.engine)
     seed = header.provenance.get("seed")
-    other = [f"seed {seed} instead of {asked.seed}"] if seed not in (None, asked.seed) else []
+    other += [f"seed {seed} instead of {asked.seed}"] if seed not in (None, asked.seed) else []
     return other + [
         f"{name} {has:.10g} instead of {value:.10g}"
         for name, (has, value) in numbers.items()
         if has is not None and not np.isclose(has, value, rtol=tolerance, atol=tolerance / 10)
     ]
+
+
+def _of_engine(provenance: Provenance, engine: Mapping[str, Any]) -> list[str]:
+    if "engine" not in provenance:
+        return ["no N-body engine"]
+    unlike = [name for name, value in engine.items() if provenance.get(name) != value]
+    return [differences_told(unlike, provenance, engine)] if unlike else []
 
 
 def _particles(header: Header, size: float) -> float | None:

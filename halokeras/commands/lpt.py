@@ -105,4 +105,4 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         kept = "slabs that are done are kept; the same command goes on with them"
         tell("Interrupted", kept, "yellow")
         raise typer.Exit(130) from None
-    wrote(written, as_json)
+    wrote(written, as_json, found=[] if written else [output])

@@ -117,11 +117,7 @@ def paint_many(
         write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)
     tell("Done", f"{made} painted, {total - made} found")
-    if not as_json:
-        for path in found:
-            typer.echo(f"found {path}")
-    there_before = [str(path) for path in found]
-    wrote(written, as_json, found=there_before, model_hash=requests[0].painter.saved.hash)
+    wrote(written, as_json, found, model_hash=requests[0].painter.saved.hash)
 
 
 def _check_listings(request: "PaintRequest") -> None:

@@ -146,22 +146,24 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )
+    found: list[Path] | None = None
+    facts: dict[str, int] = {}
     try:
         with listening("initial conditions") as listener:
             if suite is not None:
                 folder = output or Path("boxes") / suite.stem
                 made, facts = _make_suite(suite, folder, processes or 1, scheduler, listener)
             elif params is not None:
-                made, facts = _make_missing(params, listener), {}
+                made = _make_missing(params, listener)
             else:
                 wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
                 named = "" if cosmology is None else cosmology.stem
-                made, facts = _make_boxes(wanted, named, output, overwrite, listener), {}
+                made, found = _make_boxes(wanted, named, output, overwrite, listener)
     except KeyboardInterrupt:
         kept = "boxes that are made are kept, and a checkpoint; the same command goes on with them"
         tell("Interrupted", kept, "yellow")
         raise typer.Exit(130) from None
-    wrote(made, as_json, **facts)
+    wrote(made, as_json, found, **facts)
 
 
 def _make_suite(
@@ -184,11 +186,12 @@ def _make_missing(params: Path, listener: "Listener") -> list[Path]:
 
 def _make_boxes(
     wanted: "Simulation", named: str, output: Path | None, overwrite: bool, listener: "Listener"
-) -> list[Path]:
+) -> tuple[list[Path], list[Path]]:
     from halokeras.simulation.files import box_paths, paths_by_redshift, simulate_files
 
     targets = paths_by_redshift(output, wanted) if output else box_paths(wanted, named)
-    return simulate_files(wanted, targets, listener, overwrite)
+    made = simulate_files(wanted, targets, listener, overwrite)
+    return made, [path for path in targets.values() if path not in made]
 
 
 def _wanted(

@@ -92,11 +92,19 @@ def print_tables(*tables: "RenderableType") -> None:
     console.print(*tables, sep="\n")
 
 
-def wrote(files: Sequence[Path], as_json: bool = False, **facts: Any) -> None:
-    """Print to stdout which files were written, or those and `facts` as one JSON object."""
+def wrote(
+    files: Sequence[Path], as_json: bool = False, found: Sequence[Path] | None = None, **facts: Any
+) -> None:
+    """Print to stdout which files were written, or those and `facts` as one JSON object.
+
+    Those that were `found` are told before them, by a command that may find any.
+    """
     if as_json:
-        typer.echo(json.dumps({"wrote": [str(path) for path in files], **facts}))
+        there = {} if found is None else {"found": [str(path) for path in found]}
+        typer.echo(json.dumps({"wrote": [str(path) for path in files], **there, **facts}))
         return
+    for path in found or ():
+        typer.echo(f"found {path}")
     for path in files:
         typer.echo(f"wrote {path}")
 

@@ -75,11 +75,7 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
         if not abs(mean) <= _NO_OVERDENSITY:
             raise BoxError(
                 f"{name} has the mean {mean:.4g}, and an overdensity has 0; "
-                + (
-                    "of a logarithm take the exponential, and divide by its mean"
-                    if seen.minimum < 0
-                    else "the contrast of rho/mean is 1+delta, that of another rho is rho"
-                )
+                + _other_than_overdensity(seen.minimum)
             )
         return Scaled(grid, 1.0, 1.0)
     if not (np.isfinite(mean) and mean > 0):
@@ -90,3 +86,12 @@ def as_density(grid: Grid, contrast: Contrast, name: str) -> Grid:
             "is; the contrast of an overdensity is delta"
         )
     return Scaled(grid, 1 / mean, 0.0)
+
+
+def _other_than_overdensity(minimum: float) -> str:
+    """Say what a grid may be that is no overdensity, by its least value."""
+    if minimum >= 0:
+        return "the contrast of rho/mean is 1+delta, that of another rho is rho"
+    if minimum < -1:
+        return "of a logarithm take the exponential, and divide by its mean"
+    return "of a part of a larger box paint the whole box, of a logarithm take the exponential"

@@ -103,8 +103,8 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
         check_ids(
             lambda: [ids],
             f"{path}: halos/id",
-            "galaxies are drawn by the id of their halo: remove halos/id, and halos are numbered "
-            "by their rows",
+            "galaxies are drawn by the id of their halo: make the box again with an id of its own "
+            "for each, or without ids",
         )
     named = halos if halos.id is not None else _numbered(halos)
     wanted, stated = _definition(halos.columns(), definition, box.provenance, path)

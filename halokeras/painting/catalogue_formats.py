@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS as DECLARED
 from halokeras.errors import OutputError, install
 from halokeras.readable import in_ascii
-from halokeras.storage.checksums import ROWS_SHA256
+from halokeras.storage.checksums import ROWS_SHA256, ROWS_SUM, fits_sum
 from halokeras.storage.files import whole_file, whole_folder
 from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
 from halokeras.storage.store import Layout
@@ -168,10 +169,10 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
         for axis, part in values.items():
             told = in_ascii(part) if isinstance(part, str) else part
             header[f"HIERARCH {name.upper()}{axis and '_'}{axis}"] = told
-    header["DATASUM"] = "0"  # takes the place of the sum that is told at the end
-    first = fits.PrimaryHDU().header.tostring().encode("ascii")
+    first = fits.PrimaryHDU().header
+    first[ROWS_SUM] = "0" * 10, "sum of the rows, as DATASUM"
     with path.open("w+b") as file:
-        file.write(first + header.tostring().encode("ascii"))
+        file.write(first.tostring().encode("ascii") + header.tostring().encode("ascii"))
         start = file.tell()
 
         def append(rows: Columns) -> None:
@@ -182,20 +183,11 @@ def _fits(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
 
         yield append
         file.write(bytes(-size * row.itemsize % _FITS_BLOCK))
+        end = file.tell()
         file.seek(start)
-        header["DATASUM"] = str(_fits_sum(file))
-        file.seek(len(first))
-        file.write(header.tostring().encode("ascii"))
-
-
-def _fits_sum(file: IO[bytes]) -> int:
-    """Return the sum that FITS has of data: of words of 32 bits, carried over to the lowest bit."""
-    total = 0
-    while block := file.read(_FITS_BLOCK * 2**10):
-        total += int(np.frombuffer(block, ">u4").sum(dtype=np.uint64))
-    while total >> 32:
-        total = (total >> 32) + total % 2**32
-    return total
+        first[ROWS_SUM] = fits_sum(file, end - start)
+        file.seek(0)
+        file.write(first.tostring().encode("ascii"))
 
 
 @contextmanager
@@ -208,13 +200,18 @@ def _ecsv(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
         TableColumn(np.empty(0, COLUMNS[name].dtype), name, description=COLUMNS[name].description)
         for name in names
     ]
+    head = StringIO()
+    Table(columns, meta=about).write(head, format="ascii.ecsv")
+    *above, named = head.getvalue().splitlines(keepends=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        Table(columns, meta={**about, ROWS_SHA256: _NO_SHA256}).write(file, format="ascii.ecsv")
+        file.write("".join(above) + "# " + ROWS_SHA256)
+        file.flush()
+        place = path.stat().st_size
+        file.write(_NO_SHA256 + "\n" + named)
         file.flush()
         start = path.stat().st_size
         yield lambda rows: ascii.write(Table([rows[name] for name in names]), file, "no_header")
     with path.open("r+b") as written:
-        place = written.read(start).index(_NO_SHA256.encode())
         written.seek(start)
         told = hashlib.file_digest(written, "sha256").hexdigest()
         written.seek(place)

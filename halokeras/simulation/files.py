@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
-from halokeras.boxes.box_file import box_name, open_box_file, told_redshift, write_box
+from halokeras.boxes.box_file import (
+    box_name,
+    open_box_file,
+    read_box,
+    told_redshift,
+    write_box,
+)
 from halokeras.environment import allotted_cores
-from halokeras.errors import OutputError
+from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.simulation import simulate
@@ -21,7 +27,7 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import check_absent, check_writable
+from halokeras.storage.files import check_absent, check_writable, refusal
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
@@ -157,6 +163,7 @@ def simulate_files(
         left = dict(targets) if overwrite else missing(wanted, targets)
         for redshift, path in targets.items():
             if redshift not in left:
+                _check_whole(path)
                 listener.announce("Found", str(path))
         if not left:
             return []
@@ -187,6 +194,19 @@ def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Pa
     return left
 
 
+def _check_whole(path: Path) -> None:
+    try:
+        read_box(path)
+    except BoxError as error:
+        raise unusable(path, error) from error
+
+
+def unusable(path: Path, error: BoxError) -> OutputError:
+    """Return the refusal of a file that is there and cannot be read as a box, by what was found."""
+    what = str(error).partition(";")[0].removeprefix(f"box file {path}").lstrip(": ")
+    return refusal(path, f"is there, but no whole box ({what})")
+
+
 def asked_of(wanted: Simulation, redshift: float) -> AskedBox:
     """Return what is asked of the box of a run at a redshift."""
     return AskedBox(
@@ -197,6 +217,7 @@ def asked_of(wanted: Simulation, redshift: float) -> AskedBox:
         wanted.particles,
         own=wanted.cosmology,
         voxel_size=wanted.voxel_size,
+        engine=simulate.engine_of(wanted),
     )
 
 

@@ -269,6 +269,13 @@ def _provenance(wanted: Simulation) -> Provenance:
         "particle_mass": wanted.particle_mass,
         "particles": wanted.particles,
         **SOFTWARE,
+        **engine_of(wanted),
+    }
+
+
+def engine_of(wanted: Simulation) -> Provenance:
+    """Return what the boxes of a run tell of the engine."""
+    return {
         "engine": "particle mesh, 2LPT start, BullFrog steps",
         "step": STEP,
         "start_redshift": 1 / START - 1,

@@ -7,7 +7,8 @@ from halokeras.boxes.box_file import Header, describe, open_box
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
-from halokeras.simulation.files import make_density_file
+from halokeras.readable import differences_told
+from halokeras.simulation.files import make_density_file, unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.storage.files import refusal
@@ -65,14 +66,14 @@ def differences(header: Header, shape: Sequence[int], moving: bool, wanted: LptB
         "density_scheme": (told.get("density_scheme"), "2lpt"),
         "particles_per_voxel": (told.get("particles_per_voxel"), PARTICLES**3),
     }
-    other = [
-        f"{name} {'not stated' if held is None else held} instead of {value}"
-        for name, (held, value) in values.items()
-        if held != value
-    ]
-    if "initial_modes" in told or wanted.initial_modes is not None:
+    unlike = [name for name, (held, value) in values.items() if held != value]
+    held, value = ({name: pair[side] for name, pair in values.items()} for side in (0, 1))
+    other = [differences_told(unlike, held, value)] if unlike else []
+    if "initial_modes" in told:
         # Of their file only the name is known, under which others may lie now.
         other.append("initial modes of a file, which nothing compares with those of now")
+    elif wanted.initial_modes is not None:
+        other.append("initial modes of its seed instead of those of a file")
     return [*other, LACKING] if wanted.velocity and not moving else other
 
 
@@ -84,7 +85,6 @@ def _told_differences(target: Path, wanted: LptBox) -> list[str]:
             velocity = store.array("velocity", "f")
             store.check_values(fields if velocity is None else {**fields, "velocity": velocity})
     except BoxError as error:
-        told = str(error).partition(";")[0].removeprefix(f"box file {target} ")
-        raise refusal(target, f"is there and {told}") from error
+        raise unusable(target, error) from error
     shape = fields["density"].shape if "density" in fields else ()
     return differences(header, shape, velocity is not None, wanted)

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,8 +24,15 @@ from halokeras.errors import BoxError
 from halokeras.storage.grid import Grid, slabs
 
 SEALED_VERSION = 2
-ROWS_SHA256 = "rows_sha256"
-"""What the header of a catalogue of text calls the SHA-256 of all bytes behind it."""
+ROWS_SHA256 = "# rows_sha256: "
+"""Begins the comment in the YAML of a catalogue of text that tells the SHA-256 of its rows.
+
+A comment, and FITS' sum in the header before that of the table, because astropy copies whatever
+else a table tells of itself into what is made of it, where it would be wrong.
+"""
+ROWS_SUM = "ROWSSUM"
+"""What the first header of a FITS catalogue calls the sum of its rows, as ``DATASUM`` has it."""
+_FITS_BYTES = 2880 * 2**10
 _CHECKSUMS = "checksums"
 _ATTRIBUTES = "attributes"
 _MOST_BLOCKS = 2**20
@@ -120,6 +127,20 @@ def sum_of_blocks(
     for one in sums:
         digest.update(bytes.fromhex(one))
     return {"blocks": list(blocks), "sha256": digest.hexdigest()}
+
+
+def fits_sum(file: IO[bytes], size: int) -> str:
+    """Return the sum that FITS has of `size` bytes of data, as text of ten digits.
+
+    It is that of words of 32 bits, carried over to the lowest bit; `size` is a multiple of 4.
+    """
+    total = 0
+    while size > 0 and (block := file.read(min(size, _FITS_BYTES))):
+        size -= len(block)
+        total += int(np.frombuffer(block, ">u4", len(block) // 4).sum(dtype=np.uint64))
+    while total >> 32:
+        total = (total >> 32) + total % 2**32
+    return f"{total:010d}"
 
 
 def damaged(name: str, what: str) -> BoxError:

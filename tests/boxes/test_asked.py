@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, find_asked
+from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
@@ -88,6 +88,18 @@ def test_a_box_that_was_simulated_here_is_compared_to_rounding(boxes):
     assert find_asked(ASKED) is not None
     with pytest.raises(OtherBoxError, match=r"sigma8 0\.83 instead of 0\.8304"):
         find_asked(near)
+
+
+def test_the_engine_is_compared_where_it_is_asked(boxes):
+    path, engine = boxes / "box00_seed900.h5", {"engine": "particle mesh", "step": 0.024}
+    asked = replace(ASKED, engine=engine)
+    write_box(box_as(ASKED), path)
+    assert differences(path, ASKED) == []
+    assert differences(path, asked) == ["no N-body engine"]
+    write_box(box_as(ASKED, **{**engine, "step": 0.03}), path)
+    assert differences(path, asked) == ["step 0.03 instead of 0.024"]
+    write_box(box_as(ASKED, **engine), path)
+    assert differences(path, asked) == []
 
 
 def test_a_box_of_halos_alone_is_told_as_what_it_is(boxes):

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import pytest
 
 from halokeras.boxes.box import box_hash
@@ -20,7 +21,7 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
     before = box_hash(read_box(first))
     first.unlink()
     result = run(*words)
-    assert result.stdout == "wrote boxes/box00_seed1_z1.h5\n"
+    assert result.stdout == "found boxes/box00_seed1.h5\nwrote boxes/box00_seed1_z1.h5\n"
     assert "Found: boxes/box00_seed1.h5" in result.stderr
     assert box_hash(read_box(first)) == before
     assert sorted(path.name for path in first.parent.iterdir()) == [
@@ -28,7 +29,9 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
         "box00_seed1_z1.h5",
     ]
     again = run(*words)
-    assert (again.exit_code, again.stdout) == (0, "")
+    assert (again.exit_code, again.stdout.count("found boxes/box00_seed1")) == (0, 2)
+    told = json.loads(run(*words, "--json").stdout)
+    assert (told["wrote"], len(told["found"])) == ([], 2)
     assert again.stderr.count("Found: ") == 2
     first.unlink()
     result = run("simulate", "--box", "00", "--size", 32, "--particles", 16, *words[7:])
@@ -36,12 +39,28 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
     assert "box00_seed1.h5 is there and has size 16 instead of 32" in result.stderr
 
 
+def test_a_damaged_box_is_not_found(run, tmp_path):
+    words = ["simulate", "--box", "00", *SMALL]
+    assert run(*words).exit_code == 0
+    path = tmp_path / "boxes" / "box00_seed1.h5"
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        chunk = file["density"].id.get_chunk_info(0)
+    content[chunk.byte_offset + chunk.size // 2] ^= 1
+    path.write_bytes(content)
+    result = run(*words)
+    assert result.exit_code == 1
+    assert "box00_seed1.h5 is there, but no whole box (density" in result.stderr
+    assert "--overwrite" in result.stderr
+    assert run(*words, "--overwrite").exit_code == 0
+
+
 def test_a_density_without_halos_is_not_taken_for_the_box(run):
     words = ["--box", "00", "--output", "b.h5"]
     assert run("lpt", "--voxels", 4, *words).exit_code == 0
     result = run("simulate", *SMALL, *words)
     assert result.exit_code == 1
-    assert "b.h5 is there and has no halos; remove it" in result.stderr
+    assert "b.h5 is there and has no N-body engine, no halos; remove it" in result.stderr
 
 
 def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):

@@ -34,11 +34,14 @@ def test_the_same_density_is_found_and_not_made_again(made):
     [
         ({"seed": 8}, "seed 7 instead of 8"),
         ({"voxels": (8, 8, 4)}, "voxels 8x8x8 instead of 8x8x4"),
-        ({"voxel_size": 2.0}, "voxel_size 4.0 instead of 2.0"),
-        ({"redshift": 1.0, "seed": 8}, "seed 7 instead of 8, redshift 0.3 instead of 1.0"),
+        ({"voxel_size": 2.0}, "voxel_size 4 instead of 2"),
+        ({"redshift": 1.0, "seed": 8}, "seed 7 instead of 8, redshift 0.3 instead of 1"),
         ({"cosmology": box_cosmology("03")}, "cosmology H0 "),
         ({"velocity": True}, "no velocity"),
-        ({"initial_modes": lambda points: np.zeros(points)}, "initial modes of a file"),
+        (
+            {"initial_modes": lambda points: np.zeros(points)},
+            "initial modes of its seed instead of those of a file",
+        ),
     ],
 )
 def test_another_density_is_refused_by_what_differs(made, changed, told):
@@ -55,5 +58,5 @@ def test_what_is_no_whole_density_is_refused(made, damage):
         chunk = file["density"].id.get_chunk_info(0)
     content[chunk.byte_offset + chunk.size // 2] ^= 1
     made.write_bytes(content if damage == "flipped" else b"notes")
-    with pytest.raises(OutputError, match=r"d.h5 is there and .*--overwrite"):
+    with pytest.raises(OutputError, match=r"d.h5 is there, but no whole box .*--overwrite"):
         make_wanted_density(WANTED, made, Listener())

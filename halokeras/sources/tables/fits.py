@@ -26,16 +26,15 @@ from halokeras.sources.tables.table import (
     sort_out,
     unit_in,
 )
-from halokeras.storage.checksums import damaged
+from halokeras.storage.checksums import ROWS_SUM, damaged, fits_sum
 from halokeras.storage.unreadable import reading, unreadable
 
 _LAYOUT = (
     *("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS"),
     *("TTYPE", "TFORM", "TUNIT", "TCOMM", "TDIM", "TNULL", "EXTNAME", "CHECKSUM", "DATASUM"),
+    ROWS_SUM,
 )
 """How keywords begin that tell of the file and not of its halos."""
-_WRONG = 0
-"""What astropy answers where data have another sum than their header tells."""
 _USUAL = tuple(name for name in USUAL_PARTS if not name.isdigit())
 """Names of tables, as a number here is a place in the file."""
 
@@ -133,7 +132,7 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) ->
     }
 
     def read(numbers: Sequence[str], integers: Sequence[str], at_once: int) -> Iterator[Chunk]:
-        _check_sum(unit, name)
+        _check_sum(path, opened, unit, name)
         for first in range(0, rows, at_once):
             # Of a part of the table astropy scales that part only.
             records = unit.data[first : first + at_once]
@@ -148,7 +147,12 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) ->
     return Table(name, chosen, columns, rows, read, plain_about(about), unusable)
 
 
-def _check_sum(unit: Any, name: str) -> None:
-    """Refuse a table whose data have not the sum that its header tells, if it tells one."""
-    if unit.verify_datasum() == _WRONG:
-        raise damaged(name, "a row")
+def _check_sum(path: Path, opened: Any, unit: Any, name: str) -> None:
+    """Refuse a catalogue of ours whose rows have not the sum that it tells."""
+    told, where = opened[0].header.get(ROWS_SUM), unit.fileinfo()
+    if told is None or unit is not opened[1]:
+        return
+    with path.open("rb") as file:
+        file.seek(where["datLoc"])
+        if told != fits_sum(file, where["datSpan"]):
+            raise damaged(name, "a row")

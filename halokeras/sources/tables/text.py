@@ -60,7 +60,7 @@ class Layout:
     masks
         By column the one that is true where it has no value.
     rows_sha256
-        SHA-256 of the bytes behind `start`, where the header tells it.
+        SHA-256 of the lines behind `start`, where the header tells it.
     fortran
         Whether exponents are written with a D.
     """
@@ -73,6 +73,11 @@ class Layout:
     masks: dict[str, str] = field(default_factory=dict)
     rows_sha256: str | None = None
     fortran: bool = False
+
+    def check_rows(self, read: HashedFile, path: Path) -> None:
+        """Refuse rows, which were read, that are not those of which the header tells the sum."""
+        if self.rows_sha256 not in (None, read.digest.hexdigest()):
+            raise damaged(str(path), "a row")
 
 
 @contextmanager
@@ -99,6 +104,7 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
             source = file if layout.rows_sha256 is None else hashed
             body = TextRows(source, layout.delimiter == " ", layout.fortran)
             if not body.has_rows():
+                layout.check_rows(hashed, path)
                 return
             names = [*dict.fromkeys((*numbers, *integers))]
             masks = {name: layout.masks[name] for name in names if name in layout.masks}
@@ -127,8 +133,7 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
                             raise UnreadableColumn(str(path), name, "has rows without a value")
                         chunk[name] = mask_out(chunk[name], lacking.astype(bool))
                 yield chunk
-            if layout.rows_sha256 not in (None, hashed.digest.hexdigest()):
-                raise damaged(str(path), "a row")
+            layout.check_rows(hashed, path)
 
         columns = {
             name: TableColumn("", unit=unit)
@@ -248,10 +253,9 @@ def _ecsv(yaml: list[str], first: str, start: int, path: Path) -> Layout:
             f"{path} names other columns in its first line than above it; write it again"
         )
     units = [meta.units.get(name) for name in names]
-    about = dict(meta.about)
-    told = about.pop(ROWS_SHA256, None)
-    rows = None if told is None else str(told)
-    return Layout(names, units, meta.delimiter, start, about, dict(meta.masks), rows)
+    told = (line.removeprefix(ROWS_SHA256) for line in yaml if line.startswith(ROWS_SHA256))
+    about, masks = dict(meta.about), dict(meta.masks)
+    return Layout(names, units, meta.delimiter, start, about, masks, next(told, None))
 
 
 def _delimiter(line: str) -> str:

@@ -28,7 +28,7 @@ class Readable(Protocol):
 
 
 class HashedFile:
-    """An open file whose bytes are hashed as they are read."""
+    """An open file whose lines are hashed as they are read, whatever the system ends lines with."""
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -37,7 +37,7 @@ class HashedFile:
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, none at the end of the file."""
         block = self._file.read(size)
-        self.digest.update(block)
+        self.digest.update(block.replace(b"\r", b""))
         return block
 
 

@@ -131,6 +131,10 @@ def test_a_changed_byte_is_not_what_the_header_sums(catalogue, rows):
     content = bytearray(file.read_bytes())
     content[9] ^= 1
     file.write_bytes(content)
+    with open_table(catalogue) as table:  # of others, whose sums the library may have wrong
+        assert len(list(table.chunks(["Position"], [], rows))) == -(-10 // rows)
+    with (catalogue / "Header" / "attr-v2").open("a") as header:
+        header.write(f"software <a1 9 {b'halopaint'.hex()} #HUMANE [ halopaint ]\n")
     with open_table(catalogue) as table:
         with pytest.raises(BoxError, match="Position is damaged or was edited"):
             list(table.chunks(["Position"], [], rows))
