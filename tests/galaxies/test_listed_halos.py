@@ -57,9 +57,7 @@ def test_halos_of_a_box_with_ids_that_repeat_are_refused(tmp_path):
     box = Box(4.0, 0.3, ABACUS_COSMOS["00"], np.ones((5, 5, 5), np.float32), halos)
     write_box(box, tmp_path / "box.h5")
     with (
-        pytest.raises(
-            BoxError, match=r"box.h5: halos/id: 25 of 50 ids repeat .* make the box"
-        ),
+        pytest.raises(BoxError, match=r"box.h5: halos/id: 25 of 50 ids repeat .* make the box"),
         open_hosts(tmp_path / "box.h5"),
     ):
         pass
