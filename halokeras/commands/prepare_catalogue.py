@@ -64,7 +64,9 @@ def catalogue(  # noqa: PLR0913  (Typer reads one parameter an option)
     density: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Density grid: .npy, HDF5 or Zarr; or", rich_help_panel=_DENSITY
+            metavar="FILE",
+            help="Density grid: .npy, .npz, HDF5 or Zarr; or",
+            rich_help_panel=_DENSITY,
         ),
     ] = None,
     particles: Annotated[

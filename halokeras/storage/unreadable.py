@@ -28,6 +28,8 @@ UNREADABLE = (
 
 _BUGS = (AttributeError, SystemError, TypeError)
 
+_CHECKED = ("filter returned failure", "checksum", "CRC")
+"""What HDF5, Parquet and ZIP say of parts that are not what their checksums tell."""
 _PACKAGE = Path(__file__).parents[1]
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _UNLOCKED = "HDF5_USE_FILE_LOCKING=FALSE in the environment"
@@ -64,6 +66,8 @@ def unreadable(name: str, error: BaseException) -> BoxError:
             f"{name} is packed by a codec that is not installed ({reason}); install it, or write "
             "the array again with zstd or gzip"
         )
+    if any(told in reason for told in _CHECKED):
+        return BoxError(f"{name} is damaged ({reason}); fetch or make it again")
     return BoxError(
         f"{name} cannot be read ({reason}); it may be truncated or of another kind: fetch or "
         "write it again"

@@ -2,6 +2,8 @@
 
 import json
 
+import h5py
+import numpy as np
 import pytest
 
 from halokeras.errors import BoxError
@@ -32,3 +34,23 @@ def test_what_may_not_be_read_is_told_so():
     told = r"a\.h5 cannot be read \(Permission denied\); check the path"
     with pytest.raises(BoxError, match=told), reading("a.h5"):
         raise PermissionError(13, "[Errno 13] Unable to open file (many words)")
+
+
+def test_a_chunk_that_is_not_what_its_checksum_tells_is_damage(tmp_path):
+    path = tmp_path / "grid.h5"
+    with h5py.File(path, "w") as file:
+        values = np.arange(4096.0)
+        stored = file.create_dataset("a", data=values, chunks=(4096,), fletcher32=True)
+        place = stored.id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 100] ^= 1
+    path.write_bytes(content)
+    with h5py.File(path) as file:
+        stored = file["a"]
+        with pytest.raises(BoxError, match=r"grid is damaged .*; fetch or make it again"):
+            read_all(stored)
+
+
+def read_all(stored):
+    with reading("grid"):
+        stored[:]
