@@ -977,7 +977,7 @@ def test_a_name_that_is_nearly_right_is_suggested(run, words, told):
 
 def test_json_names_what_was_written_and_quiet_says_nothing_else(run, tmp_path):
     result = run("lpt", "--voxels", "8", "--output", "a.h5", "--json", "--quiet")
-    assert json.loads(result.stdout) == {"wrote": ["a.h5"]}
+    assert json.loads(result.stdout) == {"wrote": ["a.h5"], "found": []}
     assert result.stderr == ""
     loud = run("lpt", "--voxels", "8", "--output", "b.h5")
     assert loud.stdout == "wrote b.h5\n"
@@ -1056,12 +1056,12 @@ def test_workers_of_this_machine_say_nothing_of_the_libraries_either(tiny_model,
 def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
     small = ["--size", "32", "--particles", "32"]
     result = run("simulate", "--box", "00", "--seed", "7", *small, "--json")
-    assert json.loads(result.stdout) == {"wrote": ["boxes/box00_seed7.h5"]}
+    assert json.loads(result.stdout) == {"wrote": ["boxes/box00_seed7.h5"], "found": []}
     box = read_box(tmp_path / "boxes" / "box00_seed7.h5")
     assert box.shape == (8, 8, 8)
     assert box.provenance["density_scheme"] == "2lpt"
     again = run("simulate", "--box", "00", "--seed", "7", *small)
-    assert (again.exit_code, again.stdout) == (0, "")
+    assert (again.exit_code, again.stdout) == (0, "found boxes/box00_seed7.h5\n")
     assert again.stderr == "Found: boxes/box00_seed7.h5\n"
     seven, eight = ({"id": "00", "seed": seed} for seed in (7, 8))
     params = {"box": {"train": [eight], "validate_on": [seven], "size": 32.0, "particles": 32}}

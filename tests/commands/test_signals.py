@@ -10,10 +10,12 @@ from halokeras.commands.app import main
 
 @pytest.fixture
 def handled():
-    """Put the answer to SIGTERM back that `main` replaces."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Hear Ctrl-C, as a job in the background does not, and put back what `main` replaces."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("handled")

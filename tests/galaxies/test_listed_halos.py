@@ -83,5 +83,5 @@ def test_a_damaged_column_of_hosts_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[place + 5] ^= 1
     path.write_bytes(content)
-    with pytest.raises(BoxError, match=r"halos.hdf5 cannot be read"), open_hosts(path) as hosts:
+    with pytest.raises(BoxError, match=r"halos.hdf5 is damaged"), open_hosts(path) as hosts:
         list(hosts.pieces())

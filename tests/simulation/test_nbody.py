@@ -295,7 +295,7 @@ def test_another_runs_checkpoint_or_a_damaged_one_is_refused(clustered, tmp_path
     whole = keep.read_bytes()
     middle = len(whole) // 2
     keep.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64 :])
-    with pytest.raises(BoxError, match=r"state\.h5: position cannot be read"):
+    with pytest.raises(BoxError, match=r"state\.h5: position is damaged"):
         run(clustered, 32.0, 0.4, keep=keep)
 
 
