@@ -11,9 +11,12 @@ _NEAR = 0.6
 def did_you_mean(name: str, known: Iterable[str], ending: str = "") -> str:
     """Return `` (did you mean X?)`` for the nearest of the known names, or nothing if none is.
 
-    Names are compared without an `ending` that all of them have, which is told with X.
+    Names are compared without an `ending` that all of them have, which is told with X, and capitals
+    are as small letters.
     """
-    likeness = {one: SequenceMatcher(None, one, name).ratio() for one in sorted(set(known))}
+    likeness = {
+        one: SequenceMatcher(None, one.lower(), name.lower()).ratio() for one in sorted(set(known))
+    }
     near = max(likeness, key=likeness.__getitem__, default="")  # the first of those equally near
     return f" (did you mean {near}{ending}?)" if likeness.get(near, 0.0) >= _NEAR else ""
 

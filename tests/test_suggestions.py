@@ -5,6 +5,7 @@ def test_the_nearest_known_name_is_suggested_and_a_far_one_is_not():
     assert did_you_mean("quik.json", ["quick.json", "paper.json"]) == " (did you mean quick.json?)"
     assert did_you_mean("zzz", ["quick.json", "paper.json"]) == ""
     assert did_you_mean("a", []) == ""
+    assert did_you_mean("omega_M", ["omega_b", "omega_m"]) == " (did you mean omega_m?)"
 
 
 def test_files_beside_a_missing_one_are_suggested(tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from halokeras.commands.terminal import load_tensorflow
+from halokeras.commands.terminal import load_tensorflow, tell
 from halokeras.errors import BoxError
 from halokeras.resources import GEN_PAINTER
 from halokeras.seeds import LARGEST_SEED
@@ -204,9 +204,18 @@ def painter_for(
 ) -> Path:
     """Return the shipped painter of the epoch and cosmology of a box file, or of those asked."""
     from halokeras.boxes.box_file import open_box_file
-    from halokeras.painting.choice import shipped_painter
+    from halokeras.painting.choice import OWN, nearly_own, shipped_painter
 
     if source is not None:
         with open_box_file(source) as (header, _):
             redshift, cosmology = header.redshift, header.cosmology
-    return shipped_painter(redshift, cosmology, mass_min)
+    chosen = shipped_painter(redshift, cosmology, mass_min)
+    near = "" if cosmology is None or chosen == OWN else nearly_own(cosmology)
+    if near:
+        tell(
+            "Warning",
+            f"{chosen} paints, as the cosmology is nearly, but not, the one that {OWN} learned "
+            f"({near}); tell all its digits, or name a painter with --model",
+            "yellow",
+        )
+    return chosen

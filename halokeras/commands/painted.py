@@ -68,7 +68,7 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
         written.append(spectra)
     if not as_json:
         print_tables(*shown["tables"])
-    wrote(written, as_json, seconds=shown["seconds"], model_hash=request.painter.saved.hash)
+    wrote(written, as_json, seconds=shown["seconds"], **_painter_of(request))
 
 
 def paint_many(
@@ -82,6 +82,7 @@ def paint_many(
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
     from halokeras.painting.outputs import is_painted
+    from halokeras.sources.tables.own import is_whole
 
     requests = [*by_seed.values()]
     total, made, start = len(requests), 0, time.perf_counter()
@@ -101,7 +102,8 @@ def paint_many(
             for done, seed in enumerate(by_seed, start=1):
                 request = by_seed[seed]
                 files = [*request.outputs, *request.catalogues]
-                there = is_painted(request)  # and lists halos as asked, or it was refused
+                # and its catalogues list halos as asked, or it was refused
+                there = is_painted(request) and all(map(is_whole, request.catalogues))
                 if there:
                     found += files
                 else:
@@ -117,7 +119,17 @@ def paint_many(
         write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)
     tell("Done", f"{made} painted, {total - made} found")
-    wrote(written, as_json, found, model_hash=requests[0].painter.saved.hash)
+    wrote(written, as_json, found, **_painter_of(requests[0]))
+
+
+def _painter_of(request: "PaintRequest") -> dict[str, Any]:
+    """Return what a script is told of the painter, and of the halos that it paints."""
+    saved = request.painter.saved
+    return {
+        "model": request.painter.name,
+        "model_hash": saved.hash,
+        "mass_min": saved.provenance.selection.mass_min,
+    }
 
 
 def _check_listings(request: "PaintRequest") -> None:

@@ -102,7 +102,7 @@ def check_disk(folder: Path) -> Finding:
 def check_folder(folder: Path) -> Finding:
     """Check that `folder` can be written, as every command does by default."""
     try:
-        check_writable(folder / "painted")
+        check_writable(folder / "halopaint.h5")
     except OutputError:
         remedy = "work in a folder that is yours, or give commands an --output or --run elsewhere"
         return Finding("this folder", "cannot be written", Level.PROBLEM, remedy)

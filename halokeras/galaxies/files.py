@@ -168,6 +168,7 @@ def _count(
             f"{request.threshold:g}; check that their masses are in Msun/h, or choose a fainter "
             "--threshold"
         )
+    least = max(least, hosts.least_group)
     missing = missing_share(occupation, least, cosmology, hosts.redshift, hosts.definition)
     if missing > _WORTH_TELLING:
         listener.warn(

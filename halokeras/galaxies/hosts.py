@@ -43,6 +43,9 @@ class Hosts:
         Of their masses; None where none is stated.
     column
         The name of the masses in a catalogue.
+    least_group
+        Least mass of the groups in which spheres were measured [Msun/h], below which spheres lack;
+        0 where masses are those of the halos themselves.
     moving
         Whether velocities are known.
     about
@@ -58,6 +61,7 @@ class Hosts:
     cosmology: Cosmology | None
     definition: MassDefinition | None
     column: str
+    least_group: float
     moving: bool
     about: Mapping[str, Any]
     pieces: Pieces
@@ -120,6 +124,7 @@ def _of_box(box: Box, path: Path, definition: MassDefinition | None) -> Hosts:
         cosmology=box.cosmology,
         definition=stated,
         column=_column(wanted, halos.columns()),
+        least_group=_least_group(halos, stated, box.provenance),
         moving=halos.velocity is not None,
         about=box.provenance,
         pieces=pieces,
@@ -163,6 +168,7 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         cosmology=cosmology,
         definition=stated,
         column=_column(wanted, found),
+        least_group=0.0,
         moving="velocity" in found,
         about=about,
         pieces=pieces,
@@ -196,6 +202,15 @@ def _column(definition: MassDefinition | None, columns: Mapping[str, Any]) -> st
     own = column_of(definition)
     (name,) = COLUMNS[own if own in columns else "mass"].parts()
     return name
+
+
+def _least_group(
+    halos: Halos, definition: MassDefinition | None, about: Mapping[str, Any]
+) -> float:
+    """Return the least mass of groups, where masses are of spheres about their centres."""
+    if halos.mass is None or definition == own_definition(about):
+        return 0.0
+    return float(halos.mass.min(initial=np.inf))
 
 
 def _hosting(

@@ -38,7 +38,7 @@ def check_no_folders(request: PaintRequest) -> None:
 def is_painted(request: PaintRequest) -> bool:
     """Whether all that is asked is there already, undamaged and of this very painting.
 
-    Catalogues need only be there: how they list halos is not looked at.
+    Catalogues need only be there: what they hold is not looked at.
     """
     files = [request.source.path, *written_files(request)]
     if request.overwrite or not all(path.exists() for path in files):
@@ -83,7 +83,8 @@ def _otherwise(output: Path, request: PaintRequest, given: Density, number: int)
     held = _plainly(header)
     if all(held.get(name) == wanted.get(name) for name in map(_plain_name, PAINTING)):
         return ""
-    unlike = [name for name in {**wanted, **held} if held.get(name) != wanted.get(name)]
+    # what it tells beside, such as edges of mass, follows from these
+    unlike = [name for name in wanted if held.get(name) != wanted[name]]
     return differences_told(unlike, held, wanted)
 
 

@@ -160,7 +160,8 @@ def simulate_files(
         check_replaceable_store(path)
         check_writable(path)
     with claimed(paths[0]) as state:
-        left = dict(targets) if overwrite else missing(wanted, targets)
+        replace_it = "remove it, choose another --output, or replace it with --overwrite"
+        left = dict(targets) if overwrite else missing(wanted, targets, replace_it)
         for redshift, path in targets.items():
             if redshift not in left:
                 _check_whole(path)
@@ -171,8 +172,12 @@ def simulate_files(
         return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
 
 
-def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Path]:
-    """Return those of the files of a run that are not there.
+def missing(
+    wanted: Simulation,
+    targets: Mapping[float, Path],
+    remedy: str = "remove it, or make the box elsewhere",
+) -> dict[float, Path]:
+    """Return those of the files of a run that are not there; `remedy` helps with another's.
 
     Raises
     ------
@@ -188,9 +193,7 @@ def missing(wanted: Simulation, targets: Mapping[float, Path]) -> dict[float, Pa
         with open_box_file(path) as (_, fields):
             other += [] if "halos/position" in fields else ["no halos"]  # as a density of the seed
         if other:
-            raise OutputError(
-                f"{path} is there and has {', '.join(other)}; remove it, or make the box elsewhere"
-            )
+            raise OutputError(f"{path} is there and has {', '.join(other)}; {remedy}")
     return left
 
 

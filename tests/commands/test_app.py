@@ -631,6 +631,24 @@ def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
     assert damaged.read_bytes() == before
 
 
+def test_a_damaged_catalogue_of_a_range_is_made_again(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--seed", "11-12", "--json"]
+    first = json.loads(run(*words).stdout)
+    assert first["model"] and first["mass_min"] is not None
+    damaged = next(tmp_path / name for name in first["wrote"] if "halos" in name)
+    before = damaged.read_bytes()
+    with h5py.File(damaged) as file:
+        chunk = file["halo_x"].id.get_chunk_info(0)
+    content = bytearray(before)
+    content[chunk.byte_offset + chunk.size // 2] ^= 1
+    damaged.write_bytes(content)
+    told = json.loads(run(*words).stdout)
+    assert str(damaged.relative_to(tmp_path)) in told["wrote"]
+    assert damaged.read_bytes() == before
+    assert json.loads(run(*words).stdout)["wrote"] == []
+
+
 def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
     run, drawing_model
 ):

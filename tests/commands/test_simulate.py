@@ -37,6 +37,7 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
     result = run("simulate", "--box", "00", "--size", 32, "--particles", 16, *words[7:])
     assert result.exit_code == 1
     assert "box00_seed1.h5 is there and has size 16 instead of 32" in result.stderr
+    assert "--overwrite" in result.stderr
 
 
 def test_a_damaged_box_is_not_found(run, tmp_path):

@@ -96,6 +96,8 @@ def test_a_disk_that_cannot_be_looked_at_is_a_warning(tmp_path):
 def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path, monkeypatch):
     assert machine.check_folder(tmp_path).level == Level.OK
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "painted").mkdir()  # as the first painting leaves it
+    assert machine.check_folder(tmp_path).level == Level.OK
 
     def refuse(target):
         raise OutputError("no")

@@ -152,6 +152,19 @@ def test_masses_of_another_definition_can_be_chosen(tmp_path):
         populate_file(GalaxyRequest(source, -21.0, definition="200c", output=request.target))
 
 
+def test_spheres_lack_below_the_least_group_that_they_were_measured_in(tmp_path):
+    """A group of few particles may have a sphere of one, which is no least mass of all spheres."""
+    halos = halos_of()
+    spheres = (halos.mass * np.linspace(0.05, 1, len(halos))).astype(np.float32)
+    halos = Halos(**halos.columns() | {"mass_200c": spheres})
+    source = box_file(tmp_path / "box.h5", halos, mass_definition="fof")
+    request = GalaxyRequest(source, -19.5, definition="200c", output=tmp_path / "galaxies.hdf5")
+    warnings = []
+    found = populate_file(request, Listener(warn=warnings.append))
+    assert found.least_mass == pytest.approx(halos.mass.min())
+    assert found.missing > 0.2 and "are missing" in warnings[0]
+
+
 def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     halos = halos_of(50)
     still = Halos(position=halos.position, mass=halos.mass)

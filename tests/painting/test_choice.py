@@ -1,5 +1,5 @@
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
-from halokeras.painting.choice import ANY, OWN, shipped_painter
+from halokeras.painting.choice import ANY, OWN, nearly_own, shipped_painter
 
 PLANCK = ABACUS_COSMOS["00"]
 
@@ -15,6 +15,13 @@ def test_a_cosmology_typed_as_it_is_printed_is_the_one_that_was_printed():
     assert shipped_painter(0.3, Cosmology(**printed)) == OWN
     assert shipped_painter(0.3, Cosmology(**printed), 5e12) == OWN
     assert shipped_painter(0.3, Cosmology(**(printed | {"sigma8": 0.8301}))) == ANY
+
+
+def test_a_cosmology_that_was_rounded_is_nearly_the_one_that_was_learned():
+    rounded = Cosmology(67.26, 0.314, 0.049, 0.83, 0.965)
+    assert shipped_painter(0.3, rounded) == ANY
+    assert "omega_m 0.314 instead of 0.3141" in nearly_own(rounded)
+    assert nearly_own(PLANCK) == nearly_own(ABACUS_COSMOS["03"]) == ""
 
 
 def test_another_epoch_or_cosmology_is_painted_by_the_one_that_is_told_them():

@@ -69,6 +69,17 @@ def told_otherwise(path: Path, about: Mapping[str, Any]) -> str:
     return differences_told(others, held, wanted)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a catalogue can be read, and is what its checksums say."""
+    try:
+        with open_table(path) as table:
+            for _ in table.chunks([*table.columns]):
+                pass
+    except HalopaintError:
+        return False
+    return True
+
+
 def is_number(value: Any) -> bool:
     """Whether what a catalogue tells is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
