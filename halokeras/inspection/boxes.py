@@ -48,7 +48,7 @@ def inspect_box(path: Path, progress: Progress) -> Inspection:
 
 class _Look:
     def __init__(self, path: Path, store: Store, progress: Progress) -> None:
-        self.path, self.progress, self.source = path, progress, store.name
+        self.path, self.progress, self.source, self.store = path, progress, store.name, store
         self.header, self.fields = describe(store)
         self.has_velocity = store.array("velocity", "f") is not None
         self.problems: list[str] = []
@@ -70,6 +70,8 @@ class _Look:
             found, slab = self._values(shape, noun)
             sections += found
         sections.append(self._provenance(kind == "box" and shape is not None))
+        if not self.problems:  # of values without chunks, as painted ones are, nothing else tells
+            self._allow(lambda: self.store.check_values(self.fields))
         return Inspection(
             kind=kind,
             path=self.path,

@@ -27,11 +27,12 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import check_absent, check_writable, refusal
+from halokeras.storage.files import check_absent, check_writable
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
+_REPLACED = "remove it, choose another --output, or replace it with --overwrite"
 
 
 def make_density_file(
@@ -160,11 +161,10 @@ def simulate_files(
         check_replaceable_store(path)
         check_writable(path)
     with claimed(paths[0]) as state:
-        replace_it = "remove it, choose another --output, or replace it with --overwrite"
-        left = dict(targets) if overwrite else missing(wanted, targets, replace_it)
+        left = dict(targets) if overwrite else missing(wanted, targets, _REPLACED)
         for redshift, path in targets.items():
             if redshift not in left:
-                _check_whole(path)
+                check_whole(path)
                 listener.announce("Found", str(path))
         if not left:
             return []
@@ -197,17 +197,24 @@ def missing(
     return left
 
 
-def _check_whole(path: Path) -> None:
+def check_whole(path: Path, remedy: str = _REPLACED) -> None:
+    """Refuse a file that is there and is no whole box.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be read as one, or is not what its checksums say.
+    """
     try:
         read_box(path)
     except BoxError as error:
-        raise unusable(path, error) from error
+        raise unusable(path, error, remedy) from error
 
 
-def unusable(path: Path, error: BoxError) -> OutputError:
-    """Return the refusal of a file that is there and cannot be read as a box, by what was found."""
+def unusable(path: Path, error: BoxError, remedy: str = _REPLACED) -> OutputError:
+    """Return the refusal of a file that is there and no whole box, by what was found."""
     what = str(error).partition(";")[0].removeprefix(f"box file {path}").lstrip(": ")
-    return refusal(path, f"is there, but no whole box ({what})")
+    return OutputError(f"{path} is there, but no whole box ({what}); {remedy}")
 
 
 def asked_of(wanted: Simulation, redshift: float) -> AskedBox:

@@ -21,7 +21,7 @@ from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.checkpoint import check_room
 from halokeras.simulation.claims import claimed, state_of
-from halokeras.simulation.files import make_files, missing, warn_of_lattice
+from halokeras.simulation.files import check_whole, make_files, missing, warn_of_lattice
 from halokeras.simulation.planned_suite import (
     simulation_of,
     suite_of_plan,
@@ -72,8 +72,8 @@ def make_suite(
     BoxError
         If there is too little memory, a simulation fails or a process dies.
     OutputError
-        If the folder holds another suite or other boxes, cannot be written, or there is too little
-        disk.
+        If the folder holds another suite, other boxes or damaged ones, cannot be written, or there
+        is too little disk.
     ClusterError
         If the scheduler does not answer, or its workers vanish.
     """
@@ -85,6 +85,9 @@ def make_suite(
         for wanted, files in zip(simulations, targets, strict=True)
         if (left := missing(wanted, files))
     ]
+    for files in targets:
+        for path in filter(Path.exists, files.values()):
+            check_whole(path, "remove it, and the same command makes it again")
     processes = max(1, min(processes, len(to_make)))
     boxes = sum(len(member.files) for member in suite.members)
     seconds = sum(simulate.estimate(suite.particles, left).seconds for _, left in to_make)

@@ -263,3 +263,13 @@ def _plain(value):
     if isinstance(value, bytes):
         return value.decode()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def test_painted_counts_that_are_not_what_their_checksum_says_are_told(tiny_box, written):
+    """Values of a painted file have no checksums of chunks."""
+    path = written(painted(tiny_box, counts_of(tiny_box).astype(np.float32)))
+    assert inspect(path).problems == []
+    with h5py.File(path, "r+") as file:
+        file["counts"][3, 4, 5] += 1
+    (problem,) = inspect(path).problems
+    assert "counts is not what its checksum says" in problem

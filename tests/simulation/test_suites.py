@@ -9,6 +9,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import pytest
 
 from halokeras.boxes.box import box_hash
@@ -115,6 +116,22 @@ def test_a_box_that_is_not_what_the_index_says_is_refused(tmp_path):
         choose(suite)
     with pytest.raises(OutputError, match=r"s_000_z1.h5 is there and has .*seed 6 instead of 5"):
         make_suite(plan(2), tmp_path / "s", QUIET)
+
+
+def test_a_damaged_box_of_a_suite_is_told_with_what_makes_it_again(tmp_path):
+    folder = tmp_path / "s"
+    make_suite(plan(members=1), folder, QUIET)
+    damaged = next(folder.glob("*_z1.h5"))
+    content = bytearray(damaged.read_bytes())
+    with h5py.File(damaged) as file:
+        chunk = file["density"].id.get_chunk_info(0)
+    content[chunk.byte_offset + chunk.size // 2] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(OutputError, match=r"_z1.h5 is there, but no whole box .* remove it, and"):
+        make_suite(plan(members=1), folder, QUIET)
+    damaged.unlink()
+    make_suite(plan(members=1), folder, QUIET)
+    assert len(hashes(folder)) == 2
 
 
 def test_boxes_are_chosen_by_member_and_redshift(tmp_path):
