@@ -11,7 +11,7 @@ from halokeras.readable import differences_told
 from halokeras.simulation.files import make_density_file, unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
-from halokeras.storage.files import refusal
+from halokeras.storage.files import refusal, remove_abandoned
 
 LACKING = "no velocity"
 """What differs where a density is as wanted but for the velocity."""
@@ -35,6 +35,7 @@ def make_wanted_density(
         other = _told_differences(target, wanted)
         if other:
             raise refusal(target, f"is there and has {', '.join(other)}")
+        remove_abandoned(target.parent)  # of a process that died once the file had its name
         listener.announce("Found", str(target))
         return []
     make_density_file(wanted, target, listener, overwrite, scheduler)

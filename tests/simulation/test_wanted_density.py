@@ -29,6 +29,12 @@ def test_the_same_density_is_found_and_not_made_again(made):
     assert make_wanted_density(WANTED, made, listener, overwrite=True) == [made]
 
 
+def test_what_a_dead_process_left_beside_a_found_density_is_removed(made):
+    (made.parent / ".d.h5.abcdefgh.halopaint").mkdir()
+    assert make_wanted_density(WANTED, made, Listener()) == []
+    assert [path.name for path in made.parent.iterdir()] == ["d.h5"]
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
