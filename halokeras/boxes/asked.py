@@ -45,7 +45,7 @@ class AskedBox:
     voxel_size
         Side of a voxel [Mpc/h], if it is asked.
     engine
-        What a box tells of the N-body engine that made it, if that is asked.
+        What a box with halos tells of the N-body engine that made it, if such a one is asked.
     """
 
     id: str
@@ -127,7 +127,9 @@ def differences(path: Path, asked: AskedBox) -> list[str]:
         shapes = [fields[name].shape for name in ("density", "counts") if name in fields]
         if not shapes:
             raise BoxError(f"{path} has neither density nor counts; remove it, or name another")
-        return _differences(header, shapes[0], asked)
+        other = _differences(header, shapes[0], asked)
+        lacks_halos = asked.engine is not None and "halos/position" not in fields
+        return [*other, "no halos"] if lacks_halos else other  # as a density of the seed
 
 
 def _differences(header: Header, shape: tuple[int, ...], asked: AskedBox) -> list[str]:

@@ -135,7 +135,7 @@ def _painter_of(request: "PaintRequest") -> dict[str, Any]:
 def _check_listings(request: "PaintRequest") -> None:
     """Refuse to replace a catalogue that lists its halos in another way."""
     from halokeras.sources.tables.own import told_otherwise
-    from halokeras.storage.files import refusal
+    from halokeras.storage.files import refusal_of_other
 
     listing = request.listing
     if listing is None or request.overwrite:
@@ -143,7 +143,7 @@ def _check_listings(request: "PaintRequest") -> None:
     for path in request.catalogues:
         other = told_otherwise(path, listing.told) if path.exists() else ""
         if other:
-            raise refusal(path, f"is there and holds something else ({other})")
+            raise refusal_of_other(path, other)
 
 
 def _left(made: int, missing: int, seconds: float) -> str:

@@ -25,7 +25,7 @@ from halokeras.painting.catalogue_formats import (
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.own import told_otherwise
 from halokeras.statistics.occupation import Occupation
-from halokeras.storage.files import check_no_folder, refusal
+from halokeras.storage.files import check_no_folder, refusal_of_other
 
 _WORTH_TELLING = 0.01
 """Share of galaxies that are missing."""
@@ -108,7 +108,7 @@ def populate_file(
         if request.target.exists() and not request.overwrite:
             other = told_otherwise(request.target, same)
             if other:
-                raise refusal(request.target, f"is there and holds something else ({other})")
+                raise refusal_of_other(request.target, other)
         names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
         names += ["vx", "vy", "vz"] if hosts.moving else []
         names += [] if request.seen_along is None else [f"{request.seen_along}_rsd"]

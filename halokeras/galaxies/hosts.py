@@ -15,7 +15,14 @@ from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.boxes.masses import BY_DENSITY, column_of, masses_of, own_definition
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
-from halokeras.galaxies.listed_halos import ROWS, check_ids, halo_columns, listed_halos, sides_of
+from halokeras.galaxies.listed_halos import (
+    ROWS,
+    check_ids,
+    check_listed_ids,
+    halo_columns,
+    listed_halos,
+    sides_of,
+)
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, is_number, told
@@ -150,9 +157,10 @@ def _of_table(table: Table, path: Path, definition: MassDefinition | None) -> Ho
         raise BoxError(f"{path} has no halo_id; draw the catalogue again")
     wanted, stated = _definition(found, definition, about, path)
     (ids,) = found["id"]
-    check_ids(
-        lambda: (chunk[ids] for chunk in table.chunks([], [ids], ROWS)),
-        f"{path}: {ids}",
+    check_listed_ids(
+        table,
+        ids,
+        str(path),
         "galaxies are drawn by the id of their halo: draw the catalogue again, or give every halo "
         "its own",
     )

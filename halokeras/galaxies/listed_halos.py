@@ -79,6 +79,15 @@ def listed_halos(
         yield halos
 
 
+def check_listed_ids(table: Table, column: str, name: str, remedy: str) -> None:
+    """Refuse ids, in a column of a catalogue, of which one stands twice; as `check_ids`."""
+    check_ids(
+        lambda: (chunk[column] for chunk in table.chunks([], [column], ROWS)),
+        f"{name}: {column}",
+        remedy,
+    )
+
+
 def check_ids(pieces: Callable[[], Iterable[NDArray[Any]]], name: str, remedy: str) -> None:
     """Refuse ids of which one stands twice.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from halokeras.errors import BoxError, HalopaintError
-from halokeras.galaxies.listed_halos import ROWS, check_ids, halo_columns, listed_halos, sides_of
+from halokeras.galaxies.listed_halos import check_listed_ids, halo_columns, listed_halos, sides_of
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, told
@@ -80,11 +80,8 @@ def _look(
         for chunk in table.chunks([*table.columns]):
             rows += len(chunk[ids])
         if not galaxies:
-            check_ids(
-                lambda: (chunk[ids] for chunk in table.chunks([], [ids], ROWS)),
-                f"{path}: {ids}",
-                "draw the catalogue again, or give every halo its own",
-            )
+            remedy = "draw the catalogue again, or give every halo its own"
+            check_listed_ids(table, ids, str(path), remedy)
             sides = sides_of(found["box_size"], str(path))
             for _ in listed_halos(table, halo_columns(table), sides, str(path)):
                 pass

@@ -13,7 +13,7 @@ from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
 from halokeras.readable import differences_told
-from halokeras.storage.files import check_no_folder, refusal
+from halokeras.storage.files import check_no_folder, refusal_of_other
 
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
@@ -64,7 +64,7 @@ def check_outputs(request: PaintRequest, given: Density) -> None:
         there = [path for path in (output, *beside) if path.exists()]
         other = _otherwise(output, request, given, number) if there else ""
         if other:  # what lies beside a painting belongs to it
-            raise refusal(there[0], f"is there and holds something else ({other})")
+            raise refusal_of_other(there[0], other)
 
 
 def _otherwise(output: Path, request: PaintRequest, given: Density, number: int) -> str:

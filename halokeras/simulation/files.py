@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
-from halokeras.boxes.box_file import (
-    box_name,
-    open_box_file,
-    read_box,
-    told_redshift,
-    write_box,
-)
+from halokeras.boxes.box_file import box_name, read_box, told_redshift, write_box
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
@@ -27,12 +21,11 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import check_absent, check_writable
+from halokeras.storage.files import check_absent, check_writable, replacing
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
-_REPLACED = "remove it, choose another --output, or replace it with --overwrite"
 
 
 def make_density_file(
@@ -161,10 +154,10 @@ def simulate_files(
         check_replaceable_store(path)
         check_writable(path)
     with claimed(paths[0]) as state:
-        left = dict(targets) if overwrite else missing(wanted, targets, _REPLACED)
+        left = dict(targets) if overwrite else missing(wanted, targets, replacing())
         for redshift, path in targets.items():
             if redshift not in left:
-                check_whole(path)
+                check_whole(path, replacing())
                 listener.announce("Found", str(path))
         if not left:
             return []
@@ -190,14 +183,12 @@ def missing(
             left[redshift] = path
             continue
         other = differences(path, asked_of(wanted, redshift))
-        with open_box_file(path) as (_, fields):
-            other += [] if "halos/position" in fields else ["no halos"]  # as a density of the seed
         if other:
             raise OutputError(f"{path} is there and has {', '.join(other)}; {remedy}")
     return left
 
 
-def check_whole(path: Path, remedy: str = _REPLACED) -> None:
+def check_whole(path: Path, remedy: str) -> None:
     """Refuse a file that is there and is no whole box.
 
     Raises
@@ -211,7 +202,7 @@ def check_whole(path: Path, remedy: str = _REPLACED) -> None:
         raise unusable(path, error, remedy) from error
 
 
-def unusable(path: Path, error: BoxError, remedy: str = _REPLACED) -> OutputError:
+def unusable(path: Path, error: BoxError, remedy: str) -> OutputError:
     """Return the refusal of a file that is there and no whole box, by what was found."""
     what = str(error).partition(";")[0].removeprefix(f"box file {path}").lstrip(": ")
     return OutputError(f"{path} is there, but no whole box ({what}); {remedy}")

@@ -11,7 +11,7 @@ from halokeras.readable import differences_told
 from halokeras.simulation.files import make_density_file, unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
-from halokeras.storage.files import refusal, remove_abandoned
+from halokeras.storage.files import refusal, remove_abandoned, replacing
 
 LACKING = "no velocity"
 """What differs where a density is as wanted but for the velocity."""
@@ -86,6 +86,6 @@ def _told_differences(target: Path, wanted: LptBox) -> list[str]:
             velocity = store.array("velocity", "f")
             store.check_values(fields if velocity is None else {**fields, "velocity": velocity})
     except BoxError as error:
-        raise unusable(target, error) from error
+        raise unusable(target, error, replacing()) from error
     shape = fields["density"].shape if "density" in fields else ()
     return differences(header, shape, velocity is not None, wanted)

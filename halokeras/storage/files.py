@@ -126,9 +126,17 @@ def check_absent(target: Path, overwrite: bool = False) -> None:
 
 def refusal(target: Path, reason: str, option: str = "--output") -> OutputError:
     """Return the error of an output, which `option` names, that is never replaced unasked."""
-    return OutputError(
-        f"{target} {reason}; remove it, choose another {option}, or replace it with --overwrite"
-    )
+    return OutputError(f"{target} {reason}; {replacing(option)}")
+
+
+def refusal_of_other(target: Path, otherwise: str) -> OutputError:
+    """Return the refusal of an output that is there, by what says that it is another."""
+    return refusal(target, f"is there and holds something else ({otherwise})")
+
+
+def replacing(option: str = "--output") -> str:
+    """Say what helps where an output, which `option` names, is there."""
+    return f"remove it, choose another {option}, or replace it with --overwrite"
 
 
 class Locked(OutputError):

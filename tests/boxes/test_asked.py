@@ -9,6 +9,7 @@ import pytest
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
 from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
+from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import CRITICAL_DENSITY, box_cosmology
 from halokeras.errors import BoxError, RunError
 from halokeras.params import BoxName, BoxParams, Params
@@ -29,6 +30,7 @@ def box_as(asked, **provenance):
         redshift=asked.redshift,
         cosmology=cosmology,
         density=np.ones((voxels,) * 3, np.float32),
+        halos=Halos(position=np.ones((1, 3), np.float32)),
         provenance={"box_id": asked.id, "seed": asked.seed, "particle_mass": mass, **provenance},
     )
 
