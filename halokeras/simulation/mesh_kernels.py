@@ -93,18 +93,26 @@ def deposit(position, grid, per_cell):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def solve_poisson(row, j, window, square, scale):  # type: ignore[no-untyped-def]
-    """Multiply the modes of row j, of every x and z, by the inverse Laplacian as it is felt."""
+def solve_poisson(row, j, responses, scale):  # type: ignore[no-untyped-def]
+    """Multiply the modes of row j, of every x and z, by the inverse Laplacian as it is felt.
+
+    That is a sum over `responses`: each a window and squared wavenumbers along an axis, and how
+    much it counts.
+    """
+    felt = np.empty(row.shape[1], dtype=np.float32)
     for i in range(row.shape[0]):
-        across = scale * window[i] * window[j]
-        squares = square[i] + square[j]
-        if across == 0:
-            row[i] = 0
-            continue
+        felt[:] = 0
+        for window, square, share in responses:
+            across = share * window[i] * window[j]
+            if across == 0:
+                continue
+            squares = square[i] + square[j]
+            for k in range(row.shape[1]):
+                below = squares + square[k]
+                # Images alone may have none, and the mean has none.
+                felt[k] += across * window[k] / below if below > 0 else np.float32(0)
         for k in range(row.shape[1]):
-            below = squares + square[k]
-            # Images alone may have none, and the mean has none.
-            row[i, k] *= across * window[k] / below if below > 0 else np.float32(0)
+            row[i, k] *= scale * felt[k]
 
 
 @numba.njit(cache=True, nogil=True)

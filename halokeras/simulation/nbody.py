@@ -33,11 +33,12 @@ START = 0.05
 STEP = 0.024
 """Length of a step in scale factor: thirty to redshift 0.3."""
 
-_CROSSED = 0.55
-"""Spacings by which neighbours on the lattice have moved, rms, when particles forget it.
+FORGOTTEN = 1.2
+"""Spacings by which neighbours on the lattice have moved, rms, when particles have forgotten it.
 
-Until then the force leaves out the lattice's images. Were it always felt, waves of a few spacings
-would grow too fast; were it left out for longer, there would be too many small halos at redshift 1.
+Until then the force feels the lattice's images bit by bit. Were they always felt, waves of a few
+spacings would grow too fast; were they felt all at once, small halos would ring: too few and too
+many by turns, by a tenth.
 """
 
 _NO_STEP = 1e-9
@@ -123,8 +124,9 @@ def evolve(
     stretch = _stretch(displacement) * lattice / box_size
     del displacement
 
-    def near(time: _Time) -> int:
-        return lattice if time.first * stretch < _CROSSED else 0
+    def forgotten(time: _Time) -> float:
+        moved = min(time.first * stretch / FORGOTTEN, 1.0)
+        return moved**2 * (3 - 2 * moved)
 
     done, total = state.step, ends[-1] + len(ends)
     with ThreadPoolExecutor(workers) as pool:
@@ -132,13 +134,14 @@ def evolve(
             mesh = ParticleMesh(MESH_FACTOR * lattice, box_size, pool)
             while state.step < end:
                 times = _Time.of(steps, state.step), _Time.of(steps, state.step + 1)
-                state = State(state.step + 1, *_advance(mesh, state, *times, near(times[0])))
+                moved = _advance(mesh, state, times, lattice, forgotten(times[0]))
+                state = State(state.step + 1, *moved)
                 if checkpoint:
                     checkpoint.offer(state)
                 done += 1
                 progress(done / total)
             times = _Time.of(steps, end), _Time.of(outputs, output)
-            position, velocity = _advance(mesh, state, *times, near(times[0]))
+            position, velocity = _advance(mesh, state, times, lattice, forgotten(times[0]))
             del mesh  # whoever looks for halos needs the memory
             done += 1
             progress(done / total)
@@ -180,9 +183,10 @@ def _stretch(displacement: Displacement) -> float:
 
 
 def _advance(
-    mesh: ParticleMesh, state: State, begin: _Time, end: _Time, lattice: int
+    mesh: ParticleMesh, state: State, times: tuple[_Time, _Time], lattice: int, forgotten: float
 ) -> tuple[Floats, Floats]:
     """Return new positions and velocities after a step, which may be of no length."""
+    begin, end = times
     half = (end.first - begin.first) / 2
     particles = mesh.sort(state.position, state.velocity, half)
     if half > 0:
@@ -190,7 +194,7 @@ def _advance(
         # dD2/dD1 of the pull that 2LPT particles feel in the middle of the step.
         pull = (begin.second + begin.slope * half) / middle - middle
         alpha = (end.slope - pull) / (begin.slope - pull)
-        mesh.attract(particles, lattice)
+        mesh.attract(particles, lattice, forgotten)
         mesh.kick_and_drift(particles, alpha, (1 - alpha) / middle, half)
     return particles.position, particles.velocity
 
@@ -205,7 +209,7 @@ def _velocity_unit(growth: Growth, index: int) -> float:
 def _identity(displacement: Displacement, box_size: float, steps: Growth) -> str:
     """Return what tells a run from others."""
     growth = np.array([steps.a[:2], steps.first[:2], steps.second[:2], steps.second_rate[:2]])
-    digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {_CROSSED} {box_size}".encode())
+    digest = hashlib.sha256(f"{MESH_FACTOR} {SHARPENING} {FORGOTTEN} {box_size}".encode())
     for values in (*displacement, growth.astype(np.float32)):
         digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

@@ -95,7 +95,7 @@ class ParticleMesh:
         self._all(copy, range(len(starts)))
         return Sorted(*moved, first)
 
-    def attract(self, particles: Sorted, lattice: int = 0) -> None:
+    def attract(self, particles: Sorted, lattice: int, forgotten: float) -> None:
         """Fill the mesh with the potential lap^-1 delta [(Mpc/h)^2] of the particles.
 
         Parameters
@@ -103,11 +103,16 @@ class ParticleMesh:
         particles
             By `sort`.
         lattice
-            Points a side of a lattice that the particles are still near to; 0 if they are not.
+            Points a side of the lattice that the particles set out from.
+        forgotten
+            How much of it they have forgotten: 0 if they are still near to it, 1 if they are not.
         """
         self._deposit(particles)
         cells = self._cells
-        window, square = _lattice_response(cells, lattice) if lattice else _response(cells)
+        responses = (
+            (*_response(cells), np.float32(forgotten)),
+            (*_lattice_response(cells, lattice), np.float32(1 - forgotten)),
+        )
         # The scaling of the transforms is that of the mean density: cells^3 cancels.
         scale = np.float32(-((float(self._box_size) / (2 * np.pi)) ** 2) / len(particles.position))
         grid, modes = self._grid, self._modes
@@ -117,7 +122,7 @@ class ParticleMesh:
 
         def solve_row(j: int) -> None:
             row = fft.fft(modes[:, j], axis=0, overwrite_x=True)
-            mesh_kernels.solve_poisson(row, j, window, square, scale)
+            mesh_kernels.solve_poisson(row, j, responses, scale)
             modes[:, j] = fft.ifft(row, axis=0, norm="forward", overwrite_x=True)
 
         def transform_back(i: int) -> None:

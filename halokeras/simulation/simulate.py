@@ -16,7 +16,15 @@ from halokeras.seeds import check_seed
 from halokeras.simulation.checkpoint import check_room, states_on_disk
 from halokeras.simulation.halo_finder import find_halos
 from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
-from halokeras.simulation.nbody import MESH_FACTOR, START, STEP, Snapshot, evolve, step_edges
+from halokeras.simulation.nbody import (
+    FORGOTTEN,
+    MESH_FACTOR,
+    START,
+    STEP,
+    Snapshot,
+    evolve,
+    step_edges,
+)
 from halokeras.storage.memory import refuse_beyond_memory
 
 LINKING = 0.2
@@ -280,6 +288,7 @@ def engine_of(wanted: Simulation) -> Provenance:
         "step": STEP,
         "start_redshift": 1 / START - 1,
         "force_mesh": MESH_FACTOR * wanted.particles,
+        "lattice_forgotten": FORGOTTEN,
     }
 
 

@@ -16,13 +16,13 @@ SMOOTH = (WAVENUMBER, 3e4 * np.exp(-((WAVENUMBER / 0.03) ** 2)) + 1e-30)
 BACKGROUND = Background(0.3)
 
 
-def pull(particles, mass_at, cells=32):
+def pull(particles, mass_at, cells=32, forgotten=1.0):
     """Velocity that one kick gives to `particles` at rest, the box being `cells` wide."""
     with ThreadPoolExecutor(2) as pool:
         mesh = ParticleMesh(cells, float(cells), pool)
         number = np.arange(len(particles), dtype=np.float32)
         tagged = np.stack([number, 0 * number, 0 * number], axis=-1)
-        mesh.attract(mesh.sort(mass_at, np.zeros_like(mass_at), 0.0))
+        mesh.attract(mesh.sort(mass_at, np.zeros_like(mass_at), 0.0), cells // 2, forgotten)
         order = mesh.sort(particles, tagged, 0.0).velocity[:, 0].astype(int)
         tested = mesh.sort(particles, np.zeros_like(particles), 0.0)
         mesh.kick_and_drift(tested, 0.0, 1.0, 0.0)
@@ -151,7 +151,7 @@ def shares(moved, opposite, steps):
 def test_both_orders_of_lpt_are_followed_whatever_the_steps(steps, monkeypatch):
     # Sharpened, the force sees the mesh where displacements are much smaller than a cell.
     monkeypatch.setattr(particle_mesh, "SHARPENING", 0)
-    monkeypatch.setattr(nbody, "_CROSSED", 0)
+    monkeypatch.setattr(nbody, "FORGOTTEN", 1e-9)
     x_first, v_first, x_second, v_second = shares(
         small_displacement(1), small_displacement(-1), steps
     )
@@ -209,6 +209,15 @@ def test_waves_of_a_few_spacings_grow_as_in_linear_theory(mesh_factor, monkeypat
     (ahead, _), (behind, _) = moved_by(moved, 10, 16.0), moved_by(opposite, 10, 16.0)
     expected = growth(0.5, BACKGROUND).first * moved.first
     assert part((ahead - behind) / 2, expected) == pytest.approx(1, abs=0.03)
+
+
+def test_images_of_the_lattice_are_felt_in_proportion():
+    rng = np.random.default_rng(2)
+    near = lattice_positions(16, 32.0).reshape(-1, 3) + rng.normal(0, 0.3, (16**3, 3))
+    near = (near % 32).astype(np.float32)
+    none, part_of_them, all_of_them = (pull(near, near, forgotten=f) for f in (0.0, 0.3, 1.0))
+    np.testing.assert_allclose(part_of_them, 0.7 * none + 0.3 * all_of_them, atol=2e-6)
+    assert np.std(all_of_them - none) > 0.1 * np.std(all_of_them)
 
 
 @pytest.fixture(scope="module")
