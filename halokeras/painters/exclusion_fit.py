@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
@@ -21,8 +22,8 @@ _LARGEST_STEP = 4.0
 """Factor by which a weight changes in a round, at most."""
 _STRONGEST = 0.9
 """Correlation of the two numbers of a voxel, at most."""
-_NODES = ((0.5 - 0.6**0.5 / 2, 5 / 18), (0.5, 8 / 18), (0.5 + 0.6**0.5 / 2, 5 / 18))
-"""Gauss-Legendre nodes in (0, 1) and their weights; by so few a crowding is found 4 % too weak."""
+_NODES = tuple((0.5 + at / 2, weight / 2) for at, weight in zip(*leggauss(8), strict=True))
+"""Gauss-Legendre nodes in (0, 1) and their weights; by three a crowding is found 4 % too weak."""
 _LEAST_EXPECTED = 1e-12
 """Halos of a voxel, below which it tells nothing of their masses."""
 _LEAST_SHARE = 1e-15
