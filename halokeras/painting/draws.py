@@ -284,8 +284,9 @@ def draw_model_of(saved: SavedPainter, model: str) -> DrawModel:
     """Return what a painter draws with, or raise `ModelError` if it has no law of counts."""
     if saved.draws is None:
         raise ModelError(
-            f"{model} has no law of counts to draw from: it was trained without a warm start, "
-            "or by an older halopaint; leave --draw out or train again"
+            f"{model} has no law of counts to draw from: it was trained without a warm start, or "
+            "by one that has not ended, or by an older halopaint; leave --draw out, or train to "
+            "the end or again"
         )
     return saved.draws
 

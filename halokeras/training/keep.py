@@ -17,13 +17,14 @@ from halokeras.networks.patch import Patch
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.exclusion_fit import fit_exclusion
 from halokeras.painters.mass_law import fit_mass_law
-from halokeras.painters.model_store import DrawModel, save_painter
+from halokeras.painters.model_store import DrawModel, load_painter, save_painter
 from halokeras.painters.peaks import fit_peaks
 from halokeras.painters.surroundings import fit_correlations, fit_surroundings
 from halokeras.params import Params
 from halokeras.training.calibration import calibrate_mean
 from halokeras.training.callback import Callback, Progress
 from halokeras.training.data import TrainingData
+from halokeras.training.schedule import WARM_START
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
 
@@ -69,6 +70,24 @@ class KeptPainter(Callback):
         if is_best or (self._params.run.keep == "last" and math.isfinite(validation.score)):
             self._save(painter, progress, validation)
 
+    def begin_stage(self, progress: Progress) -> None:
+        """Let the painter that is kept draw, once the warm start is over."""
+        if progress.stage.name != WARM_START:
+            self._let_draw()
+
+    def end(self, progress: Progress) -> None:
+        """Let it draw after a warm start that nothing follows."""
+        if progress.step == progress.total:
+            self._let_draw()
+
+    def _let_draw(self) -> None:
+        """Add what draws are made with, as the warm start left it, to a painter kept before."""
+        if not self._folder.exists():
+            return
+        kept = load_painter(self._folder)
+        if kept.draws is None and (draws := self._draws()):
+            save_painter(kept.painter, kept.provenance.model_dump(), self._folder, draws)
+
     def _calibrated(self, painter: Painter) -> Painter:
         """Return a copy that paints, if that is asked for, the mean counts of the training boxes.
 
@@ -96,13 +115,12 @@ class KeptPainter(Callback):
                 name: np.round(value, 5).tolist() for name, value in vars(validation).items()
             },
         }
-        save_painter(painter, provenance, self._folder, self._draws())
+        # The expected painter learns in the warm start alone, and laws take a minute.
+        draws = None if progress.stage.name == WARM_START else self._draws()
+        save_painter(painter, provenance, self._folder, draws)
 
     def _draws(self) -> DrawModel | None:
-        """Return what draws are made with, measured anew only where the expected painter learned.
-
-        It does so in the warm start alone, and laws take half a minute.
-        """
+        """Return what draws are made with, measured where the expected painter has learned."""
         weights = self._gan.expected_painter.get_weights()
         known, model = self._measured
         same = len(known) == len(weights) and all(map(np.array_equal, known, weights))

@@ -17,11 +17,16 @@ from halokeras.training.schedule import schedule
 from halokeras.training.validation import Validation
 
 
-def params_that_keep(which):
+def params_that_keep(which, warm_steps=0):
     fields = {
         "painter": {"filters": 2, "blocks": 1, "kernel_sizes": [3, 1], "head_layers": 0},
         "critic": {"filters": [2], "kernel_sizes": [3], "strides": [2]},
-        "training": {"crop_size": 4, "steps": 50, "calibrate_mean": False},
+        "training": {
+            "crop_size": 4,
+            "steps": 50,
+            "calibrate_mean": False,
+            "warm_start": {"steps": warm_steps},
+        },
         "run": {"validate_every": 10, "keep": which},
     }
     return Params.model_validate(fields)
@@ -70,6 +75,42 @@ def test_the_last_painter_is_kept_if_asked_for_but_none_that_paints_nothing(
     folder = tmp_path / "best"
     found = run_of_scores(params_that_keep("last"), data, folder, monkeypatch, scores)
     assert found == (20, 0.1)
+
+
+def test_a_painter_kept_during_the_warm_start_draws_once_that_is_over(
+    tiny_provenance, tmp_path, monkeypatch
+):
+    params = params_that_keep("best", warm_steps=20)
+    rng = np.random.default_rng(3)
+    density = rng.lognormal(size=(1, 12, 12, 12)).astype(np.float32)
+    data = TrainingData(
+        TrainingBoxes.of(density, rng.poisson(0.5 * density).astype(np.float32)),
+        (),
+        tiny_provenance,
+    )
+    one = np.ones(1)
+    score = Validation(one, one, one, 1.0, 0.1)
+    monkeypatch.setattr(keep, "validate", lambda painter, boxes: score)
+    gan = build_gan(params)
+    best_score = tf.Variable(float("inf"), dtype=tf.float64)
+    folder = tmp_path / "best"
+    kept = keep.KeptPainter(params, gan, data, best_score, folder)
+    warm, critic, *_ = schedule(params)
+    progress = Progress(folder, warm, 9, 70)
+    progress.advance()
+    kept.after_step(progress)
+    early = load_painter(folder)
+    kept.end(progress)  # as Ctrl-C would have it
+    assert load_painter(folder).draws is None
+
+    gan.expected_painter.last.bias.assign([0.25])
+    progress.enter(critic)
+    kept.begin_stage(progress)
+    late = load_painter(folder)
+    assert late.provenance == early.provenance
+    for was, now in zip(early.painter.get_weights(), late.painter.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
+    assert late.draws.painter.last.bias.numpy() == [0.25]
 
 
 def test_factors_around_peaks_leave_each_epoch_the_halos_that_are_expected_there(
