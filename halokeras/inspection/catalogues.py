@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from halokeras.errors import BoxError, HalopaintError
+from halokeras.errors import BoxError, DamagedError, HalopaintError
 from halokeras.galaxies.listed_halos import check_listed_ids, halo_columns, listed_halos, sides_of
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
@@ -23,7 +23,13 @@ _SHOWN = ("box_size", "voxel_size", "redshift", "placed", "mass_min", "mass_max"
 
 
 def inspect_catalogue(path: Path) -> Inspection | None:
-    """Tell what a catalogue of `paint --catalogue` or `galaxies` is, or None if `path` is none."""
+    """Tell what a catalogue of `paint --catalogue` or `galaxies` is, or None if `path` is none.
+
+    Raises
+    ------
+    DamagedError
+        If it is a table, whosever, that cannot be opened, as one that is cut short.
+    """
     try:
         with open_table(path) as table:
             found = told(table.about)
@@ -32,13 +38,16 @@ def inspect_catalogue(path: Path) -> Inspection | None:
             if not painted or not ids:
                 return None
             return _inspection(path, table, found, ids[0])
+    except DamagedError:
+        raise
     except HalopaintError:
         return None
 
 
 def _inspection(path: Path, table: Table, found: dict[str, Any], ids: str) -> Inspection:
     galaxies = "galaxy_seed" in found
-    rows, problems = _look(path, table, found, ids, galaxies)
+    rows, wrong = _look(path, table, found, ids, galaxies)
+    problems = [] if wrong is None else [str(wrong)]
     number = "an unknown number of" if rows is None else f"{rows:,}"
     columns = list(table.columns)
     facts = [
@@ -62,18 +71,19 @@ def _inspection(path: Path, table: Table, found: dict[str, Any], ids: str) -> In
             Section("provenance", rest),
         ],
         problems=problems,
+        damaged=isinstance(wrong, DamagedError),
     )
 
 
 def _look(
     path: Path, table: Table, found: dict[str, Any], ids: str, galaxies: bool
-) -> tuple[int | None, list[str]]:
+) -> tuple[int | None, HalopaintError | None]:
     """Read all columns, so that their checksums are checked, and halos again by their meaning.
 
     Returns
     -------
     tuple
-        The number of rows, None where it is not known, and what is wrong.
+        The number of rows, None where it is not known, and what is wrong, if anything.
     """
     rows = 0
     try:
@@ -86,5 +96,5 @@ def _look(
             for _ in listed_halos(table, halo_columns(table), sides, str(path)):
                 pass
     except HalopaintError as error:
-        return table.rows or rows or None, [str(error)]
-    return rows, []
+        return table.rows or rows or None, error
+    return rows, None

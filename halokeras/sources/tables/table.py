@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.errors import BoxError, install
+from halokeras.errors import BoxError, DamagedError, install
 from halokeras.storage.unreadable import reading
 
 CHUNK = 2**18
@@ -173,8 +173,9 @@ class Table:
                 plain = {name: _flat(native(array)) for name, array in piece.items()}
                 yield plain | {name: whole(plain[name], self.name, name) for name in integers}
         if self.rows is not None and seen != self.rows:
-            raise BoxError(
-                f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
+            raise DamagedError(
+                f"{self.name} is damaged: it promises {self.rows} rows and holds {seen}; fetch or "
+                "make it again"
             )
 
 
