@@ -12,6 +12,7 @@ from halokeras.commands.terminal import listening, print_tables, progress, tell,
 from halokeras.readable import amount_of_bytes
 
 if TYPE_CHECKING:
+    from halokeras.listener import Listener
     from halokeras.painting.inputs import Density
     from halokeras.painting.partial import PartialCounts
     from halokeras.painting.request import PaintRequest
@@ -54,6 +55,7 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
 
     try:
         with listening("painting") as listener:
+            _listings_are_whole(request, listener)
             written = paint_files(request, when_painted, listener)
     except KeyboardInterrupt:
         part = unfinished(request)
@@ -82,7 +84,6 @@ def paint_many(
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
     from halokeras.painting.outputs import is_painted
-    from halokeras.sources.tables.own import is_whole
 
     requests = [*by_seed.values()]
     total, made, start = len(requests), 0, time.perf_counter()
@@ -103,7 +104,7 @@ def paint_many(
                 request = by_seed[seed]
                 files = [*request.outputs, *request.catalogues]
                 # and its catalogues list halos as asked, or it was refused
-                there = is_painted(request) and all(map(is_whole, request.catalogues))
+                there = _listings_are_whole(request, listener) and is_painted(request)
                 if there:
                     found += files
                 else:
@@ -134,16 +135,32 @@ def _painter_of(request: "PaintRequest") -> dict[str, Any]:
 
 def _check_listings(request: "PaintRequest") -> None:
     """Refuse to replace a catalogue that lists its halos in another way."""
-    from halokeras.sources.tables.own import told_otherwise
+    from halokeras.painting.outputs import DAMAGED
+    from halokeras.sources.tables.own import is_cut, told_otherwise
     from halokeras.storage.files import refusal_of_other
 
     listing = request.listing
     if listing is None or request.overwrite:
         return
-    for path in request.catalogues:
-        other = told_otherwise(path, listing.told) if path.exists() else ""
+    for path in filter(Path.exists, request.catalogues):
+        cut = is_cut(path)
+        if cut and request.names_tell:
+            continue
+        other = DAMAGED if cut else told_otherwise(path, listing.told)
         if other:
             raise refusal_of_other(path, other)
+
+
+def _listings_are_whole(request: "PaintRequest", listener: "Listener") -> bool:
+    """Whether no catalogue that is there is damaged; who listens is told which are."""
+    from halokeras.sources.tables.own import is_whole
+    from halokeras.storage.files import made_again
+
+    there = [] if request.overwrite else filter(Path.exists, request.catalogues)
+    damaged = [path for path in there if not is_whole(path)]
+    for path in damaged:
+        listener.warn(made_again(path))
+    return not damaged
 
 
 def _left(made: int, missing: int, seconds: float) -> str:

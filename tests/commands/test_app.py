@@ -625,7 +625,10 @@ def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
     before = damaged.read_bytes()
     with h5py.File(damaged, "r+") as file:
         file["counts"][3, 4, 5] += 1
-    told = json.loads(run(*words, "--json").stdout)
+    again = run(*words, "--json")
+    told = json.loads(again.stdout)
+    where = damaged.relative_to(tmp_path)
+    assert f"Warning: seed 11: {where} is damaged, and is made again" in again.stderr
     assert [tmp_path / name for name in told["wrote"]] == [damaged]
     assert [tmp_path / name for name in told["found"]] == [whole]
     assert damaged.read_bytes() == before
@@ -647,6 +650,44 @@ def test_a_damaged_catalogue_of_a_range_is_made_again(run, drawing_model, tmp_pa
     assert str(damaged.relative_to(tmp_path)) in told["wrote"]
     assert damaged.read_bytes() == before
     assert json.loads(run(*words).stdout)["wrote"] == []
+
+
+@pytest.mark.parametrize("kind", ["density", "draw", "draw_halos"])
+def test_a_file_of_a_range_that_is_cut_is_made_again_with_a_word(run, drawing_model, kind):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--seed", "11-12", "--json"]
+    assert run(*words).exit_code == 0
+    (cut,) = Path("painted").glob(f"box00_seed11*_{kind}.*")
+    whole = {path: path.read_bytes() for path in Path("painted").iterdir()}
+    cut.write_bytes(whole[cut][: len(whole[cut]) // 2])
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert f"Warning: seed 11: {cut} is damaged, and is made again" in result.stderr
+    told = json.loads(result.stdout)
+    assert len(told["wrote"]) == len(told["found"]) == 2
+    assert all("seed11" in name for name in told["wrote"])
+    assert {path: path.read_bytes() for path in Path("painted").iterdir()} == whole
+
+
+def test_a_file_that_is_cut_is_not_replaced_where_its_name_does_not_tell_what_it_was(
+    run, drawing_model, box_file
+):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--places", "uniform", "--no-figure"]
+    for named in (["--output", "mine.h5"], []):
+        assert run(*words, *named).exit_code == 0
+    told = ("is there and holds something else (it is damaged", "--overwrite")
+    for cut in ("mine.h5", "mine_halos.hdf5"):
+        whole = Path(cut).read_bytes()
+        Path(cut).write_bytes(whole[:5000])
+        fails(run(*words, "--output", "mine.h5"), cut, *told)
+        assert Path(cut).stat().st_size == 5000
+        Path(cut).write_bytes(whole)
+    for cut in Path("painted").iterdir():
+        whole = cut.read_bytes()
+        cut.write_bytes(whole[:5000])
+        assert f"{cut} is damaged, and is made again" in run(*words).stderr
+        assert cut.read_bytes() == whole
 
 
 def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
