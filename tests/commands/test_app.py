@@ -719,10 +719,30 @@ def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawin
             np.testing.assert_array_equal(power, found.first)
             np.testing.assert_array_equal(mocks["modes"], found.modes)
     assert run(*words, "--seed", "11-12").exit_code == 0
-    fails(run(*words, "--seed", "12-13"), "mocks.npz", "--spectra", "--overwrite")
+    lost = "mocks.npz holds the power of box00_seed11_16_drawing_draw.h5, which this command"
+    fails(run(*words, "--seed", "12-13"), lost, "choose another --spectra", "--overwrite")
     fails(run(*words, "--seed", 12, "--no-figure"), "mocks.npz", "--overwrite")
     assert not (tmp_path / "painted" / "box00_seed13_16_density.h5").exists()
     assert run("paint", "--spectra", "mocks.txt").exit_code == 2
+
+
+def test_the_powers_of_a_longer_range_keep_those_that_were_there(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--spectra", "mocks.npz"]
+    assert run(*words, "--seed", "11-12").exit_code == 0
+    with np.load("mocks.npz") as mocks:
+        before = dict(mocks)
+    assert run(*words, "--seed", "10-13").exit_code == 0
+    with np.load("mocks.npz") as mocks:
+        assert len(mocks["files"]) == 4
+        for name in ("power", "files", "paintings"):
+            np.testing.assert_array_equal(mocks[name][1:3], before[name])
+    before = Path("mocks.npz").read_bytes()
+    fails(run(*words, "--seed", "10-12"), "holds the power of box00_seed13_8_drawing_draw.h5")
+    assert Path("mocks.npz").read_bytes() == before
+    for precious in (b"mine", before[: len(before) // 2]):
+        Path("mocks.npz").write_bytes(precious)
+        fails(run(*words, "--seed", "10-13"), "mocks.npz is there and holds no powers of boxes")
+        assert Path("mocks.npz").read_bytes() == precious
 
 
 @pytest.mark.parametrize(
