@@ -237,39 +237,42 @@ def make_files(
         yield path
 
 
-def simulate_missing(wanted: BoxParams, listener: Listener) -> list[Path]:
-    """Simulate those boxes that params name by id and seed and that are not there; return them."""
-    made = []
+def simulate_missing(wanted: BoxParams, listener: Listener) -> tuple[list[Path], list[Path]]:
+    """Simulate those boxes that params name by id and seed and that are not there.
+
+    Returns
+    -------
+    tuple
+        The boxes that were made, and those that were found.
+    """
+    made: list[Path] = []
+    found: list[Path] = []
     for named in (*wanted.train, *wanted.validate_on):
         if named.id is None:
             continue
         asked = asked_for(named, wanted)
-        target = _place(asked, listener)
-        if target is not None:
-            run = Simulation(
-                asked.cosmology,
-                asked.seed,
-                asked.size,
-                asked.particles,
-                redshifts=(asked.redshift,),
-                box_id=asked.id,
-            )
-            made += simulate_files(run, {asked.redshift: target}, listener)
-    return made
-
-
-def _place(asked: AskedBox, listener: Listener) -> Path | None:
-    """Return where to make a box that is asked for; None if there is one."""
-    try:
-        found = find_asked(asked)
-    except OtherBoxError as error:
-        target = BOXES / asked.name
-        listener.warn(f"{error}, so {target} is made beside it")
-        return target
-    if found is None:
-        return BOXES / box_name(asked.id, asked.seed, asked.redshift)
-    listener.announce("Found", str(found))
-    return None
+        try:
+            there = find_asked(asked)
+            target = BOXES / box_name(asked.id, asked.seed, asked.redshift)
+        except OtherBoxError as error:
+            there, target = None, BOXES / asked.name
+            listener.warn(f"{error}, so {target} is made beside it")
+        if there is not None:
+            listener.announce("Found", str(there))
+            found.append(there)
+            continue
+        run = Simulation(
+            asked.cosmology,
+            asked.seed,
+            asked.size,
+            asked.particles,
+            redshifts=(asked.redshift,),
+            box_id=asked.id,
+        )
+        written = simulate_files(run, {asked.redshift: target}, listener)
+        made += written
+        found += [] if written else [target]
+    return made, found
 
 
 def _announce(

@@ -1148,5 +1148,7 @@ def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
     result = run("simulate", "--params", "mine.json")
     assert result.exit_code == 0, result.stderr
     assert "Found: boxes/box00_seed7.h5" in result.stderr
-    assert result.stdout == "wrote boxes/box00_seed8.h5\n"
+    assert result.stdout == "found boxes/box00_seed7.h5\nwrote boxes/box00_seed8.h5\n"
+    told = json.loads(run("simulate", "--params", "mine.json", "--json").stdout)
+    assert told == {"wrote": [], "found": [f"boxes/box00_seed{seed}.h5" for seed in (8, 7)]}
     assert run("simulate", "--box", "00", "--params", "mine.json").exit_code == 2

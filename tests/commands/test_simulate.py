@@ -102,14 +102,26 @@ def suite_file(tmp_path):
 def test_a_suite_is_made_once(run, suite_file, tmp_path):
     result = run("simulate", "--suite", suite_file, "--json")
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout) == {"wrote": ["boxes/tiny"], "members": 2, "boxes": 4}
+    told = json.loads(result.stdout)
+    wrote = [f"boxes/tiny/tiny_00{member}_z{z}.h5" for member in (0, 1) for z in ("1", "0.3")]
+    facts = {"suite": "boxes/tiny", "members": 2, "boxes": 4}
+    assert told == {"wrote": wrote, "found": []} | facts
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "boxes" / "tiny").iterdir()}
     assert sorted(path.name for path in times) == [
         "suite.json",
         *(f"tiny_00{member}_z{z}.h5" for member in (0, 1) for z in ("0.3", "1")),
     ]
-    assert "0 of 2 simulations are to be made" in run("simulate", "--suite", suite_file).stderr
+    again = run("simulate", "--suite", suite_file)
+    assert "0 of 2 simulations are to be made" in again.stderr
+    assert again.stdout == "found boxes/tiny\n"
+    told = json.loads(run("simulate", "--suite", suite_file, "--json").stdout)
+    assert told == {"wrote": [], "found": wrote} | facts
     assert times == {path: path.stat().st_mtime_ns for path in times}
+    (tmp_path / wrote[1]).unlink()
+    told = json.loads(run("simulate", "--suite", suite_file, "--json").stdout)
+    assert (told["wrote"], told["found"]) == (wrote[1:2], [*wrote[:1], *wrote[2:]])
+    (tmp_path / wrote[2]).unlink()
+    assert run("simulate", "--suite", suite_file).stdout == "wrote boxes/tiny\n"
 
 
 def test_a_plan_that_is_none_is_one_line(run, suite_file):
