@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from halokeras.commands.terminal import listening, print_tables, progress, tell, wrote
-from halokeras.readable import amount_of_bytes
+from halokeras.readable import amount_of_bytes, duration
 
 if TYPE_CHECKING:
     from halokeras.listener import Listener
@@ -165,7 +165,7 @@ def _listings_are_whole(request: "PaintRequest", listener: "Listener") -> bool:
 
 def _left(made: int, missing: int, seconds: float) -> str:
     """Say when the missing ones will be there, by how long those that were made have taken."""
-    return f", {missing * seconds / made:,.0f} s left" if made and missing else ""
+    return f", {duration(missing * seconds / made)} left" if made and missing else ""
 
 
 def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
@@ -186,7 +186,7 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for what is made slab by slab"
     typer.echo(
         f"{voxels}, by the painter {painter.name}: "
-        f"about {many * expected.seconds:,.0f} s on this machine, "
+        f"about {duration(max(many * expected.seconds, 1))} on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "
         f"{amount_of_bytes(many * expected.disk)} of disk "
         f"({amount_of_bytes(expected.disk_free)} are free{slabs if expected.work else ''})"

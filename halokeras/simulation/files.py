@@ -13,6 +13,7 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
+from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.claims import claimed
 from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
@@ -84,7 +85,7 @@ def make_density_file(
         "Making",
         f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
         f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
-        f"disk{meanwhile} and {_minutes(need.seconds)}",
+        f"disk{meanwhile} and {duration(max(need.seconds, 1))}",
     )
     listener.progress("initial modes", 0.0)
     if slab_by_slab:
@@ -285,7 +286,7 @@ def _announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
         f"{need.memory / 2**30:.1f} GiB of memory, {need.work / 2**30:.2f} GiB of disk meanwhile "
-        f"and {_minutes(need.seconds)} on one core",
+        f"and {duration(max(need.seconds, 1))} on one core",
     )
     warn_of_lattice(wanted, listener)
 
@@ -295,7 +296,3 @@ def warn_of_lattice(wanted: Simulation, listener: Listener) -> None:
     said = simulate.lattice_warning(wanted)
     if said is not None:
         listener.warn(said)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds / 60))} min"

@@ -1,6 +1,7 @@
 """`halopaint simulate` of several redshifts, of a cosmology of one's own, and of suites."""
 
 import json
+import re
 
 import h5py
 import pytest
@@ -67,7 +68,9 @@ def test_a_density_without_halos_is_not_taken_for_the_box(run):
 def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps({**COSMOLOGY, "w0": -0.8}))
     words = ["simulate", "--cosmology", "mine.json", *SMALL, "--redshift", 0.5]
-    assert run(*words).stdout == "wrote boxes/mine_seed1_z0.5.h5\n"
+    result = run(*words)
+    assert result.stdout == "wrote boxes/mine_seed1_z0.5.h5\n"
+    assert re.search(r" and \d+ s on one core\n", result.stderr)
     box = read_box(tmp_path / "boxes" / "mine_seed1_z0.5.h5")
     assert box.cosmology.w0 == -0.8
     assert "box_id" not in box.provenance
