@@ -79,6 +79,15 @@ def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):
     assert "w0" in run("inspect", "out/b_z0.h5").stdout
 
 
+def test_an_unknown_id_is_told_in_one_sentence_by_every_command(run):
+    lpt = ["lpt", "--voxels", 8, "--output", "d.h5"]
+    told = {run(*words, "--box", "40").stderr for words in (["simulate"], lpt)}
+    told |= {run("evaluate", "--box", "40").stderr, run("galaxies", "40").stderr}
+    (sentence,) = told
+    assert "box id '40' is unknown" in sentence
+    assert "04, or name a box file, or a cosmology of your own with --cosmology" in sentence
+
+
 def test_what_another_process_makes_is_not_made_too(run, tmp_path):
     from halokeras.simulation.claims import claimed
 
