@@ -8,7 +8,7 @@ from halokeras.galaxies.listed_halos import check_listed_ids, halo_columns, list
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, told
-from halokeras.sources.tables.table import Table
+from halokeras.sources.tables.table import OF_OURS, Table
 
 _IDS = ("halo_id", "ID", "HaloID")
 _UNITS = {
@@ -31,7 +31,7 @@ def inspect_catalogue(path: Path) -> Inspection | None:
         If it is a table, whosever, that cannot be opened, as one that is cut short.
     """
     try:
-        with open_table(path) as table:
+        with open_table(path, options=OF_OURS) as table:
             found = told(table.about)
             ids = [name for name in _IDS if name in table.columns]
             painted = {"placed", "model_hash"} <= {*found} or "galaxy_seed" in found

@@ -156,6 +156,16 @@ def test_a_catalogue_of_before_without_a_checksum_is_read(tmp_path, format):
     assert inspect_catalogue(path).sections[0].facts[0].value == ROWS
 
 
+def test_a_column_of_ours_that_cannot_be_read_is_not_to_be_chosen_by_an_option(tmp_path):
+    path = listed(tmp_path / "halos.ecsv", "ecsv", columns_of())
+    lines = [line for line in path.read_text().splitlines() if "rows_sha256" not in line]
+    lines[-5] = lines[-5].replace(lines[-5].split()[0], "abc")
+    path.write_text("\n".join(lines))
+    (problem,) = inspect_catalogue(path).problems
+    assert "column halo_id cannot be read" in problem
+    assert problem.endswith("; fetch or make it again")
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_belongs_to_the_format_is_told_of_no_catalogue(tmp_path, format):
     path = listed(tmp_path / f"halos.{format}", format, columns_of())
