@@ -10,6 +10,7 @@ from halokeras.errors import BoxError, DamagedError
 from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.painting.catalogue_formats import catalogue_file
 from halokeras.sources.tables.formats import open_table
+from halokeras.sources.tables.table import Table
 
 FORMATS = ["hdf5", "fits", "ecsv", "parquet"]
 ROWS = 300
@@ -98,6 +99,39 @@ def test_a_bigfile_that_is_cut_is_damaged(tmp_path):
     (block / "header").write_text("DTYPE: <i8\n")
     with pytest.raises(DamagedError, match="header is damaged"):
         inspect_catalogue(tmp_path / "halos.bigfile")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_whole_catalogue_is_read_once(tmp_path, format, monkeypatch):
+    read = []
+    chunks = Table.chunks
+
+    def counted(table, numbers, integers=(), *rows):
+        read.append({*numbers, *integers})
+        return chunks(table, numbers, integers, *rows)
+
+    path = listed(tmp_path / f"halos.{format}", format, columns_of(halo_hostid=np.arange(ROWS)))
+    monkeypatch.setattr(Table, "chunks", counted)
+    assert inspect_catalogue(path).problems == []
+    assert read == [{"halo_id", "halo_x", "halo_y", "halo_z", "halo_hostid"}]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_flipped_bit_that_puts_a_halo_outside_the_box_is_damage(tmp_path, format):
+    columns = columns_of()
+    columns["halo_y"][200] = 16.5
+    path = listed(tmp_path / f"halos.{format}", format, columns)
+    content = path.read_bytes()
+    if format == "ecsv":
+        content = content.replace(b" 16.5 ", b" 96.5 ")
+    else:
+        order = ">f4" if format == "fits" else "<f4"
+        old, new = (np.array([value], order).tobytes() for value in (16.5, 66.0))
+        content = content.replace(old, new)
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    found = inspect_catalogue(path)
+    assert found.damaged and "damaged" in found.problems[0]
 
 
 def test_the_sum_of_fits_is_that_of_astropy(tmp_path):
