@@ -27,6 +27,10 @@ class BoxError(HalopaintError):
     """A box file, density or halo catalogue that cannot be used."""
 
 
+class DamagedError(BoxError):
+    """One that is cut short, or is not what was written."""
+
+
 class ParamsError(HalopaintError):
     """Training parameters that are unknown, duplicated, out of range or at odds."""
 

@@ -11,11 +11,11 @@ _MOST_DIFFERENCES = 3
 
 
 def duration(seconds: float) -> str:
-    """Return a time in seconds, minutes, or hours and minutes."""
-    if seconds < 60:
+    """Return a time in seconds below two minutes, minutes below two hours, or hours and minutes."""
+    if round(seconds) < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 def amount_of_bytes(size: float) -> str:

@@ -19,6 +19,7 @@ from halokeras.benchmark.painting import PRESETS, preset
 from halokeras.benchmark.problem import BOX_SIDE, published_problem
 from halokeras.benchmark.timing import multiply_rate
 from halokeras.errors import HalopaintError
+from halokeras.readable import duration
 from halokeras.storage.figure_file import new_figure, save_figure
 
 Tell = Callable[[str], None]
@@ -110,7 +111,7 @@ def benchmark(parts: list[Part], found: Found, tell: Tell) -> None:
     rate = multiply_rate()
     scale = _REFERENCE_RATE / rate
     whole = scale * sum(part.seconds for part in parts)
-    tell(f"{len(parts)} parts, about {_duration(whole)} on this machine; Ctrl-C keeps what is done")
+    tell(f"{len(parts)} parts, about {duration(whole)} on this machine; Ctrl-C keeps what is done")
     found |= {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "gpus": len(tf.config.list_logical_devices("GPU")),
@@ -121,7 +122,7 @@ def benchmark(parts: list[Part], found: Found, tell: Tell) -> None:
         "done": [],
     }
     for number, part in enumerate(parts, start=1):
-        tell(f"{number} of {len(parts)}, about {_duration(scale * part.seconds)}: {part.what}")
+        tell(f"{number} of {len(parts)}, about {duration(scale * part.seconds)}: {part.what}")
         part.measure(found)
         found["done"].append(part.what)
 
@@ -154,10 +155,6 @@ def _cut_crops(found: Found, name: str, steps: int) -> None:
 
 def _start(found: Found) -> None:
     found["start_up_seconds"] = painting.start_up()
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def tables(found: dict[str, Any]) -> list[Table]:

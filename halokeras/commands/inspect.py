@@ -29,7 +29,10 @@ def inspect(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a box, catalogue, suite, run or painter is, and what is wrong with it."""
+    """Tell what a box, catalogue, suite, run or painter is, and what is wrong with it.
+
+    Exits 1 if it is damaged.
+    """
     if figure is not None and figure.suffix not in (".png", ".svg", ".pdf"):
         raise typer.BadParameter("--figure is a .png, .svg or .pdf file")
     if overwrite and figure is None:
@@ -56,3 +59,5 @@ def inspect(
         tell("Warning", problem, "yellow")
     if figure is not None:
         typer.echo(f"wrote {figure}", err=as_json)
+    if found.damaged:
+        raise typer.Exit(1)

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halokeras.commands.terminal import load_tensorflow, tell
-from halokeras.errors import BoxError
 from halokeras.resources import GEN_PAINTER
 from halokeras.seeds import LARGEST_SEED
-from halokeras.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from halokeras.cosmology.cosmology import Cosmology
@@ -128,17 +126,12 @@ def cosmology_of(box: str | None, file: Path | None) -> "Cosmology | None":
     """Return the cosmology of a box id or a file, or None where neither is given."""
     if box is not None and file is not None:
         raise typer.BadParameter("give --box or --cosmology, not both")
-    from halokeras.cosmology.cosmology import ABACUS_COSMOS
+    from halokeras.cosmology.cosmology import box_cosmology
     from halokeras.cosmology.cosmology_file import load_cosmology
 
     if file is not None:
         return load_cosmology(file)
-    if box is not None and box not in ABACUS_COSMOS:
-        raise BoxError(
-            f"--box {box} is no cosmology{did_you_mean(box, ABACUS_COSMOS)}; choose one of "
-            f"{', '.join(ABACUS_COSMOS)}, or name a file of your own with --cosmology"
-        )
-    return None if box is None else ABACUS_COSMOS[box]
+    return None if box is None else box_cosmology(box)
 
 
 def parse_voxels(text: str) -> tuple[int, int, int]:

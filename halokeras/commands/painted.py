@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from halokeras.commands.terminal import listening, print_tables, progress, tell, wrote
-from halokeras.readable import amount_of_bytes
+from halokeras.readable import amount_of_bytes, duration
 
 if TYPE_CHECKING:
+    from halokeras.listener import Listener
     from halokeras.painting.inputs import Density
     from halokeras.painting.partial import PartialCounts
     from halokeras.painting.request import PaintRequest
@@ -54,6 +55,7 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
 
     try:
         with listening("painting") as listener:
+            _listings_are_whole(request, listener)
             written = paint_files(request, when_painted, listener)
     except KeyboardInterrupt:
         part = unfinished(request)
@@ -82,7 +84,6 @@ def paint_many(
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
     from halokeras.painting.outputs import is_painted
-    from halokeras.sources.tables.own import is_whole
 
     requests = [*by_seed.values()]
     total, made, start = len(requests), 0, time.perf_counter()
@@ -103,7 +104,7 @@ def paint_many(
                 request = by_seed[seed]
                 files = [*request.outputs, *request.catalogues]
                 # and its catalogues list halos as asked, or it was refused
-                there = is_painted(request) and all(map(is_whole, request.catalogues))
+                there = _listings_are_whole(request, listener) and is_painted(request)
                 if there:
                     found += files
                 else:
@@ -134,21 +135,37 @@ def _painter_of(request: "PaintRequest") -> dict[str, Any]:
 
 def _check_listings(request: "PaintRequest") -> None:
     """Refuse to replace a catalogue that lists its halos in another way."""
-    from halokeras.sources.tables.own import told_otherwise
+    from halokeras.painting.outputs import DAMAGED
+    from halokeras.sources.tables.own import is_cut, told_otherwise
     from halokeras.storage.files import refusal_of_other
 
     listing = request.listing
     if listing is None or request.overwrite:
         return
-    for path in request.catalogues:
-        other = told_otherwise(path, listing.told) if path.exists() else ""
+    for path in filter(Path.exists, request.catalogues):
+        cut = is_cut(path)
+        if cut and request.names_tell:
+            continue
+        other = DAMAGED if cut else told_otherwise(path, listing.told)
         if other:
             raise refusal_of_other(path, other)
 
 
+def _listings_are_whole(request: "PaintRequest", listener: "Listener") -> bool:
+    """Whether no catalogue that is there is damaged; who listens is told which are."""
+    from halokeras.sources.tables.own import is_whole
+    from halokeras.storage.files import made_again
+
+    there = [] if request.overwrite else filter(Path.exists, request.catalogues)
+    damaged = [path for path in there if not is_whole(path)]
+    for path in damaged:
+        listener.warn(made_again(path))
+    return not damaged
+
+
 def _left(made: int, missing: int, seconds: float) -> str:
     """Say when the missing ones will be there, by how long those that were made have taken."""
-    return f", {missing * seconds / made:,.0f} s left" if made and missing else ""
+    return f", {duration(missing * seconds / made)} left" if made and missing else ""
 
 
 def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
@@ -169,7 +186,7 @@ def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
     slabs = f"; {amount_of_bytes(expected.work)} meanwhile, for what is made slab by slab"
     typer.echo(
         f"{voxels}, by the painter {painter.name}: "
-        f"about {many * expected.seconds:,.0f} s on this machine, "
+        f"about {duration(max(many * expected.seconds, 1))} on this machine, "
         f"{amount_of_bytes(expected.memory)} of memory, "
         f"{amount_of_bytes(many * expected.disk)} of disk "
         f"({amount_of_bytes(expected.disk_free)} are free{slabs if expected.work else ''})"

@@ -1,7 +1,7 @@
 """`halopaint simulate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -146,15 +146,16 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
             "--overwrite goes with --box or --cosmology": not ways[0] and overwrite,
         }
     )
-    found: list[Path] | None = None
-    facts: dict[str, int] = {}
+    facts: dict[str, Any] = {}
     try:
         with listening("initial conditions") as listener:
             if suite is not None:
                 folder = output or Path("boxes") / suite.stem
-                made, facts = _make_suite(suite, folder, processes or 1, scheduler, listener)
+                made, found, facts = _make_suite(suite, folder, processes or 1, scheduler, listener)
+                if not as_json:  # of many boxes their folder
+                    made, found = ([folder], []) if made else ([], [folder])
             elif params is not None:
-                made = _make_missing(params, listener)
+                made, found = _make_missing(params, listener)
             else:
                 wanted = _wanted(box, cosmology, seed, size, particles, voxel_size, redshift)
                 named = "" if cosmology is None else cosmology.stem
@@ -168,16 +169,22 @@ def simulate(  # noqa: PLR0913  (Typer reads one parameter an option)
 
 def _make_suite(
     file: Path, folder: Path, processes: int, scheduler: str | None, listener: "Listener"
-) -> tuple[list[Path], dict[str, int]]:
+) -> tuple[list[Path], list[Path], dict[str, Any]]:
+    """Return the boxes that were made, by this command or others, those found, and more."""
+    from halokeras.simulation.planned_suite import suite_of_plan
     from halokeras.simulation.suite_params import load_suite_params
     from halokeras.simulation.suites import make_suite
 
     planned = load_suite_params(or_shipped(file, "params/suites"))
-    made = make_suite(planned, folder, listener, processes, scheduler)
-    return [folder], {"members": len(made.members), "boxes": len(list(made.boxes()))}
+    boxes = [box.path for box in suite_of_plan(planned, folder).boxes()]
+    found = [path for path in boxes if path.exists()]
+    suite = make_suite(planned, folder, listener, processes, scheduler)
+    made = [path for path in boxes if path not in found]
+    told = {"suite": str(folder), "members": len(suite.members), "boxes": len(boxes)}
+    return made, found, told
 
 
-def _make_missing(params: Path, listener: "Listener") -> list[Path]:
+def _make_missing(params: Path, listener: "Listener") -> tuple[list[Path], list[Path]]:
     from halokeras.params import load_params
     from halokeras.simulation.files import simulate_missing
 

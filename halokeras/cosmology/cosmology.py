@@ -161,7 +161,8 @@ def box_cosmology(box_id: str) -> Cosmology:
     except KeyError:
         raise BoxError(
             f"box id '{box_id}' is unknown{did_you_mean(box_id, ABACUS_COSMOS)}; choose one of "
-            f"{', '.join(ABACUS_COSMOS)}, or give a box file"
+            f"{', '.join(ABACUS_COSMOS)}, or name a box file, or a cosmology of your own with "
+            "--cosmology"
         ) from None
 
 

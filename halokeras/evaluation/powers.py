@@ -25,21 +25,25 @@ def write_powers(painted: Sequence[Path], target: Path, overwrite: bool = False)
 
     The file holds ``power``, a row for each box [(Mpc/h)^3], ``k``, ``upper`` and ``modes`` as
     `halokeras.fields.spectra.Spectra` tells them, ``files``, the names of the boxes, and
-    ``paintings``, JSON of what each was painted by and on.
+    ``paintings``, JSON of what each was painted by and on. One that holds some of these powers
+    already is replaced by all of them.
 
     Raises
     ------
     BoxError
         If a box has no halos, or there is too little memory.
     OutputError
-        If the file cannot be written, or holds the powers of other paintings and is not to be
+        If the file cannot be written, or holds the power of another painting and is not to be
         replaced.
     """
     found = [_power(path) for path in painted]
-    first, paintings = found[0][0], np.array([painting for _, painting in found])
-    names = np.array([path.name for path in painted])
-    if not overwrite and target.exists() and _held(target, "paintings") != paintings.tolist():
-        raise refusal(target, "holds the powers of other paintings", "--spectra")
+    first, paintings = found[0][0], [painting for _, painting in found]
+    names = [path.name for path in painted]
+    check_powers(painted, target, overwrite)
+    if not overwrite and target.exists():
+        asked = dict(zip(names, paintings, strict=True))
+        if any(asked[name] != painting for name, painting in _held(target).items()):
+            raise refusal(target, "holds the powers of other paintings", "--spectra")
     with whole_file(target) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
@@ -47,27 +51,36 @@ def write_powers(painted: Sequence[Path], target: Path, overwrite: bool = False)
             k=first.k,
             upper=first.upper,
             modes=first.modes,
-            files=names,
-            paintings=paintings,
+            files=np.array(names),
+            paintings=np.array(paintings),
         )
 
 
 def check_powers(painted: Sequence[Path], target: Path, overwrite: bool = False) -> None:
-    """Refuse now to replace what is not the powers of boxes of these names."""
+    """Refuse now to replace what is not the powers of some of the boxes of these names."""
     check_no_folder(target)
-    names = [path.name for path in painted]
-    if not overwrite and target.exists() and _held(target, "files") != names:
-        raise refusal(target, "holds the powers of other boxes", "--spectra")
+    if overwrite or not target.exists():
+        return
+    others = sorted({*_held(target)} - {path.name for path in painted})
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        told = f"holds the power of {others[0]}{more}, which this command does not paint"
+        raise refusal(target, told, "--spectra")
 
 
-def _held(target: Path, name: str) -> list[str] | None:
-    """Return an array of a file of powers, or None if it has none of that name."""
+def _held(target: Path) -> dict[str, str]:
+    """Return of a file of powers what each box was painted by and on, by its name.
+
+    Raises
+    ------
+    OutputError
+        If it is no such file.
+    """
     try:
-        with np.load(target, allow_pickle=False) as held:
-            values: list[str] = held[name].tolist()
-            return values
-    except UNREADABLE:
-        return None
+        with target.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            return dict(zip(held["files"].tolist(), held["paintings"].tolist(), strict=True))
+    except (*UNREADABLE, AttributeError, TypeError) as error:  # of an array that stands alone
+        raise refusal(target, "is there and holds no powers of boxes", "--spectra") from error
 
 
 def _power(path: Path) -> tuple[Spectra, str]:

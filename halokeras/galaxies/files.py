@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import SOFTWARE
+from halokeras.boxes.masses import BY_DENSITY
 from halokeras.cosmology.cosmology import Cosmology, other_parameters
 from halokeras.cosmology.halo_structure import CONCENTRATIONS
 from halokeras.errors import BoxError, OutputError
@@ -100,8 +101,7 @@ def populate_file(
                 f"{hosts.name} states masses of '{words}', of which galaxies know no sphere: they "
                 "are taken for virial ones; name --mass-definition where the file has others"
             )
-        sphere: MassDefinition = "virial" if hosts.definition in (None, "fof") else hosts.definition
-        universe = Universe(hosts.box_size, cosmology, hosts.redshift, sphere)
+        universe = Universe(hosts.box_size, cosmology, hosts.redshift, _sphere(hosts))
         counted = _count(hosts, occupation, request, cosmology, listener)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
         same = {name: value for name, value in about.items() if name != "software_version"}
@@ -123,6 +123,17 @@ def populate_file(
                 done += len(halos)
                 listener.progress("placing galaxies", done / counted.halos)
     return counted
+
+
+def _sphere(hosts: Hosts) -> MassDefinition:
+    """Return the spheres that satellites lie within.
+
+    Of groups those that the file took them for, with whose radii and concentrations it lists them,
+    or virial ones.
+    """
+    if hosts.definition not in (None, "fof"):
+        return hosts.definition
+    return next((sphere for sphere in BY_DENSITY if sphere == hosts.about.get("radii")), "virial")
 
 
 def _cosmology(hosts: Hosts, given: Cosmology | None) -> Cosmology:

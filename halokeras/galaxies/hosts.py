@@ -26,7 +26,7 @@ from halokeras.galaxies.listed_halos import (
 from halokeras.sections import MassDefinition
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.own import cosmology_told, is_number, told
-from halokeras.sources.tables.table import Table
+from halokeras.sources.tables.table import OF_OURS, Table
 from halokeras.storage.stores import is_store, open_store
 
 Pieces = Callable[[], Iterator[tuple[Halos, NDArray[np.floating]]]]
@@ -98,7 +98,7 @@ def open_hosts(path: Path, definition: MassDefinition | None = None) -> Iterator
         if is_box:
             yield _of_box(read_box(path), path, definition)
             return
-    with open_table(path) as table:
+    with open_table(path, options=OF_OURS) as table:
         yield _of_table(table, path, definition)
 
 

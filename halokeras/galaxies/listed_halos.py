@@ -1,6 +1,6 @@
 """The halos that a catalogue of ours lists, checked as they are read, and their ids."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,11 @@ def sides_of(told: Any, name: str) -> Sides:
 
 
 def listed_halos(
-    table: Table, columns: Mapping[str, tuple[str, ...]], sides: Sides, name: str
+    table: Table,
+    columns: Mapping[str, tuple[str, ...]],
+    sides: Sides,
+    name: str,
+    beside: Sequence[str] = (),
 ) -> Iterator[Halos]:
     """Read halos, `ROWS` or fewer at a time.
 
@@ -54,6 +58,8 @@ def listed_halos(
         Of the box [Mpc/h].
     name
         Of the file, for messages.
+    beside
+        Further columns that are read with them, so that their checksums are checked.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def listed_halos(
     whole = [part for field in ("id", "parent", "particles") for part in columns.get(field, ())]
     real = [part for parts in columns.values() for part in parts if part not in whole]
     told = {field: ", ".join(parts) for field, parts in columns.items()}
-    for chunk in table.chunks(real, whole, ROWS):
+    for chunk in table.chunks([*real, *beside], whole, ROWS):
         halos = Halos(
             **{
                 field: COLUMNS[field].stored(chunk[parts[0]])

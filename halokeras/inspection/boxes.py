@@ -10,7 +10,7 @@ from halokeras.boxes.box import check_scale, check_values
 from halokeras.boxes.box_file import describe, open_box
 from halokeras.boxes.halos import COLUMNS, DATASETS, check_lengths
 from halokeras.boxes.hashes import hash_fields
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.slab import Slab, middle
 from halokeras.inspection.facts import Fact, Inspection, Section, cosmology_section
@@ -52,6 +52,7 @@ class _Look:
         self.header, self.fields = describe(store)
         self.has_velocity = store.array("velocity", "f") is not None
         self.problems: list[str] = []
+        self.damaged = False
         self.digest = ""
         told = dict(self.header.provenance)
         preparation = told.pop("preparation", None)
@@ -78,6 +79,7 @@ class _Look:
             headline=self._headline(kind, shape),
             sections=sections,
             problems=self.problems,
+            damaged=self.damaged,
             preparation=self.preparation,
             slab=slab,
             advice=self._advice(kind),
@@ -200,7 +202,7 @@ class _Look:
             check_lengths({name: column.shape for name, column in stored.items()}, self.source)
             found, columns = look_at_halos(halos, shape, size, layers, self.source, self.progress)
         except BoxError as error:
-            self.problems.append(str(error))
+            self._note(error)
             return None
         volume = float(np.prod(shape, dtype=np.float64)) * size**3
         facts = [
@@ -232,7 +234,11 @@ class _Look:
         try:
             check()
         except BoxError as error:
-            self.problems.append(str(error))
+            self._note(error)
+
+    def _note(self, error: BoxError) -> None:
+        self.problems.append(str(error))
+        self.damaged |= isinstance(error, DamagedError)
 
 
 def _shown(value: float) -> str:

@@ -63,6 +63,8 @@ class Inspection:
         What it tells.
     problems
         Sentences on what is wrong with it.
+    damaged
+        Whether it is cut short, or is not what its checksums say.
     preparation
         The report of the preparation that a box keeps, or None.
     slab
@@ -78,6 +80,7 @@ class Inspection:
     headline: str
     sections: list[Section]
     problems: list[str] = field(default_factory=list)
+    damaged: bool = False
     preparation: str | None = None
     slab: Slab | None = None
     rows: Sequence[Row] = ()

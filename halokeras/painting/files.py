@@ -18,13 +18,14 @@ from halokeras.painting.inputs import Density
 from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
 from halokeras.painting.known_modes import sub_voxel_box
 from halokeras.painting.masses import Masses
-from halokeras.painting.outputs import check_no_folders, check_outputs
+from halokeras.painting.outputs import check_no_folders, check_outputs, damaged_outputs
 from halokeras.painting.paint import paint_file, painted_header
 from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
 from halokeras.simulation.fine_fields import FineSums
+from halokeras.storage.files import made_again
 from halokeras.workers import connected
 
 WhenPainted = Callable[[Density, PartialCounts, float], None]
@@ -77,6 +78,8 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         check_outputs(request, given)
+        for path in damaged_outputs(request):
+            listener.warn(made_again(path))
         matter = files.enter_context(known_matter(request, given, listener, made))
         del made
         if given.header.cosmology is None and saved.provenance.cosmology is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, describe, open_box, open_box_file
-from halokeras.errors import HalopaintError
+from halokeras.errors import DamagedError, HalopaintError
 from halokeras.painting.asked import opened
 from halokeras.painting.inputs import Density
 from halokeras.painting.paint import painted_header
@@ -17,6 +17,8 @@ from halokeras.storage.files import check_no_folder, refusal_of_other
 
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
+
+DAMAGED = "it is damaged, and does not tell what it was"
 
 _PLAINLY = {"model": "painter", "draw_seed": "seed of the draw", "seed": "seed of the density"}
 _HASHES = {"model_hash": "hash of the painter", "source_box_hash": "hash of the density"}
@@ -67,6 +69,12 @@ def check_outputs(request: PaintRequest, given: Density) -> None:
             raise refusal_of_other(there[0], other)
 
 
+def damaged_outputs(request: PaintRequest) -> list[Path]:
+    """Return the painted files that are there and damaged, after `check_outputs`."""
+    there = [] if request.overwrite else filter(Path.exists, request.outputs)
+    return [output for output in there if not _is_undamaged(output)]
+
+
 def _otherwise(output: Path, request: PaintRequest, given: Density, number: int) -> str:
     """Say in what a file is another painting than the one that is asked; nothing if it is that."""
     if not output.exists():
@@ -74,6 +82,8 @@ def _otherwise(output: Path, request: PaintRequest, given: Density, number: int)
     try:
         with open_box_file(output) as (header, fields):
             others = sorted(set(fields) - {COUNTS, COUNTS_BY_MASS})
+    except DamagedError:
+        return "" if request.names_tell else DAMAGED
     except HalopaintError:
         return "it cannot be read as a painted box"
     if others:

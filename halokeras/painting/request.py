@@ -176,6 +176,11 @@ class PaintRequest:
         return PAINTED / f"{self._stem}{_painter_part(self.painter.folder)}{drawn}.h5"
 
     @property
+    def names_tell(self) -> bool:
+        """Whether the names of files tell what they hold, so that a damaged one is known by it."""
+        return self.output is None
+
+    @property
     def outputs(self) -> list[Path]:
         """The box files: the target, or box_0.h5, box_1.h5, ... after it."""
         count = 1 if self.drawing is None else self.drawing.realizations

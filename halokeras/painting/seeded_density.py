@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.errors import HalopaintError
+from halokeras.errors import DamagedError, HalopaintError
 from halokeras.listener import Listener
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.request import PaintRequest
@@ -15,7 +15,7 @@ from halokeras.simulation.density import LptParticles
 from halokeras.simulation.files import make_density_file
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.wanted_density import LACKING, differences
-from halokeras.storage.files import refusal
+from halokeras.storage.files import made_again, refusal
 
 
 def make_density(
@@ -32,9 +32,11 @@ def make_density(
     if found.state == "whole":
         listener.announce("Found", str(target))
         return None
-    if found.state == "other" and not request.overwrite:
+    if found.state == "damaged" and request.names_tell:
+        listener.warn(made_again(target))
+    elif found.state in ("damaged", "other") and not request.overwrite:
         raise refusal(target, f"is there and {found.otherwise}")
-    replace_it = request.overwrite or found.state == "without velocity"
+    replace_it = request.overwrite or found.state in ("damaged", "without velocity")
     return make_density_file(wanted, target, listener, replace_it, request.scheduler, beside)
 
 
@@ -44,12 +46,13 @@ class FoundDensity(NamedTuple):
     Attributes
     ----------
     state
-        Whether its file is there, holds it whole, lacks but its velocity, or is another.
+        Whether its file is there, holds it whole, lacks but its velocity, is damaged, or is
+        another.
     otherwise
         What it has instead, for a message.
     """
 
-    state: Literal["absent", "whole", "without velocity", "other"]
+    state: Literal["absent", "whole", "without velocity", "damaged", "other"]
     otherwise: str = ""
 
 
@@ -60,6 +63,8 @@ def found_density(path: Path, wanted: LptBox) -> FoundDensity:
     try:
         with open_box_density(path) as given:
             other = differences(given.header, given.shape, given.velocity is not None, wanted)
+    except DamagedError:
+        return FoundDensity("damaged", "is damaged")
     except HalopaintError:
         return FoundDensity("other", "cannot be read as the box of a density")
     if other == [LACKING]:

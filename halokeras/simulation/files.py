@@ -13,6 +13,7 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
+from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.claims import claimed
 from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
@@ -84,7 +85,7 @@ def make_density_file(
         "Making",
         f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
         f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
-        f"disk{meanwhile} and {_minutes(need.seconds)}",
+        f"disk{meanwhile} and {duration(max(need.seconds, 1))}",
     )
     listener.progress("initial modes", 0.0)
     if slab_by_slab:
@@ -237,39 +238,42 @@ def make_files(
         yield path
 
 
-def simulate_missing(wanted: BoxParams, listener: Listener) -> list[Path]:
-    """Simulate those boxes that params name by id and seed and that are not there; return them."""
-    made = []
+def simulate_missing(wanted: BoxParams, listener: Listener) -> tuple[list[Path], list[Path]]:
+    """Simulate those boxes that params name by id and seed and that are not there.
+
+    Returns
+    -------
+    tuple
+        The boxes that were made, and those that were found.
+    """
+    made: list[Path] = []
+    found: list[Path] = []
     for named in (*wanted.train, *wanted.validate_on):
         if named.id is None:
             continue
         asked = asked_for(named, wanted)
-        target = _place(asked, listener)
-        if target is not None:
-            run = Simulation(
-                asked.cosmology,
-                asked.seed,
-                asked.size,
-                asked.particles,
-                redshifts=(asked.redshift,),
-                box_id=asked.id,
-            )
-            made += simulate_files(run, {asked.redshift: target}, listener)
-    return made
-
-
-def _place(asked: AskedBox, listener: Listener) -> Path | None:
-    """Return where to make a box that is asked for; None if there is one."""
-    try:
-        found = find_asked(asked)
-    except OtherBoxError as error:
-        target = BOXES / asked.name
-        listener.warn(f"{error}, so {target} is made beside it")
-        return target
-    if found is None:
-        return BOXES / box_name(asked.id, asked.seed, asked.redshift)
-    listener.announce("Found", str(found))
-    return None
+        try:
+            there = find_asked(asked)
+            target = BOXES / box_name(asked.id, asked.seed, asked.redshift)
+        except OtherBoxError as error:
+            there, target = None, BOXES / asked.name
+            listener.warn(f"{error}, so {target} is made beside it")
+        if there is not None:
+            listener.announce("Found", str(there))
+            found.append(there)
+            continue
+        run = Simulation(
+            asked.cosmology,
+            asked.seed,
+            asked.size,
+            asked.particles,
+            redshifts=(asked.redshift,),
+            box_id=asked.id,
+        )
+        written = simulate_files(run, {asked.redshift: target}, listener)
+        made += written
+        found += [] if written else [target]
+    return made, found
 
 
 def _announce(
@@ -282,7 +286,7 @@ def _announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
         f"{need.memory / 2**30:.1f} GiB of memory, {need.work / 2**30:.2f} GiB of disk meanwhile "
-        f"and {_minutes(need.seconds)} on one core",
+        f"and {duration(max(need.seconds, 1))} on one core",
     )
     warn_of_lattice(wanted, listener)
 
@@ -292,7 +296,3 @@ def warn_of_lattice(wanted: Simulation, listener: Listener) -> None:
     said = simulate.lattice_warning(wanted)
     if said is not None:
         listener.warn(said)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{max(1, round(seconds / 60))} min"

@@ -20,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from halokeras.errors import BoxError
+from halokeras.errors import DamagedError
 from halokeras.storage.grid import Grid, slabs
 
 SEALED_VERSION = 2
@@ -143,9 +143,9 @@ def fits_sum(file: IO[bytes], size: int) -> str:
     return f"{total:010d}"
 
 
-def damaged(name: str, what: str) -> BoxError:
+def damaged(name: str, what: str) -> DamagedError:
     """Return the error that says which part of a file is not what its checksum says."""
-    return BoxError(
+    return DamagedError(
         f"{name} is damaged or was edited: {what} is not what its checksum says; fetch or make it "
         "again"
     )
@@ -175,7 +175,7 @@ def _write(root: Any, sums: Mapping[str, Sum]) -> None:
 
 def _stated(attributes: Mapping[str, Any], name: str) -> dict[str, Any]:
     if _CHECKSUMS not in attributes:
-        raise BoxError(
+        raise DamagedError(
             f"{name} is damaged or was edited: its attribute {_CHECKSUMS} is missing; fetch or "
             "make it again"
         )

@@ -134,6 +134,11 @@ def refusal_of_other(target: Path, otherwise: str) -> OutputError:
     return refusal(target, f"is there and holds something else ({otherwise})")
 
 
+def made_again(target: Path) -> str:
+    """Warn of an output that is there and damaged, and is replaced by the same whole."""
+    return f"{target} is damaged, and is made again"
+
+
 def replacing(option: str = "--output") -> str:
     """Say what helps where an output, which `option` names, is there."""
     return f"remove it, choose another {option}, or replace it with --overwrite"

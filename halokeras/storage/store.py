@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.storage import checksums
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
@@ -123,7 +123,7 @@ class Store(ABC):
         """
         for name in self._sums or ():
             if name in wanted and name not in found:
-                raise BoxError(
+                raise DamagedError(
                     f"{self.name} is damaged or was edited: {name} is missing; fetch or make it "
                     "again"
                 )

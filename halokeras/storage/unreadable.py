@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 
 UNREADABLE = (
     ArithmeticError,
@@ -28,8 +28,10 @@ UNREADABLE = (
 
 _BUGS = (AttributeError, SystemError, TypeError)
 
-_CHECKED = ("filter returned failure", "checksum", "CRC")
-"""What HDF5, Parquet and ZIP say of parts that are not what their checksums tell."""
+_CHECKED = ("filter returned failure", "checksum", "CRC", "deserialize thrift")
+"""What HDF5, Parquet and ZIP say of parts that are not what their checksums tell, or no parts."""
+_CUT = ("truncated file", "not found in footer", "minimum file footer", "Empty or corrupt FITS")
+"""What HDF5, Parquet and FITS say of files that are shorter than they were written."""
 _PACKAGE = Path(__file__).parents[1]
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 _UNLOCKED = "HDF5_USE_FILE_LOCKING=FALSE in the environment"
@@ -67,7 +69,9 @@ def unreadable(name: str, error: BaseException) -> BoxError:
             "the array again with zstd or gzip"
         )
     if any(told in reason for told in _CHECKED):
-        return BoxError(f"{name} is damaged ({reason}); fetch or make it again")
+        return DamagedError(f"{name} is damaged ({reason}); fetch or make it again")
+    if any(told in reason for told in _CUT):
+        return DamagedError(f"{name} is damaged: its end is missing; fetch or make it again")
     return BoxError(
         f"{name} cannot be read ({reason}); it may be truncated or of another kind: fetch or "
         "write it again"

@@ -225,7 +225,7 @@ def test_a_missing_truncated_or_foreign_file_is_refused(written, tmp_path):
     whole = written.read_bytes()
     for part in (whole[:100], whole[: len(whole) // 2], b"x,y,z\n1,2,3\n", b""):
         written.write_bytes(part)
-        with pytest.raises(BoxError, match=r"box file .*box\.h5 cannot be read"):
+        with pytest.raises(BoxError, match=r"box file .*box\.h5 (cannot be read|is damaged)"):
             read_box(written)
 
 

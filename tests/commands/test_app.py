@@ -625,7 +625,10 @@ def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
     before = damaged.read_bytes()
     with h5py.File(damaged, "r+") as file:
         file["counts"][3, 4, 5] += 1
-    told = json.loads(run(*words, "--json").stdout)
+    again = run(*words, "--json")
+    told = json.loads(again.stdout)
+    where = damaged.relative_to(tmp_path)
+    assert f"Warning: seed 11: {where} is damaged, and is made again" in again.stderr
     assert [tmp_path / name for name in told["wrote"]] == [damaged]
     assert [tmp_path / name for name in told["found"]] == [whole]
     assert damaged.read_bytes() == before
@@ -647,6 +650,44 @@ def test_a_damaged_catalogue_of_a_range_is_made_again(run, drawing_model, tmp_pa
     assert str(damaged.relative_to(tmp_path)) in told["wrote"]
     assert damaged.read_bytes() == before
     assert json.loads(run(*words).stdout)["wrote"] == []
+
+
+@pytest.mark.parametrize("kind", ["density", "draw", "draw_halos"])
+def test_a_file_of_a_range_that_is_cut_is_made_again_with_a_word(run, drawing_model, kind):
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--seed", "11-12", "--json"]
+    assert run(*words).exit_code == 0
+    (cut,) = Path("painted").glob(f"box00_seed11*_{kind}.*")
+    whole = {path: path.read_bytes() for path in Path("painted").iterdir()}
+    cut.write_bytes(whole[cut][: len(whole[cut]) // 2])
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert f"Warning: seed 11: {cut} is damaged, and is made again" in result.stderr
+    told = json.loads(result.stdout)
+    assert len(told["wrote"]) == len(told["found"]) == 2
+    assert all("seed11" in name for name in told["wrote"])
+    assert {path: path.read_bytes() for path in Path("painted").iterdir()} == whole
+
+
+def test_a_file_that_is_cut_is_not_replaced_where_its_name_does_not_tell_what_it_was(
+    run, drawing_model, box_file
+):
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--places", "uniform", "--no-figure"]
+    for named in (["--output", "mine.h5"], []):
+        assert run(*words, *named).exit_code == 0
+    told = ("is there and holds something else (it is damaged", "--overwrite")
+    for cut in ("mine.h5", "mine_halos.hdf5"):
+        whole = Path(cut).read_bytes()
+        Path(cut).write_bytes(whole[:5000])
+        fails(run(*words, "--output", "mine.h5"), cut, *told)
+        assert Path(cut).stat().st_size == 5000
+        Path(cut).write_bytes(whole)
+    for cut in Path("painted").iterdir():
+        whole = cut.read_bytes()
+        cut.write_bytes(whole[:5000])
+        assert f"{cut} is damaged, and is made again" in run(*words).stderr
+        assert cut.read_bytes() == whole
 
 
 def test_catalogues_of_a_range_that_list_halos_otherwise_are_not_taken_for_what_is_asked(
@@ -678,10 +719,30 @@ def test_the_powers_of_all_that_is_painted_are_written_into_one_file(run, drawin
             np.testing.assert_array_equal(power, found.first)
             np.testing.assert_array_equal(mocks["modes"], found.modes)
     assert run(*words, "--seed", "11-12").exit_code == 0
-    fails(run(*words, "--seed", "12-13"), "mocks.npz", "--spectra", "--overwrite")
+    lost = "mocks.npz holds the power of box00_seed11_16_drawing_draw.h5, which this command"
+    fails(run(*words, "--seed", "12-13"), lost, "choose another --spectra", "--overwrite")
     fails(run(*words, "--seed", 12, "--no-figure"), "mocks.npz", "--overwrite")
     assert not (tmp_path / "painted" / "box00_seed13_16_density.h5").exists()
     assert run("paint", "--spectra", "mocks.txt").exit_code == 2
+
+
+def test_the_powers_of_a_longer_range_keep_those_that_were_there(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 8, "--model", drawing_model, "--draw", "--spectra", "mocks.npz"]
+    assert run(*words, "--seed", "11-12").exit_code == 0
+    with np.load("mocks.npz") as mocks:
+        before = dict(mocks)
+    assert run(*words, "--seed", "10-13").exit_code == 0
+    with np.load("mocks.npz") as mocks:
+        assert len(mocks["files"]) == 4
+        for name in ("power", "files", "paintings"):
+            np.testing.assert_array_equal(mocks[name][1:3], before[name])
+    before = Path("mocks.npz").read_bytes()
+    fails(run(*words, "--seed", "10-12"), "holds the power of box00_seed13_8_drawing_draw.h5")
+    assert Path("mocks.npz").read_bytes() == before
+    for precious in (b"mine", before[: len(before) // 2]):
+        Path("mocks.npz").write_bytes(precious)
+        fails(run(*words, "--seed", "10-13"), "mocks.npz is there and holds no powers of boxes")
+        assert Path("mocks.npz").read_bytes() == precious
 
 
 @pytest.mark.parametrize(
@@ -1087,5 +1148,7 @@ def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
     result = run("simulate", "--params", "mine.json")
     assert result.exit_code == 0, result.stderr
     assert "Found: boxes/box00_seed7.h5" in result.stderr
-    assert result.stdout == "wrote boxes/box00_seed8.h5\n"
+    assert result.stdout == "found boxes/box00_seed7.h5\nwrote boxes/box00_seed8.h5\n"
+    told = json.loads(run("simulate", "--params", "mine.json", "--json").stdout)
+    assert told == {"wrote": [], "found": [f"boxes/box00_seed{seed}.h5" for seed in (8, 7)]}
     assert run("simulate", "--box", "00", "--params", "mine.json").exit_code == 2

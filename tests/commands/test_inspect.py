@@ -78,6 +78,15 @@ def test_a_problem_is_a_warning(run, box_file):
     assert "mean density is 2" in json.loads(result.stdout)["problems"][0]
 
 
+def test_of_a_damaged_box_inspect_exits_1_and_tells_what_it_is(run, box_file):
+    with h5py.File(box_file, "r+") as file:
+        file["halos/position"][0] *= 0.999
+    result = run(box_file, "--json")
+    assert result.exit_code == 1
+    assert "halos/position is not what its checksum says" in result.stderr
+    assert json.loads(result.stdout)["kind"] == "box"
+
+
 @pytest.mark.parametrize("extra", [[], ["--json"]])
 def test_what_it_is_not_exits_1_with_one_line(run, tmp_path, extra):
     (tmp_path / "halos.csv").write_text("x,y,z\n")

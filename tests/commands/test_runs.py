@@ -31,7 +31,7 @@ def test_runs_are_listed(run):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["run", "one", "two[b]"]
-    assert "20/10000" in lines[1] and "0.3000" in lines[1] and "1 min" in lines[1]
+    assert "20/10000" in lines[1] and "0.3000" in lines[1] and "80 s" in lines[1]
 
 
 def test_one_that_cannot_be_read_is_left_out_with_the_reason(run, tmp_path):

@@ -1,6 +1,7 @@
 """`halopaint simulate` of several redshifts, of a cosmology of one's own, and of suites."""
 
 import json
+import re
 
 import h5py
 import pytest
@@ -67,13 +68,24 @@ def test_a_density_without_halos_is_not_taken_for_the_box(run):
 def test_a_cosmology_of_ones_own_names_the_box(run, tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps({**COSMOLOGY, "w0": -0.8}))
     words = ["simulate", "--cosmology", "mine.json", *SMALL, "--redshift", 0.5]
-    assert run(*words).stdout == "wrote boxes/mine_seed1_z0.5.h5\n"
+    result = run(*words)
+    assert result.stdout == "wrote boxes/mine_seed1_z0.5.h5\n"
+    assert re.search(r" and \d+ s on one core\n", result.stderr)
     box = read_box(tmp_path / "boxes" / "mine_seed1_z0.5.h5")
     assert box.cosmology.w0 == -0.8
     assert "box_id" not in box.provenance
     other = run(*words[:-2], "--redshift", 0, "--redshift", 2, "--output", "out/b.h5")
     assert other.stdout == "wrote out/b_z2.h5\nwrote out/b_z0.h5\n"
     assert "w0" in run("inspect", "out/b_z0.h5").stdout
+
+
+def test_an_unknown_id_is_told_in_one_sentence_by_every_command(run):
+    lpt = ["lpt", "--voxels", 8, "--output", "d.h5"]
+    told = {run(*words, "--box", "40").stderr for words in (["simulate"], lpt)}
+    told |= {run("evaluate", "--box", "40").stderr, run("galaxies", "40").stderr}
+    (sentence,) = told
+    assert "box id '40' is unknown" in sentence
+    assert "04, or name a box file, or a cosmology of your own with --cosmology" in sentence
 
 
 def test_what_another_process_makes_is_not_made_too(run, tmp_path):
@@ -102,14 +114,26 @@ def suite_file(tmp_path):
 def test_a_suite_is_made_once(run, suite_file, tmp_path):
     result = run("simulate", "--suite", suite_file, "--json")
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout) == {"wrote": ["boxes/tiny"], "members": 2, "boxes": 4}
+    told = json.loads(result.stdout)
+    wrote = [f"boxes/tiny/tiny_00{member}_z{z}.h5" for member in (0, 1) for z in ("1", "0.3")]
+    facts = {"suite": "boxes/tiny", "members": 2, "boxes": 4}
+    assert told == {"wrote": wrote, "found": []} | facts
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "boxes" / "tiny").iterdir()}
     assert sorted(path.name for path in times) == [
         "suite.json",
         *(f"tiny_00{member}_z{z}.h5" for member in (0, 1) for z in ("0.3", "1")),
     ]
-    assert "0 of 2 simulations are to be made" in run("simulate", "--suite", suite_file).stderr
+    again = run("simulate", "--suite", suite_file)
+    assert "0 of 2 simulations are to be made" in again.stderr
+    assert again.stdout == "found boxes/tiny\n"
+    told = json.loads(run("simulate", "--suite", suite_file, "--json").stdout)
+    assert told == {"wrote": [], "found": wrote} | facts
     assert times == {path: path.stat().st_mtime_ns for path in times}
+    (tmp_path / wrote[1]).unlink()
+    told = json.loads(run("simulate", "--suite", suite_file, "--json").stdout)
+    assert (told["wrote"], told["found"]) == (wrote[1:2], [*wrote[:1], *wrote[2:]])
+    (tmp_path / wrote[2]).unlink()
+    assert run("simulate", "--suite", suite_file).stdout == "wrote boxes/tiny\n"
 
 
 def test_a_plan_that_is_none_is_one_line(run, suite_file):

@@ -9,7 +9,7 @@ from halokeras.boxes.box import Box
 from halokeras.boxes.box_file import write_box
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
-from halokeras.cosmology.halo_structure import CONCENTRATIONS
+from halokeras.cosmology.halo_structure import CONCENTRATIONS, radii
 from halokeras.errors import BoxError, OutputError, ParamsError
 from halokeras.galaxies.files import populate_file
 from halokeras.galaxies.request import GalaxyRequest
@@ -125,6 +125,26 @@ def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
     assert about["radius_definition"] == "friends-of-friends masses taken as virial"
     assert about["concentration_relation"] == CONCENTRATIONS
     assert not {"radii", "concentrations"} & {*about}
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
+def test_satellites_lie_within_the_radii_that_a_catalogue_lists(tmp_path, format):
+    halos = halos_of()
+    radius = {}
+    for listed in ("none", "200c", "200b"):
+        source = painted_file(tmp_path / f"halos.{format}", halos, format, radii=listed)
+        request = GalaxyRequest(source, -21.0, output=tmp_path / f"{listed}.hdf5")
+        found = columns_of(populate_file(request).path)
+        host = np.searchsorted(halos.id, found["halo_id"])
+        away = np.stack([found[axis] for axis in "xyz"], axis=1) - halos.position[host]
+        away = np.linalg.norm(away - SIDES * np.round(away / SIDES), axis=1)
+        sphere = "virial" if listed == "none" else listed
+        told = radii(halos.mass[host], sphere, ABACUS_COSMOS["00"], 0.3)
+        radius[sphere] = (away / told).max()
+        with h5py.File(request.target) as file:
+            taken = f"friends-of-friends masses taken as {sphere}"
+            assert file.attrs["radius_definition"] == taken
+    assert all(0.95 < largest < 1.001 for largest in radius.values()), radius
 
 
 def test_faint_galaxies_below_the_lightest_halo_are_told(tmp_path):

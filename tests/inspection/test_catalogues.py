@@ -3,11 +3,14 @@ import warnings
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from halokeras.errors import BoxError
+from halokeras.commands.app import app
+from halokeras.errors import BoxError, DamagedError
 from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.painting.catalogue_formats import catalogue_file
 from halokeras.sources.tables.formats import open_table
+from halokeras.sources.tables.table import Table
 
 FORMATS = ["hdf5", "fits", "ecsv", "parquet"]
 ROWS = 300
@@ -58,6 +61,77 @@ def test_a_flipped_bit_of_a_bigfile_is_told(tmp_path):
     flip(path / "Position" / "000000", columns["halo_y"][200])
     (problem,) = inspect_catalogue(path).problems
     assert "Position is damaged or was edited" in problem
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.8])
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_catalogue_that_is_cut_is_damaged_in_every_format(tmp_path, format, kept):
+    path = listed(tmp_path / f"halos.{format}", format, columns_of())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    result = CliRunner().invoke(app, ["inspect", str(path)])
+    assert result.exit_code == 1
+    assert f"{path} is damaged" in result.stderr and "make it again" in result.stderr
+    assert "prepare catalogue" not in result.stderr
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_of_a_catalogue_with_a_flipped_bit_inspect_exits_1(tmp_path, format):
+    columns = columns_of()
+    path = listed(tmp_path / f"halos.{format}", format, columns)
+    assert CliRunner().invoke(app, ["inspect", str(path)]).exit_code == 0
+    flip(path, columns["halo_y"][200])
+    result = CliRunner().invoke(app, ["inspect", str(path)])
+    assert result.exit_code == 1 and "damaged" in result.stderr
+    assert "catalogue of 300 drawn halos" in result.stdout or format == "ecsv"
+
+
+def test_a_bigfile_that_is_cut_is_damaged(tmp_path):
+    for name, width in (("Position", 3), ("ID", 1)):
+        block = tmp_path / "halos.bigfile" / name
+        block.mkdir(parents=True)
+        (block / "header").write_text(f"DTYPE: <i8\nNMEMB: {width}\nNFILE: 1\n000000: 4 : 0 : 0\n")
+        (block / "000000").write_bytes(bytes(8 * 4 * width))
+    assert inspect_catalogue(tmp_path / "halos.bigfile") is None  # it is no catalogue of ours
+    (block / "000000").write_bytes(bytes(5))
+    with pytest.raises(DamagedError, match="000000 is damaged: it holds 5 bytes"):
+        inspect_catalogue(tmp_path / "halos.bigfile")
+    (block / "header").write_text("DTYPE: <i8\n")
+    with pytest.raises(DamagedError, match="header is damaged"):
+        inspect_catalogue(tmp_path / "halos.bigfile")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_whole_catalogue_is_read_once(tmp_path, format, monkeypatch):
+    read = []
+    chunks = Table.chunks
+
+    def counted(table, numbers, integers=(), *rows):
+        read.append({*numbers, *integers})
+        return chunks(table, numbers, integers, *rows)
+
+    path = listed(tmp_path / f"halos.{format}", format, columns_of(halo_hostid=np.arange(ROWS)))
+    monkeypatch.setattr(Table, "chunks", counted)
+    assert inspect_catalogue(path).problems == []
+    assert read == [{"halo_id", "halo_x", "halo_y", "halo_z", "halo_hostid"}]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_flipped_bit_that_puts_a_halo_outside_the_box_is_damage(tmp_path, format):
+    columns = columns_of()
+    columns["halo_y"][200] = 16.5
+    path = listed(tmp_path / f"halos.{format}", format, columns)
+    content = path.read_bytes()
+    if format == "ecsv":
+        content = content.replace(b" 16.5 ", b" 96.5 ")
+    else:
+        order = ">f4" if format == "fits" else "<f4"
+        old, new = (np.array([value], order).tobytes() for value in (16.5, 66.0))
+        content = content.replace(old, new)
+    assert content != path.read_bytes()
+    path.write_bytes(content)
+    found = inspect_catalogue(path)
+    assert found.damaged and "damaged" in found.problems[0]
 
 
 def test_the_sum_of_fits_is_that_of_astropy(tmp_path):
@@ -114,6 +188,16 @@ def test_a_catalogue_of_before_without_a_checksum_is_read(tmp_path, format):
     path.write_bytes(content)
     assert inspect_catalogue(path).problems == []
     assert inspect_catalogue(path).sections[0].facts[0].value == ROWS
+
+
+def test_a_column_of_ours_that_cannot_be_read_is_not_to_be_chosen_by_an_option(tmp_path):
+    path = listed(tmp_path / "halos.ecsv", "ecsv", columns_of())
+    lines = [line for line in path.read_text().splitlines() if "rows_sha256" not in line]
+    lines[-5] = lines[-5].replace(lines[-5].split()[0], "abc")
+    path.write_text("\n".join(lines))
+    (problem,) = inspect_catalogue(path).problems
+    assert "column halo_id cannot be read" in problem
+    assert problem.endswith("; fetch or make it again")
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -26,9 +26,9 @@ def test_nothing_there(tmp_path):
     ("name", "content", "words"),
     [
         ("table.csv", b"x,y,z,mass\n1,2,3,4\n", ["prepare catalogue"]),
-        ("table.ecsv", b"# %ECSV 1.0\n", ["ECSV", "prepare catalogue"]),
-        ("halos.fits", b"SIMPLE  =                    T", ["FITS", "prepare catalogue"]),
-        ("halos.parquet", b"PAR1", ["Parquet", "prepare catalogue"]),
+        ("cut.ecsv", b"# %ECSV 1.0\n", ["is damaged: it ends in its header"]),
+        ("cut.fits", b"SIMPLE  =                    T", ["is damaged: its end is missing"]),
+        ("cut.parquet", b"PAR1", ["is damaged: its end is missing"]),
         ("abacus.par", b"# made by hand\nBoxSize = 1100.\nNP = 1440\n", ["prepare abacus-cosmos"]),
         ("slice.png", b"\x89PNG\r\n", ["picture"]),
         ("params.json", b'{"training": {"steps": 5}}', ["halopaint train --params"]),
@@ -42,6 +42,18 @@ def test_nothing_there(tmp_path):
 def test_files_by_their_first_bytes(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, *words)
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("fits", "FITS file"), ("parquet", "Parquet table"), ("ecsv", "ECSV table")],
+)
+def test_tables_of_others_by_their_formats(tmp_path, ending, kind):
+    from astropy.table import Table
+
+    path = tmp_path / f"halos.{ending}"
+    Table({"x": [1.0, 2.0]}).write(path, **({"format": "ascii.ecsv"} if ending == "ecsv" else {}))
+    refused(path, f"is a{'n' if kind.startswith('E') else ''} {kind}", "prepare catalogue")
 
 
 def test_a_name_with_spaces_and_quotes_can_be_pasted(tmp_path):
@@ -95,7 +107,8 @@ def touch(folder, *names):
         (["sim_rockstar_halos/z0.300/halos.tar.gz"], ["prepare abacus-cosmos"]),
         (["halos/z0.000/halo_info/halo_info_000.asdf"], ["prepare abacus-summit"]),
         (["halos/z0.000/x", "info/abacus.par"], ["prepare abacus-summit"]),
-        (["Position/attr-v2", "Position/header"], ["BigFile", "prepare catalogue"]),
+        (["Position/attr-v2"], ["BigFile", "prepare catalogue"]),
+        (["Position/attr-v2", "Position/header"], ["header is damaged, or is no header"]),
         (["a/params.json", "b/params.json"], ["2 runs (a, b)", "inspect one"]),
         (["gen/architecture.json"], ["1 saved painters (gen)", "inspect one"]),
         (["one.h5", "two.h5"], ["2 box files (one.h5, two.h5)"]),

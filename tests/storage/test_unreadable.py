@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.unreadable import UNREADABLE, reading
 
@@ -49,6 +49,20 @@ def test_a_chunk_that_is_not_what_its_checksum_tells_is_damage(tmp_path):
         stored = file["a"]
         with pytest.raises(BoxError, match=r"grid is damaged .*; fetch or make it again"):
             read_all(stored)
+
+
+def test_a_file_whose_end_is_missing_is_damage(tmp_path):
+    path = tmp_path / "grid.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = np.arange(4096.0)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DamagedError, match=r"^grid is damaged: its end is missing; fetch or make"):
+        open_again(path)
+
+
+def open_again(path):
+    with reading("grid"):
+        h5py.File(path)
 
 
 def read_all(stored):

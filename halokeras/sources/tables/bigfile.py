@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from halokeras.boxes.box import SOFTWARE
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.sources.tables.table import (
     MOST_COLUMNS,
     Chunk,
@@ -134,15 +134,17 @@ def _block(header: Path) -> Block:
         summed = all(len(words) > 1 for words in told)
         checksum = sum(int(words[1]) for words in told) % _SUMS if summed else None
     except (KeyError, ValueError, IndexError) as error:
-        raise BoxError(f"{header} is no header of a BigFile block; fetch it again") from error
+        raise DamagedError(
+            f"{header} is damaged, or is no header of a BigFile block; fetch or make it again"
+        ) from error
     block = Block(header.parent, np.dtype(fields["DTYPE"]), width, rows, checksum)
     for file, count in enumerate(rows):
         data = block.folder / f"{file:06X}"
         size = data.stat().st_size if data.is_file() else 0
         if size != count * width * block.dtype.itemsize:
-            raise BoxError(
-                f"{data} holds {size} bytes where its header promises {count} rows of {width} x "
-                f"{block.dtype}; fetch it again"
+            raise DamagedError(
+                f"{data} is damaged: it holds {size} bytes where its header promises {count} rows "
+                f"of {width} x {block.dtype}; fetch or make it again"
             )
     return block
 

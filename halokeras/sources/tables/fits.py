@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.sources.tables.table import (
     NAMED_TWICE,
     USUAL_PARTS,
@@ -77,6 +77,8 @@ def _chosen(fits: Any, opened: Any, path: Path, part: str | None, option: str) -
         for number, unit in enumerate(opened)
         if isinstance(unit, fits.BinTableHDU)
     }
+    if not units and ROWS_SUM in opened[0].header:
+        raise DamagedError(f"{path} is damaged: its table is missing; fetch or make it again")
     if not units:
         raise BoxError(f"{path} holds no binary table; check the file")
     times = Counter(unit.name for unit in units.values())
@@ -102,8 +104,9 @@ def _table(fits: Any, opened: Any, path: Path, part: str | None, option: str) ->
     rows, start = int(unit.header["NAXIS2"]), int(unit.fileinfo()["datLoc"])
     promised = start + rows * int(unit.header["NAXIS1"])
     if promised > path.stat().st_size:
-        raise BoxError(
-            f"{path} promises {promised:,} bytes and holds {path.stat().st_size:,}; fetch it again"
+        raise DamagedError(
+            f"{path} is damaged: it promises {promised:,} bytes and holds "
+            f"{path.stat().st_size:,}; fetch or make it again"
         )
     described: dict[str, TableColumn | str] = {}
     nulls = {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
-from halokeras.errors import BoxError, HalopaintError
+from halokeras.errors import BoxError, DamagedError, HalopaintError
 from halokeras.readable import differences_told, in_ascii
 from halokeras.sources.tables.formats import open_table
 
@@ -67,6 +67,17 @@ def told_otherwise(path: Path, about: Mapping[str, Any]) -> str:
         name for name, value in wanted.items() if name not in held or not _equal(held[name], value)
     ]
     return differences_told(others, held, wanted)
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a catalogue is so damaged that it does not tell what it was."""
+    try:
+        with open_table(path):
+            return False
+    except DamagedError:
+        return True
+    except HalopaintError:
+        return False
 
 
 def is_whole(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.errors import BoxError, install
+from halokeras.errors import BoxError, DamagedError, install
 from halokeras.storage.unreadable import reading
 
 CHUNK = 2**18
@@ -34,7 +34,8 @@ class Options:
     Attributes
     ----------
     table, columns
-        The part of the file that holds it, and the names of its columns.
+        The part of the file that holds it, and the names of its columns; empty where columns
+        have the names that halopaint gave them.
     length_unit, origin
         Unit of its positions, and where they are from.
     """
@@ -44,8 +45,15 @@ class Options:
     length_unit: str = "--length-unit"
     origin: str = "--origin"
 
+    @property
+    def remedy(self) -> str:
+        """What helps where a column cannot be read."""
+        return f"choose another with {self.columns}" if self.columns else "fetch or make it again"
+
 
 OF_HALOS = Options()
+OF_OURS = Options(columns="")
+"""Of catalogues that halopaint wrote."""
 
 
 class UnreadableColumn(BoxError):
@@ -59,8 +67,8 @@ class UnreadableColumn(BoxError):
         Its name, and what is wrong with it.
     """
 
-    def __init__(self, name: str, column: str, reason: str, option: str = OF_HALOS.columns) -> None:
-        super().__init__(f"{name}: column {column} {reason}; choose another with {option}")
+    def __init__(self, name: str, column: str, reason: str, remedy: str = OF_HALOS.remedy) -> None:
+        super().__init__(f"{name}: column {column} {reason}; {remedy}")
         self.name, self.column, self.reason = name, column, reason
 
 
@@ -146,18 +154,17 @@ class Table:
         try:
             yield from self._read(numbers, integers, rows)
         except UnreadableColumn as error:  # of a reader, which does not know the options
-            option = self.options.columns
-            raise UnreadableColumn(error.name, error.column, error.reason, option) from error
+            remedy = self.options.remedy
+            raise UnreadableColumn(error.name, error.column, error.reason, remedy) from error
 
     def check(self, name: str) -> None:
         """Refuse a column that is missing or cannot be read."""
         if name in self.unusable:
-            raise UnreadableColumn(self.name, name, self.unusable[name], self.options.columns)
+            raise UnreadableColumn(self.name, name, self.unusable[name], self.options.remedy)
         if name not in self.columns:
-            raise BoxError(
-                f"{self.name} has no column {name}; choose from {listed(self.columns)} "
-                f"with {self.options.columns}"
-            )
+            known = f"choose from {listed(self.columns)} with {self.options.columns}"
+            remedy = known if self.options.columns else self.options.remedy
+            raise BoxError(f"{self.name} has no column {name}; {remedy}")
 
     def _read(self, numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
         seen = 0
@@ -173,8 +180,9 @@ class Table:
                 plain = {name: _flat(native(array)) for name, array in piece.items()}
                 yield plain | {name: whole(plain[name], self.name, name) for name in integers}
         if self.rows is not None and seen != self.rows:
-            raise BoxError(
-                f"{self.name} promises {self.rows} rows and holds {seen}; fetch or write it again"
+            raise DamagedError(
+                f"{self.name} is damaged: it promises {self.rows} rows and holds {seen}; fetch or "
+                "make it again"
             )
 
 

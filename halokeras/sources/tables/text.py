@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.sources.tables import text_rows
 from halokeras.sources.tables.astropy_meta import read_meta
 from halokeras.sources.tables.header_text import stated_in_comments
@@ -28,7 +28,13 @@ from halokeras.sources.tables.table import (
     mask_out,
     needs,
 )
-from halokeras.sources.tables.text_rows import FORTRAN, HashedFile, TextRows, read_integers
+from halokeras.sources.tables.text_rows import (
+    FORTRAN,
+    HashedFile,
+    Readable,
+    TextRows,
+    read_integers,
+)
 from halokeras.sources.tables.unit_text import is_unit
 from halokeras.storage.checksums import ROWS_SHA256, damaged
 from halokeras.storage.unreadable import reading
@@ -36,6 +42,8 @@ from halokeras.storage.unreadable import reading
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 """How compressed text begins, and what unpacks it."""
 
+_ECSV = b"# %ECSV"
+"""How a table begins that tells in YAML what it holds."""
 _HEAD = 2**20
 """Bytes in which the header must end, and the longest line."""
 _NUMBER = re.compile(
@@ -74,9 +82,25 @@ class Layout:
     rows_sha256: str | None = None
     fortran: bool = False
 
-    def check_rows(self, read: HashedFile, path: Path) -> None:
-        """Refuse rows, which were read, that are not those of which the header tells the sum."""
-        if self.rows_sha256 not in (None, read.digest.hexdigest()):
+    @contextmanager
+    def checked_rows(self, file: IO[bytes], path: Path) -> Iterator[Readable]:
+        """Give the rows to read, and refuse those that have not the sum that the header tells.
+
+        That is known once all are read, or one cannot be, as one that is cut.
+        """
+        file.seek(self.start)
+        hashed = HashedFile(file)
+        try:
+            yield file if self.rows_sha256 is None else hashed
+        except (BoxError, ValueError):
+            with _opened(path) as again:  # pyarrow may still be reading ahead
+                again.seek(self.start)
+                self._check(HashedFile(again), path)
+            raise
+        self._check(hashed, path)
+
+    def _check(self, rows: HashedFile, path: Path) -> None:
+        if self.rows_sha256 not in (None, rows.whole_sum()):
             raise damaged(str(path), "a row")
 
 
@@ -99,12 +123,14 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
         unique, unusable = _unique(layout.names)
 
         def read(numbers: Sequence[str], integers: Sequence[str], rows: int) -> Iterator[Chunk]:
-            file.seek(layout.start)
-            hashed = HashedFile(file)
-            source = file if layout.rows_sha256 is None else hashed
+            with layout.checked_rows(file, path) as source:
+                yield from parsed(source, numbers, integers)
+
+        def parsed(
+            source: Readable, numbers: Sequence[str], integers: Sequence[str]
+        ) -> Iterator[Chunk]:
             body = TextRows(source, layout.delimiter == " ", layout.fortran)
             if not body.has_rows():
-                layout.check_rows(hashed, path)
                 return
             names = [*dict.fromkeys((*numbers, *integers))]
             masks = {name: layout.masks[name] for name in names if name in layout.masks}
@@ -133,7 +159,6 @@ def open_text(path: Path, part: str | None, option: str) -> Iterator[Table]:
                             raise UnreadableColumn(str(path), name, "has rows without a value")
                         chunk[name] = mask_out(chunk[name], lacking.astype(bool))
                 yield chunk
-            layout.check_rows(hashed, path)
 
         columns = {
             name: TableColumn("", unit=unit)
@@ -194,6 +219,8 @@ def _comments(head: bytes, lines: Sequence[bytes], path: Path) -> tuple[list[str
 
 
 def _layout(head: bytes, path: Path) -> Layout:
+    if b"\0" in head and head.startswith(_ECSV):
+        raise DamagedError(f"{path} is damaged: it holds what is no text; fetch or make it again")
     if b"\0" in head:
         raise BoxError(f"{path} is not text; name it by its format, such as .hdf5 or .npy")
     lines = head.splitlines(keepends=True)
@@ -246,11 +273,14 @@ def _named(comments: Sequence[str], first: str, path: Path) -> tuple[list[str], 
 
 
 def _ecsv(yaml: list[str], first: str, start: int, path: Path) -> Layout:
+    if not first:
+        raise DamagedError(f"{path} is damaged: it ends in its header; fetch or make it again")
     meta = read_meta(yaml, str(path))
     names = _split(first, meta.delimiter)
     if names != list(meta.names) or len(names) > MOST_COLUMNS:
-        raise BoxError(
-            f"{path} names other columns in its first line than above it; write it again"
+        raise DamagedError(
+            f"{path} is damaged or was edited: it names other columns in its first line than above "
+            "it; fetch or make it again"
         )
     units = [meta.units.get(name) for name in names]
     told = (line.removeprefix(ROWS_SHA256) for line in yaml if line.startswith(ROWS_SHA256))

@@ -32,13 +32,19 @@ class HashedFile:
 
     def __init__(self, file: Readable) -> None:
         self._file = file
-        self.digest = hashlib.sha256()
+        self._digest = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, none at the end of the file."""
         block = self._file.read(size)
-        self.digest.update(block.replace(b"\r", b""))
+        self._digest.update(block.replace(b"\r", b""))
         return block
+
+    def whole_sum(self) -> str:
+        """Read what is left, and return the SHA-256 of all."""
+        while self.read(BLOCK):
+            pass
+        return self._digest.hexdigest()
 
 
 class TextRows:

@@ -473,7 +473,7 @@ def no_number(file):
         (rewrite(lambda file: None), "no table halos"),
         (rewrite(light), "halo 1001 has m = .* but N = "),
         (rewrite(no_number), "halo 1001 has m = nan"),
-        (truncate, "cannot be read .* may be truncated"),
+        (truncate, "is damaged: its end is missing"),
         (empty, "cannot be read .* may be truncated"),
     ],
 )

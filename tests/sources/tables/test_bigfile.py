@@ -108,7 +108,7 @@ def test_damage_is_told(catalogue):
 def test_hostile_headers_are_refused(catalogue, old, new):
     header = catalogue / "1" / "Position" / "header"
     header.write_text(header.read_text().replace(old, new))
-    refused(catalogue, "fetch it again")
+    refused(catalogue, "is damaged", "fetch or make it again")
 
 
 def test_the_bigfile_packages_folders_are_read(tmp_path):

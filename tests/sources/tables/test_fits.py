@@ -95,7 +95,7 @@ def test_scaled_and_unsigned_columns_are_what_they_stand_for(tmp_path):
 def test_truncated_and_hostile_files(path, tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.index(ROWS.tobytes()) + 100])
-    refused(path, "promises", "fetch it again")
+    refused(path, "is damaged: it promises", "fetch or make it again")
     path.write_bytes(whole.replace(card("NAXIS2", 5).encode(), card("NAXIS2", 10**9).encode()))
     refused(path, "promises")
     path.write_bytes(whole.replace(card("TFORM1", "E").encode(), card("TFORM1", "Q").encode()))

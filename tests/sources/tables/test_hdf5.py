@@ -189,7 +189,7 @@ def test_a_linked_group_is_no_table(tmp_path):
 def test_a_truncated_file_is_told(tmp_path):
     path = write(tmp_path / "a.h5", x=np.arange(10000.0))
     path.write_bytes(path.read_bytes()[:-5000])
-    refused(path, "cannot be read", "truncated")
+    refused(path, "is damaged: its end is missing")
     path.write_bytes(b"no HDF5")
     refused(path, "cannot be read")
 

@@ -62,7 +62,7 @@ def test_damage_is_told(tmp_path):
     path = write(tmp_path / "a.parquet", {"x": np.arange(10000.0)}, compression="none")
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
-    refused(path, "cannot be read")
+    refused(path, "is damaged: its end is missing")
     path.write_bytes(b"PAR1" + whole[5000:])
     refused(path, "cannot be read")
     path.write_bytes(b"")
