@@ -142,3 +142,30 @@ def test_a_plan_that_is_none_is_one_line(run, suite_file):
     assert result.exit_code == 1
     assert "ranges names 'omega_k'; choose among H0" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_box_of_another_ending_is_not_simulated(run):
+    result = run("simulate", "--box", "00", "--output", "box.png")
+    assert result.exit_code == 2 and "ends in .h5" in " ".join(result.stderr.split())
+
+
+def test_simulate_makes_a_box_and_what_params_lack(run, tmp_path):
+    small = ["--size", "32", "--particles", "32"]
+    result = run("simulate", "--box", "00", "--seed", "7", *small, "--json")
+    assert json.loads(result.stdout) == {"wrote": ["boxes/box00_seed7.h5"], "found": []}
+    box = read_box(tmp_path / "boxes" / "box00_seed7.h5")
+    assert box.shape == (8, 8, 8)
+    assert box.provenance["density_scheme"] == "2lpt"
+    again = run("simulate", "--box", "00", "--seed", "7", *small)
+    assert (again.exit_code, again.stdout) == (0, "found boxes/box00_seed7.h5\n")
+    assert again.stderr == "Found: boxes/box00_seed7.h5\n"
+    seven, eight = ({"id": "00", "seed": seed} for seed in (7, 8))
+    params = {"box": {"train": [eight], "validate_on": [seven], "size": 32.0, "particles": 32}}
+    (tmp_path / "mine.json").write_text(json.dumps(params))
+    result = run("simulate", "--params", "mine.json")
+    assert result.exit_code == 0, result.stderr
+    assert "Found: boxes/box00_seed7.h5" in result.stderr
+    assert result.stdout == "found boxes/box00_seed7.h5\nwrote boxes/box00_seed8.h5\n"
+    told = json.loads(run("simulate", "--params", "mine.json", "--json").stdout)
+    assert told == {"wrote": [], "found": [f"boxes/box00_seed{seed}.h5" for seed in (8, 7)]}
+    assert run("simulate", "--box", "00", "--params", "mine.json").exit_code == 2
