@@ -86,7 +86,8 @@ def paint_many(
     from halokeras.painting.outputs import is_painted
 
     requests = [*by_seed.values()]
-    total, made, start = len(requests), 0, time.perf_counter()
+    total = len(requests)
+    took: list[float] = []
     written: list[Path] = []
     found: list[Path] = []
     painted = [path for request in requests for path in request.outputs]
@@ -108,9 +109,10 @@ def paint_many(
                 if there:
                     found += files
                 else:
+                    start = time.perf_counter()
                     written += paint_files(request, listener=listener)
-                    made += 1
-                left = _left(made, total - done, time.perf_counter() - start)
+                    took.append(time.perf_counter() - start)
+                left = _left(took, total - done)
                 tell("Found" if there else "Painted", f"{files[0]}, {done} of {total}{left}")
         except KeyboardInterrupt:
             again = "begins again" if requests[0].overwrite else "goes on with those missing"
@@ -119,7 +121,7 @@ def paint_many(
     if spectra is not None:
         write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)
-    tell("Done", f"{made} painted, {total - made} found")
+    tell("Done", f"{len(took)} painted, {total - len(took)} found")
     wrote(written, as_json, found, **_painter_of(requests[0]))
 
 
@@ -163,9 +165,14 @@ def _listings_are_whole(request: "PaintRequest", listener: "Listener") -> bool:
     return not damaged
 
 
-def _left(made: int, missing: int, seconds: float) -> str:
-    """Say when the missing ones will be there, by how long those that were made have taken."""
-    return f", {duration(missing * seconds / made)} left" if made and missing else ""
+def _left(took: Sequence[float], missing: int) -> str:
+    """Say when the missing ones will be there, by the seconds that others took.
+
+    The first says nothing of it: TensorFlow is compiled for it.
+    """
+    if len(took) < 2 or not missing:
+        return ""
+    return f", {duration(missing * sum(took[1:]) / len(took[1:]))} left"
 
 
 def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:

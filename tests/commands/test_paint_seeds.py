@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from halokeras.boxes.box_file import read_box
+from halokeras.commands import painted
 from halokeras.fields.spectra import measure
 from tests.commands.outcomes import fails, fails_last
 
@@ -187,3 +188,9 @@ def test_seeds_that_are_none_are_refused(run, seeds):
 def test_a_range_of_seeds_has_no_one_output(run):
     result = run("paint", "--voxels", 16, "--seed", "1-2", "--output", "one.h5")
     assert result.exit_code == 2 and "leave it out" in " ".join(result.stderr.split())
+
+
+def test_the_first_of_a_range_which_compiles_does_not_tell_how_long_others_take():
+    assert painted._left([100.0], 3) == ""
+    assert painted._left([100.0, 10.0, 12.0], 3) == ", 33 s left"
+    assert painted._left([100.0, 10.0], 0) == ""
