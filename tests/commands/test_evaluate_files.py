@@ -1,28 +1,11 @@
 import json
-from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
-from halokeras.boxes.box_file import write_box
 from halokeras.painters.model_store import save_painter
 from tests.commands.outcomes import fails
-
-
-@pytest.fixture
-def other_box(tiny_box, tmp_path):
-    """Another realisation: the same fields, seen in a mirror."""
-    position = tiny_box.halos.position[:, ::-1]
-    write_box(
-        replace(
-            tiny_box,
-            density=np.ascontiguousarray(tiny_box.density.T),
-            halos=replace(tiny_box.halos, position=np.ascontiguousarray(position)),
-        ),
-        tmp_path / "other.h5",
-    )
-    return tmp_path / "other.h5"
 
 
 def test_evaluate_writes_a_scorecard_and_figures(run, other_box, tiny_model, tmp_path):
