@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,6 @@ class KeptPainter(Callback):
     ) -> None:
         self._params, self._gan, self._data = params, gan, data
         self._best_score, self._folder = best_score, folder
-        self._measured: tuple[list[NDArray[Any]], DrawModel | None] = ([], None)
 
     def after_step(self, progress: Progress) -> None:
         """Validate if it is due, and save what is the best so far or, if asked for, the last."""
@@ -85,8 +85,9 @@ class KeptPainter(Callback):
         if not self._folder.exists():
             return
         kept = load_painter(self._folder)
-        if kept.draws is None and (draws := self._draws()):
-            save_painter(kept.painter, kept.provenance.model_dump(), self._folder, draws)
+        if kept.draws is None and self._draw_model is not None:
+            provenance = kept.provenance.model_dump()
+            save_painter(kept.painter, provenance, self._folder, self._draw_model)
 
     def _calibrated(self, painter: Painter) -> Painter:
         """Return a copy that paints, if that is asked for, the mean counts of the training boxes.
@@ -115,22 +116,16 @@ class KeptPainter(Callback):
                 name: np.round(value, 5).tolist() for name, value in vars(validation).items()
             },
         }
-        # The expected painter learns in the warm start alone, and laws take a minute.
-        draws = None if progress.stage.name == WARM_START else self._draws()
+        draws = None if progress.stage.name == WARM_START else self._draw_model
         save_painter(painter, provenance, self._folder, draws)
 
-    def _draws(self) -> DrawModel | None:
-        """Return what draws are made with, measured where the expected painter has learned."""
-        weights = self._gan.expected_painter.get_weights()
-        known, model = self._measured
-        same = len(known) == len(weights) and all(map(np.array_equal, known, weights))
-        if not same:
-            model = self._draw_model()
-            self._measured = weights, model
-        return model
-
+    @cached_property
     def _draw_model(self) -> DrawModel | None:
-        """Measure the laws of draws on training boxes, if a warm start tells what to expect."""
+        """What draws are made with, as the warm start left it, if there was one.
+
+        The expected painter learns in the warm start alone, and to measure laws on training boxes
+        takes a minute.
+        """
         if not self._params.training.warm_start.steps:
             return None
         painter = self._calibrated(self._gan.expected_painter)

@@ -14,8 +14,8 @@ def box_file(tiny_box, tmp_path):
 
 
 @pytest.fixture
-def other_box(tiny_box, tmp_path):
-    """Another realisation: the same fields, seen in a mirror."""
+def unseen_box(tiny_box, tmp_path):
+    """A box that the tiny painter was not trained on: the same fields, seen in a mirror."""
     position = tiny_box.halos.position[:, ::-1]
     write_box(
         replace(
@@ -23,6 +23,6 @@ def other_box(tiny_box, tmp_path):
             density=np.ascontiguousarray(tiny_box.density.T),
             halos=replace(tiny_box.halos, position=np.ascontiguousarray(position)),
         ),
-        tmp_path / "other.h5",
+        tmp_path / "unseen.h5",
     )
-    return tmp_path / "other.h5"
+    return tmp_path / "unseen.h5"

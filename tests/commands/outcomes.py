@@ -11,6 +11,7 @@ def fails(result, *words, code=1):
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
+    assert "Traceback" not in line
     for word in words:
         assert word in line
 

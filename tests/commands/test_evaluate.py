@@ -10,30 +10,9 @@ from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.statistics.statistic import FIELD
+from tests.commands.outcomes import fails
 
 pytestmark = pytest.mark.usefixtures("undrawn")  # others look at the pictures
-
-
-@pytest.fixture
-def unseen_box(tiny_box, tmp_path):
-    """A box that the tiny painter was not trained on: the same fields, seen in a mirror."""
-    mirrored = replace(
-        tiny_box,
-        density=np.ascontiguousarray(tiny_box.density.T),
-        halos=replace(
-            tiny_box.halos, position=np.ascontiguousarray(tiny_box.halos.position[:, ::-1])
-        ),
-    )
-    write_box(mirrored, tmp_path / "unseen.h5")
-    return tmp_path / "unseen.h5"
-
-
-def fails(result, *told):
-    assert result.exit_code == 1
-    assert len(result.stderr.splitlines()) == 1, result.stderr
-    for words in told:
-        assert words in result.stderr
-    assert "Traceback" not in result.output
 
 
 def test_json_is_alone_on_stdout_and_what_is_in_the_file(run, unseen_box, drawing_model, tmp_path):

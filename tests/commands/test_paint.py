@@ -224,7 +224,7 @@ def test_all_that_is_missing_or_at_odds_is_told_at_once(run):
 
 @pytest.mark.usefixtures("undrawn")
 def test_paint_replaces_only_what_is_the_same_painting(
-    run, box_file, other_box, tiny_model, drawing_model, tiny_box, tmp_path
+    run, box_file, unseen_box, tiny_model, drawing_model, tiny_box, tmp_path
 ):
     words = ["paint", "--box", box_file, "--model", tiny_model, "--output", "out.h5"]
     assert run(*words).exit_code == 0
@@ -232,7 +232,7 @@ def test_paint_replaces_only_what_is_the_same_painting(
     assert run(*words).exit_code == 0  # the same made again
     assert (tmp_path / "out.h5").read_bytes() == painted
     others = [
-        ["paint", "--box", other_box, "--model", tiny_model, "--output", "out.h5"],
+        ["paint", "--box", unseen_box, "--model", tiny_model, "--output", "out.h5"],
         ["paint", "--box", box_file, "--model", drawing_model, "--output", "out.h5"],
         ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--output", "out.h5"],
     ]
@@ -245,9 +245,9 @@ def test_paint_replaces_only_what_is_the_same_painting(
 
 @pytest.mark.parametrize("content", ["box", "text"])
 def test_paint_never_replaces_a_file_that_is_no_painting(
-    run, box_file, other_box, tiny_model, tmp_path, content
+    run, box_file, unseen_box, tiny_model, tmp_path, content
 ):
-    mine = other_box if content == "box" else tmp_path / "mine.h5"
+    mine = unseen_box if content == "box" else tmp_path / "mine.h5"
     if content == "text":
         mine.write_text("precious")
     before = mine.read_bytes()

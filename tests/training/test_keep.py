@@ -145,7 +145,7 @@ def test_factors_around_peaks_leave_each_epoch_the_halos_that_are_expected_there
     trained = TrainingBoxes(boxes.__getitem__, 6, 0)
     data = TrainingData(trained, (), tiny_provenance, conditions=conditions)
     best_score = tf.Variable(float("inf"), dtype=tf.float64)
-    draws = keep.KeptPainter(params, gan, data, best_score, tmp_path)._draw_model()
+    draws = keep.KeptPainter(params, gan, data, best_score, tmp_path)._draw_model
     features = np.asarray(painter.features(Patch(None, conditions)))
     assert draws.peaks.by_condition.shape == (2, features.shape[1])
     corrected = [
