@@ -4,9 +4,9 @@
 clustered. So halos get a part of their velocity from the density instead, and a scatter about it
 that grows with the density and is less for a halo that is itself most of the matter around it.
 
-All numbers were fitted on N-body halos at their own places: at the reference, cosmology 00 at
-z = 0.3, on seeds 1 to 3; how they change, on 21 cosmologies at five redshifts from 0 to 1.5
-(`docs/experiments.md`).
+All numbers were fitted on N-body halos: their form at the halos' own places, what they are at the
+reference, cosmology 00 at z = 0.3, on the halos of seeds 1 to 3 put again into their voxels; how
+they change, on 21 cosmologies at five redshifts from 0 to 1.5 (`docs/experiments.md`).
 """
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ _SMOOTHED = 1.0
 _REFERENCE = 1.526
 """The rms of that density in cosmology 00 at z = 0.3."""
 
-_LPT_SHARE, _LPT_SLOPE = 0.6, 0.6
+_LPT_SHARE, _LPT_SLOPE = 0.55, 0.6
 """At the reference, and what it loses for a unit of the logarithm of the amplitude."""
-_NEAR_INFALL = 2.2
+_NEAR_INFALL = 1.7
 """At the reference; it grows with the amplitude."""
-_LEAST_SCATTER, _SCATTER = 0.42, 0.856
+_LEAST_SCATTER, _SCATTER = 0.42, 0.93
 """Displacements [Mpc/h] that tell the scatter where the density is low, and for each unit of it."""
 _KNEE = 1.7
 """Density, over the mean, up to which scatter grows faster than in proportion."""
-_SCATTER_GROWTH = 1.3
+_SCATTER_GROWTH = 1.1
 """Power of the amplitude that scatter goes with."""
 _NEIGHBORHOOD = 46.0
 """Volume whose matter a halo's mass is compared with [(Mpc/h)^3]."""
