@@ -12,7 +12,8 @@ from halokeras import environment
 
 if TYPE_CHECKING:
     from halokeras.front.boxes import lpt, read_box, simulate, snapshots, write_box
-    from halokeras.front.paint import catalogue, draw, paint
+    from halokeras.front.catalogue import catalogue
+    from halokeras.front.paint import draw, paint
     from halokeras.front.painters import evaluate, load_painter, train
     from halokeras.front.spectra import measure
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "front.boxes": ("lpt", "read_box", "simulate", "snapshots", "write_box"),
-    "front.paint": ("catalogue", "draw", "paint"),
+    "front.catalogue": ("catalogue",),
+    "front.paint": ("draw", "paint"),
     "front.painters": ("evaluate", "load_painter", "train"),
     "front.spectra": ("measure",),
 }
