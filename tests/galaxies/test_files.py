@@ -210,6 +210,23 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     assert not list(tmp_path.glob("*.hdf5"))
 
 
+def test_of_a_file_of_several_tables_no_option_is_named_that_the_command_lacks(run, tmp_path):
+    from astropy.table import Table
+
+    with h5py.File(tmp_path / "two.hdf5", "w") as file:
+        for name in ("early", "late"):
+            file[f"{name}/halo_id"] = np.arange(3)
+    with h5py.File(tmp_path / "none.hdf5", "w") as file:
+        file["deep/down/halo_id"] = np.arange(3)
+    one = Table({"halo_id": np.arange(3)})
+    one.write(tmp_path / "two.fits")
+    one.write(tmp_path / "two.fits", append=True)
+    for name in ("two.hdf5", "none.hdf5", "two.fits"):
+        refused = run("galaxies", name, "--threshold", -21)
+        assert refused.exit_code == 1 and name in refused.stderr
+        assert "with `halopaint prepare catalogue --table`" in " ".join(refused.stderr.split())
+
+
 def test_a_cosmology_as_it_is_printed_is_that_of_the_halos(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of(50))
     printed = {name: float(f"{value:g}") for name, value in vars(ABACUS_COSMOS["00"]).items()}
