@@ -107,6 +107,25 @@ def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
     assert "z_rsd" in columns_of(request.target)
 
 
+def test_galaxies_that_are_damaged_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = painted_file(tmp_path / "halos.hdf5", halos_of(), "hdf5")
+    request = GalaxyRequest(source, -21.0)
+    path = populate_file(request).path
+    whole = path.read_bytes()
+    with h5py.File(path, "r+") as file:
+        file["x"][3] += 1
+    for damaged in (path.read_bytes(), whole[: len(whole) // 2]):
+        warned = []
+        path.write_bytes(damaged)
+        populate_file(request, Listener(warn=warned.append))
+        assert f"{path} is damaged, and is made again" in warned
+        assert path.read_bytes() == whole
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OutputError, match=r"is damaged, and does not tell what it was.*--overwri"):
+        populate_file(replace(request, output=path))
+
+
 def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof", seed=9)
     other = tmp_path / "other.json"
