@@ -182,9 +182,9 @@ def test_a_plan_that_is_none_is_one_line(run, suite_file):
 def test_a_plan_is_never_taken_for_the_index_that_would_replace_it(run, suite_file):
     plan = suite_file.rename(suite_file.with_name("suite.json"))
     before = plan.read_bytes()
-    refused = run("simulate", "--suite", plan, "--output", plan.parent)
+    refused = run("simulate", "--suite", "suite.json", "--output", ".")
     assert refused.exit_code == 2
-    assert "suite.json is the input itself" in " ".join(refused.stderr.split())
+    assert "suite.json is the input itself" in refused.stderr
     assert plan.read_bytes() == before
 
 
