@@ -20,7 +20,8 @@ from halokeras.suggestions import beside
 INDEX = "suite.json"
 """Name of the index in a suite's folder."""
 
-_FORMAT = "halopaint suite"
+FORMAT = "halopaint suite"
+"""What the index tells that it is."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def write_index(suite: Suite) -> None:
         If it cannot be written.
     """
     told = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "format_version": 1,
         "size": suite.size,
         "particles": suite.particles,

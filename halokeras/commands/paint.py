@@ -179,7 +179,7 @@ def paint(  # noqa: PLR0913  (Typer reads one parameter an option)
     if spectra is not None:
         refuse_inputs(spectra, requests[0].inputs, "--spectra")
     if dry_run:
-        tell_cost(requests, as_json)
+        tell_cost(requests, as_json, spectra)
     elif len(requests) == 1:
         paint_one(requests[0], as_json, spectra)
     else:

@@ -32,7 +32,6 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
     source = request.density if isinstance(request.density, Path) else None
     if spectra is not None:
         check_powers(request.outputs, spectra, request.overwrite)
-    _check_listings(request)
 
     def when_painted(given: "Density", painted: "PartialCounts", seconds: float) -> None:
         shown["seconds"] = seconds
@@ -55,7 +54,7 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
 
     try:
         with listening("painting") as listener:
-            _listings_are_whole(request, listener)
+            _warn_of(_damaged_listings(request), listener)
             written = paint_files(request, when_painted, listener)
     except KeyboardInterrupt:
         part = unfinished(request)
@@ -83,7 +82,7 @@ def paint_many(
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
-    from halokeras.painting.outputs import is_painted
+    from halokeras.painting.outputs import FoundPainting, found_painting
 
     requests = [*by_seed.values()]
     total = len(requests)
@@ -94,7 +93,7 @@ def paint_many(
     if spectra is not None:
         check_powers(painted, spectra, requests[0].overwrite)
     for request in requests:
-        _check_listings(request)
+        _damaged_listings(request, read=False)
     with progress("painting") as show:
         listener = Listener(
             progress=lambda stage, fraction: show((done - 1) / total, f"{stage}, {files[0].name}"),
@@ -104,16 +103,17 @@ def paint_many(
             for done, seed in enumerate(by_seed, start=1):
                 request = by_seed[seed]
                 files = [*request.outputs, *request.catalogues]
-                # and its catalogues list halos as asked, or it was refused
-                there = _listings_are_whole(request, listener) and is_painted(request)
-                if there:
+                unlisted = _damaged_listings(request)
+                _warn_of(unlisted, listener)
+                there = FoundPainting() if unlisted else found_painting(request)
+                if there.whole:
                     found += files
                 else:
                     start = time.perf_counter()
-                    written += paint_files(request, listener=listener)
+                    written += paint_files(request, listener=listener, damaged=there.damaged)
                     took.append(time.perf_counter() - start)
                 left = _left(took, total - done)
-                tell("Found" if there else "Painted", f"{files[0]}, {done} of {total}{left}")
+                tell("Found" if there.whole else "Painted", f"{files[0]}, {done} of {total}{left}")
         except KeyboardInterrupt:
             again = "begins again" if requests[0].overwrite else "goes on with those missing"
             tell("Interrupted", f"the same command {again}", "yellow")
@@ -135,34 +135,30 @@ def _painter_of(request: "PaintRequest") -> dict[str, Any]:
     }
 
 
-def _check_listings(request: "PaintRequest") -> None:
-    """Refuse to replace a catalogue that lists its halos in another way."""
-    from halokeras.painting.outputs import DAMAGED
-    from halokeras.sources.tables.own import is_cut, told_otherwise
-    from halokeras.storage.files import refusal_of_other
+def _damaged_listings(request: "PaintRequest", read: bool = True) -> list[Path]:
+    """Return the catalogues that are there and damaged, as far as they are `read`.
+
+    Raises
+    ------
+    OutputError
+        If one lists its halos in another way, and is not to be replaced.
+    """
+    from halokeras.sources.tables.own import found_catalogue
 
     listing = request.listing
     if listing is None or request.overwrite:
-        return
-    for path in filter(Path.exists, request.catalogues):
-        cut = is_cut(path)
-        if cut and request.names_tell:
-            continue
-        other = DAMAGED if cut else told_otherwise(path, listing.told)
-        if other:
-            raise refusal_of_other(path, other)
+        return []
+    tells = request.names_tell
+    states = {path: found_catalogue(path, listing.told, tells, read) for path in request.catalogues}
+    return [path for path, state in states.items() if state == "damaged"]
 
 
-def _listings_are_whole(request: "PaintRequest", listener: "Listener") -> bool:
-    """Whether no catalogue that is there is damaged; who listens is told which are."""
-    from halokeras.sources.tables.own import is_whole
+def _warn_of(damaged: Sequence[Path], listener: "Listener") -> None:
+    """Tell who listens which outputs are damaged."""
     from halokeras.storage.files import made_again
 
-    there = [] if request.overwrite else filter(Path.exists, request.catalogues)
-    damaged = [path for path in there if not is_whole(path)]
     for path in damaged:
         listener.warn(made_again(path))
-    return not damaged
 
 
 def _left(took: Sequence[float], missing: int) -> str:
@@ -175,12 +171,18 @@ def _left(took: Sequence[float], missing: int) -> str:
     return f", {duration(missing * sum(took[1:]) / len(took[1:]))} left"
 
 
-def tell_cost(requests: Sequence["PaintRequest"], as_json: bool) -> None:
-    """Say what painting, or drawing some realisations, will take."""
+def tell_cost(
+    requests: Sequence["PaintRequest"], as_json: bool, spectra: Path | None = None
+) -> None:
+    """Say what painting, or drawing some realisations, will take, or refuse what it would."""
+    from halokeras.evaluation.powers import check_powers
     from halokeras.painting.cost import cost
 
+    if spectra is not None:
+        painted = [path for request in requests for path in request.outputs]
+        check_powers(painted, spectra, requests[0].overwrite)
     for request in requests:
-        _check_listings(request)
+        _damaged_listings(request, read=False)
     shape, expected = cost(requests[0])
     many, painter = len(requests), requests[0].painter
     if as_json:

@@ -13,6 +13,7 @@ from halokeras.commands.options import (
     known_length,
     known_seed,
     refuse,
+    refuse_inputs,
 )
 from halokeras.commands.terminal import listening, tell, wrote
 from halokeras.resources import or_shipped
@@ -171,17 +172,26 @@ def _make_suite(
     file: Path, folder: Path, processes: int, scheduler: str | None, listener: "Listener"
 ) -> tuple[list[Path], list[Path], dict[str, Any]]:
     """Return the boxes that were made, by this command or others, those found, and more."""
+    from halokeras.boxes.suite import INDEX
     from halokeras.simulation.planned_suite import suite_of_plan
     from halokeras.simulation.suite_params import load_suite_params
     from halokeras.simulation.suites import make_suite
 
-    planned = load_suite_params(or_shipped(file, "params/suites"))
+    file = or_shipped(file, "params/suites")
+    refuse_inputs(folder / INDEX, [file])  # of the same name, and in the folder itself
+    planned = load_suite_params(file)
     boxes = [box.path for box in suite_of_plan(planned, folder).boxes()]
-    found = [path for path in boxes if path.exists()]
+    before = {path: _written_at(path) for path in boxes}
     suite = make_suite(planned, folder, listener, processes, scheduler)
+    found = [path for path in boxes if before[path] == _written_at(path)]
     made = [path for path in boxes if path not in found]
     told = {"suite": str(folder), "members": len(suite.members), "boxes": len(boxes)}
     return made, found, told
+
+
+def _written_at(path: Path) -> int | None:
+    """Return the moment [ns] at which a file was written, by which one made again is known."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _make_missing(params: Path, listener: "Listener") -> tuple[list[Path], list[Path]]:
@@ -197,7 +207,7 @@ def _make_boxes(
     from halokeras.simulation.files import box_paths, paths_by_redshift, simulate_files
 
     targets = paths_by_redshift(output, wanted) if output else box_paths(wanted, named)
-    made = simulate_files(wanted, targets, listener, overwrite)
+    made = simulate_files(wanted, targets, listener, overwrite, names_tell=output is None)
     return made, [path for path in targets.values() if path not in made]
 
 

@@ -36,7 +36,7 @@ from halokeras.statistics import STATISTICS
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD
 from halokeras.storage.figure_file import FigureFormat, save_figure
-from halokeras.storage.files import check_writable, write_text
+from halokeras.storage.files import check_could_be_written, check_writable, write_text
 
 PUBLISHED_PAINTER = "paper"
 """Shipped painter that stands beside every other that it can be compared with."""
@@ -208,6 +208,7 @@ def _check_page(path: Path) -> None:
 def _check_replaceable(request: EvaluationRequest, identity: str, boxes: list[str]) -> None:
     """Refuse to replace what is not the same evaluation made again."""
     card = request.folder / "scorecard.json"
+    check_could_be_written(card)
     drawn = ["scorecard", NUMBERS, *(one.name for one in STATISTICS if one.drawing is not None)]
     drawn += _slices(boxes)
     drawn += [f"catalogue_{one.name}" for one in CATALOGUE_STATISTICS if one.drawing is not None]

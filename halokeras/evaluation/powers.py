@@ -12,7 +12,7 @@ from halokeras.boxes.box_file import open_box_file
 from halokeras.errors import BoxError
 from halokeras.fields.spectra import Spectra, measure
 from halokeras.painting.outputs import PAINTING
-from halokeras.storage.files import check_no_folder, refusal, whole_file
+from halokeras.storage.files import check_could_be_written, refusal, whole_file
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.unreadable import UNREADABLE
 
@@ -57,8 +57,11 @@ def write_powers(painted: Sequence[Path], target: Path, overwrite: bool = False)
 
 
 def check_powers(painted: Sequence[Path], target: Path, overwrite: bool = False) -> None:
-    """Refuse now to replace what is not the powers of some of the boxes of these names."""
-    check_no_folder(target)
+    """Refuse now to replace what is not the powers of some of the boxes of these names.
+
+    And a target that cannot be written.
+    """
+    check_could_be_written(target)
     if overwrite or not target.exists():
         return
     others = sorted({*_held(target)} - {path.name for path in painted})

@@ -9,7 +9,7 @@ from typing import Any
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import read_box
 from halokeras.boxes.masses import masses_of
-from halokeras.boxes.suite import Suite, SuiteBox, choose, read_suite
+from halokeras.boxes.suite import FORMAT, INDEX, Suite, SuiteBox, choose, read_suite
 from halokeras.errors import ModelError, OutputError
 from halokeras.evaluation.boxes import seen_hashes
 from halokeras.evaluation.derivatives import Derivative, derivatives, paired_design, uneven_cuts
@@ -22,7 +22,7 @@ from halokeras.painting.inputs import open_box_density
 from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
 from halokeras.statistics.statistic import Array
-from halokeras.storage.files import refusal, write_text
+from halokeras.storage.files import check_could_be_written, refusal, write_text
 from halokeras.strict_json import in_json
 
 _SUMMARY = "suite.json"
@@ -83,12 +83,11 @@ def evaluate_suite(
         raise OutputError("--report is a page of one scorecard; name a box of the suite for it")
     folder = Path(request.box)
     suite = read_suite(folder)
-    boxes = _fitting(_unseen(choose(suite), request, tell), request, tell)
     named = f"{folder.resolve().name}{request.saved.mass_part}"
     target = request.output or Path("evaluation") / painter_name(Path(request.model)) / named
     summary = target / _SUMMARY
-    if summary.exists() and not request.overwrite and _scored_suite(summary) != folder.name:
-        raise refusal(summary, "is there and of another suite")
+    _check_summary(summary, folder, request.overwrite)
+    boxes = _fitting(_unseen(choose(suite), request, tell), request, tell)
     scored = []
     for number, box in enumerate(boxes):
         # that it is none of the training's was seen
@@ -203,12 +202,28 @@ def suite_sheet(found: SuiteEvaluation) -> Sheet:
     )
 
 
-def _scored_suite(summary: Path) -> str:
-    """Return the name of the folder of the suite that a summary is of, if it tells one."""
+def _check_summary(summary: Path, folder: Path, overwrite: bool) -> None:
+    """Refuse now to replace the index of a suite, which has the same name, or another's summary."""
+    check_could_be_written(summary)
+    told = _told(summary)
+    if summary.resolve() == (folder / INDEX).resolve() or told.get("format") == FORMAT:
+        raise OutputError(
+            f"{summary} is the index of a suite, which its evaluation would replace; choose "
+            "another --output"
+        )
+    named = Path(told["suite"]).name if isinstance(told.get("suite"), str) else None
+    ours = named in (folder.name, folder.resolve().name)
+    if summary.exists() and not overwrite and not ours:
+        raise refusal(summary, "is there and of another suite")
+
+
+def _told(summary: Path) -> dict[str, Any]:
+    """Return what the file of a summary tells, nothing if it is none."""
     try:
-        return Path(json.loads(summary.read_bytes())["suite"]).name
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
-        return ""
+        told = json.loads(summary.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _bare(found: Evaluation) -> Evaluation:

@@ -24,9 +24,9 @@ from halokeras.painting.catalogue_formats import (
     format_of,
 )
 from halokeras.sections import MassDefinition
-from halokeras.sources.tables.own import told_otherwise
+from halokeras.sources.tables.own import found_catalogue
 from halokeras.statistics.occupation import Occupation
-from halokeras.storage.files import check_no_folder, refusal_of_other
+from halokeras.storage.files import check_could_be_written, made_again
 
 _WORTH_TELLING = 0.01
 """Share of galaxies that are missing."""
@@ -78,7 +78,7 @@ def populate_file(
     """
     occupation = request.occupation()
     check_format(request.format)
-    check_no_folder(request.target)
+    check_could_be_written(request.target)
     named = format_of(request.target)
     if named is None:
         endings = ", ".join(one.suffix for one in FORMATS.values())
@@ -105,10 +105,11 @@ def populate_file(
         counted = _count(hosts, occupation, request, cosmology, listener)
         about = _about(hosts, universe, occupation, request, counted.least_mass)
         same = {name: value for name, value in about.items() if name != "software_version"}
-        if request.target.exists() and not request.overwrite:
-            other = told_otherwise(request.target, same)
-            if other:
-                raise refusal_of_other(request.target, other)
+        if (
+            not request.overwrite
+            and found_catalogue(request.target, same, request.output is None) == "damaged"
+        ):
+            listener.warn(made_again(request.target))
         names = ["halo_id", "galaxy_type", "x", "y", "z", hosts.column]
         names += ["vx", "vy", "vz"] if hosts.moving else []
         names += [] if request.seen_along is None else [f"{request.seen_along}_rsd"]

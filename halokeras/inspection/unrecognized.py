@@ -2,16 +2,22 @@
 
 import re
 import shlex
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from halokeras.boxes.suite import INDEX, Suite, read_suite
+from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
+from halokeras.simulation.suite_params import load_suite_params
 from halokeras.storage.files import SUFFIXES
 from halokeras.storage.grid_file import mapped
 from halokeras.storage.store import NUMBERS
 from halokeras.storage.stores import is_store, open_store
+from halokeras.storage.unreadable import UNREADABLE
 from halokeras.training.run_folder import is_run
 
 _HEAD = 4096  # bytes
@@ -81,6 +87,8 @@ def _file(path: Path) -> tuple[str, str]:
         return "is an empty file", "fetch or make it again"
     if head.startswith(b"\x93NUMPY"):
         return _npy(path)
+    if head.startswith(b"PK\x03\x04") and (archive := _npz(path)) is not None:
+        return archive
     if head.startswith(b"SIMPLE  ="):
         return "is a FITS file", f"if it is a halo catalogue: {prepare}"
     if head.startswith(b"PAR1"):
@@ -94,11 +102,7 @@ def _file(path: Path) -> tuple[str, str]:
 
 def _text(path: Path, head: str, prepare: str) -> tuple[str, str]:
     if head.lstrip().startswith("{"):
-        try:
-            load_params(path)
-        except HalopaintError:
-            return "is JSON, but no params file", "name a box, a run or a saved painter"
-        return "is a params file", f"halopaint train --params {shlex.quote(str(path))}"
+        return _json(path)
     if re.search(r"^\s*(BoxSize|SimName|ICFormat|NP)\s*=", head, re.MULTILINE):
         parent = path.resolve().parent
         folder = parent.parent if parent.name == "info" else parent
@@ -107,6 +111,44 @@ def _text(path: Path, head: str, prepare: str) -> tuple[str, str]:
     if head.startswith("# %ECSV"):
         return "is an ECSV table", f"if it is a halo catalogue: {prepare}"
     return "is text", f"if it is a table of halos: {prepare}"
+
+
+def _json(path: Path) -> tuple[str, str]:
+    quoted = shlex.quote(str(path))
+    kinds: list[tuple[Callable[[Path], object], str, str]] = [
+        (load_params, "is a params file", f"halopaint train --params {quoted}"),
+        (load_suite_params, "plans a suite", f"halopaint simulate --suite {quoted}"),
+        (load_cosmology, "tells a cosmology", f"halopaint simulate --cosmology {quoted}"),
+    ]
+    if path.name == INDEX:
+        folder = shlex.quote(str(path.parent))
+        kinds.append((_indexed, "is the index of a suite", f"halopaint inspect {folder}"))
+    for load, looks, remedy in kinds:
+        with suppress(HalopaintError):
+            load(path)
+            return looks, remedy
+    return "is JSON, but no params file", "name a box, a run or a saved painter"
+
+
+def _indexed(index: Path) -> Suite:
+    return read_suite(index.parent)
+
+
+def _npz(path: Path) -> tuple[str, str] | None:
+    """Say what an archive of arrays looks like; None of any other archive."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            names = list(held.files)
+    except UNREADABLE:
+        return None
+    if {"power", "k", "paintings"} <= {*names}:
+        return "holds the power spectra of painted boxes", "read it with numpy.load"
+    quoted, shown = shlex.quote(str(path)), ", ".join(names[:_NAMED]) or "none"
+    return (
+        f"is an archive of arrays ({shown})",
+        f"if one is a density: halopaint paint --density {quoted} --dataset NAME --voxel-size SIZE "
+        f"--redshift Z; if they are columns of halos: halopaint prepare catalogue {quoted}",
+    )
 
 
 def _npy(path: Path) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from halokeras.boxes.columns import Column
 from halokeras.boxes.halos import COLUMNS as DECLARED
 from halokeras.errors import OutputError, install
 from halokeras.readable import in_ascii
-from halokeras.storage.checksums import ROWS_SHA256, ROWS_SUM, fits_sum
+from halokeras.storage.checksums import COLUMN_SHA256, ROWS_SHA256, ROWS_SUM, ArraySum, fits_sum
 from halokeras.storage.files import whole_file, whole_folder
 from halokeras.storage.hdf5_store import create_array, new_file, stored_bytes
 from halokeras.storage.store import Layout
@@ -142,6 +142,8 @@ def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
             stored = create_array(file, name, layouts[name])
             stored.attrs["unit"] = COLUMNS[name].unit
             stored.attrs["description"] = COLUMNS[name].description
+            stored.attrs[COLUMN_SHA256] = np.bytes_(_NO_SHA256)
+        sums = {name: ArraySum(layouts[name].dtype, (size,)) for name in names}
         done = 0
 
         def append(rows: Columns) -> None:
@@ -149,9 +151,12 @@ def _hdf5(path: Path, names: Sequence[str], size: int, about: About) -> Iterator
             stop = done + len(rows["halo_id"])
             for name in names:
                 file[name][done:stop] = rows[name]
+                sums[name].add(rows[name])
             done = stop
 
         yield append
+        for name in names:  # in its place, as it is of one length
+            file[name].attrs.modify(COLUMN_SHA256, np.bytes_(sums[name].hexdigest()))
 
 
 @contextmanager

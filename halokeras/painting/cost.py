@@ -7,7 +7,7 @@ from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.known_matter import check_sub_density, sub_voxel_folder
 from halokeras.painting.known_modes import check_matter, sub_voxel_box
 from halokeras.painting.listed_size import listed_on, listed_on_made
-from halokeras.painting.outputs import check_no_folders, check_outputs
+from halokeras.painting.outputs import check_outputs, check_targets
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
@@ -26,7 +26,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     HalopaintError
         If it would not be painted, as far as the header of the density tells.
     """
-    check_no_folders(request)
+    check_targets(request)
     shape, fine_box, listed = _looked_at(request)
     made: list[LptEstimate] = []
     if request.lpt is not None and found_density(request.source.path, request.lpt).state != "whole":

@@ -18,7 +18,7 @@ from halokeras.painting.inputs import Density
 from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
 from halokeras.painting.known_modes import sub_voxel_box
 from halokeras.painting.masses import Masses
-from halokeras.painting.outputs import check_no_folders, check_outputs, damaged_outputs
+from halokeras.painting.outputs import check_outputs, check_targets, damaged_outputs
 from halokeras.painting.paint import paint_file, painted_header
 from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
@@ -35,6 +35,7 @@ def paint_files(
     request: PaintRequest,
     when_painted: WhenPainted = lambda given, counts, seconds: None,
     listener: Listener = Listener(),  # noqa: B008  (it is frozen)
+    damaged: Sequence[Path] | None = None,
 ) -> list[Path]:
     """Paint as asked; every file appears whole, catalogues once their draws are there.
 
@@ -47,6 +48,8 @@ def paint_files(
         name, and the seconds that painting took.
     listener
         Who is told what goes on.
+    damaged
+        The painted files that are there and damaged, where who asks has read them.
 
     Returns
     -------
@@ -59,7 +62,7 @@ def paint_files(
         In one sentence, before anything is painted where that can be known.
     """
     painter, drawing = request.painter, request.drawing
-    check_no_folders(request)
+    check_targets(request)
     fine_box = sub_voxel_box(request, None)
     slab_by_slab = fine_box is not None and sub_voxels_by_slabs(request, fine_box)
     if request.lpt is not None:
@@ -78,7 +81,7 @@ def paint_files(
         painter = replace(painter, saved=saved)
         request = replace(request, painter=painter)
         check_outputs(request, given)
-        for path in damaged_outputs(request):
+        for path in damaged_outputs(request) if damaged is None else damaged:
             listener.warn(made_again(path))
         matter = files.enter_context(known_matter(request, given, listener, made))
         del made

@@ -1,7 +1,8 @@
 """What a painting writes, and what of it is there already."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, describe, open_box, open_box_file
@@ -13,12 +14,15 @@ from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
 from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS
 from halokeras.readable import differences_told
-from halokeras.storage.files import check_no_folder, refusal_of_other
+from halokeras.storage.files import (
+    DAMAGED,
+    check_could_be_written,
+    check_no_folder,
+    refusal_of_other,
+)
 
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
-
-DAMAGED = "it is damaged, and does not tell what it was"
 
 _PLAINLY = {"model": "painter", "draw_seed": "seed of the draw", "seed": "seed of the density"}
 _HASHES = {"model_hash": "hash of the painter", "source_box_hash": "hash of the density"}
@@ -31,28 +35,43 @@ def written_files(request: PaintRequest) -> list[Path]:
     return [*request.outputs, *request.catalogues, *pictures]
 
 
-def check_no_folders(request: PaintRequest) -> None:
-    """Refuse now names of files that folders have."""
+def check_targets(request: PaintRequest) -> None:
+    """Refuse now names of files that folders have, and a folder that cannot be written."""
     for path in written_files(request):
         check_no_folder(path)
+    check_could_be_written(request.outputs[0])  # beside which all others lie
 
 
-def is_painted(request: PaintRequest) -> bool:
-    """Whether all that is asked is there already, undamaged and of this very painting.
+class FoundPainting(NamedTuple):
+    """What there is of a painting.
 
-    Catalogues need only be there: what they hold is not looked at.
+    Attributes
+    ----------
+    whole
+        Whether all that is asked is there already, undamaged and of this very painting.
+        Catalogues need only be there: what they hold is not looked at.
+    damaged
+        The painted files that are damaged; None where nobody had to look.
     """
+
+    whole: bool = False
+    damaged: Sequence[Path] | None = None
+
+
+def found_painting(request: PaintRequest) -> FoundPainting:
+    """Say what is there of all that is asked."""
     files = [request.source.path, *written_files(request)]
     if request.overwrite or not all(path.exists() for path in files):
-        return False
+        return FoundPainting()
     wanted = request.lpt
     if wanted is not None and found_density(request.source.path, wanted).state != "whole":
-        return False
+        return FoundPainting()
     with opened(request) as given:
-        return all(
-            not _otherwise(output, request, given, number) and _is_undamaged(output)
-            for number, output in enumerate(request.outputs)
-        )
+        for number, output in enumerate(request.outputs):
+            if _otherwise(output, request, given, number):
+                return FoundPainting()
+    damaged = damaged_outputs(request)
+    return FoundPainting(not damaged, damaged)
 
 
 def check_outputs(request: PaintRequest, given: Density) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
 from halokeras.boxes.box_file import box_name, read_box, told_redshift, write_box
 from halokeras.environment import allotted_cores
-from halokeras.errors import BoxError, OutputError
+from halokeras.errors import BoxError, DamagedError, OutputError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.readable import duration
@@ -22,11 +23,14 @@ from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
 from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import check_absent, check_writable, replacing
+from halokeras.storage.files import check_absent, check_writable, made_again, replacing
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
+
+Found = Literal["absent", "whole", "damaged"]
+"""What there is of a box."""
 
 
 def make_density_file(
@@ -124,12 +128,16 @@ def paths_by_redshift(output: Path, wanted: Simulation) -> dict[float, Path]:
 
 
 def simulate_files(
-    wanted: Simulation, targets: Mapping[float, Path], listener: Listener, overwrite: bool = False
+    wanted: Simulation,
+    targets: Mapping[float, Path],
+    listener: Listener,
+    overwrite: bool = False,
+    names_tell: bool = False,
 ) -> list[Path]:
     """Run a simulation and write its boxes, each whole as soon as it is made; return those made.
 
     Boxes may be there, as after a kill: the others are made, the run going on from its last
-    checkpoint.
+    checkpoint, and so are those that are damaged.
 
     Parameters
     ----------
@@ -141,6 +149,8 @@ def simulate_files(
         Who is told.
     overwrite
         Whether files that are there are made again.
+    names_tell
+        As in `found_boxes`.
 
     Raises
     ------
@@ -155,52 +165,70 @@ def simulate_files(
         check_replaceable_store(path)
         check_writable(path)
     with claimed(paths[0]) as state:
-        left = dict(targets) if overwrite else missing(wanted, targets, replacing())
+        found = {} if overwrite else found_boxes(wanted, targets, replacing(), names_tell)
+        left = {one: path for one, path in targets.items() if found.get(one) != "whole"}
         for redshift, path in targets.items():
             if redshift not in left:
-                check_whole(path, replacing())
                 listener.announce("Found", str(path))
+            elif found.get(redshift) == "damaged":
+                listener.warn(made_again(path))
         if not left:
             return []
         _announce(wanted, left, state, listener)
         return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
 
 
-def missing(
+def found_boxes(
     wanted: Simulation,
     targets: Mapping[float, Path],
     remedy: str = "remove it, or make the box elsewhere",
-) -> dict[float, Path]:
-    """Return those of the files of a run that are not there; `remedy` helps with another's.
+    names_tell: bool = True,
+    read: bool = True,
+) -> dict[float, Found]:
+    """Say what there is of the boxes of a run, or refuse to replace another's.
+
+    Parameters
+    ----------
+    wanted, targets
+        The run, and the file of each redshift.
+    remedy
+        What helps with another's.
+    names_tell
+        Whether the names of files tell what they hold, so that one which is cut is known by it.
+    read
+        Whether they are read; where not, one whose values are damaged is taken for whole.
 
     Raises
     ------
     OutputError
-        If one is there but not as asked; the message states both values of what differs.
+        If one is there but not as asked, where the message states both values of what differs, or
+        is no box.
     """
-    left = {}
-    for redshift, path in targets.items():
-        if not path.exists():
-            left[redshift] = path
-            continue
-        other = differences(path, asked_of(wanted, redshift))
-        if other:
-            raise OutputError(f"{path} is there and has {', '.join(other)}; {remedy}")
-    return left
+    return {
+        redshift: _found_box(path, asked_of(wanted, redshift), remedy, names_tell, read)
+        for redshift, path in targets.items()
+    }
 
 
-def check_whole(path: Path, remedy: str) -> None:
-    """Refuse a file that is there and is no whole box.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be read as one, or is not what its checksums say.
-    """
+def _found_box(path: Path, asked: AskedBox, remedy: str, name_tells: bool, read: bool) -> Found:
+    if not path.exists():
+        return "absent"
     try:
-        read_box(path)
+        other = differences(path, asked)
+    except BoxError as error:
+        if isinstance(error, DamagedError) and name_tells:
+            return "damaged"
+        raise unusable(path, error, remedy) from error
+    if other:
+        raise OutputError(f"{path} is there and has {', '.join(other)}; {remedy}")
+    try:
+        if read:
+            read_box(path)
+    except DamagedError:
+        return "damaged"
     except BoxError as error:
         raise unusable(path, error, remedy) from error
+    return "whole"
 
 
 def unusable(path: Path, error: BoxError, remedy: str) -> OutputError:
@@ -252,16 +280,21 @@ def simulate_missing(wanted: BoxParams, listener: Listener) -> tuple[list[Path],
         if named.id is None:
             continue
         asked = asked_for(named, wanted)
+        target = BOXES / box_name(asked.id, asked.seed, asked.redshift)
+        there = None
         try:
             there = find_asked(asked)
-            target = BOXES / box_name(asked.id, asked.seed, asked.redshift)
         except OtherBoxError as error:
-            there, target = None, BOXES / asked.name
+            target = BOXES / asked.name
             listener.warn(f"{error}, so {target} is made beside it")
-        if there is not None:
+        except DamagedError:
+            if not target.exists():  # it is another's
+                raise
+        if there is not None and _is_whole(there):
             listener.announce("Found", str(there))
             found.append(there)
             continue
+        target = there or target
         run = Simulation(
             asked.cosmology,
             asked.seed,
@@ -270,10 +303,21 @@ def simulate_missing(wanted: BoxParams, listener: Listener) -> tuple[list[Path],
             redshifts=(asked.redshift,),
             box_id=asked.id,
         )
-        written = simulate_files(run, {asked.redshift: target}, listener)
+        written = simulate_files(run, {asked.redshift: target}, listener, names_tell=True)
         made += written
         found += [] if written else [target]
     return made, found
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a box is undamaged; refuse one that is, where it is not ours to make again."""
+    try:
+        read_box(path)
+    except DamagedError:
+        if path.parent != BOXES:
+            raise
+        return False
+    return True
 
 
 def _announce(

@@ -8,7 +8,8 @@ other, and none makes a member twice.
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.checkpoint import check_room
 from halokeras.simulation.claims import claimed, state_of
-from halokeras.simulation.files import check_whole, make_files, missing, warn_of_lattice
+from halokeras.simulation.files import found_boxes, make_files, warn_of_lattice
 from halokeras.simulation.planned_suite import (
     simulation_of,
     suite_of_plan,
@@ -29,7 +30,7 @@ from halokeras.simulation.planned_suite import (
     write_longer_index,
 )
 from halokeras.simulation.suite_params import SuiteParams
-from halokeras.storage.files import Locked
+from halokeras.storage.files import Locked, made_again
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.workers import RETRIES, connected, result_of, start_undisturbed, worker_alone
 
@@ -50,7 +51,7 @@ def make_suite(
     processes: int = 1,
     scheduler: str | None = None,
 ) -> Suite:
-    """Make what is missing of a suite, and return when all of it is there.
+    """Make what is missing of a suite, or damaged, and return when all of it is there.
 
     Members that others are making are waited for, and taken over if their makers die.
 
@@ -72,7 +73,7 @@ def make_suite(
     BoxError
         If there is too little memory, a simulation fails or a process dies.
     OutputError
-        If the folder holds another suite, other boxes or damaged ones, cannot be written, or there
+        If the folder holds another suite or other boxes, cannot be written, or there
         is too little disk.
     ClusterError
         If the scheduler does not answer, or its workers vanish.
@@ -80,14 +81,12 @@ def make_suite(
     suite = suite_of_plan(planned, folder)
     simulations = [simulation_of(suite, member) for member in suite.members]
     targets = [targets_of(suite, member) for member in suite.members]
+    found = [found_boxes(wanted, files) for wanted, files in zip(simulations, targets, strict=True)]
     to_make = [
-        (state_of(next(iter(files.values()))), tuple(left))
-        for wanted, files in zip(simulations, targets, strict=True)
-        if (left := missing(wanted, files))
+        (state_of(next(iter(files.values()))), left)
+        for files, states in zip(targets, found, strict=True)
+        if (left := tuple(one for one, state in states.items() if state != "whole"))
     ]
-    for files in targets:
-        for path in filter(Path.exists, files.values()):
-            check_whole(path, "remove it, and the same command makes it again")
     processes = max(1, min(processes, len(to_make)))
     boxes = sum(len(member.files) for member in suite.members)
     seconds = sum(simulate.estimate(suite.particles, left).seconds for _, left in to_make)
@@ -100,6 +99,9 @@ def make_suite(
         refuse_beyond_memory(at_once * need.memory, what, less)
         check_room(suite.particles, [state for state, _ in to_make[:at_once]], folder)
     write_longer_index(suite)
+    for wanted, files, states in zip(simulations, targets, found, strict=True):
+        if "damaged" in states.values():
+            _remove_damaged(wanted, files, listener)
     listener.announce(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
@@ -161,16 +163,33 @@ def make_member(suite: Suite, number: int, workers: int, report: Report) -> bool
         if stage == "N-body":
             report(number, fraction)
 
-    if missing(wanted, targets):
+    if _missing(wanted, targets):
         try:
             with claimed(next(iter(targets.values()))) as state:
-                left = missing(wanted, targets)  # others may have made it just before the claim
+                left = _missing(wanted, targets)  # others may have made it just before the claim
                 for _ in make_files(wanted, left, state, workers, progress) if left else ():
                     pass
         except Locked:
             return False
     report(number, 1.0)
     return True
+
+
+def _missing(wanted: simulate.Simulation, targets: Mapping[float, Path]) -> dict[float, Path]:
+    """Return those of the files of a member that are not there."""
+    found = found_boxes(wanted, targets, read=False)
+    return {one: path for one, path in targets.items() if found[one] != "whole"}
+
+
+def _remove_damaged(
+    wanted: simulate.Simulation, targets: Mapping[float, Path], listener: Listener
+) -> None:
+    """Remove the damaged files of a member, so that whoever makes it makes them again."""
+    with suppress(Locked), claimed(next(iter(targets.values()))):  # or another is at it
+        for redshift, state in found_boxes(wanted, targets).items():
+            if state == "damaged":
+                listener.warn(made_again(targets[redshift]))
+                targets[redshift].unlink()
 
 
 class _Tally:

@@ -1,17 +1,18 @@
 """A density that is wanted as a file: found as it was made before, or made."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from halokeras.boxes.box_file import Header, describe, open_box
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, DamagedError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.readable import differences_told
 from halokeras.simulation.files import make_density_file, unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
-from halokeras.storage.files import refusal, remove_abandoned, replacing
+from halokeras.storage.files import made_again, refusal, remove_abandoned, replacing
 
 LACKING = "no velocity"
 """What differs where a density is as wanted but for the velocity."""
@@ -26,18 +27,20 @@ def make_wanted_density(
 ) -> list[Path]:
     """Make a density as `make_density_file`, unless it is there, whole; return what was written.
 
+    One that is there and tells that it is wanted, but whose values are damaged, is made again.
+
     Raises
     ------
     HalopaintError
         As `make_density_file`. Where the file is something else the message says what differs.
     """
     if target.exists() and not overwrite:
-        other = _told_differences(target, wanted)
-        if other:
-            raise refusal(target, f"is there and has {', '.join(other)}")
-        remove_abandoned(target.parent)  # of a process that died once the file had its name
-        listener.announce("Found", str(target))
-        return []
+        if _is_whole(target, wanted):
+            remove_abandoned(target.parent)  # of a process that died once the file had its name
+            listener.announce("Found", str(target))
+            return []
+        listener.warn(made_again(target))
+        overwrite = True
     make_density_file(wanted, target, listener, overwrite, scheduler)
     return [target]
 
@@ -78,14 +81,20 @@ def differences(header: Header, shape: Sequence[int], moving: bool, wanted: LptB
     return [*other, LACKING] if wanted.velocity and not moving else other
 
 
-def _told_differences(target: Path, wanted: LptBox) -> list[str]:
-    """Say what differs in a file that is there and whole, or refuse one that is no box."""
+def _is_whole(target: Path, wanted: LptBox) -> bool:
+    """Whether a file of a density is undamaged; refuse one that is no box, or not as wanted."""
     try:
         with open_box(target) as store:
             header, fields = describe(store)
             velocity = store.array("velocity", "f")
-            store.check_values(fields if velocity is None else {**fields, "velocity": velocity})
+            shape = fields["density"].shape if "density" in fields else ()
+            other = differences(header, shape, velocity is not None, wanted)
+            if other:
+                raise refusal(target, f"is there and has {', '.join(other)}")
+            arrays = fields if velocity is None else {**fields, "velocity": velocity}
+            with suppress(DamagedError):
+                store.check_values(arrays)
+                return True
+            return False
     except BoxError as error:
         raise unusable(target, error, replacing()) from error
-    shape = fields["density"].shape if "density" in fields else ()
-    return differences(header, shape, velocity is not None, wanted)

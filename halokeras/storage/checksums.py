@@ -30,6 +30,8 @@ ROWS_SHA256 = "# rows_sha256: "
 A comment, and FITS' sum in the header before that of the table, because astropy copies whatever
 else a table tells of itself into what is made of it, where it would be wrong.
 """
+COLUMN_SHA256 = "rows_sha256"
+"""The attribute of a column in HDF5 that tells its `array_sum`."""
 ROWS_SUM = "ROWSSUM"
 """What the first header of a FITS catalogue calls the sum of its rows, as ``DATASUM`` has it."""
 _FITS_BYTES = 2880 * 2**10
@@ -97,11 +99,32 @@ def attributes_sum(attributes: Mapping[str, Any]) -> str:
 
 def array_sum(stored: Grid) -> str:
     """Return the SHA-256 of an array: type, shape and values."""
-    dtype = np.dtype(stored[:0].dtype).newbyteorder("<")
-    digest = hashlib.sha256(f"{dtype.str} {tuple(stored.shape)}".encode())
+    summed = ArraySum(stored[:0].dtype, stored.shape)
     for slab in slabs(stored):
-        digest.update(np.ascontiguousarray(slab, dtype=dtype).data)
-    return digest.hexdigest()
+        summed.add(slab)
+    return summed.hexdigest()
+
+
+class ArraySum:
+    """The SHA-256 of an array, as `array_sum` has it, of values that come in their order.
+
+    Parameters
+    ----------
+    dtype, shape
+        Of the whole array.
+    """
+
+    def __init__(self, dtype: DTypeLike, shape: Sequence[int]) -> None:
+        self._dtype = np.dtype(dtype).newbyteorder("<")
+        self._digest = hashlib.sha256(f"{self._dtype.str} {tuple(shape)}".encode())
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Add the next values, of the array's type or what is stored as it."""
+        self._digest.update(np.ascontiguousarray(values, dtype=self._dtype).data)
+
+    def hexdigest(self) -> str:
+        """Return the SHA-256 of what was added."""
+        return self._digest.hexdigest()
 
 
 def block_places(shape: Sequence[int], blocks: Sequence[int]) -> Iterator[Place]:

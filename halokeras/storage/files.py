@@ -16,6 +16,8 @@ from halokeras.storage.durable import finish_swap, swap, sync, sync_tree
 _SUFFIX = ".halopaint"
 SUFFIXES = (".h5", ".zarr")
 """That the names of box files end in."""
+DAMAGED = "it is damaged, and does not tell what it was"
+"""Why an output that is cut is refused where its name does not tell either."""
 _GROUPS = (".zarr", ".bigfile")
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.halopaint")
 
@@ -105,12 +107,25 @@ def check_no_folder(target: Path) -> None:
 
 
 def check_writable(target: Path) -> None:
-    """Raise `OutputError` now if `target` could not be written after hours of work."""
-    check_no_folder(target)
+    """Make the folder of `target`, or raise `OutputError` now if that or it cannot be written."""
+    check_could_be_written(target)
     target = target.resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def check_could_be_written(target: Path) -> None:
+    """Raise `OutputError` now if `target` could not be written after hours of work; make nothing.
+
+    Of folders that are not there yet the one that they would be made in is tried.
+    """
+    check_no_folder(target)
+    target = target.resolve()
+    try:
+        there = next(folder for folder in target.parents if folder.exists())
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise unwritable(target, error) from error

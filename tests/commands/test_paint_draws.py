@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -90,6 +91,35 @@ def test_a_catalogue_that_lists_halos_otherwise_is_not_replaced(
     assert run(*words, "--places", "uniform").exit_code == 0  # the same again
     assert run(*words, "--sub-density", "sub.npy", "--overwrite").exit_code == 0
     assert (tmp_path / "q_halos.hdf5").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("spectra", "told"),
+    [
+        ("notes.npz", "notes.npz is there and holds no powers of boxes"),
+        ("folder.npz", "folder.npz is a folder"),
+        ("notes.npz/inside/mocks.npz", "cannot write notes.npz/inside/mocks.npz"),
+    ],
+)
+def test_powers_that_cannot_be_written_are_told_before_anything_is_painted(
+    run, box_file, drawing_model, tmp_path, spectra, told
+):
+    Path("notes.npz").write_text("mine")
+    Path("folder.npz").mkdir()
+    before = files(tmp_path)
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--spectra", spectra]
+    for further in ([], ["--dry-run"]):
+        result = run(*words, *further)
+        assert told in result.stderr.replace(f"{tmp_path}/", ""), result.output
+        assert result.exit_code == 1 and len(result.stderr.splitlines()) == 1
+    assert files(tmp_path) == before
+
+
+def test_a_dry_run_refuses_an_output_whose_folder_is_a_file(run, box_file, drawing_model):
+    Path("notes").write_text("mine")
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--output", "notes/out.h5"]
+    for further in ([], ["--dry-run"]):
+        fails(run(*words, *further), "notes/out.h5: Not a directory")
 
 
 def test_a_dry_run_of_catalogues_leaves_nothing_either(run, drawing_model, tmp_path):

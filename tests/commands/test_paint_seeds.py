@@ -8,6 +8,7 @@ import pytest
 from halokeras.boxes.box_file import read_box
 from halokeras.commands import painted
 from halokeras.fields.spectra import measure
+from halokeras.painting import outputs
 from tests.commands.outcomes import fails, fails_last
 
 
@@ -49,7 +50,7 @@ def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
 
 
 def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
-    run, drawing_model, tmp_path
+    run, drawing_model, tmp_path, monkeypatch
 ):
     words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--seed", "11-12"]
     first = run(*words, "--json")
@@ -58,9 +59,13 @@ def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
     before = damaged.read_bytes()
     with h5py.File(damaged, "r+") as file:
         file["counts"][3, 4, 5] += 1
+    read = []
+    undamaged = outputs._is_undamaged
+    monkeypatch.setattr(outputs, "_is_undamaged", lambda one: read.append(one) or undamaged(one))
     again = run(*words, "--json")
     told = json.loads(again.stdout)
     where = damaged.relative_to(tmp_path)
+    assert [tmp_path / path for path in read] == [damaged, whole]  # each once
     assert f"Warning: seed 11: {where} is damaged, and is made again" in again.stderr
     assert [tmp_path / name for name in told["wrote"]] == [damaged]
     assert [tmp_path / name for name in told["found"]] == [whole]

@@ -41,20 +41,55 @@ def test_a_box_for_each_redshift_is_found_again_or_made_again(run, tmp_path):
     assert "--overwrite" in result.stderr
 
 
-def test_a_damaged_box_is_not_found(run, tmp_path):
-    words = ["simulate", "--box", "00", *SMALL]
-    assert run(*words).exit_code == 0
-    path = tmp_path / "boxes" / "box00_seed1.h5"
+def flip(path):
     content = bytearray(path.read_bytes())
     with h5py.File(path) as file:
         chunk = file["density"].id.get_chunk_info(0)
     content[chunk.byte_offset + chunk.size // 2] ^= 1
     path.write_bytes(content)
-    result = run(*words)
-    assert result.exit_code == 1
-    assert "box00_seed1.h5 is there, but no whole box (density" in result.stderr
-    assert "--overwrite" in result.stderr
-    assert run(*words, "--overwrite").exit_code == 0
+
+
+def test_a_damaged_box_is_made_again(run, tmp_path):
+    words = ["simulate", "--box", "00", *SMALL]
+    assert run(*words).exit_code == 0
+    path = tmp_path / "boxes" / "box00_seed1.h5"
+    whole = path.read_bytes()
+    cut = whole[: len(whole) // 2]
+    flip(path)
+    for damaged in (path.read_bytes(), cut):
+        path.write_bytes(damaged)
+        again = run(*words)
+        assert again.exit_code == 0, again.output
+        assert again.stdout == "wrote boxes/box00_seed1.h5\n"
+        assert "boxes/box00_seed1.h5 is damaged, and is made again" in again.stderr
+        assert path.read_bytes() == whole
+    (tmp_path / "mine.h5").write_bytes(cut)  # of which nobody knows what it was
+    refused = run(*words, "--output", "mine.h5")
+    assert refused.exit_code == 1 and "mine.h5 is there, but no whole box" in refused.stderr
+    assert "--overwrite" in refused.stderr
+    assert (tmp_path / "mine.h5").read_bytes() == cut
+    flip(path)
+    refused = run("simulate", "--box", "00", "--size", 32, *SMALL[2:])
+    assert refused.exit_code == 1 and "size 16 instead of 32" in refused.stderr
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut"])
+def test_a_damaged_box_that_params_name_is_made_again(run, tmp_path, damage):
+    params = {"box": {"size": 16, "particles": 16, "train": [{"id": "01", "seed": 1}]}}
+    params["box"]["validate_on"] = [{"id": "01", "seed": 2}]
+    (tmp_path / "params.json").write_text(json.dumps(params))
+    assert run("simulate", "--params", "params.json").exit_code == 0
+    path = tmp_path / "boxes" / "box01_seed1.h5"
+    whole = path.read_bytes()
+    flip(path)
+    if damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    again = run("simulate", "--params", "params.json", "--json")
+    assert again.exit_code == 0, again.output
+    told = json.loads(again.stdout)
+    assert told == {"wrote": ["boxes/box01_seed1.h5"], "found": ["boxes/box01_seed2.h5"]}
+    assert "boxes/box01_seed1.h5 is damaged, and is made again" in again.stderr
+    assert path.read_bytes() == whole
 
 
 def test_a_density_without_halos_is_not_taken_for_the_box(run):
@@ -142,6 +177,15 @@ def test_a_plan_that_is_none_is_one_line(run, suite_file):
     assert result.exit_code == 1
     assert "ranges names 'omega_k'; choose among H0" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_plan_is_never_taken_for_the_index_that_would_replace_it(run, suite_file):
+    plan = suite_file.rename(suite_file.with_name("suite.json"))
+    before = plan.read_bytes()
+    refused = run("simulate", "--suite", "suite.json", "--output", ".")
+    assert refused.exit_code == 2
+    assert "suite.json is the input itself" in refused.stderr
+    assert plan.read_bytes() == before
 
 
 def test_a_box_of_another_ending_is_not_simulated(run):

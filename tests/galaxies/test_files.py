@@ -107,6 +107,25 @@ def test_galaxies_seen_along_another_axis_do_not_replace_those_there(tmp_path):
     assert "z_rsd" in columns_of(request.target)
 
 
+def test_galaxies_that_are_damaged_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = painted_file(tmp_path / "halos.hdf5", halos_of(), "hdf5")
+    request = GalaxyRequest(source, -21.0)
+    path = populate_file(request).path
+    whole = path.read_bytes()
+    with h5py.File(path, "r+") as file:
+        file["x"][3] += 1
+    for damaged in (path.read_bytes(), whole[: len(whole) // 2]):
+        warned = []
+        path.write_bytes(damaged)
+        populate_file(request, Listener(warn=warned.append))
+        assert f"{path} is damaged, and is made again" in warned
+        assert path.read_bytes() == whole
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OutputError, match=r"is damaged, and does not tell what it was.*--overwri"):
+        populate_file(replace(request, output=path))
+
+
 def test_the_file_tells_occupation_seed_masses_and_radii(tmp_path):
     source = box_file(tmp_path / "box.h5", halos_of(), mass_definition="fof", seed=9)
     other = tmp_path / "other.json"
@@ -208,6 +227,23 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(BoxError, match="hold no galaxies brighter"):
         populate_file(GalaxyRequest(box_file(tmp_path / "tiny.h5", tiny), -21.0))
     assert not list(tmp_path.glob("*.hdf5"))
+
+
+def test_of_a_file_of_several_tables_no_option_is_named_that_the_command_lacks(run, tmp_path):
+    from astropy.table import Table
+
+    with h5py.File(tmp_path / "two.hdf5", "w") as file:
+        for name in ("early", "late"):
+            file[f"{name}/halo_id"] = np.arange(3)
+    with h5py.File(tmp_path / "none.hdf5", "w") as file:
+        file["deep/down/halo_id"] = np.arange(3)
+    one = Table({"halo_id": np.arange(3)})
+    one.write(tmp_path / "two.fits")
+    one.write(tmp_path / "two.fits", append=True)
+    for name in ("two.hdf5", "none.hdf5", "two.fits"):
+        refused = run("galaxies", name, "--threshold", -21)
+        assert refused.exit_code == 1 and name in refused.stderr
+        assert "with `halopaint prepare catalogue --table`" in " ".join(refused.stderr.split())
 
 
 def test_a_cosmology_as_it_is_printed_is_that_of_the_halos(tmp_path):

@@ -1,6 +1,7 @@
 import importlib.util
 import warnings
 
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -175,14 +176,58 @@ def test_a_catalogue_of_text_that_ends_behind_its_header_is_damaged(tmp_path):
     assert "damaged" in problem
 
 
-@pytest.mark.parametrize("format", ["fits", "ecsv"])
+def hole(path, values):
+    """Put zeros where HDF5 has a column, and for its own checksum of them."""
+    content, stored = path.read_bytes(), values.tobytes()
+    assert content.count(stored) == 1
+    start = content.index(stored)
+    end = start + len(stored) + 4
+    path.write_bytes(content[:start] + bytes(end - start) + content[end:])
+
+
+@pytest.mark.parametrize("name", ["halo_id", "halo_y"])
+def test_a_piece_of_zeros_which_hdf5_takes_for_whole_is_told(tmp_path, name):
+    columns = columns_of(halo_id=np.arange(1, ROWS + 1) * 65536)
+    path = listed(tmp_path / "halos.hdf5", "hdf5", columns)
+    hole(path, columns[name])
+    with h5py.File(path) as file:
+        assert not file[name][:].any()
+    found = inspect_catalogue(path)
+    assert found.damaged and f"column {name} is not what its checksum says" in found.problems[0]
+    with pytest.raises(DamagedError, match=name), open_table(path) as table:
+        list(table.chunks(["halo_x", name], rows=7))
+    with open_table(path) as table:  # of other columns, and of a part, nothing is known
+        assert sum(len(chunk["halo_x"]) for chunk in table.chunks(["halo_x"])) == ROWS
+        next(table.chunks([name], rows=7))
+
+
+def test_an_empty_catalogue_and_one_of_other_pieces_are_whole(tmp_path):
+    path = tmp_path / "none.hdf5"
+    about = {"placed": "uniformly", "model_hash": "ab", "Lbox": [20.0] * 3}
+    with catalogue_file(path, "hdf5", list(columns_of()), 0, about):
+        pass
+    assert inspect_catalogue(path).problems == []
+    path = listed(tmp_path / "halos.hdf5", "hdf5", columns_of())
+    with h5py.File(path) as file, h5py.File(tmp_path / "packed.hdf5", "w") as packed:
+        packed.attrs.update(file.attrs)
+        for name, stored in file.items():
+            again = packed.create_dataset(name, data=stored[:], chunks=(7,), compression="gzip")
+            again.attrs.update(stored.attrs)
+    assert inspect_catalogue(tmp_path / "packed.hdf5").problems == []
+
+
+@pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv"])
 def test_a_catalogue_of_before_without_a_checksum_is_read(tmp_path, format):
     path = listed(tmp_path / f"halos.{format}", format, columns_of())
+    if format == "hdf5":
+        with h5py.File(path, "r+") as file:
+            for stored in file.values():
+                del stored.attrs["rows_sha256"]
     content = path.read_bytes()
     if format == "fits":
         place = content.index(b"ROWSSUM")
         content = content[:place] + b" " * 80 + content[place + 80 :]
-    else:
+    elif format == "ecsv":
         lines = content.splitlines(keepends=True)
         content = b"".join(line for line in lines if b"rows_sha256" not in line)
     path.write_bytes(content)

@@ -1,5 +1,7 @@
 """What is no box, run or painter is told by what it looks like, with the command that takes it."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -60,6 +62,33 @@ def test_a_name_with_spaces_and_quotes_can_be_pasted(tmp_path):
     path = tmp_path / "my halos; rm x.csv"
     path.write_text("x,y,z\n")
     refused(path, f"'{path}'")
+
+
+def test_json_of_suites_and_cosmologies(tmp_path):
+    cosmology = {"H0": 67, "omega_m": 0.3, "omega_b": 0.05, "sigma8": 0.8, "n_s": 0.96}
+    design = {"kind": "paired", "realizations": 1, "fiducial": cosmology, "steps": {"n_s": 0.01}}
+    plan = {"design": design, "first_seed": 1, "redshifts": [0.3], "size": 16, "particles": 16}
+    member = {"name": "000", "cosmology": {**cosmology, "w0": -1, "wa": 0}, "seed": 1}
+    member["boxes"] = [{"redshift": 0.3, "file": "s.h5"}]
+    sizes = {"size": 16, "particles": 16, "voxel_size": 4}
+    index = {"format": "halopaint suite", "format_version": 1, "params": {}, "members": [member]}
+    for name, told, words in (
+        ("my.json", cosmology, ["tells a cosmology", "simulate --cosmology"]),
+        ("plan.json", plan, ["plans a suite", "halopaint simulate --suite"]),
+        ("suite.json", index | sizes, ["index of a suite", f"halopaint inspect {tmp_path}"]),
+    ):
+        (tmp_path / name).write_text(json.dumps(told))
+        refused(tmp_path / name, *words)
+
+
+def test_archives_of_arrays(tmp_path):
+    arrays = dict.fromkeys(("power", "k", "upper", "modes", "files", "paintings"), np.ones(3))
+    np.savez(tmp_path / "mocks.npz", **arrays)
+    refused(tmp_path / "mocks.npz", "power spectra of painted boxes", "numpy.load")
+    np.savez(tmp_path / "rho.npz", rho=np.ones((4, 4, 4)))
+    refused(tmp_path / "rho.npz", "arrays (rho)", "paint --density", "prepare catalogue")
+    (tmp_path / "other.zip").write_bytes(b"PK\x03\x04\0")
+    refused(tmp_path / "other.zip", "of no kind")
 
 
 def test_arrays(tmp_path):

@@ -118,20 +118,26 @@ def test_a_box_that_is_not_what_the_index_says_is_refused(tmp_path):
         make_suite(plan(2), tmp_path / "s", QUIET)
 
 
-def test_a_damaged_box_of_a_suite_is_told_with_what_makes_it_again(tmp_path):
+@pytest.mark.parametrize("damage", ["flipped", "cut"])
+def test_a_damaged_box_of_a_suite_is_made_again(tmp_path, damage):
     folder = tmp_path / "s"
     make_suite(plan(members=1), folder, QUIET)
-    damaged = next(folder.glob("*_z1.h5"))
+    before = hashes(folder)
+    damaged, other = next(folder.glob("*_z1.h5")), next(folder.glob("*_z0.3.h5"))
+    kept = other.stat().st_mtime_ns
     content = bytearray(damaged.read_bytes())
     with h5py.File(damaged) as file:
         chunk = file["density"].id.get_chunk_info(0)
     content[chunk.byte_offset + chunk.size // 2] ^= 1
-    damaged.write_bytes(content)
-    with pytest.raises(OutputError, match=r"_z1.h5 is there, but no whole box .* remove it, and"):
-        make_suite(plan(members=1), folder, QUIET)
-    damaged.unlink()
-    make_suite(plan(members=1), folder, QUIET)
-    assert len(hashes(folder)) == 2
+    damaged.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    warned = []
+    with claimed(next(folder.glob("*_z1.h5"))):  # another makes it
+        suites._remove_damaged(None, {1.0: damaged}, QUIET)
+    assert damaged.exists()
+    make_suite(plan(members=1), folder, Listener(warn=warned.append))
+    assert f"{damaged} is damaged, and is made again" in warned
+    assert hashes(folder) == before
+    assert other.stat().st_mtime_ns == kept
 
 
 def test_boxes_are_chosen_by_member_and_redshift(tmp_path):

@@ -57,12 +57,28 @@ def test_another_density_is_refused_by_what_differs(made, changed, told):
     assert made.read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", ["flipped", "text"])
-def test_what_is_no_whole_density_is_refused(made, damage):
-    content = bytearray(made.read_bytes())
-    with h5py.File(made) as file:
+def flip(path):
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
         chunk = file["density"].id.get_chunk_info(0)
     content[chunk.byte_offset + chunk.size // 2] ^= 1
-    made.write_bytes(content if damage == "flipped" else b"notes")
+    path.write_bytes(content)
+
+
+def test_a_density_that_tells_that_it_is_wanted_and_is_damaged_is_made_again(made):
+    before, warned = made.read_bytes(), []
+    flip(made)
+    with pytest.raises(OutputError, match=r"d.h5 is there and has seed 7 instead of 8"):
+        make_wanted_density(replace(WANTED, seed=8), made, Listener())
+    assert make_wanted_density(WANTED, made, Listener(warn=warned.append)) == [made]
+    assert warned == [f"{made} is damaged, and is made again"]
+    assert made.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "text"])
+def test_what_does_not_tell_that_it_is_the_density_is_refused(made, damage):
+    made.write_bytes(made.read_bytes()[:2000] if damage == "cut" else b"notes")
+    before = made.read_bytes()
     with pytest.raises(OutputError, match=r"d.h5 is there, but no whole box .*--overwrite"):
         make_wanted_density(WANTED, made, Listener())
+    assert made.read_bytes() == before

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from halokeras.errors import OutputError
-from halokeras.storage.files import check_writable, locked, whole_file, whole_folder, write_text
+from halokeras.storage.files import (
+    check_could_be_written,
+    check_writable,
+    locked,
+    whole_file,
+    whole_folder,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):
@@ -83,6 +90,14 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
         write_text(tmp_path / "file" / "inside.txt", "")
     with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
         check_writable(tmp_path / "file" / "inside.txt")
+
+
+def test_asking_whether_a_file_could_be_written_makes_not_even_its_folder(tmp_path):
+    check_could_be_written(tmp_path / "new" / "below" / "box.h5")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
+        check_could_be_written(tmp_path / "file" / "below" / "box.h5")
 
 
 def test_asking_whether_a_file_can_be_written_leaves_nothing(tmp_path):

@@ -26,6 +26,7 @@ from halokeras.sources.tables.table import (
     sort_out,
 )
 from halokeras.sources.tables.unit_text import CENTIMETRES, GRAMS, Unit, unit_of_factors
+from halokeras.storage.checksums import COLUMN_SHA256, ArraySum, damaged
 from halokeras.storage.hdf5_store import problem
 from halokeras.storage.unreadable import reading
 
@@ -100,10 +101,24 @@ def _group(group: h5py.Group, name: str, part: str, about: dict[str, Any], depth
         # A compressed piece is unpacked whole, so that reading it by parts unpacks it again.
         pieces = [stored.chunks[0] for stored in chosen.values() if stored.chunks]
         step = min(max([at_once, *pieces]), max(rows, 1))
+        told = {column: one for column in chosen if (one := _told_sum(chosen[column]))}
+        sums = {column: ArraySum(chosen[column].dtype, chosen[column].shape) for column in told}
         for start in range(0, rows, step):
-            yield {column: stored[start : start + step] for column, stored in chosen.items()}
+            chunk = {column: stored[start : start + step] for column, stored in chosen.items()}
+            for column, summed in sums.items():
+                summed.add(chunk[column])
+            yield chunk
+        for column, summed in sums.items():  # who reads only a part is told nothing
+            if summed.hexdigest() != told[column]:
+                raise damaged(name, f"column {column}")
 
     return Table(name, part, columns, rows, read, about, unusable)
+
+
+def _told_sum(stored: h5py.Dataset) -> str | None:
+    """Return the checksum that a column of ours tells; None of those of others, and of before."""
+    told = plain_about(stored.attrs).get(COLUMN_SHA256)
+    return told if isinstance(told, str) else None
 
 
 def _compound(

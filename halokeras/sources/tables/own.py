@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from halokeras.cosmology.cosmology import PARAMETERS, Cosmology
 from halokeras.errors import BoxError, DamagedError, HalopaintError
 from halokeras.readable import differences_told, in_ascii
 from halokeras.sources.tables.formats import open_table
+from halokeras.sources.tables.table import Table
+from halokeras.storage.files import DAMAGED, refusal_of_other
+
+Found = Literal["absent", "whole", "damaged"]
+"""What there is of a catalogue."""
 
 _SAME = 1e-12
 """Relative difference of numbers that were written into a file and read again."""
@@ -55,45 +60,66 @@ def cosmology_told(about: dict[str, Any], path: Path) -> Cosmology | None:
         raise BoxError(f"{path}: {error}") from None
 
 
-def told_otherwise(path: Path, about: Mapping[str, Any]) -> str:
-    """Say in what a file is no catalogue that tells all that `about` does; nothing if it is."""
+def found_catalogue(
+    path: Path, about: Mapping[str, Any], name_tells: bool, read: bool = True
+) -> Found:
+    """Say what there is of a catalogue that is to be written, or refuse to replace another one.
+
+    Parameters
+    ----------
+    path
+        Where it is to be.
+    about
+        What the one that is to be written tells.
+    name_tells
+        Whether its name tells what it holds, so that one which is cut, and no longer does, is
+        known by it.
+    read
+        Whether its columns are read; where not, one that is damaged in them is taken for whole.
+
+    Raises
+    ------
+    OutputError
+        If it is no catalogue that tells all that `about` does.
+    """
+    if not path.exists():
+        return "absent"
     try:
         with open_table(path) as table:
-            held = told(table.about)
+            other = _otherwise(told(table.about), told(about))
+            if not other:
+                return "whole" if not read or _is_whole(table) else "damaged"
+    except DamagedError:
+        if name_tells:
+            return "damaged"
+        other = DAMAGED
     except HalopaintError:
-        return "it cannot be read as a catalogue"
-    wanted = {name: value for name, value in told(about).items() if value != [None] * 3}
+        other = "it cannot be read as a catalogue"
+    raise refusal_of_other(path, other)
+
+
+def is_number(value: Any) -> bool:
+    """Whether what a catalogue tells is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _otherwise(held: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Say what a catalogue tells otherwise than asked; nothing if that is nothing."""
+    wanted = {name: value for name, value in asked.items() if value != [None] * 3}
     others = [
         name for name, value in wanted.items() if name not in held or not _equal(held[name], value)
     ]
     return differences_told(others, held, wanted)
 
 
-def is_cut(path: Path) -> bool:
-    """Whether a catalogue is so damaged that it does not tell what it was."""
+def _is_whole(table: Table) -> bool:
+    """Whether all columns of a catalogue can be read, and are what their checksums say."""
     try:
-        with open_table(path):
-            return False
-    except DamagedError:
-        return True
-    except HalopaintError:
-        return False
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a catalogue can be read, and is what its checksums say."""
-    try:
-        with open_table(path) as table:
-            for _ in table.chunks([*table.columns]):
-                pass
+        for _ in table.chunks([*table.columns]):
+            pass
     except HalopaintError:
         return False
     return True
-
-
-def is_number(value: Any) -> bool:
-    """Whether what a catalogue tells is a finite number."""
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _equal(held: Any, wanted: Any) -> bool:

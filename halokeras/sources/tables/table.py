@@ -52,8 +52,8 @@ class Options:
 
 
 OF_HALOS = Options()
-OF_OURS = Options(columns="")
-"""Of catalogues that halopaint wrote."""
+OF_OURS = Options(table="`halopaint prepare catalogue --table`", columns="")
+"""Of catalogues that halopaint wrote, read by commands that have no option for what others lack."""
 
 
 class UnreadableColumn(BoxError):
