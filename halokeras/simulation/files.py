@@ -3,15 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from halokeras.boxes.asked import AskedBox, OtherBoxError, asked_for, differences, find_asked
+from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box_file import box_name, read_box, told_redshift, write_box
 from halokeras.environment import allotted_cores
-from halokeras.errors import BoxError, DamagedError, OutputError
+from halokeras.errors import DamagedError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
 from halokeras.readable import duration
@@ -19,6 +18,7 @@ from halokeras.simulation import simulate
 from halokeras.simulation.claims import claimed
 from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
 from halokeras.simulation.density_file import write_density
+from halokeras.simulation.found_boxes import found_boxes
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
@@ -28,9 +28,6 @@ from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
-
-Found = Literal["absent", "whole", "damaged"]
-"""What there is of a box."""
 
 
 def make_density_file(
@@ -176,79 +173,6 @@ def simulate_files(
             return []
         _announce(wanted, left, state, listener)
         return list(make_files(wanted, left, state, allotted_cores(), listener.progress))
-
-
-def found_boxes(
-    wanted: Simulation,
-    targets: Mapping[float, Path],
-    remedy: str = "remove it, or make the box elsewhere",
-    names_tell: bool = True,
-    read: bool = True,
-) -> dict[float, Found]:
-    """Say what there is of the boxes of a run, or refuse to replace another's.
-
-    Parameters
-    ----------
-    wanted, targets
-        The run, and the file of each redshift.
-    remedy
-        What helps with another's.
-    names_tell
-        Whether the names of files tell what they hold, so that one which is cut is known by it.
-    read
-        Whether they are read; where not, one whose values are damaged is taken for whole.
-
-    Raises
-    ------
-    OutputError
-        If one is there but not as asked, where the message states both values of what differs, or
-        is no box.
-    """
-    return {
-        redshift: _found_box(path, asked_of(wanted, redshift), remedy, names_tell, read)
-        for redshift, path in targets.items()
-    }
-
-
-def _found_box(path: Path, asked: AskedBox, remedy: str, name_tells: bool, read: bool) -> Found:
-    if not path.exists():
-        return "absent"
-    try:
-        other = differences(path, asked)
-    except BoxError as error:
-        if isinstance(error, DamagedError) and name_tells:
-            return "damaged"
-        raise unusable(path, error, remedy) from error
-    if other:
-        raise OutputError(f"{path} is there and has {', '.join(other)}; {remedy}")
-    try:
-        if read:
-            read_box(path)
-    except DamagedError:
-        return "damaged"
-    except BoxError as error:
-        raise unusable(path, error, remedy) from error
-    return "whole"
-
-
-def unusable(path: Path, error: BoxError, remedy: str) -> OutputError:
-    """Return the refusal of a file that is there and no whole box, by what was found."""
-    what = str(error).partition(";")[0].removeprefix(f"box file {path}").lstrip(": ")
-    return OutputError(f"{path} is there, but no whole box ({what}); {remedy}")
-
-
-def asked_of(wanted: Simulation, redshift: float) -> AskedBox:
-    """Return what is asked of the box of a run at a redshift."""
-    return AskedBox(
-        wanted.box_id or "",
-        wanted.seed,
-        wanted.size,
-        redshift,
-        wanted.particles,
-        own=wanted.cosmology,
-        voxel_size=wanted.voxel_size,
-        engine=simulate.engine_of(wanted),
-    )
 
 
 def make_files(

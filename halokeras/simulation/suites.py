@@ -22,7 +22,8 @@ from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.checkpoint import check_room
 from halokeras.simulation.claims import claimed, state_of
-from halokeras.simulation.files import found_boxes, make_files, warn_of_lattice
+from halokeras.simulation.files import make_files, warn_of_lattice
+from halokeras.simulation.found_boxes import found_boxes
 from halokeras.simulation.planned_suite import (
     simulation_of,
     suite_of_plan,

@@ -9,7 +9,8 @@ from halokeras.errors import BoxError, DamagedError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.readable import differences_told
-from halokeras.simulation.files import make_density_file, unusable
+from halokeras.simulation.files import make_density_file
+from halokeras.simulation.found_boxes import unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
 from halokeras.storage.files import made_again, refusal, remove_abandoned, replacing
