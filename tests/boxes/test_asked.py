@@ -142,7 +142,7 @@ def test_params_of_another_redshift_size_and_load_do_not_train_on_a_shipped_box(
 
 
 def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkeypatch):
-    def simulate(run, targets, told):
+    def simulate(run, targets, told, names_tell):
         for redshift, target in targets.items():
             asked = AskedBox(run.box_id, run.seed, run.size, redshift, run.particles)
             write_box(box_as(asked), target)
