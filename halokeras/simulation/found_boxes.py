@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from halokeras.boxes.asked import AskedBox, differences
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError, DamagedError, OutputError
 from halokeras.simulation.simulate import Simulation, engine_of
-
-Found = Literal["absent", "whole", "damaged"]
-"""What there is of a box."""
+from halokeras.storage.files import Found
 
 
 def found_boxes(

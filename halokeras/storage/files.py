@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from halokeras.errors import OutputError
 from halokeras.storage.durable import finish_swap, swap, sync, sync_tree
@@ -16,6 +17,8 @@ from halokeras.storage.durable import finish_swap, swap, sync, sync_tree
 _SUFFIX = ".halopaint"
 SUFFIXES = (".h5", ".zarr")
 """That the names of box files end in."""
+Found = Literal["absent", "whole", "damaged"]
+"""What there is of a file that is to be written."""
 DAMAGED = "it is damaged, and does not tell what it was"
 """Why an output that is cut is refused where its name does not tell either."""
 _GROUPS = (".zarr", ".bigfile")

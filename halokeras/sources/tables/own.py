@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from halokeras.errors import BoxError, DamagedError, HalopaintError
 from halokeras.readable import differences_told, in_ascii
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.table import Table
-from halokeras.storage.files import DAMAGED, refusal_of_other
-
-Found = Literal["absent", "whole", "damaged"]
-"""What there is of a catalogue."""
+from halokeras.storage.files import DAMAGED, Found, refusal_of_other
 
 _SAME = 1e-12
 """Relative difference of numbers that were written into a file and read again."""
