@@ -1,11 +1,8 @@
-"""Densities and boxes made as files, with what they will take told first."""
+"""Boxes made as files, with what making them will take told first."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from halokeras.boxes.asked import OtherBoxError, asked_for, find_asked
 from halokeras.boxes.box_file import box_name, read_box, told_redshift, write_box
@@ -16,83 +13,13 @@ from halokeras.params import BoxParams
 from halokeras.readable import duration
 from halokeras.simulation import simulate
 from halokeras.simulation.claims import claimed
-from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
-from halokeras.simulation.density_file import write_density
 from halokeras.simulation.found_boxes import found_boxes
-from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
 from halokeras.simulation.simulate import Simulation
-from halokeras.simulation.slab_plan import slab_estimate
-from halokeras.storage.files import check_absent, check_writable, made_again, replacing
+from halokeras.storage.files import check_writable, made_again, replacing
 from halokeras.storage.stores import check_replaceable_store
 
 BOXES = Path("boxes")
 """Where boxes go that no output names."""
-
-
-def make_density_file(
-    wanted: LptBox,
-    target: Path,
-    listener: Listener,
-    overwrite: bool = False,
-    scheduler: str | None = None,
-    beside: Sequence[NDArray[np.floating]] = (),
-) -> LptParticles | None:
-    """Make a 2LPT density and write it as a box file, whole.
-
-    Parameters
-    ----------
-    wanted
-        What to make.
-    target
-        The file.
-    listener
-        Who is told.
-    overwrite
-        Whether it may replace one that is there.
-    scheduler
-        Dask workers that make it slab by slab: ``local``, or the address of a scheduler.
-    beside
-        As in `write_density`, if it is made in memory.
-
-    Returns
-    -------
-    LptParticles or None
-        Its particles; None if it was made slab by slab, as it is where memory is short.
-
-    Raises
-    ------
-    BoxError
-        If it cannot be made, or there is too little memory.
-    OutputError
-        If the file is there and not to be replaced, or cannot be written.
-    ClusterError
-        If the scheduler does not answer, or its workers vanish.
-    """
-    check_absent(target, overwrite)
-    check_replaceable_store(target)
-    check_writable(target)
-    slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
-    if not slab_by_slab:
-        check_memory(wanted)
-        slow = slow_side(wanted)
-        if slow is not None:
-            listener.warn(slow)
-    need = slab_estimate(wanted) if slab_by_slab else estimate(wanted)
-    sides = "x".join(str(side) for side in wanted.voxels)
-    of_each = " of each worker" if scheduler else ""
-    meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
-    listener.announce(
-        "Making",
-        f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
-        f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
-        f"disk{meanwhile} and {duration(max(need.seconds, 1))}",
-    )
-    listener.progress("initial modes", 0.0)
-    if slab_by_slab:
-        write_by_slabs(wanted, target, allotted_cores(), listener, scheduler)
-        return None
-    return write_density(wanted, target, allotted_cores(), listener.progress, beside)
 
 
 def box_paths(wanted: Simulation, named: str = "own") -> dict[float, Path]:

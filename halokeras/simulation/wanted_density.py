@@ -1,22 +1,102 @@
-"""A density that is wanted as a file: found as it was made before, or made."""
+"""Densities wanted as files: found as they were made before, or made, in memory or by slabs."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from halokeras.boxes.box_file import Header, describe, open_box
+from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, DamagedError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
-from halokeras.readable import differences_told
-from halokeras.simulation.files import make_density_file
+from halokeras.readable import differences_told, duration
+from halokeras.simulation.density import LptParticles, check_memory, estimate, slow_side
+from halokeras.simulation.density_file import write_density
 from halokeras.simulation.found_boxes import unusable
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.lpt_recipe import PARTICLES
-from halokeras.storage.files import made_again, refusal, remove_abandoned, replacing
+from halokeras.simulation.out_of_core import is_made_by_slabs, write_by_slabs
+from halokeras.simulation.slab_plan import slab_estimate
+from halokeras.storage.files import (
+    check_absent,
+    check_writable,
+    made_again,
+    refusal,
+    remove_abandoned,
+    replacing,
+)
+from halokeras.storage.stores import check_replaceable_store
 
 LACKING = "no velocity"
 """What differs where a density is as wanted but for the velocity."""
+
+
+def make_density_file(
+    wanted: LptBox,
+    target: Path,
+    listener: Listener,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    beside: Sequence[NDArray[np.floating]] = (),
+) -> LptParticles | None:
+    """Make a 2LPT density and write it as a box file, whole.
+
+    Parameters
+    ----------
+    wanted
+        What to make.
+    target
+        The file.
+    listener
+        Who is told.
+    overwrite
+        Whether it may replace one that is there.
+    scheduler
+        Dask workers that make it slab by slab: ``local``, or the address of a scheduler.
+    beside
+        As in `write_density`, if it is made in memory.
+
+    Returns
+    -------
+    LptParticles or None
+        Its particles; None if it was made slab by slab, as it is where memory is short.
+
+    Raises
+    ------
+    BoxError
+        If it cannot be made, or there is too little memory.
+    OutputError
+        If the file is there and not to be replaced, or cannot be written.
+    ClusterError
+        If the scheduler does not answer, or its workers vanish.
+    """
+    check_absent(target, overwrite)
+    check_replaceable_store(target)
+    check_writable(target)
+    slab_by_slab = is_made_by_slabs(wanted, target, scheduler)
+    if not slab_by_slab:
+        check_memory(wanted)
+        slow = slow_side(wanted)
+        if slow is not None:
+            listener.warn(slow)
+    need = slab_estimate(wanted) if slab_by_slab else estimate(wanted)
+    sides = "x".join(str(side) for side in wanted.voxels)
+    of_each = " of each worker" if scheduler else ""
+    meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
+    listener.announce(
+        "Making",
+        f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
+        f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
+        f"disk{meanwhile} and {duration(max(need.seconds, 1))}",
+    )
+    listener.progress("initial modes", 0.0)
+    if slab_by_slab:
+        write_by_slabs(wanted, target, allotted_cores(), listener, scheduler)
+        return None
+    return write_density(wanted, target, allotted_cores(), listener.progress, beside)
 
 
 def make_wanted_density(

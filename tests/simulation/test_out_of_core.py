@@ -19,7 +19,6 @@ from halokeras.painting.inputs import open_box_density
 from halokeras.simulation import out_of_core as module
 from halokeras.simulation import slabs
 from halokeras.simulation.density import make_density, make_fields
-from halokeras.simulation.files import make_density_file
 from halokeras.simulation.lpt_box import LptBox
 from halokeras.simulation.out_of_core import (
     density_estimate,
@@ -33,6 +32,7 @@ from halokeras.simulation.slab_plan import (
     cuts_of,
     slab_estimate,
 )
+from halokeras.simulation.wanted_density import make_density_file
 from halokeras.storage.durable import take
 from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
