@@ -18,8 +18,8 @@ from halokeras.painting import paint as painting
 from halokeras.painting.inputs import density_of, open_box_density
 from halokeras.painting.paint import paint_file
 from halokeras.randomness import fold_in
-from halokeras.simulation.density_file import write_density
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density_file import write_density
 
 
 def flips(files, count):

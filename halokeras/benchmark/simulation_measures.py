@@ -20,9 +20,9 @@ from halokeras.cosmology.power import linear_power, nonlinear_power
 from halokeras.fields.modes import Modes, integers
 from halokeras.fields.multipoles import point_modes
 from halokeras.fields.pairs import count_pairs
-from halokeras.simulation.halo_finder import corrected_members
-from halokeras.simulation.lpt import linear_modes, tabulated
-from halokeras.simulation.nbody import Snapshot
+from halokeras.simulation.halo_finding.finder import corrected_members
+from halokeras.simulation.lpt.lpt import linear_modes, tabulated
+from halokeras.simulation.nbody.engine import Snapshot
 from halokeras.simulation.simulate import Simulation
 
 Array = NDArray[np.float64]

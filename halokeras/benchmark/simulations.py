@@ -32,9 +32,9 @@ from halokeras.boxes.box_file import write_box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, box_cosmology
 from halokeras.environment import allotted_cores
 from halokeras.errors import HalopaintError
-from halokeras.simulation.claims import claimed
-from halokeras.simulation.files import box_paths
-from halokeras.simulation.nbody import Snapshot
+from halokeras.simulation.files.boxes import box_paths
+from halokeras.simulation.files.claims import claimed
+from halokeras.simulation.nbody.engine import Snapshot
 from halokeras.simulation.simulate import Simulation, simulate
 from halokeras.storage.files import Locked, write_text
 

@@ -77,10 +77,10 @@ def lpt(  # noqa: PLR0913  (Typer reads one parameter an option)
         }
     )
     from halokeras.cosmology.cosmology import box_cosmology
-    from halokeras.simulation.initial_modes import modes_of_file
-    from halokeras.simulation.lpt_box import LptBox
-    from halokeras.simulation.out_of_core import slabs_folder
-    from halokeras.simulation.wanted_density import make_wanted_density
+    from halokeras.simulation.files.densities import make_wanted_density
+    from halokeras.simulation.lpt.box import LptBox
+    from halokeras.simulation.lpt.initial_modes import modes_of_file
+    from halokeras.simulation.slabs.out_of_core import slabs_folder
     from halokeras.storage.files import check_no_folder
 
     check_no_folder(output)

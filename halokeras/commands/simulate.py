@@ -173,9 +173,9 @@ def _make_suite(
 ) -> tuple[list[Path], list[Path], dict[str, Any]]:
     """Return the boxes that were made, by this command or others, those found, and more."""
     from halokeras.boxes.suite import INDEX
-    from halokeras.simulation.planned_suite import suite_of_plan
-    from halokeras.simulation.suite_params import load_suite_params
-    from halokeras.simulation.suites import make_suite
+    from halokeras.simulation.suites.make import make_suite
+    from halokeras.simulation.suites.params import load_suite_params
+    from halokeras.simulation.suites.planned import suite_of_plan
 
     file = or_shipped(file, "params/suites")
     refuse_inputs(folder / INDEX, [file])  # of the same name, and in the folder itself
@@ -196,7 +196,7 @@ def _written_at(path: Path) -> int | None:
 
 def _make_missing(params: Path, listener: "Listener") -> tuple[list[Path], list[Path]]:
     from halokeras.params import load_params
-    from halokeras.simulation.files import simulate_missing
+    from halokeras.simulation.files.boxes import simulate_missing
 
     return simulate_missing(load_params(or_shipped(params, "params")).box, listener)
 
@@ -204,7 +204,7 @@ def _make_missing(params: Path, listener: "Listener") -> tuple[list[Path], list[
 def _make_boxes(
     wanted: "Simulation", named: str, output: Path | None, overwrite: bool, listener: "Listener"
 ) -> tuple[list[Path], list[Path]]:
-    from halokeras.simulation.files import box_paths, paths_by_redshift, simulate_files
+    from halokeras.simulation.files.boxes import box_paths, paths_by_redshift, simulate_files
 
     targets = paths_by_redshift(output, wanted) if output else box_paths(wanted, named)
     made = simulate_files(wanted, targets, listener, overwrite, names_tell=output is None)

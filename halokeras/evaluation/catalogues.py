@@ -25,9 +25,9 @@ from halokeras.painting.masses import Masses
 from halokeras.painting.piece import Piece
 from halokeras.painting.places import Matter, places, velocities
 from halokeras.sections import Selection
-from halokeras.simulation.density import fields_of, lpt_particles
-from halokeras.simulation.fine_fields import FineSums, check_fine_memory, fine_fields_of
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.fine_matter.fields import FineSums, check_fine_memory, fine_fields_of
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import fields_of, lpt_particles
 from halokeras.simulation.threads import numba_threads
 from halokeras.statistics.catalogue import Catalogue
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS

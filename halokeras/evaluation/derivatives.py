@@ -17,7 +17,7 @@ from halokeras.evaluation.names import HALOS
 from halokeras.evaluation.sheets import Cell, Sheet, worst_cell
 from halokeras.evaluation.verdict import Line, average, judge
 from halokeras.evaluation.words import measured
-from halokeras.simulation.suite_params import PairedDesign
+from halokeras.simulation.suites.params import PairedDesign
 from halokeras.statistics.spectra import POWER, WAVENUMBER
 from halokeras.statistics.statistic import (
     DRAWS,

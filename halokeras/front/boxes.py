@@ -51,8 +51,8 @@ def lpt(
     BoxError
         If it cannot be made, or there is too little memory.
     """
-    from halokeras.simulation.density import make_density
-    from halokeras.simulation.lpt_box import LptBox
+    from halokeras.simulation.lpt.box import LptBox
+    from halokeras.simulation.lpt.density import make_density
 
     x, y, z = _sides(voxels)
     chosen = cosmology_of(cosmology)

@@ -118,7 +118,7 @@ def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | in
     """Return what places the halos of counts that were drawn on a density of ours."""
     from halokeras.painting.known_matter import matter_again
     from halokeras.painting.known_modes import known_box
-    from halokeras.simulation.lpt_box import LptBox
+    from halokeras.simulation.lpt.box import LptBox
 
     x, y, z = counts.shape
     if isinstance(modes, Box):

@@ -12,7 +12,7 @@ from halokeras.boxes.suite import INDEX, Suite, read_suite
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
 from halokeras.params import load_params
-from halokeras.simulation.suite_params import load_suite_params
+from halokeras.simulation.suites.params import load_suite_params
 from halokeras.storage.files import SUFFIXES
 from halokeras.storage.grid_file import mapped
 from halokeras.storage.store import NUMBERS

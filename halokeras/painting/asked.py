@@ -12,7 +12,7 @@ from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.masses import check_spheres
 from halokeras.painting.paint import box_conditions
 from halokeras.painting.request import OwnDensity, PaintRequest
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
 
 
 def opened(

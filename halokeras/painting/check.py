@@ -10,7 +10,7 @@ from halokeras.cosmology.power import linear_power
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
 from halokeras.painting.inputs import Density
-from halokeras.simulation.lpt import tabulated
+from halokeras.simulation.lpt.lpt import tabulated
 
 # Below these a difference is rounding of a header, not another simulation.
 _SAME_VOXEL_SIZE = 1e-3  # relative

@@ -10,10 +10,10 @@ from halokeras.painting.listed_size import listed_on, listed_on_made
 from halokeras.painting.outputs import check_outputs, check_targets
 from halokeras.painting.request import PaintRequest
 from halokeras.painting.seeded_density import found_density
-from halokeras.simulation.fine_fields import fine_estimate, kept_bytes
-from halokeras.simulation.fine_slabs import fine_by_slabs, fine_slab_estimate
-from halokeras.simulation.lpt_box import LptBox, LptEstimate
-from halokeras.simulation.out_of_core import density_estimate
+from halokeras.simulation.fine_matter.by_slabs import fine_by_slabs, fine_slab_estimate
+from halokeras.simulation.fine_matter.fields import fine_estimate, kept_bytes
+from halokeras.simulation.lpt.box import LptBox, LptEstimate
+from halokeras.simulation.slabs.out_of_core import density_estimate
 
 
 def cost(request: PaintRequest) -> tuple[Shape, Estimate]:

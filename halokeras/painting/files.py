@@ -24,7 +24,7 @@ from halokeras.painting.partial import PartialCounts, partial_paths
 from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
-from halokeras.simulation.fine_fields import FineSums
+from halokeras.simulation.fine_matter.fields import FineSums
 from halokeras.storage.files import made_again
 from halokeras.workers import connected
 

@@ -23,22 +23,22 @@ from halokeras.painting.inputs import Density, open_grid
 from halokeras.painting.known_modes import check_matter, check_same, known_box
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, PaintRequest
-from halokeras.simulation.density import LptParticles, Progress
-from halokeras.simulation.fine_fields import (
+from halokeras.simulation.fine_matter.by_slabs import (
+    check_fine_room,
+    fine_by_slabs,
+    fine_fields_by_slabs,
+    fine_slab_estimate,
+)
+from halokeras.simulation.fine_matter.fields import (
     FineFields,
     FineSums,
     check_fine_memory,
     fine_fields_of,
     make_fine_fields,
 )
-from halokeras.simulation.fine_slabs import (
-    check_fine_room,
-    fine_by_slabs,
-    fine_fields_by_slabs,
-    fine_slab_estimate,
-)
-from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.out_of_core import slabs_folder
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import LptParticles, Progress
+from halokeras.simulation.slabs.out_of_core import slabs_folder
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 

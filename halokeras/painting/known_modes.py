@@ -13,7 +13,7 @@ from halokeras.fields.gridding import Shape, coarsened, shape_of
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density
 from halokeras.painting.request import PaintRequest
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
 from halokeras.storage.grid import Grid, slabs
 
 _LEAST_CORRELATION = 0.9

@@ -15,8 +15,8 @@ from halokeras.painting.draws import draw_model_of
 from halokeras.painting.inputs import Density
 from halokeras.painting.paint import box_conditions, paint
 from halokeras.painting.request import PaintRequest
-from halokeras.simulation.density import make_density
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density
 
 _SIDE = 64
 """Voxels along a side of a sample, at most: boxes of 256 Mpc/h differ by 0.6 % in halos."""

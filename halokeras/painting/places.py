@@ -23,7 +23,7 @@ from scipy.special import ndtri
 from halokeras.errors import BoxError
 from halokeras.painting.ids import Draw
 from halokeras.painting.piece import Piece
-from halokeras.simulation.halo_motion import HaloMotion
+from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 from halokeras.storage.grid import Grid
 
 _ROUNDS = 2

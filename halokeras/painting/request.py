@@ -13,7 +13,7 @@ from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.readable import name_of
 from halokeras.resources import GEN_PAINTER, shipped
 from halokeras.sections import MassDefinition
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
 
 PAINTED = Path("painted")
 """Where painted files go that no output names."""

@@ -11,9 +11,9 @@ from halokeras.errors import DamagedError, HalopaintError
 from halokeras.listener import Listener
 from halokeras.painting.inputs import open_box_density
 from halokeras.painting.request import PaintRequest
-from halokeras.simulation.density import LptParticles
-from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.wanted_density import LACKING, differences, make_density_file
+from halokeras.simulation.files.densities import LACKING, differences, make_density_file
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import LptParticles
 from halokeras.storage.files import made_again, refusal
 
 

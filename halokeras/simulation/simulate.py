@@ -13,10 +13,10 @@ from halokeras.cosmology.cosmology import CRITICAL_DENSITY, Cosmology, growth
 from halokeras.cosmology.power import check_side, lattice_power
 from halokeras.errors import BoxError
 from halokeras.seeds import check_seed
-from halokeras.simulation.checkpoint import check_room, states_on_disk
-from halokeras.simulation.halo_finder import find_halos
-from halokeras.simulation.lpt import displaced_density, displacement, linear_modes
-from halokeras.simulation.nbody import (
+from halokeras.simulation.halo_finding.finder import find_halos
+from halokeras.simulation.lpt.lpt import displaced_density, displacement, linear_modes
+from halokeras.simulation.nbody.checkpoint import check_room, states_on_disk
+from halokeras.simulation.nbody.engine import (
     FORGOTTEN,
     MESH_FACTOR,
     START,

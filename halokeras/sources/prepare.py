@@ -18,8 +18,8 @@ from halokeras.fields.orientation import (
     move_positions,
     turn_vectors,
 )
-from halokeras.simulation.density import make_density
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density
 from halokeras.sources.checks.checks import check_source
 from halokeras.sources.checks.findings import CheckReport
 from halokeras.sources.source import Source

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import Cosmology
-from halokeras.simulation.initial_modes import InitialModes
+from halokeras.simulation.lpt.initial_modes import InitialModes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.cosmology.mass_function import expected_above
 from halokeras.cosmology.power import linear_power
-from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes
+from halokeras.simulation.lpt.lpt import first_order, lattice_positions, linear_modes
 from halokeras.simulation.simulate import Simulation, simulate
 
 SIZE = 200.0

@@ -148,7 +148,7 @@ def test_simulate_makes_what_was_asked_beside_what_was_not(run, tmp_path, monkey
             write_box(box_as(asked), target)
         return list(targets.values())
 
-    monkeypatch.setattr("halokeras.simulation.files.simulate_files", simulate)
+    monkeypatch.setattr("halokeras.simulation.files.boxes.simulate_files", simulate)
     small = {"size": 32.0, "particles": 32, "redshift": 0.5}
     fields = {"box": {"train": [{"id": "00", "seed": 1}], "validate_on": [], **small}}
     fields["box"]["validate_on"] = [{"id": "00", "seed": 900}]

@@ -11,7 +11,7 @@ from halokeras.boxes.box_file import find_box, read_box
 from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.cosmology.power import linear_power
-from halokeras.simulation.lpt import first_order, linear_modes
+from halokeras.simulation.lpt.lpt import first_order, linear_modes
 
 PLANCK = box_cosmology("00")
 SIDE, POINTS, PARTICLE = 256.0, 128, 8.7e10

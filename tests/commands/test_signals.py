@@ -28,7 +28,7 @@ def handled():
         (["inspect", "00"], "halokeras.inspection.inspect.inspect", "nothing was left half"),
         (
             ["simulate", "--box", "00", "--size", "16", "--particles", "16"],
-            "halokeras.simulation.files.simulate_files",
+            "halokeras.simulation.files.boxes.simulate_files",
             "boxes that are made are kept",
         ),
     ],

@@ -124,7 +124,7 @@ def test_an_unknown_id_is_told_in_one_sentence_by_every_command(run):
 
 
 def test_what_another_process_makes_is_not_made_too(run, tmp_path):
-    from halokeras.simulation.claims import claimed
+    from halokeras.simulation.files.claims import claimed
 
     with claimed(tmp_path / "boxes" / "box00_seed1.h5"):
         result = run("simulate", "--box", "00", *SMALL)

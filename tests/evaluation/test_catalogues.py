@@ -12,8 +12,8 @@ from halokeras.evaluation.catalogues import CatalogueScores
 from halokeras.evaluation.contenders import Contenders
 from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.simulation.density import make_density
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density
 from halokeras.statistics.statistic import DRAWS
 
 

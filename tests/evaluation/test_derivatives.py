@@ -18,7 +18,7 @@ from halokeras.evaluation.derivatives import (
 )
 from halokeras.evaluation.names import HALOS
 from halokeras.evaluation.verdict import Verdict
-from halokeras.simulation.suite_params import PairedDesign
+from halokeras.simulation.suites.params import PairedDesign
 from halokeras.statistics.statistic import DRAWS, FIELD, Measurement
 
 FIDUCIAL = Cosmology(H0=67.0, omega_m=0.32, omega_b=0.05, sigma8=0.83, n_s=0.96)

@@ -27,10 +27,10 @@ from halokeras.painting.inputs import open_box_density, open_density
 from halokeras.painting.partial import partial_counts, partial_paths
 from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
-from halokeras.simulation.initial_modes import modes_of_file
-from halokeras.simulation.lpt import linear_modes
-from halokeras.simulation.lpt_box import LptBox
-from halokeras.simulation.modes_check import check_modes
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.initial_modes import modes_of_file
+from halokeras.simulation.lpt.lpt import linear_modes
+from halokeras.simulation.lpt.modes_check import check_modes
 from halokeras.sources.abacus_cosmos import read as abacus_cosmos
 from halokeras.sources.abacus_cosmos.halos import FOF_RECORD
 from halokeras.sources.abacus_cosmos.parameter_file import read_cosmology, read_parameters

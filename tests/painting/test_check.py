@@ -9,8 +9,8 @@ from halokeras.errors import ModelError
 from halokeras.painters.provenance import read_provenance
 from halokeras.painting import check
 from halokeras.painting.inputs import density_of
-from halokeras.simulation.density import make_density
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density
 
 
 def check_input(provenance, box, force=False):

@@ -11,10 +11,10 @@ from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.painting.cost import cost
 from halokeras.painting.files import paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
-from halokeras.simulation import out_of_core
-from halokeras.simulation.fine_fields import fine_estimate
-from halokeras.simulation.fine_slabs import fine_slab_estimate
-from halokeras.simulation.slab_plan import Cuts
+from halokeras.simulation.fine_matter.by_slabs import fine_slab_estimate
+from halokeras.simulation.fine_matter.fields import fine_estimate
+from halokeras.simulation.slabs import out_of_core
+from halokeras.simulation.slabs.plan import Cuts
 
 
 def wanted(folder, output, uniform):

@@ -9,8 +9,8 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.painting.known_matter import matter_of
 from halokeras.painting.known_modes import check_same, known_box
-from halokeras.simulation.fine_fields import FineFields
-from halokeras.simulation.halo_motion import HaloMotion
+from halokeras.simulation.fine_matter.fields import FineFields
+from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 
 TOLD = {"seed": 5, "density_scheme": "2lpt", **SOFTWARE}
 HEADER = Header(4.0, 0.3, ABACUS_COSMOS["03"], TOLD)

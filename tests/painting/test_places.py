@@ -7,7 +7,7 @@ from halokeras.painting import places as rules
 from halokeras.painting.ids import Draw, halo_ids
 from halokeras.painting.piece import Piece
 from halokeras.painting.places import Matter, places, velocities
-from halokeras.simulation.halo_motion import HaloMotion
+from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 
 DRAW = Draw(5, 0)
 APART = 20

@@ -74,7 +74,7 @@ def test_a_box_has_the_same_bits_whatever_other_redshifts_are_asked_for():
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr("halokeras.simulation.checkpoint._SECONDS", 0.0)
+    monkeypatch.setattr("halokeras.simulation.nbody.checkpoint._SECONDS", 0.0)
     wanted = run_of(size=16.0, particles=16, redshifts=(1.0, 0.3))
     whole = [box_hash(box) for box in simulate(wanted)]
     killed = simulate(wanted, keep=tmp_path / "state.h5")

@@ -9,9 +9,9 @@ from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.cosmology.power import linear_power
 from halokeras.errors import BoxError
 from halokeras.fields.orientation import Orientation
-from halokeras.simulation.density import make_density
-from halokeras.simulation.lpt import linear_modes
-from halokeras.simulation.lpt_box import LptBox
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density
+from halokeras.simulation.lpt.lpt import linear_modes
 from halokeras.sources.prepare import prepare, voxels_of
 from halokeras.sources.source import Source
 

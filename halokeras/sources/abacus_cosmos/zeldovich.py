@@ -15,7 +15,7 @@ from scipy import fft
 from halokeras.cosmology.cosmology import Background, Cosmology, growth
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
-from halokeras.simulation.initial_modes import InitialModes
+from halokeras.simulation.lpt.initial_modes import InitialModes
 from halokeras.sources.abacus_cosmos.zeldovich_files import RECORDS, InitialConditions, read_planes
 from halokeras.storage.memory import refuse_beyond_memory
 

@@ -27,7 +27,7 @@ _EARLIEST = 9000.0
 
 @dataclass(frozen=True)
 class AbacusModes:
-    """Modes of an initial-condition file, an `halokeras.simulation.initial_modes.InitialModes`.
+    """Modes of an initial-condition file, an `halokeras.simulation.lpt.initial_modes.InitialModes`.
 
     Attributes
     ----------

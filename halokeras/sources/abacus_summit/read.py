@@ -15,7 +15,7 @@ from halokeras.boxes.halos import COLUMNS, Halos
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import deposit
-from halokeras.simulation.initial_modes import InitialModes
+from halokeras.simulation.lpt.initial_modes import InitialModes
 from halokeras.sources.abacus_summit.asdf_file import AsdfFile, open_asdf, require
 from halokeras.sources.abacus_summit.cosmology import SAME, cosmology_of, listed_simulation
 from halokeras.sources.abacus_summit.modes import (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
-from halokeras.simulation.initial_modes import InitialModes
+from halokeras.simulation.lpt.initial_modes import InitialModes
 from halokeras.sources.catalogue.definition import defined_by
 from halokeras.sources.catalogue.density_grid import DensityGrid, from_corner
 from halokeras.sources.catalogue.particles import ParticleDensity

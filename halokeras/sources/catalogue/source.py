@@ -7,7 +7,7 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.environment import allotted_cores
 from halokeras.listener import Listener
 from halokeras.readable import name_of
-from halokeras.simulation.initial_modes import modes_of_file
+from halokeras.simulation.lpt.initial_modes import modes_of_file
 from halokeras.sources.catalogue.columns import parse_columns
 from halokeras.sources.catalogue.density_grid import (
     Contrast,

@@ -37,7 +37,7 @@ from scipy import fft
 from halokeras.cosmology.cosmology import Cosmology, growth
 from halokeras.cosmology.power import lattice_power
 from halokeras.fields.gridding import cloud_in_cell
-from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
+from halokeras.simulation.lpt.lpt import first_order, lattice_positions, linear_modes, second_order
 
 _REALISATIONS = 8
 _LARGEST = 32

@@ -10,7 +10,7 @@ import pytest
 
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
-from halokeras.simulation.lpt import first_order, linear_modes
+from halokeras.simulation.lpt.lpt import first_order, linear_modes
 from halokeras.sources.abacus_cosmos import halos as abacus_halos
 from halokeras.sources.abacus_cosmos.read import read
 

@@ -7,7 +7,7 @@ import pytest
 
 from halokeras.cosmology.cosmology import Background, growth
 from halokeras.errors import BoxError
-from halokeras.simulation.lpt import first_order, linear_modes
+from halokeras.simulation.lpt.lpt import first_order, linear_modes
 from halokeras.sources.abacus_cosmos.parameter_file import read_parameters
 from halokeras.sources.abacus_cosmos.zeldovich import initial_modes
 from halokeras.sources.abacus_cosmos.zeldovich_files import find_initial_conditions

@@ -9,7 +9,7 @@ from halokeras.cosmology.cosmology import Background, Cosmology, growth
 from halokeras.errors import BoxError
 from halokeras.fields.alignment import check_alignment
 from halokeras.fields.gridding import count, wrap
-from halokeras.simulation.lpt import first_order, linear_modes
+from halokeras.simulation.lpt.lpt import first_order, linear_modes
 
 pytest.importorskip("abacusnbody", reason="abacusutils is not installed")
 

@@ -6,7 +6,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology, growth
 from halokeras.cosmology.power import linear_power
 from halokeras.fields.gridding import cloud_in_cell
 from halokeras.resources import shipped
-from halokeras.simulation.lpt import first_order, lattice_positions, linear_modes, second_order
+from halokeras.simulation.lpt.lpt import first_order, lattice_positions, linear_modes, second_order
 from halokeras.sources.checks.density_checks import density_shape, recognise_scheme
 
 PLANCK = ABACUS_COSMOS["00"]

@@ -1,0 +1,127 @@
+"""The 2LPT matter of a box below its voxels where memory is short, or by workers of a Dask cluster.
+
+The rows of its planes of particles are made slab by slab and lie on disk; the fields are then swept
+of them, as halos are placed.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from halokeras.listener import Listener
+from halokeras.simulation.fine_matter.far_infall import write_far_infall
+from halokeras.simulation.fine_matter.fields import FineFields, fine_estimate
+from halokeras.simulation.fine_matter.halo_motion import halo_motion
+from halokeras.simulation.fine_matter.plane_rows import MakePlanes, rows_on_disk
+from halokeras.simulation.fine_matter.sweep import FineSweep, sweep_bytes
+from halokeras.simulation.lpt.box import LptBox, LptEstimate
+from halokeras.simulation.lpt.density import LptParticles
+from halokeras.simulation.lpt.recipe import PARTICLES
+from halokeras.simulation.slabs.out_of_core import check_room, made_by_slabs, needs_slabs
+from halokeras.simulation.slabs.plan import (
+    BYTES_AT_REST,
+    SLOWER,
+    cuts_of,
+    planes_bytes,
+    rows_need,
+)
+from halokeras.simulation.slabs.steps import STEPS_TO_ROWS, planes_on_disk
+from halokeras.storage.grid import Grid
+from halokeras.storage.memory import refuse_beyond_memory
+
+
+def fine_slab_estimate(box: LptBox) -> LptEstimate:
+    """Say what making the fields of a box slab by slab takes."""
+    moving, far = replace(box, velocity=True), far_bytes(box)
+    rows = rows_need(moving)
+    planes = planes_bytes(moving, cuts_of(moving).read, added=PARTICLES)
+    return LptEstimate(
+        memory=BYTES_AT_REST + max(rows.memory, far, sweep_bytes(box, planes)),
+        disk=0,
+        seconds=SLOWER * fine_estimate(box).seconds,
+        work=max(rows.work, rows.kept + far),
+    )
+
+
+def far_bytes(box: LptBox) -> int:
+    """Return what the far scales of the velocity take on disk, and in memory while made."""
+    x, y, z = box.voxels
+    return 3 * 4 * x * y * z
+
+
+def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
+    """Say whether the fields are made slab by slab, as `out_of_core.is_made_by_slabs`."""
+    return needs_slabs(fine_estimate(box).memory, folder, scheduler)
+
+
+def check_fine_room(box: LptBox, folder: Path) -> None:
+    """Refuse fields for which memory or disk lack, even slab by slab.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory.
+    OutputError
+        If there is too little disk.
+    """
+    need = fine_slab_estimate(box)
+    refuse_beyond_memory(
+        need.memory,
+        "the 2LPT density below the voxels, slab by slab,",
+        "place halos by a --sub-density of your own or choose --places uniform",
+    )
+    check_room(box, folder, need)
+
+
+@contextmanager
+def fine_fields_by_slabs(
+    box: LptBox,
+    density: Grid,
+    folder: Path,
+    workers: int,
+    listener: Listener,
+    scheduler: str | None = None,
+    particles: LptParticles | None = None,
+) -> Iterator[FineFields]:
+    """Give the fields, to be read slab by slab while the block runs.
+
+    Parameters
+    ----------
+    box
+        The box.
+    density
+        Its density on the voxels, rho/mean.
+    folder, workers, listener, scheduler
+        As in `made_by_slabs`, which tells what is raised.
+    particles
+        The particles of the box, where they are made.
+    """
+    with ExitStack() as held:
+        if particles is None:
+            recipe = held.enter_context(
+                made_by_slabs(
+                    replace(box, velocity=True),
+                    folder,
+                    workers,
+                    listener,
+                    scheduler,
+                    STEPS_TO_ROWS,
+                )
+            )
+            planes: MakePlanes = partial(planes_on_disk, recipe, folder, workers=workers)
+            speed = recipe.linear.speed
+        else:
+            planes = held.enter_context(rows_on_disk(particles, box, folder, workers, listener))
+            speed = particles.speed
+            del particles  # its modes take more memory than the sweep
+        far: NDArray[np.float32] = np.lib.format.open_memmap(
+            folder / "far.npy", mode="w+", dtype=np.float32, shape=(3, *box.voxels)
+        )
+        motion = halo_motion(box.cosmology, box.redshift)
+        write_far_infall(density, box.voxel_size, motion, far, workers)
+        yield FineSweep(box, planes, speed, far, workers).fields()

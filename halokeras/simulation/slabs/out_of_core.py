@@ -1,0 +1,275 @@
+"""2LPT densities made slab by slab: where memory is short, or by the workers of a Dask cluster.
+
+Slabs are kept in a hidden folder beside the output until that is there, so that the same command,
+killed, goes on with those that are done. By a cluster that folder is on a file system that all
+workers see.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from halokeras.boxes.box import SOFTWARE
+from halokeras.fields.gridding import shape_text
+from halokeras.listener import Listener
+from halokeras.simulation.lpt.box import LptBox, LptEstimate
+from halokeras.simulation.lpt.density import estimate, from_sums
+from halokeras.simulation.lpt.density_file import SLAB, structure, write_slabs
+from halokeras.simulation.lpt.recipe import linear_theory
+from halokeras.simulation.slabs.plan import (
+    BYTES_AT_REST,
+    cuts_of,
+    pieces,
+    rows_need,
+    slab_estimate,
+)
+from halokeras.simulation.slabs.runners import SMALLER, Run, runner
+from halokeras.simulation.slabs.steps import (
+    GROUP,
+    STEPS,
+    STEPS_TO_A_GROUP,
+    Recipe,
+    Step,
+    checksums_of,
+    file_of,
+    sums_of,
+)
+from halokeras.storage.disk import refuse_beyond_disk
+from halokeras.storage.durable import sync, take
+from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
+from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
+from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
+
+_RECIPE = "recipe.json"
+_KEPT = ("group", "small")
+"""Steps whose files are kept to the end."""
+
+
+def slabs_folder(output: Path) -> Path:
+    """Return the folder of the slabs of an output."""
+    output = output.resolve()
+    return output.parent / f".{output.name}.slabs"
+
+
+def is_made_by_slabs(box: LptBox, output: Path, scheduler: str | None) -> bool:
+    """Say whether a density is made slab by slab: by workers, gone on with, or as memory is short.
+
+    Initial modes of one's own are read whole, so their densities are made in memory.
+    """
+    if box.initial_modes is not None:
+        return False
+    return needs_slabs(estimate(box).memory, slabs_folder(output), scheduler)
+
+
+def needs_slabs(in_memory: int, folder: Path, scheduler: str | None) -> bool:
+    """Say whether fields that need so many bytes `in_memory` are made in slabs in a folder."""
+    return scheduler is not None or folder.exists() or not fits_in_memory(in_memory)
+
+
+def density_estimate(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
+    """Say what making a density will take, the way that it will be made."""
+    return slab_estimate(box) if is_made_by_slabs(box, output, scheduler) else estimate(box)
+
+
+def write_by_slabs(
+    box: LptBox, output: Path, workers: int, listener: Listener, scheduler: str | None = None
+) -> None:
+    """Make the density of a box slab by slab and write it as a box file, whole.
+
+    Parameters
+    ----------
+    box
+        What to make, drawn from its seed.
+    output
+        The file.
+    workers, listener, scheduler
+        As in `made_by_slabs`.
+
+    Raises
+    ------
+    HalopaintError
+        As `made_by_slabs`, or if the file cannot be written.
+    """
+    folder = slabs_folder(output)
+    check_room(box, folder, slab_estimate(box))
+    if scheduler is not None and shares(output):
+        check_replaceable_store(output)
+        with made_by_slabs(box, folder, workers, listener, scheduler, STEPS_TO_A_GROUP) as recipe:
+            _finish(recipe, folder, output)
+        return
+    with made_by_slabs(box, folder, workers, listener, scheduler) as recipe:
+        parts = pieces(box.voxels[0], SLAB)
+
+        def slabs() -> Iterator[Any]:
+            for number, part in enumerate(parts):
+                yield from_sums(sums_of(recipe, folder, part), recipe.linear.speed)
+                listener.progress("writing", (number + 1) / len(parts))
+
+        write_slabs(box, output, slabs())
+
+
+def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
+    """Seal the group that workers have written, and give it its name."""
+    group = folder / GROUP
+    try:
+        with resumed_store(group, structure(recipe.box)[1]) as store:
+            store.seal_parts(checksums_of(recipe, folder))
+        # a kill after the group has its name must not find slabs to go on with
+        (folder / _RECIPE).unlink()
+        sync(folder)
+        take(group, output.resolve())
+        sync(output.resolve().parent)
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
+@contextmanager
+def made_by_slabs(
+    box: LptBox,
+    folder: Path,
+    workers: int,
+    listener: Listener,
+    scheduler: str | None = None,
+    steps: Mapping[str, Step] = STEPS,
+) -> Iterator[Recipe]:
+    """Have the files of the last of some steps lie in a folder while the block runs.
+
+    Parameters
+    ----------
+    box
+        What to make, drawn from its seed; of rows alone, whether they tell velocities too.
+    folder
+        Where the slabs go; removed once the block succeeds, and else gone on with.
+    workers
+        Threads of this process.
+    listener
+        Who is told.
+    scheduler
+        Dask workers that make the slabs: ``local``, or the address of a scheduler.
+    steps
+        The steps that are done: to the sums of particles, for `sums_of`, by default;
+        `STEPS_TO_A_GROUP` writes them into a Zarr group too, and `STEPS_TO_ROWS` ends before them.
+
+    Raises
+    ------
+    BoxError
+        If all local workers together need more memory than there is.
+    OutputError
+        If a file cannot be written, or another process is at it.
+    ClusterError
+        If the scheduler does not answer, or its workers vanish.
+    """
+    folder = folder.resolve()
+    with ExitStack() as held:
+        memory = BYTES_AT_REST + rows_need(box).memory
+        if "particles" in steps:
+            memory = slab_estimate(box).memory
+        with runner(memory, workers, scheduler) as run:
+            held.enter_context(locked(folder))
+            recipe = Recipe(box, linear_theory(box), cuts_of(box))
+            try:
+                _begin(recipe, folder, listener)
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            _make(recipe, folder, run, listener, steps)
+        yield recipe
+        # or slabs that are left of a kill now would be gone on with
+        (folder / _RECIPE).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
+    """Refuse slabs for which memory or disk lack.
+
+    Parameters
+    ----------
+    box
+        The box that they are of.
+    folder
+        Where they go; what is there already needs no more room.
+    need
+        What they take.
+
+    Raises
+    ------
+    BoxError
+        If there is too little memory.
+    OutputError
+        If there is too little disk.
+    """
+    what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
+    refuse_beyond_memory(need.memory, what, SMALLER)
+    there = _bytes_in(folder)
+    larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
+    refuse_beyond_disk(need.work - there, folder.parent, what, larger)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Return what the files of a folder take, which another process may be writing."""
+    found = 0
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            with suppress(FileNotFoundError):
+                found += path.stat().st_size
+    return found
+
+
+def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
+    """Keep the slabs of this very recipe that are there, and remove any others."""
+    box = recipe.box
+    text = json.dumps(
+        {
+            "cosmology": dict(box.cosmology.parameters),
+            "seed": box.seed,
+            "voxels": box.voxels,
+            "voxel_size": box.voxel_size,
+            "redshift": box.redshift,
+            "velocity": box.velocity,
+            "cuts": recipe.cuts,
+            **SOFTWARE,
+        }
+    )
+    written = folder / _RECIPE
+    if written.exists() and written.read_text(encoding="utf-8") == text:
+        remove_abandoned(folder)
+        listener.announce("Resuming", f"with the slabs that {folder} keeps")
+        return
+    empty_folder(folder)
+    write_text(written, text)
+
+
+def _make(
+    recipe: Recipe, folder: Path, run: Run, listener: Listener, steps: Mapping[str, Step]
+) -> None:
+    """Do every task that is not done, step by step, and remove what no step needs any more."""
+    names = list(steps)
+    begun = [any(folder.glob(f"{name}_*.npy")) for name in names]
+    last = max((at for at, is_begun in enumerate(begun) if is_begun), default=0)
+    for at, name in enumerate(names):
+        tasks = steps[name].tasks(recipe)
+        missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
+        # Of a step before the last that was begun all tasks were done, whatever was removed since.
+        if at >= last or name in _KEPT:
+            _do(recipe, folder, name, missing, run, listener)
+        if at > 0 and names[at - 1] not in _KEPT:
+            for path in folder.glob(f"{names[at - 1]}_*.npy"):
+                path.unlink()
+
+
+def _do(
+    recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, listener: Listener
+) -> None:
+    step = STEPS_TO_A_GROUP[name]
+    tasks = step.tasks(recipe)
+    done = tasks - len(missing)
+    listener.progress(step.told, done / tasks)
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        listener.progress(step.told, done / tasks)
+
+    run(recipe, folder, name, missing, report)

@@ -1,0 +1,139 @@
+import gc
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from halokeras.cosmology.cosmology import ABACUS_COSMOS
+from halokeras.errors import BoxError
+from halokeras.listener import Listener
+from halokeras.painting.catalogue import whole_catalogue
+from halokeras.painting.known_matter import matter_of
+from halokeras.painting.places import MARGIN
+from halokeras.simulation.fine_matter import sweep
+from halokeras.simulation.fine_matter.by_slabs import (
+    check_fine_room,
+    fine_by_slabs,
+    fine_fields_by_slabs,
+    fine_slab_estimate,
+)
+from halokeras.simulation.fine_matter.fields import fine_estimate, make_fine_fields
+from halokeras.simulation.fine_matter.sweep import FineSweep, sweep_bytes
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import lpt_particles, make_density
+from halokeras.simulation.slabs import out_of_core
+from halokeras.simulation.slabs.plan import Cuts
+
+BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(40, 16, 16))
+"""Slabs of 13, 13 and 14 voxels."""
+
+
+@pytest.fixture(scope="module")
+def in_memory():
+    return make_fine_fields(BOX)
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["slab by slab", "particles in memory"])
+def test_swept_in_any_order_the_fields_are_those_made_in_memory(
+    made, in_memory, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box: Cuts(11, 13, 5, 7))
+    density = make_density(BOX).astype(np.float32)
+    particles = lpt_particles(BOX) if made else None
+    folder = tmp_path / "below"
+    # in order, twice, and then back, by pieces as they are read with voxels around them
+    parts = [(38, 40), (0, 11), (9, 20), (18, 29), (27, 40), (0, 2)]
+    with fine_fields_by_slabs(BOX, density, folder, 1, Listener(), particles=particles) as swept:
+        for start, stop in [*parts, *parts, (3, 5), (20, 21)]:
+            here = slice(3 * start, 3 * stop), slice(5, 17)
+            np.testing.assert_allclose(swept.density[here], in_memory.density[here], atol=2e-4)
+            here = slice(2 * start, 2 * stop), slice(3, 20)
+            smoothed = swept.smoothed[here]
+            np.testing.assert_allclose(smoothed, in_memory.smoothed[here], atol=2e-3)
+            away = swept.velocity[(slice(0, 3), *here)] - in_memory.velocity[(slice(0, 3), *here)]
+            # far scales are told by the density on the voxels, which aliases otherwise
+            assert np.sqrt(np.mean(away**2)) < 0.4 and np.abs(away).max() < 6
+    for name in ("density", "velocity", "smoothed"):
+        assert getattr(swept, name).shape == getattr(in_memory, name).shape
+    assert np.std(in_memory.velocity) > 150
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slab_is_the_same_to_the_bit_whenever_it_is_made(tmp_path):
+    density = make_density(BOX).astype(np.float32)
+    particles = lpt_particles(BOX)
+    with fine_fields_by_slabs(
+        BOX, density, tmp_path / "below", 1, Listener(), particles=particles
+    ) as swept:
+        first = swept.velocity[:, 0:24], swept.smoothed[0:24], swept.density[0:24]
+        for _ in range(7):  # rounds, as of realisations
+            for start in (16, 32, 0):
+                again = swept.velocity[:, 2 * start : 2 * start + 12]
+        again = swept.velocity[:, 0:24], swept.smoothed[0:24], swept.density[0:24]
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("stale", ["rows_00000.npy", "rows_00007.npy", "motion_00000.npy"])
+def test_what_another_painting_left_is_not_taken_for_its_own(stale, in_memory, tmp_path):
+    folder = tmp_path / "below"
+    folder.mkdir()
+    np.save(folder / stale, np.ones((5, 1, 32, 17), np.complex64))
+    density, particles = make_density(BOX).astype(np.float32), lpt_particles(BOX)
+    with fine_fields_by_slabs(BOX, density, folder, 1, Listener(), particles=particles) as swept:
+        np.testing.assert_allclose(swept.density[0:24], in_memory.density[0:24], atol=2e-4)
+
+
+def test_halos_are_placed_in_pieces_that_lie_in_the_slabs_that_are_kept(tmp_path, monkeypatch):
+    made = []
+    whole = FineSweep._make
+    monkeypatch.setattr(
+        FineSweep, "_make", lambda sweep, number: made.append(number) or whole(sweep, number)
+    )
+    density, particles = make_density(BOX).astype(np.float32), lpt_particles(BOX)
+    counts = np.random.default_rng(1).poisson(0.3, BOX.voxels).astype(np.uint16)
+    with fine_fields_by_slabs(
+        BOX, density, tmp_path / "below", 1, Listener(), particles=particles
+    ) as swept:
+        matter = matter_of(swept, BOX.voxels, 4.0)
+        for realization in range(2):
+            found = whole_catalogue(counts, 4.0, 1, realization, matter=matter)
+            assert len(found["halo_id"]) == counts.sum()
+    # in turn, the last of all first, as the first halos have neighbours there
+    assert made == [2, 0, 1, 2, 0, 1, 2, 0]
+
+
+def test_modes_in_memory_are_let_go_once_their_rows_are_on_disk(tmp_path):
+    small = replace(BOX, voxels=(16, 16, 16))
+    density = make_density(small).astype(np.float32)
+    particles = lpt_particles(small)
+    modes = weakref.ref(particles.displacement.potential)
+    making = fine_fields_by_slabs(small, density, tmp_path, 1, Listener(), particles=particles)
+    del particles
+    with making as swept:
+        gc.collect()
+        assert modes() is None
+        assert swept.density[0:3].shape == (3, 48, 48)
+
+
+def test_slabs_are_thinner_where_a_layer_is_large():
+    # a box of twice the side takes less than four times as much, its slabs being thinner
+    once, twice = (sweep_bytes(replace(BOX, voxels=(side,) * 3), 0) for side in (512, 1024))
+    assert 2 * once < twice < 3.5 * once
+
+
+def test_a_large_box_has_room_on_disk_that_it_has_not_in_memory(tmp_path, monkeypatch):
+    large = replace(BOX, voxels=(512, 512, 512))
+    free = fine_estimate(large).memory - 1
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: free)
+    assert fine_by_slabs(large, tmp_path / "below", None)
+    assert fine_slab_estimate(large).memory < 6 * 2**30 < free
+    assert fine_slab_estimate(large).work > fine_slab_estimate(BOX).work
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**9)
+    with pytest.raises(BoxError, match=r"slab by slab, needs .* GiB"):
+        check_fine_room(large, tmp_path / "below")
+
+
+def test_a_sweep_keeps_what_halos_are_placed_with():
+    assert sweep._AROUND == MARGIN

@@ -1,0 +1,355 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from halokeras.boxes.box_file import read_box
+from halokeras.cosmology.cosmology import box_cosmology
+from halokeras.errors import BoxError, OutputError
+from halokeras.listener import Listener
+from halokeras.painting.inputs import open_box_density
+from halokeras.simulation.files.densities import make_density_file
+from halokeras.simulation.lpt.box import LptBox
+from halokeras.simulation.lpt.density import make_density, make_fields
+from halokeras.simulation.slabs import out_of_core as module
+from halokeras.simulation.slabs import steps
+from halokeras.simulation.slabs.out_of_core import (
+    density_estimate,
+    is_made_by_slabs,
+    slabs_folder,
+    write_by_slabs,
+)
+from halokeras.simulation.slabs.plan import (
+    BUDGET,
+    Cuts,
+    cuts_of,
+    slab_estimate,
+)
+from halokeras.storage.durable import take
+from halokeras.storage.stores import open_store
+from halokeras.workers import ClusterError
+
+BOX = LptBox(box_cosmology("00"), 7, (16, 16, 16), box_id="00")
+UNEVEN = LptBox(box_cosmology("03"), 1, (14, 14, 22))
+FEW = Cuts(columns=11, planes=13, voxels=5, read=7)
+"""Slabs that divide nothing."""
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(module, "cuts_of", lambda box: FEW)
+
+
+@pytest.fixture(scope="module")
+def in_memory():
+    return make_density(BOX).astype(np.float32)
+
+
+def made(box, path, told=Listener(), scheduler=None):  # noqa: B008  (it is frozen)
+    write_by_slabs(box, path, 1, told, scheduler)
+    return read_box(path).density
+
+
+@pytest.mark.parametrize(
+    ("box", "cuts"),
+    [
+        (BOX, Cuts(64, 64, 64, 64)),
+        (replace(BOX, velocity=True), FEW),
+        (UNEVEN, Cuts(1, 1, 2, 1)),
+    ],
+    ids=["whole", "few", "thin"],
+)
+def test_slab_by_slab_a_density_is_that_made_in_memory(box, cuts, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "cuts_of", lambda box: cuts)
+    write_by_slabs(box, tmp_path / "d.h5", 1, Listener())
+    density, velocity = make_fields(box)
+    with open_box_density(tmp_path / "d.h5") as given:
+        np.testing.assert_allclose(given.grid[...], density, rtol=2e-7)
+        if velocity is not None:
+            np.testing.assert_allclose(given.velocity[...], velocity, rtol=1e-6, atol=1e-9)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.h5"]
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_in_task(number, monkeypatch):
+    """Have a run end in the midst of a task, with its file half-written; count the tasks."""
+    written, save = [], np.save
+
+    def save_part(file, array):
+        if len(written) == number:
+            file.write(b"a part")
+            raise Killed
+        written.append(file.name)
+        save(file, array)
+
+    monkeypatch.setattr(steps.np, "save", save_part)
+    return written
+
+
+# Of the box of FEW slabs: 1 task for small scales, 3 on columns, 3 on planes, 3 and 4.
+@pytest.mark.parametrize("number", [0, 2, 7, 9, 13])
+def test_a_killed_run_goes_on_with_the_slabs_that_are_done(
+    number, few, in_memory, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        kill_in_task(number, killing)
+        made(BOX, tmp_path / "d.h5")
+    assert not (tmp_path / "d.h5").exists()
+    told = []
+    listener = Listener(announce=lambda what, message: told.append(what))
+    with monkeypatch.context() as counting:
+        written = kill_in_task(None, counting)
+        density = made(BOX, tmp_path / "d.h5", listener)
+    assert told == ["Resuming"]
+    assert len(written) == 14 - number
+    np.testing.assert_array_equal(density, in_memory)
+    assert not slabs_folder(tmp_path / "d.h5").exists()
+
+
+def test_a_run_killed_while_the_file_is_written_makes_no_slab_again(
+    few, in_memory, tmp_path, monkeypatch
+):
+    def kill(stage, fraction):
+        if stage == "writing":
+            raise Killed
+
+    with pytest.raises(Killed):
+        made(BOX, tmp_path / "d.h5", Listener(progress=kill))
+    assert not (tmp_path / "d.h5").exists()
+    written = kill_in_task(None, monkeypatch)
+    np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
+    assert not written
+
+
+def test_what_a_kill_leaves_of_finished_slabs_is_not_gone_on_with(
+    few, in_memory, tmp_path, monkeypatch
+):
+    """Killed while they are removed: the file is whole, and some slabs are gone."""
+
+    def some(folder):
+        for path in list(folder.iterdir())[::2]:
+            path.unlink()
+        raise Killed
+
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        module = SimpleNamespace(rmtree=some)
+        killing.setattr("halokeras.simulation.slabs.out_of_core.shutil", module)
+        made(BOX, tmp_path / "d.h5")
+    (tmp_path / "d.h5").unlink(missing_ok=True)
+    np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
+
+
+def test_a_group_that_a_kill_leaves_in_the_place_of_another_is_whole(few, tmp_path, monkeypatch):
+    """What the slabs lie in then is the group that was replaced, and is not gone on with."""
+    output = tmp_path / "d.zarr"
+    write_by_slabs(BOX, output, 1, Listener())
+    folder = slabs_folder(output)
+    group = folder / steps.GROUP
+    other = replace(BOX, seed=8)
+
+    def killed(part, target):
+        take(part, target)
+        raise Killed
+
+    monkeypatch.setattr(module, "take", killed)
+    monkeypatch.setattr(module, "checksums_of", lambda recipe, folder: {})
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}")
+    write_by_slabs(other, group, 1, Listener())
+    recipe = SimpleNamespace(box=other)
+    with pytest.raises(Killed):
+        module._finish(recipe, folder, output)
+    assert not (folder / "recipe.json").exists()
+
+
+def test_the_room_that_slabs_take_is_counted_while_another_process_removes_them(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "gone").touch()
+    (tmp_path / "kept").write_bytes(b"12345")
+    stat = Path.stat
+
+    def removed(path, **options):
+        if path.name == "gone":
+            raise FileNotFoundError
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", removed)
+    assert module._bytes_in(tmp_path) == 5
+    assert module._bytes_in(tmp_path / "none") == 0
+
+
+def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, monkeypatch):
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        kill_in_task(8, killing)
+        made(replace(BOX, seed=3), tmp_path / "d.h5")
+    np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
+
+
+def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
+    target = tmp_path / "d.h5"
+    large = replace(BOX, voxels=(512, 512, 512))
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
+    assert not is_made_by_slabs(large, target, None)
+    assert is_made_by_slabs(large, target, "local")
+    assert density_estimate(large, target).work == 0
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 6 * 2**30)
+    assert is_made_by_slabs(large, target, None)
+    assert not is_made_by_slabs(
+        replace(large, initial_modes=lambda lattice, workers: None), target, None
+    )
+    assert density_estimate(large, target).memory < 6 * 2**30
+    assert density_estimate(large, target).work > 20 * 2**30
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 16 * 2**30)
+    slabs_folder(target).mkdir()
+    assert is_made_by_slabs(large, target, None)  # as it was begun so
+
+
+def test_where_memory_is_short_it_is_told_and_made_slab_by_slab(
+    few, in_memory, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "fits_in_memory", lambda need: False)
+    told = []
+    listener = Listener(announce=lambda what, message: told.append(message))
+    assert make_density_file(BOX, tmp_path / "d.h5", listener) is None
+    assert "16x16x16 voxels, slab by slab: about" in told[0]
+    assert "meanwhile" in told[0]
+    np.testing.assert_array_equal(read_box(tmp_path / "d.h5").density, in_memory)
+
+
+def test_too_little_disk_or_memory_is_refused_before_anything_is_made(monkeypatch, tmp_path):
+    large = replace(BOX, voxels=(512, 512, 512))
+    with monkeypatch.context() as poor:
+        poor.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**30))
+        with pytest.raises(OutputError, match=r"needs 2\d\.\d GiB of disk in .* and 1\.0 GiB are"):
+            write_by_slabs(large, tmp_path / "d.h5", 1, Listener())
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 2**30)
+    with pytest.raises(BoxError, match=r"slab by slab, needs .* GiB of memory and 1\.0 GiB"):
+        write_by_slabs(large, tmp_path / "d.h5", 1, Listener())
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
+    with (
+        module.locked(slabs_folder(tmp_path / "d.h5")),
+        pytest.raises(
+            OutputError, match=r"another process is making .*/d\.h5; .* or choose another --output"
+        ),
+    ):
+        made(BOX, tmp_path / "d.h5")
+
+
+@pytest.mark.parametrize("side", [64, 512, 1024])
+def test_tasks_keep_to_the_budget(side):
+    box = replace(BOX, voxels=(side, side, side))
+    assert min(cuts_of(box)) >= 1
+    assert slab_estimate(box).memory < 1e9 + 1.2 * BUDGET
+    assert slab_estimate(box).work < 220 * side**3
+
+
+def test_a_slab_of_one_plane_may_take_more():
+    box = replace(BOX, voxels=(2048, 2048, 2048))
+    assert 1e9 + 1.2 * BUDGET < slab_estimate(box).memory < 8e9
+
+
+@pytest.mark.slow
+def test_a_run_killed_by_the_system_goes_on(tmp_path):
+    words = ["lpt", "--voxels", "32", "--seed", "7", "--output", "d.h5", "--scheduler", "local"]
+    command = [sys.executable, "-m", "halokeras", *words]
+    run = subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
+    folder = slabs_folder(tmp_path / "d.h5")
+    while len(list(folder.glob("hessian_*.npy"))) < 3:
+        assert run.poll() is None
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGKILL)  # with its workers
+    run.wait()
+    assert not (tmp_path / "d.h5").exists()
+    subprocess.run([*command[:-2]], cwd=tmp_path, check=True)  # here, what workers began
+    whole = make_density(replace(BOX, voxels=(32, 32, 32))).astype(np.float32)
+    np.testing.assert_array_equal(read_box(tmp_path / "d.h5").density, whole)
+
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as running:
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Dask's own
+def test_two_workers_make_the_same_density(few, in_memory, cluster, tmp_path):
+    density = made(BOX, tmp_path / "d.h5", scheduler=cluster.scheduler_address)
+    np.testing.assert_array_equal(density, in_memory)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("stage", ["initial modes", "second order", "particles"])
+def test_a_worker_killed_on_the_way_changes_nothing(stage, few, in_memory, cluster, tmp_path):
+    with distributed.Client(cluster) as client:
+        pids = client.run(os.getpid)
+
+    def kill_one(at, fraction):
+        if at == stage and pids:
+            os.kill(pids.popitem()[1], signal.SIGKILL)
+            pids.clear()
+
+    listener = Listener(progress=kill_one)
+    density = made(BOX, tmp_path / "d.h5", listener, cluster.scheduler_address)
+    assert not pids
+    np.testing.assert_array_equal(density, in_memory)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_workers_write_a_group_themselves_and_it_is_gone_on_with(cluster, tmp_path, monkeypatch):
+    long = LptBox(box_cosmology("00"), 7, (64, 16, 16), velocity=True)
+    density, velocity = make_fields(long)
+
+    def kill(stage, fraction):
+        if stage == "writing" and fraction:
+            raise Killed
+
+    output, address = tmp_path / "d.zarr", cluster.scheduler_address
+    with pytest.raises(Killed):
+        write_by_slabs(long, output, 1, Listener(progress=kill), address)
+    assert not output.exists()
+    monkeypatch.setattr(module, "write_slabs", None)  # this process writes nothing
+    write_by_slabs(long, output, 1, Listener(), address)
+    with open_store(output, "d.zarr") as store:
+        store.check_attributes()
+        fields = {name: store.array(name).load() for name in ("density", "velocity")}
+        store.check_values(fields)
+        np.testing.assert_allclose(fields["density"], density, rtol=2e-7)
+        np.testing.assert_allclose(fields["velocity"], velocity, rtol=1e-6, atol=1e-9)
+        fields["velocity"][2, 40, 3, 3] += 1
+        with pytest.raises(BoxError, match="velocity is not what its checksum says"):
+            store.check_values(fields)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.zarr"]
+
+
+def test_workers_that_do_not_see_the_folder_are_told(tmp_path):
+    with pytest.raises(BoxError, match="write where all workers see it"):
+        steps.make_slab(None, tmp_path / "absent", "small", 0, 1)
+
+
+def test_a_scheduler_that_is_not_there_leaves_nothing(few, tmp_path):
+    with pytest.raises(ClusterError, match="no Dask scheduler answers"):
+        made(BOX, tmp_path / "d.h5", scheduler="nonsense")
+    assert not list(tmp_path.iterdir())
