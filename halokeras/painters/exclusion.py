@@ -30,10 +30,42 @@ MOST_CORRELATED = 2 / 7
 Numbers that are -2/7 correlated cancel in the sum over a large volume, and stronger correlations
 come back as correlations of the opposite sign two voxels away.
 """
+_LEAST_WEIGHT = 1e-12
+"""Weight of further halos, below which there are none."""
 _LEAST_CHANCE = 1e-12
 """Chance, at either end, beyond which a normal number is no further out."""
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ExclusionByCondition:
+    """How the halos of one voxel exclude each other, by one of the conditions of a painter.
+
+    Between the places that are known all goes linearly, weights by their logarithms; beyond the
+    outermost nothing changes any more.
+
+    Attributes
+    ----------
+    feature
+        Number of the condition among those that `Exclusion.under` is told.
+    places
+        (places,) its values, ascending.
+    further, crowding
+        (places, channels) and (places,), as those of `Exclusion`.
+    """
+
+    feature: int
+    places: Array
+    further: Array
+    crowding: Array
+
+    def at(self, features: Array) -> tuple[Array, float]:
+        """Return weights, (channels,), and crowding under conditions, (features,)."""
+        place = features[self.feature]
+        logarithms = np.log(np.maximum(self.further, _LEAST_WEIGHT))
+        weights = np.array([np.exp(np.interp(place, self.places, row)) for row in logarithms.T])
+        return weights / weights.max(), float(np.interp(place, self.places, self.crowding))
 
 
 @dataclass(frozen=True)
@@ -58,12 +90,29 @@ class Exclusion:
         Correlation, among voxels with halos, of the number that tells how many there are with the
         one that tells the mass of the first: below 0 where more halos are lighter. 0 for an older
         painter.
+    by_condition
+        How `further` and `crowding` go with the conditions, of which `under` is told; None of a
+        painter that is told none, or an older one.
     """
 
     further: Array
     neighbors: Array
     masses: Array | None = None
     crowding: float = 0.0
+    by_condition: ExclusionByCondition | None = None
+
+    def under(self, features: Array) -> "Exclusion":
+        """Return what is known under conditions, which are the same for all of these.
+
+        Parameters
+        ----------
+        features
+            (features,) of the conditions, as the painter has them.
+        """
+        if self.by_condition is None:
+            return self
+        further, crowding = self.by_condition.at(features)
+        return Exclusion(further, self.neighbors, self.masses, crowding)
 
     @property
     def border(self) -> int:

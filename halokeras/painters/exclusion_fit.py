@@ -1,33 +1,29 @@
-"""How halos exclude each other by mass, measured on training boxes."""
+"""How halos exclude each other by mass, measured on training boxes.
 
-from typing import NamedTuple
+The earlier the epoch, the rarer are heavy halos beside others of their voxel, of those that are
+expected: of a painter that is told epoch and cosmology that is measured on parts of the boxes.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from halokeras.painters.count_law import VoxelLaw, normal_density_at, responses
 from halokeras.painters.exclusion import (
     MOST_CORRELATED,
     Array,
     Exclusion,
-    normal_among_occupied,
+    ExclusionByCondition,
     shares_of_channels,
 )
+from halokeras.painters.exclusion_within import Occupied, Within, fit_within
 
-_ROUNDS = 20
-"""Rounds in which the weights of further halos settle to a percent."""
-_LARGEST_STEP = 4.0
-"""Factor by which a weight changes in a round, at most."""
-_STRONGEST = 0.9
-"""Correlation of the two numbers of a voxel, at most."""
-_NODES = tuple((0.5 + at / 2, weight / 2) for at, weight in zip(*leggauss(8), strict=True))
-"""Gauss-Legendre nodes in (0, 1) and their weights; by three a crowding is found 4 % too weak."""
-_LEAST_EXPECTED = 1e-12
-"""Halos of a voxel, below which it tells nothing of their masses."""
-_LEAST_SHARE = 1e-15
-"""Share of first halos, at either end, beyond which there is no channel's edge."""
+_MOST_GROUPS = 3
+"""Groups of boxes that tell how exclusion goes with a condition: of each, heavy pairs tell it."""
+_LEAST_PAIRS = 30
+"""Pairs of halos of a voxel that tell a weight, in a group of boxes."""
 
 
 def fit_exclusion(
@@ -36,6 +32,8 @@ def fit_exclusion(
     law: VoxelLaw,
     masses: NDArray[np.floating],
     counts_apart: bool = False,
+    features: NDArray[np.floating] | None = None,
+    feature: int = 0,
 ) -> Exclusion:
     """Measure how halos exclude each other.
 
@@ -50,158 +48,56 @@ def fit_exclusion(
         (channels,) mean mass of the halos of each channel [Msun/h].
     counts_apart
         Whether something else tells how the counts of voxels go together.
+    features
+        (boxes, features) of the conditions of each box; None without conditions.
+    feature
+        Number of the one that tells how halos of one voxel exclude each other.
     """
-    within = _fit_within(_Occupied.of(expected, counts, law))
-    neighbors = _fit_neighbors(expected, counts, law, within, counts_apart)
-    return Exclusion(within.further, neighbors, masses.astype(np.float64), within.crowding)
+    by_condition = None
+    if features is None:
+        here = fit_within(Occupied.of(expected, counts, law))
+        of_boxes = [here] * len(expected)
+    else:
+        by_condition = _by_condition(expected, counts, law, features, feature)
+        here = Within(*by_condition.at(features.mean(axis=0)))
+        of_boxes = [Within(*by_condition.at(told)) for told in features]
+    neighbors = _fit_neighbors(expected, counts, law, of_boxes, counts_apart)
+    of_channels = masses.astype(np.float64)
+    return Exclusion(here.further, neighbors, of_channels, here.crowding, by_condition)
 
 
-class _Within(NamedTuple):
-    """What tells the masses of the halos of one voxel: `further` and `crowding` of `Exclusion`."""
-
-    further: Array
-    crowding: float
-
-
-class _Occupied(NamedTuple):
-    """The voxels that hold halos.
-
-    Attributes
-    ----------
-    held, means
-        (N, channels) halos that are there, and that are expected.
-    number, total
-        (N,) of all channels.
-    law
-        Law of the counts of all channels in these voxels.
-    crowded
-        For each of `_NODES` (N,) normal numbers at which as many are drawn as there are.
-    """
-
-    held: Array
-    means: Array
-    number: Array
-    total: Array
-    law: VoxelLaw
-    crowded: tuple[Array, ...]
-
-    @classmethod
-    def of(
-        cls, expected: NDArray[np.floating], counts: NDArray[np.floating], law: VoxelLaw
-    ) -> "_Occupied":
-        channels = expected.shape[-1]
-        held, means = (grid.reshape(-1, channels) for grid in (counts, expected))
-        occupied = (held.sum(axis=1) > 0) & (means.sum(axis=1) > _LEAST_EXPECTED)
-        held, law = held[occupied].astype(np.float64), law.of(occupied)
-        means = means[occupied].astype(np.float64)
-        number, total = held.sum(axis=1), means.sum(axis=1)
-        below, upto = np.empty_like(total), np.empty_like(total)
-        for several in range(1, int(number.max(initial=0)) + 1):
-            there = number == several
-            of_there = law.of(there)
-            below[there] = of_there.at_most(several - 1, total[there])
-            upto[there] = of_there.at_most(several, total[there])
-        empty = law.at_most(0, total)
-        crowded = tuple(
-            normal_among_occupied(below + node * (upto - below), empty) for node, _ in _NODES
-        )
-        return cls(held, means, number, total, law, crowded)
-
-    def first(self, of_first: Array, crowding: float) -> tuple[Array, Array]:
-        """Return what first halos are, given how many there are, and how that goes with crowding.
-
-        Parameters
-        ----------
-        of_first
-            (N, channels) shares of channels among the first halos of voxels with any.
-        crowding
-            As that of `Exclusion`.
-
-        Returns
-        -------
-        tuple of ndarray
-            (N, channels) probabilities that the first halo is of a channel or of a heavier one,
-            and their derivatives.
-        """
-        left = np.sqrt(1 - crowding**2)
-        threshold = -ndtri(np.clip(_and_heavier(of_first), _LEAST_SHARE, 1 - _LEAST_SHARE))
-        threshold[:, 0] = -np.inf
-        chance, slope = np.zeros_like(threshold), np.zeros_like(threshold)
-        for (_, weight), crowded in zip(_NODES, self.crowded, strict=True):
-            place = (crowding * crowded[:, np.newaxis] - threshold) / left
-            chance += weight * ndtr(place)
-            beyond = crowded[:, np.newaxis] - crowding * threshold[:, 1:]
-            density = np.exp(-0.5 * place[:, 1:] ** 2) / np.sqrt(2 * np.pi)
-            slope[:, 1:] += weight * density * beyond / left**3
-        return chance, slope
-
-
-def _fit_within(voxels: _Occupied) -> _Within:
-    """Return what tells the masses of the halos of one voxel.
-
-    Weights of further halos are changed until there are as many pairs in a voxel of a halo of each
-    channel with another as heavy or heavier as in the boxes. The correlation is changed until heavy
-    halos are as many where there are more halos than the law expects of a voxel with any: that
-    excess times the halos of a channel or heavier, summed over voxels with halos, and over channels
-    but the lightest.
-    """
-    number = voxels.number[:, np.newaxis]
-    held = _and_heavier(voxels.held)
-    several = voxels.law.mean(voxels.total) / (1 - voxels.law.at_most(0, voxels.total))
-    beyond = voxels.number - several
-    pairs = (voxels.held * (2 * held - voxels.held - 1)).sum(axis=0)
-    together = beyond @ held
-    weights, crowding = np.ones(voxels.held.shape[1]), 0.0
-    tells_crowding = voxels.number.max(initial=0) > 1
-    for _ in range(_ROUNDS):
-        of_first, of_further = shares_of_channels(weights, voxels.means, voxels.law)
-        first, slope = voxels.first(of_first, crowding)
-        further = _and_heavier(of_further)
-        missing = together - beyond @ (first + (number - 1) * further)
-        found = _expected_pairs(voxels.number, first, further)
-        by_crowding = (beyond @ slope)[1:].sum()
-        if tells_crowding and by_crowding > 0:
-            crowding += float(missing[1:].sum() / by_crowding)
-            crowding = min(max(crowding, -_STRONGEST), _STRONGEST)
-        step = pairs / np.maximum(found, 1e-30)
-        weights *= np.clip(step, 1 / _LARGEST_STEP, _LARGEST_STEP)
-        weights /= weights.max()
-    return _Within(weights, crowding)
-
-
-def _expected_pairs(number: Array, first: Array, further: Array) -> Array:
-    """Return how many pairs of a halo of each channel with one as heavy or heavier are expected.
-
-    Parameters
-    ----------
-    number
-        (N,) halos of voxels.
-    first, further
-        (N, channels) probabilities that the first halo, and each further one, is of a channel or
-        heavier.
-    """
-    others, couples = number - 1, (number - 1) * (number - 2)
-    of_first, of_further = _alone(first), _alone(further)
-    with_first = others @ (of_first * further + (first - of_first) * of_further)
-    among_further = couples @ (of_further * (2 * further - of_further))
-    return np.asarray(2 * with_first + among_further)
-
-
-def _and_heavier(channels: Array) -> Array:
-    """Return the sums of each channel and all heavier ones, (N, channels)."""
-    return np.asarray(channels[:, ::-1].cumsum(axis=1)[:, ::-1])
-
-
-def _alone(and_heavier: Array) -> Array:
-    """Return the channels that sums are of."""
-    return -np.diff(and_heavier, axis=1, append=0.0)
+def _by_condition(
+    expected: NDArray[np.floating],
+    counts: NDArray[np.floating],
+    law: VoxelLaw,
+    features: NDArray[np.floating],
+    feature: int,
+) -> ExclusionByCondition:
+    """Measure how halos of one voxel exclude each other in groups of boxes alike in a feature."""
+    value = features[:, feature].astype(np.float64)
+    order = np.argsort(value, kind="stable")
+    parts = [part for part in np.array_split(order, _MOST_GROUPS) if part.size]
+    size = counts[0, ..., 0].size
+    found = []
+    for part in parts:
+        voxels = (part[:, np.newaxis] * size + np.arange(size)).ravel()
+        occupied = Occupied.of(expected[part], counts[part], law.of(voxels))
+        found.append(fit_within(occupied, _LEAST_PAIRS))
+    places = np.array([value[part].mean() for part in parts])
+    rising = np.flatnonzero(np.diff(places, prepend=-np.inf) > 0)
+    return ExclusionByCondition(
+        feature,
+        places[rising],
+        np.stack([found[group].further for group in rising]),
+        np.array([found[group].crowding for group in rising]),
+    )
 
 
 def _fit_neighbors(
     expected: NDArray[np.floating],
     counts: NDArray[np.floating],
     law: VoxelLaw,
-    within: _Within,
+    of_boxes: Sequence[Within],
     counts_apart: bool,
 ) -> Array:
     """Return the correlations of the two normal numbers of a voxel with those of a face neighbour.
@@ -215,11 +111,17 @@ def _fit_neighbors(
     grid, channels = expected.shape[:-1], expected.shape[-1]
     means = np.maximum(expected.reshape(-1, channels), 1e-12)
     total = means.sum(axis=1, dtype=np.float64)
-    of_first, of_others = shares_of_channels(within.further, means, law)
+    size = counts[0, ..., 0].size
+    crowding = np.repeat([within.crowding for within in of_boxes], size)
+    shares = []
+    for place, within in enumerate(of_boxes):
+        box = slice(place * size, (place + 1) * size)
+        shares.append(shares_of_channels(within.further, means[box], law.of(box)))
+    of_first, of_others = (np.concatenate(parts) for parts in zip(*shares, strict=True))
     empty = law.at_most(0, total)
     number, occupied = law.mean(total), 1 - empty
     to_number, to_occupied = responses(law, total)
-    to_crowded = within.crowding * _response_of_crowded(empty)
+    to_crowded = crowding * _response_of_crowded(empty)
     count = counts.sum(axis=-1, dtype=np.float64) - number.reshape(grid)
     to_count = to_number.reshape(grid)
     by_number = _pairs(count, count) / _pairs(to_count, to_count)
@@ -233,7 +135,7 @@ def _fit_neighbors(
         with_number += to_crowded * to_mass
         told += [
             _pairs(count, excess) - by_number * _pairs(to_count, with_number.reshape(grid)),
-            _pairs(to_count, to_mass.reshape(grid)) * np.sqrt(1 - within.crowding**2),
+            _pairs(to_count, (np.sqrt(1 - crowding**2) * to_mass).reshape(grid)),
         ]
     by_both = told[0] / told[1]
     found = np.array([[0.0 if counts_apart else by_number, by_both], [by_both, 0.0]])

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from halokeras.errors import ModelError, first_problem
 from halokeras.painters.count_law import MOST_HALOS, CountLaw
-from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, ExclusionByCondition
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.painter_json import parse, to_json
 from halokeras.painters.peaks import TERMS, Peaks
@@ -35,6 +35,7 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Mass = Annotated[float, Field(gt=0, le=1e20)]
 Excess = Annotated[float, Field(ge=0, le=1e20)]
 Weight = Annotated[float, Field(ge=0, le=1)]
+Crowding = Annotated[float, Field(gt=-1, lt=1)]
 Term = Annotated[float, Field(ge=-1e6, le=1e6)]
 Correlation = Annotated[float, Field(ge=-MOST_CORRELATED, le=MOST_CORRELATED)]
 
@@ -81,13 +82,33 @@ class _MassLawFields(_Fields):
         return self
 
 
+class _ByConditionFields(_Fields):
+    """What exclusion.json holds of conditions."""
+
+    feature: Annotated[int, Field(ge=0)]
+    places: Annotated[list[Term], Field(min_length=1, max_length=64)]
+    further: list[list[Weight]]
+    crowding: list[Crowding]
+
+    @model_validator(mode="after")
+    def _is_of_places(self) -> "_ByConditionFields":
+        if any(below >= above for below, above in pairwise(self.places)):
+            raise ValueError("places of the condition do not ascend")
+        if not len(self.places) == len(self.further) == len(self.crowding):
+            raise ValueError("places of the condition and what is known there are not equally many")
+        if not all(any(row) for row in self.further):
+            raise ValueError("all weights of further halos at a place are 0")
+        return self
+
+
 class _ExclusionFields(_Fields):
     """What exclusion.json holds."""
 
     further: list[Weight]
     neighbors: tuple[tuple[Correlation, Correlation], tuple[Correlation, Correlation]]
     masses: list[Mass] | None = None
-    crowding: Annotated[float, Field(gt=-1, lt=1)] = 0.0
+    crowding: Crowding = 0.0
+    by_condition: _ByConditionFields | None = None
 
     @model_validator(mode="after")
     def _is_possible(self) -> "_ExclusionFields":
@@ -183,6 +204,13 @@ def law_contents(laws: Laws) -> dict[str, bytes]:
         }
         if exclusion.masses is not None:
             fields[EXCLUSION]["masses"] = exclusion.masses.tolist()
+        if (known := exclusion.by_condition) is not None:
+            fields[EXCLUSION]["by_condition"] = {
+                "feature": known.feature,
+                "places": known.places.tolist(),
+                "further": known.further.tolist(),
+                "crowding": known.crowding.tolist(),
+            }
     if peaks is not None:
         fields[PEAKS] = {
             "coefficients": peaks.coefficients.tolist(),
@@ -230,7 +258,7 @@ def read_laws(folder: Path, contents: Mapping[str, bytes], channels: int, featur
         masses = _mass_law(folder / MASSES, contents[MASSES], channels)
         laws = laws._replace(masses=masses)
     if EXCLUSION in contents:
-        exclusion = _exclusion(folder / EXCLUSION, contents[EXCLUSION], channels)
+        exclusion = _exclusion(folder / EXCLUSION, contents[EXCLUSION], channels, features)
         laws = laws._replace(exclusion=exclusion)
     if PEAKS in contents:
         laws = laws._replace(peaks=_peaks(folder / PEAKS, contents[PEAKS], channels, features))
@@ -256,14 +284,35 @@ def _mass_law(path: Path, content: bytes, channels: int) -> MassLaw:
     return MassLaw(np.array(fields.masses), np.array(fields.tails))
 
 
-def _exclusion(path: Path, content: bytes, channels: int) -> Exclusion:
+def _exclusion(path: Path, content: bytes, channels: int, features: int) -> Exclusion:
     fields = _validated(path, content, _ExclusionFields, "exclusion")
     _check_channels(path, "weights", fields.further, channels)
     masses = None
     if fields.masses is not None:
         _check_channels(path, "masses", fields.masses, channels)
         masses = np.array(fields.masses)
-    return Exclusion(np.array(fields.further), np.array(fields.neighbors), masses, fields.crowding)
+    by_condition = None
+    if (known := fields.by_condition) is not None:
+        if known.feature >= features:
+            raise ModelError(
+                f"{path}: by_condition goes with condition {known.feature}, which does not fit a "
+                f"painter of {features} conditions"
+            )
+        for row in known.further:
+            _check_channels(path, "weights", row, channels)
+        by_condition = ExclusionByCondition(
+            known.feature,
+            np.array(known.places),
+            np.array(known.further),
+            np.array(known.crowding),
+        )
+    return Exclusion(
+        np.array(fields.further),
+        np.array(fields.neighbors),
+        masses,
+        fields.crowding,
+        by_condition,
+    )
 
 
 def _peaks(path: Path, content: bytes, channels: int, features: int) -> Peaks:

@@ -209,8 +209,8 @@ class SavedPainter:
     def under(self, cosmology: Cosmology | None, redshift: float) -> "SavedPainter":
         """Return the painter whose halos have the masses of an epoch and a cosmology.
 
-        Its corrections around peaks are of them too. One that is told none is returned as it is:
-        its masses are those that it was trained on.
+        Its corrections around peaks, and how halos of a voxel exclude each other, are of them too.
+        One that is told none is returned as it is: its masses are those that it was trained on.
         """
         names = self.painter.params.conditions
         if not names or cosmology is None:
@@ -224,8 +224,10 @@ class SavedPainter:
         size = self.provenance.voxel_size
         conditions = conditions_of(names, redshift, cosmology, self.bins, size)
         features = draws.painter.features(Patch(None, np.array([conditions], np.float32)))
-        peaks = draws.peaks.under(np.asarray(features, np.float64)[0])
-        return replace(there, draws=replace(draws, peaks=peaks))
+        told = np.asarray(features, np.float64)[0]
+        peaks = draws.peaks.under(told)
+        exclusion = None if draws.exclusion is None else draws.exclusion.under(told)
+        return replace(there, draws=replace(draws, peaks=peaks, exclusion=exclusion))
 
     def _with_masses(self, law: MassLaw) -> "SavedPainter":
         """Return the painter with a law of masses, of which lighter halos than wanted are left."""

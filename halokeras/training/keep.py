@@ -29,6 +29,9 @@ from halokeras.training.schedule import WARM_START
 from halokeras.training.validation import Validation, validate
 from halokeras.training.wgan import HaloPaintingGAN
 
+_AMPLITUDE = f"log_variance_{3e13:g}"
+"""Condition that tells how the halos of one voxel exclude each other."""
+
 
 class KeptPainter(Callback):
     """Validates the painter on held-out boxes, and saves it where it is to be kept.
@@ -161,7 +164,15 @@ class KeptPainter(Callback):
         totals = means.sum(axis=-1), counts.sum(axis=-1)
         surroundings = fit_surroundings(*totals)
         of_voxels = surroundings.law_of_boxes(totals[0])
-        exclusion = fit_exclusion(corrected, counts, of_voxels, masses.means(), counts_apart=True)
+        exclusion = fit_exclusion(
+            corrected,
+            counts,
+            of_voxels,
+            masses.means(),
+            counts_apart=True,
+            features=features,
+            feature=0 if features is None else painter.params.told.index(_AMPLITUDE),
+        )
         with_rank = float(exclusion.neighbors[0, 1])
         surroundings = fit_correlations(surroundings, *totals, with_rank)
         return DrawModel(painter, law, masses, exclusion, peaks=peaks, surroundings=surroundings)

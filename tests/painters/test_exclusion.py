@@ -3,7 +3,7 @@ import pytest
 from scipy.special import ndtr
 
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion
+from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, ExclusionByCondition
 from halokeras.painters.exclusion_fit import fit_exclusion
 from halokeras.painters.model_store import DrawModel
 from halokeras.painting.draws import draw_from
@@ -103,3 +103,42 @@ def test_correlations_are_no_stronger_than_noise_can_have():
     values = np.linalg.eigvalsh(found.neighbors)
     assert values.min() == pytest.approx(-MOST_CORRELATED)
     assert values.max() <= MOST_CORRELATED + 1e-12
+
+
+def test_what_halos_exclude_under_conditions_is_measured_in_groups_of_boxes():
+    means = expected_halos(boxes=12)
+    features = np.stack([np.zeros(12), np.linspace(1.5, -1.5, 12)], axis=1)
+    weights = np.array([[1.0, 0.8, 0.3], [1.0, 0.4, 0.03]])
+    known = ExclusionByCondition(1, np.array([-1.0, 1.0]), weights, np.array([-0.2, -0.4]))
+    made = Exclusion(FURTHER, NEIGHBORS, MASSES, by_condition=known)
+    drawn = np.stack(
+        [
+            draw_from(DrawModel(None, LAW, None, made.under(told)), box, 4, n)
+            for n, (box, told) in enumerate(zip(means, features, strict=True))
+        ]
+    ).astype(np.float32)
+    found = fit_exclusion(means, drawn, LAW, MASSES, features=features, feature=1)
+    for place in (-1.0, 0.0, 1.0):
+        there, wanted = (one.under(np.array([9.0, place])) for one in (found, made))
+        np.testing.assert_allclose(there.further, wanted.further, atol=0.1)
+        assert there.crowding == pytest.approx(wanted.crowding, abs=0.06)
+    np.testing.assert_allclose(found.neighbors, NEIGHBORS, atol=0.03)
+    assert found.under(features[0]).by_condition is None
+    # one law of all conditions has neither end right
+    alike = fit_exclusion(means, drawn, LAW, MASSES)
+    assert 1.5 * weights[1, 2] < alike.further[2] < weights[0, 2] / 1.4
+
+
+def test_exclusion_goes_on_between_conditions_and_stays_beyond_them():
+    weights = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.04]])
+    known = ExclusionByCondition(0, np.array([-1.0, 1.0]), weights, np.array([-0.2, -0.4]))
+    made = Exclusion(FURTHER, NEIGHBORS, MASSES, by_condition=known)
+    middle = made.under(np.array([0.0]))
+    np.testing.assert_allclose(middle.further[:2], [1, 1])
+    assert middle.crowding == pytest.approx(-0.3)
+    for place, row in ((-30.0, 0), (30.0, 1)):
+        there = made.under(np.array([place]))
+        np.testing.assert_allclose(there.further, weights[row], atol=1e-11)
+        assert there.crowding == known.crowding[row]
+    alone = Exclusion(FURTHER, NEIGHBORS)
+    assert alone.under(np.array([3.0])) is alone

@@ -9,7 +9,7 @@ from halokeras.networks.painter import built_painter
 from halokeras.painter_params import ConditionedParams
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.count_law import CountLaw
-from halokeras.painters.exclusion import Exclusion
+from halokeras.painters.exclusion import Exclusion, ExclusionByCondition
 from halokeras.painters.mass_law import expected_mass_law
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
 from halokeras.painters.peaks import PERIODIC, Peaks, fit_peaks, sum_around
@@ -223,7 +223,17 @@ def conditioned(tiny_provenance, tmp_path):
     law = CountLaw(np.array([0.0, 1.0, 8.0]), np.eye(3))
     bins = painter.params.selections(Selection(mass_min=2e12))
     masses = expected_mass_law(bins, PLANCK, 0.3)
-    exclusion = Exclusion(np.array([1.0, 0.5, 0.1]), np.zeros((2, 2)), masses.means())
+    exclusion = Exclusion(
+        np.array([1.0, 0.5, 0.1]),
+        np.zeros((2, 2)),
+        masses.means(),
+        by_condition=ExclusionByCondition(
+            1,
+            np.array([0.0, 1.0]),
+            np.array([[1.0, 0.5, 0.1], [1.0, 0.4, 0.02]]),
+            np.array([-0.1, -0.3]),
+        ),
+    )
     peaks = replace(PEAKS, by_condition=np.array([[0.1, 0, 0, 0, 0], [0.0, 0.2, 0, 0, 0.3]]))
     draws = DrawModel(painter, law, masses, exclusion, peaks=peaks)
     save_painter(painter, tiny_provenance, tmp_path / "any", draws)
@@ -242,12 +252,44 @@ def test_a_painter_that_is_told_conditions_has_the_factors_of_each(conditioned):
         np.testing.assert_array_equal(
             there.draws.peaks.coefficients[:, 1:], PEAKS.coefficients[:, 1:]
         )
-        assert there.under(PLANCK, redshift).draws.peaks is there.draws.peaks
+        again = there.under(PLANCK, redshift).draws
+        assert again.peaks is there.draws.peaks
+        assert again.exclusion is there.draws.exclusion
+        exclusion = there.draws.exclusion
+        further = [1.0, 0.5 * 0.8 ** told[1], 0.1 * 0.2 ** told[1]]
+        np.testing.assert_allclose(exclusion.further, further, 1e-5)
+        assert exclusion.crowding == pytest.approx(-0.1 - 0.2 * told[1])
         heavy = saved.above(6e12).under(PLANCK, redshift).draws.peaks
         np.testing.assert_array_equal(heavy.coefficients, there.draws.peaks.coefficients)
 
 
-def test_factors_by_other_conditions_than_the_painters_are_refused(conditioned, rewrite):
-    rewrite(conditioned / "peaks.json", lambda told: told["by_condition"][1].pop())
-    with pytest.raises(ModelError, match="does not fit a painter of 5 conditions"):
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        ("peaks", lambda told: told["by_condition"][1].pop(), "by_condition does not fit"),
+        (
+            "exclusion",
+            lambda told: told["by_condition"].update(feature=5),
+            "goes with condition 5, which does not fit a painter of 5 conditions",
+        ),
+        (
+            "exclusion",
+            lambda told: told["by_condition"]["further"][1].pop(),
+            "2 weights do not fit a painter of 3 channels",
+        ),
+        ("exclusion", lambda told: told["by_condition"]["crowding"].pop(), "not equally many"),
+        ("exclusion", lambda told: told["by_condition"]["places"].reverse(), "do not ascend"),
+        (
+            "exclusion",
+            lambda told: told["by_condition"].update(further=[[0.0] * 3, [1.0] * 3]),
+            "all weights of further halos at a place are 0",
+        ),
+    ],
+)
+def test_laws_by_other_conditions_than_the_painters_are_refused(
+    conditioned, rewrite, name, spoil, message
+):
+    rewrite(conditioned / f"{name}.json", spoil)
+    with pytest.raises(ModelError, match=message) as caught:
         load_painter(conditioned)
+    assert f"{name}.json" in str(caught.value)

@@ -148,6 +148,10 @@ def test_factors_around_peaks_leave_each_epoch_the_halos_that_are_expected_there
     draws = keep.KeptPainter(params, gan, data, best_score, tmp_path)._draw_model
     features = np.asarray(painter.features(Patch(None, conditions)))
     assert draws.peaks.by_condition.shape == (2, features.shape[1])
+    known = draws.exclusion.by_condition
+    assert known.further.shape == (len(known.places), 3)
+    assert features[:, known.feature].min() < known.places[0] < known.places[-1]
+    assert known.places[-1] < features[:, known.feature].max()
     corrected = [
         draws.peaks.under(row).corrected_box(box)
         for row, box in zip(features, expected, strict=True)
