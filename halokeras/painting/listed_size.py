@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.fields.gridding import Shape
-from halokeras.painting.asked import header_to_make
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.painting.draws import draw_model_of
 from halokeras.painting.inputs import Density
 from halokeras.painting.paint import box_conditions, paint
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.density import make_density
+from halokeras.simulation.density_file import header_to_make
 from halokeras.simulation.lpt_box import LptBox
 
 _SIDE = 64

@@ -138,3 +138,20 @@ def test_a_format_that_cannot_be_written_is_told_before_a_density_is_made(
     words = ["paint", "--voxels", 16, "--draw", "--catalogue", "--catalogue-format", "bigfile"]
     fails(run(*words, "--model", drawing_model, "--output", "mock.h5"), "needs the package bigfile")
     assert not (tmp_path / "mock_density.h5").exists()
+
+
+def test_what_would_not_be_replaced_is_told_before_a_density_is_made(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--seed", 7, "--model", drawing_model, "--no-figure"]
+    (tmp_path / "mock.h5").write_text("precious")
+    for more in ([], ["--dry-run"]):
+        fails(run(*words, *more, "--output", "mock.h5"), "mock.h5 is there", "--overwrite")
+    assert (tmp_path / "mock.h5").read_text() == "precious"
+    assert not (tmp_path / "mock_density.h5").exists()
+
+    # a painting of another seed, whose density was removed
+    assert run(*words, "--overwrite", "--output", "mock.h5").exit_code == 0
+    (tmp_path / "mock_density.h5").unlink()
+    other = [8 if word == 7 else word for word in words]
+    fails(run(*other, "--output", "mock.h5"), "seed of the density 7 instead of 8", "--overwrite")
+    assert not (tmp_path / "mock_density.h5").exists()
+    assert run(*words, "--output", "mock.h5").exit_code == 0  # the same made again
