@@ -63,13 +63,14 @@ def _looked_at(request: PaintRequest) -> tuple[Shape, LptBox | None, int]:
     wanted = request.lpt
     if wanted is not None:
         check_request(request, header_to_make(wanted))
+        check_sub_density(request, wanted.voxels)
         check_outputs_to_come(request, wanted)
         return wanted.voxels, sub_voxel_box(request, None), listed_on_made(request, wanted)
     with opened(request) as given:
         check_request(request, given.header)
         check_outputs(request, given)
         check_matter(request, given)
-        check_sub_density(request, given)
+        check_sub_density(request, given.shape)
         return given.shape, sub_voxel_box(request, given), listed_on(request, given)
 
 

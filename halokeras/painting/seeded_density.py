@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.listener import Listener
+from halokeras.painting.known_matter import check_sub_density
 from halokeras.painting.outputs import check_outputs_to_come, found_density
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.density import LptParticles
@@ -31,6 +32,7 @@ def make_density(
         listener.warn(made_again(target))
     elif found.state in ("damaged", "other") and not request.overwrite:
         raise refusal(target, f"is there and {found.otherwise}")
+    check_sub_density(request, wanted.voxels)
     check_outputs_to_come(request, wanted)
     replace_it = request.overwrite or found.state in ("damaged", "without velocity")
     return make_density_file(wanted, target, listener, replace_it, request.scheduler, beside)
