@@ -27,7 +27,9 @@ from halokeras.storage.files import (
 PAINTING = ("model_hash", "source_box_hash", "draw_seed", "draw_realization")
 """What the provenance of a painted file tells, by which one painting is told from another."""
 
-_DENSITY = ("seed", "redshift", "voxel_size", *Cosmology.__dataclass_fields__)
+_NO_COSMOLOGY = dict.fromkeys(Cosmology.__dataclass_fields__)
+
+_DENSITY = ("seed", "redshift", "voxel_size", *_NO_COSMOLOGY)
 """And what the density of a seed comes from, by which one is told before it is made."""
 
 _PLAINLY = {"model": "painter", "draw_seed": "seed of the draw", "seed": "seed of the density"}
@@ -175,8 +177,9 @@ def _otherwise(
 
 def _plainly(header: Header) -> dict[str, Any]:
     """Return what a painted file tells by the names of messages, what says most first."""
-    told = {"redshift": header.redshift, "voxel_size": header.voxel_size, **header.provenance}
-    told |= {} if header.cosmology is None else vars(header.cosmology)
+    cosmology = _NO_COSMOLOGY if header.cosmology is None else vars(header.cosmology)
+    scale = {"redshift": header.redshift, "voxel_size": header.voxel_size}
+    told = {**scale, **header.provenance, **cosmology}
     names = [*_PLAINLY, *sorted({*told} - {*_PLAINLY, *_HASHES, *SOFTWARE}), *_HASHES]
     return {_plain_name(name): told.get(name) for name in names}
 
