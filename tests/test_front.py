@@ -356,3 +356,15 @@ def test_params_may_hold_paths_and_numbers_of_numpy(tmp_path):
 def test_a_box_file_has_the_name_of_one(tiny_box, tmp_path):
     with pytest.raises(OutputError, match=r"end in \.h5 or \.zarr"):
         halokeras.write_box(tiny_box, tmp_path / "box.npy")
+
+
+@pytest.mark.parametrize("wrong", ["4", None, [4, 4]])
+def test_a_scale_that_is_no_number_is_told(tiny_box, tiny_model, wrong):
+    for make in (
+        lambda **scale: halokeras.paint(tiny_box.density, model=tiny_model, **scale),
+        lambda **scale: halokeras.lpt(8, **scale),
+    ):
+        with pytest.raises(BoxError, match="voxel_size must be positive, in Mpc/h, not"):
+            make(voxel_size=wrong)
+        with pytest.raises(BoxError, match="redshift must be a number of 0 or more, not"):
+            make(redshift=wrong)

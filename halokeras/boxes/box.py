@@ -157,10 +157,22 @@ def _check_by_mass(by_mass: NDArray[Any], counts: NDArray[Any] | None, source: s
 
 def check_scale(voxel_size: float, redshift: float, source: str) -> None:
     """Refuse a voxel size or redshift that no box has, as `check_box`."""
-    if not (np.isfinite(voxel_size) and voxel_size > 0):
-        raise BoxError(f"{source}: voxel_size must be positive, in Mpc/h, not {voxel_size}")
-    if not (np.isfinite(redshift) and redshift >= 0):
-        raise BoxError(f"{source}: redshift must be a number of 0 or more, not {redshift}")
+    if not (_is_number(voxel_size) and voxel_size > 0):
+        raise BoxError(f"{source}: voxel_size must be positive, in Mpc/h, not {_shown(voxel_size)}")
+    if not (_is_number(redshift) and redshift >= 0):
+        raise BoxError(f"{source}: redshift must be a number of 0 or more, not {_shown(redshift)}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value, which a user of Python may give as anything, is one finite number."""
+    try:
+        return bool(np.isfinite(value))  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return False
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def check_grid(grid: Grid, name: str, source: str) -> None:

@@ -28,6 +28,8 @@ _COARSE = 64
 """Points a side of the grids on which the 48 orientations are tried."""
 _MARGIN = 2.0
 """Deviations by which a coherence must exceed the largest expected of unrelated fields."""
+FEWEST = 30
+"""Voxels with halos, below which no turn or shift is believed: a few lie as well on any peaks."""
 _ALONE = 5.0
 """Deviations at which counts are believed to be in place, as they are: one trial, not many."""
 
@@ -179,7 +181,8 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
     on grids of at most 64 points a side, as a flipped box still follows some shift a little: the
     modes across the flip are in place. The best is then measured on the grids themselves. A
     coherence counts only if it exceeds the largest that as many trials of unrelated fields are
-    expected to give by two deviations; of counts as they are, if it exceeds five.
+    expected to give by two deviations; of counts as they are, if it exceeds five. Counts of fewer
+    than `FEWEST` voxels are looked at as they are only.
 
     Parameters
     ----------
@@ -203,6 +206,8 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
             "counts are all zero; lower the least mass, mass_min, or give a box with halos"
         )
     as_it_is = measure_coherence(density, counts)
+    if np.count_nonzero(counts) < FEWEST:
+        return _unmoved(as_it_is)
     coarse_density, coarse_counts = _coarse(density), _coarse(counts)
     turned = max(
         _turns(),
@@ -215,9 +220,14 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
         return _matched(as_it_is, found, turned)
     if as_it_is.best > _significant(as_it_is.noise, trials):
         return _matched(as_it_is, as_it_is, Orientation())
-    if as_it_is.unmoved > _ALONE * as_it_is.noise:
-        return Match(as_it_is.unmoved, as_it_is.noise, as_it_is.unmoved, Orientation())
-    return Match(as_it_is.unmoved, as_it_is.noise, as_it_is.unmoved, None)
+    return _unmoved(as_it_is)
+
+
+def _unmoved(found: Coherence) -> Match:
+    """Return whether counts follow the density as they are, or it is not known how they would."""
+    believed = found.unmoved > _ALONE * found.noise
+    orientation = Orientation() if believed else None
+    return Match(found.unmoved, found.noise, found.unmoved, orientation)
 
 
 def _turns() -> Iterator[Orientation]:

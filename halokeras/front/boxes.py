@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes import box_file
-from halokeras.boxes.box import Box
+from halokeras.boxes.box import Box, check_scale
 from halokeras.cosmology.cosmology import Cosmology, box_cosmology
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, OutputError
@@ -56,6 +56,7 @@ def lpt(
 
     x, y, z = _sides(voxels)
     chosen = cosmology_of(cosmology)
+    check_scale(voxel_size, redshift, "the density")
     wanted = LptBox(chosen, seed, (x, y, z), voxel_size, redshift)
     return make_density(wanted, allotted_cores()).astype(np.float32)
 

@@ -12,7 +12,6 @@ from halokeras.painting.inputs import Density, open_box_density, open_density
 from halokeras.painting.masses import check_spheres
 from halokeras.painting.paint import box_conditions
 from halokeras.painting.request import OwnDensity, PaintRequest
-from halokeras.simulation.lpt.box import LptBox
 
 
 def opened(
@@ -31,11 +30,6 @@ def opened(
             **looks,
         )
     return open_box_density(request.source.path, **looks)
-
-
-def header_to_make(wanted: LptBox) -> Header:
-    """Return what is known of a density before it is made."""
-    return Header(wanted.voxel_size, wanted.redshift, wanted.cosmology, {})
 
 
 def check_request(request: PaintRequest, header: Header) -> None:

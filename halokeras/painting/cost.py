@@ -1,18 +1,23 @@
 """What a painting will take, said before it begins."""
 
 from halokeras.fields.gridding import Shape
-from halokeras.painting.asked import check_request, header_to_make, opened
+from halokeras.painting.asked import check_request, opened
 from halokeras.painting.draws import draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.known_matter import check_sub_density, sub_voxel_folder
 from halokeras.painting.known_modes import check_matter, sub_voxel_box
 from halokeras.painting.listed_size import listed_on, listed_on_made
-from halokeras.painting.outputs import check_outputs, check_targets
+from halokeras.painting.outputs import (
+    check_outputs,
+    check_outputs_to_come,
+    check_targets,
+    found_density,
+)
 from halokeras.painting.request import PaintRequest
-from halokeras.painting.seeded_density import found_density
 from halokeras.simulation.fine_matter.by_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.fine_matter.fields import fine_estimate, kept_bytes
 from halokeras.simulation.lpt.box import LptBox, LptEstimate
+from halokeras.simulation.lpt.density_file import header_to_make
 from halokeras.simulation.slabs.out_of_core import density_estimate
 
 
@@ -58,12 +63,14 @@ def _looked_at(request: PaintRequest) -> tuple[Shape, LptBox | None, int]:
     wanted = request.lpt
     if wanted is not None:
         check_request(request, header_to_make(wanted))
+        check_sub_density(request, wanted.voxels)
+        check_outputs_to_come(request, wanted)
         return wanted.voxels, sub_voxel_box(request, None), listed_on_made(request, wanted)
     with opened(request) as given:
         check_request(request, given.header)
         check_outputs(request, given)
         check_matter(request, given)
-        check_sub_density(request, given)
+        check_sub_density(request, given.shape)
         return given.shape, sub_voxel_box(request, given), listed_on(request, given)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
-from halokeras.painting.asked import check_request, header_to_make, opened
+from halokeras.painting.asked import check_request, opened
 from halokeras.painting.catalogue import listed
 from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
@@ -25,6 +25,7 @@ from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
 from halokeras.simulation.fine_matter.fields import FineSums
+from halokeras.simulation.lpt.density_file import header_to_make
 from halokeras.storage.files import made_again
 from halokeras.workers import connected
 
@@ -150,9 +151,8 @@ def _listed(
     painter, listing = request.painter, request.listing
     assert listing is not None
     drawn.check_seen()
-    header = painted_header(
-        given, painter.saved, painter.name, **request.told(number), **listing.told
-    )
+    told = request.told(number) | listing.told
+    header = painted_header(given.header, given.hash, painter.saved, painter.name, **told)
     learned = painter.saved.provenance
     law = draw_model_of(painter.saved, painter.name).mass_law
     masses = None

@@ -20,7 +20,7 @@ from halokeras.fields.gridding import Shape, coarsened
 from halokeras.listener import Listener
 from halokeras.painting.catalogue import finer_by
 from halokeras.painting.inputs import Density, open_grid
-from halokeras.painting.known_modes import check_matter, check_same, known_box
+from halokeras.painting.known_modes import check_matter, check_same, correlation, known_box
 from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.fine_matter.by_slabs import (
@@ -62,6 +62,9 @@ _COMPARED = 4
 
 _LEAST_DEVIATIONS = 3.0
 """Coherence of draws with their density, at least, in deviations of unrelated fields'."""
+
+_LEAST_CORRELATION = 0.3
+"""Correlation of a sub-density with its density, below which it is one of other modes."""
 
 
 def matter_of(fine: FineFields, shape: Shape, voxel_size: float) -> Matter:
@@ -113,10 +116,10 @@ def matter_again(
     return matter_of(fine, box.voxels, box.voxel_size)
 
 
-def check_sub_density(request: PaintRequest, given: Density) -> None:
-    """Refuse a sub-density that does not fit a density, as `BoxError`."""
+def check_sub_density(request: PaintRequest, shape: Shape) -> None:
+    """Refuse a sub-density that does not fit a density of a shape, as `BoxError`."""
     if request.listing is not None and request.listing.sub_density is not None:
-        with _sub_density(request.listing.sub_density, given):
+        with _sub_density(request.listing.sub_density, shape):
             pass
 
 
@@ -188,7 +191,8 @@ def known_matter(
         yield Matter(velocity=given.velocity)
     elif listing.sub_density is not None:
         del made
-        with _sub_density(listing.sub_density, given) as density:
+        with _sub_density(listing.sub_density, given.shape) as density:
+            _warn_of_another(given, density, listing.sub_density.path, listener)
             yield Matter(density, velocity=given.velocity)
     else:
         box = known_box(given.header, given.shape)
@@ -199,10 +203,21 @@ def known_matter(
 
 
 @contextmanager
-def _sub_density(named: GridFile, given: Density) -> Iterator[Grid]:
+def _sub_density(named: GridFile, shape: Shape) -> Iterator[Grid]:
     with open_grid(named.path, named.dataset, "--sub-dataset") as density:
-        finer_by(density, given.shape)
+        finer_by(density, shape)
         yield density
+
+
+def _warn_of_another(given: Density, density: Grid, path: Path, listener: Listener) -> None:
+    """Warn of a sub-density of other modes, which need not be the density's if equal in voxels."""
+    found = correlation(given.grid, density)
+    if found < _LEAST_CORRELATION:
+        listener.warn(
+            f"{path} hardly follows the density (they correlate by {found:.2f}): halos lie where "
+            "another realisation has its matter; give a --sub-density of the same modes, axes in "
+            "the same order, or choose --places uniform"
+        )
 
 
 _last_fine_fields: list[tuple[LptBox, FineFields]] = []

@@ -9,15 +9,17 @@ import numpy as np
 from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.errors import BoxError
-from halokeras.fields.gridding import Shape, coarsened, shape_of
-from halokeras.painting.catalogue import finer_by
+from halokeras.fields.gridding import Shape, coarsened
 from halokeras.painting.inputs import Density
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.lpt.box import LptBox
-from halokeras.storage.grid import Grid, slabs
+from halokeras.storage.grid import Grid, slab_ranges
 
 _LEAST_CORRELATION = 0.9
 """Correlation, at least, of a density with the one made again: 0.987 of a shipped box."""
+
+_CONSTANT = 1e-12
+"""Product of two variances of rho/mean, at most, where one is nothing but rounding."""
 
 
 def known_box(header: Header, shape: Shape) -> LptBox | None:
@@ -32,6 +34,25 @@ def known_box(header: Header, shape: Shape) -> LptBox | None:
         return LptBox(cosmology, seed, shape, header.voxel_size, header.redshift)
     except BoxError:  # a box of such sides cannot be made by us
         return None
+
+
+def correlation(density: Grid, fine: Grid) -> float:
+    """Return how a density correlates with a finer one, averaged in voxels; NaN if one is constant.
+
+    The finer one may hold more layers, which are not looked at.
+    """
+    times = fine.shape[1] // density.shape[1]
+    layer = int(np.prod(density.shape[1:], dtype=np.int64)) * times**3
+    sums = np.zeros(6)
+    for part in slab_ranges((density.shape[0], layer)):
+        slab = np.asarray(fine[part.start * times : part.stop * times])
+        ours = coarsened(slab, times).ravel().astype(np.float64)
+        theirs = np.asarray(density[part.start : part.stop], dtype=np.float64).ravel()
+        sums += [ours.size, ours.sum(), theirs.sum(), ours @ ours, theirs @ theirs, ours @ theirs]
+    size, mean, other, square, others, product = sums
+    covariance = product / size - mean * other / size**2
+    variance = (square / size - (mean / size) ** 2) * (others / size - (other / size) ** 2)
+    return float(covariance / np.sqrt(variance)) if variance > _CONSTANT else np.nan
 
 
 def check_same(density: Grid, fine: Grid, layers: int | None = None) -> None:
@@ -51,20 +72,8 @@ def check_same(density: Grid, fine: Grid, layers: int | None = None) -> None:
     BoxError
         If the two, averaged in voxels, hardly correlate.
     """
-    times = finer_by(fine, shape_of(density))
-    sums = np.zeros(6)
-    start = 0
-    for slab in slabs(density if layers is None else density[:layers]):
-        part = np.asarray(fine[start * times : (start + len(slab)) * times])
-        start += len(slab)
-        ours = coarsened(part, times).ravel().astype(np.float64)
-        theirs = np.asarray(slab, dtype=np.float64).ravel()
-        sums += [ours.size, ours.sum(), theirs.sum(), ours @ ours, theirs @ theirs, ours @ theirs]
-    size, mean, other, square, others, product = sums
-    covariance = product / size - mean * other / size**2
-    variance = (square / size - (mean / size) ** 2) * (others / size - (other / size) ** 2)
-    found = covariance / np.sqrt(variance) if variance > 0 else 0.0
-    if found < _LEAST_CORRELATION:
+    found = correlation(density if layers is None else density[:layers], fine)
+    if not found >= _LEAST_CORRELATION:
         raise BoxError(
             f"the density made again from its seed is not the one that is painted on (they "
             f"correlate by {found:.2f}); give its finer density as --sub-density, or choose "

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.fields.gridding import Shape
-from halokeras.painting.asked import header_to_make
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.painting.draws import draw_model_of
 from halokeras.painting.inputs import Density
@@ -17,6 +16,7 @@ from halokeras.painting.paint import box_conditions, paint
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density
+from halokeras.simulation.lpt.density_file import header_to_make
 
 _SIDE = 64
 """Voxels along a side of a sample, at most: boxes of 256 Mpc/h differ by 0.6 % in halos."""

@@ -295,7 +295,7 @@ def painted_file(
     OutputError
         If the file cannot be written, or a part of it is there that belongs to another painting.
     """
-    written = painted_header(given, saved, model, **told)
+    written = painted_header(given.header, given.hash, saved, model, **told)
     painting = (given.hash, saved.hash, LARGEST_TILE, sorted(told.items()), SOFTWARE)
     identity = hashlib.sha256(repr(painting).encode()).hexdigest()
     tile = tile_shape(given.shape, LARGEST_TILE)
@@ -306,16 +306,18 @@ def painted_file(
 
 
 def painted_header(
-    given: Density, saved: SavedPainter, model: str, **told: str | int | float
+    header: Header, hashed: str, saved: SavedPainter, model: str, **told: str | int | float
 ) -> Header:
-    """Return what a painted file tells of itself; `told` is added to its provenance."""
-    header = given.header
+    """Return what a painted file tells of itself, by the header and the hash of the density.
+
+    `told` is added to its provenance.
+    """
     provenance = {
         **header.provenance,
         **saved.provenance.selection.told,
         "model": model,
         "model_hash": saved.hash,
-        "source_box_hash": given.hash,
+        "source_box_hash": hashed,
         **SOFTWARE,
         **told,
     }

@@ -248,7 +248,7 @@ class PaintRequest:
             and (self.listing.uniform or self.listing.sub_density is not None),
         )
 
-    def told(self, number: int) -> dict[str, int]:
+    def told(self, number: int) -> dict[str, int | str]:
         """Return what the provenance of the file of that number tells of its draw."""
         if self.drawing is None:
             return {}

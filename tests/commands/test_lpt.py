@@ -138,3 +138,40 @@ def test_a_format_that_cannot_be_written_is_told_before_a_density_is_made(
     words = ["paint", "--voxels", 16, "--draw", "--catalogue", "--catalogue-format", "bigfile"]
     fails(run(*words, "--model", drawing_model, "--output", "mock.h5"), "needs the package bigfile")
     assert not (tmp_path / "mock_density.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("none.npy", "no density file none.npy"),
+        ("odd.npy", "(17, 17, 17)"),
+        ("nan.npy", "nan.npy: density holds NaN"),
+    ],
+)
+def test_a_sub_density_that_does_not_fit_is_told_before_a_density_is_made(
+    run, drawing_model, tmp_path, name, told
+):
+    np.save(tmp_path / "odd.npy", np.ones((17, 17, 17)))
+    np.save(tmp_path / "nan.npy", np.full((32, 32, 32), np.nan))
+    words = ["paint", "--voxels", 16, "--draw", "--catalogue", "--model", drawing_model]
+    words += ["--no-figure", "--output", "mock.h5", "--sub-density", name]
+    for more in ([], ["--dry-run"]):
+        fails(run(*words, *more), told)
+    assert not (tmp_path / "mock_density.h5").exists()
+
+
+def test_what_would_not_be_replaced_is_told_before_a_density_is_made(run, drawing_model, tmp_path):
+    words = ["paint", "--voxels", 16, "--seed", 7, "--model", drawing_model, "--no-figure"]
+    (tmp_path / "mock.h5").write_text("precious")
+    for more in ([], ["--dry-run"]):
+        fails(run(*words, *more, "--output", "mock.h5"), "mock.h5 is there", "--overwrite")
+    assert (tmp_path / "mock.h5").read_text() == "precious"
+    assert not (tmp_path / "mock_density.h5").exists()
+
+    # a painting of another seed, whose density was removed
+    assert run(*words, "--overwrite", "--output", "mock.h5").exit_code == 0
+    (tmp_path / "mock_density.h5").unlink()
+    other = [8 if word == 7 else word for word in words]
+    fails(run(*other, "--output", "mock.h5"), "seed of the density 7 instead of 8", "--overwrite")
+    assert not (tmp_path / "mock_density.h5").exists()
+    assert run(*words, "--output", "mock.h5").exit_code == 0  # the same made again

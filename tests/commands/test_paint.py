@@ -109,6 +109,8 @@ def test_a_grid_of_no_cosmology_is_painted_with_a_warning(run, tiny_box, tiny_mo
     (tmp_path / "mine.json").write_text(json.dumps(known))
     named = run(*words, "--cosmology", "mine.json")
     assert named.exit_code == 0 and "cosmology" not in named.stderr
+    known_before = [word for word in words if word != "--overwrite"]
+    fails(run(*known_before), "H0 67.26 instead of not told", "--overwrite")
 
 
 def test_paint_never_overwrites_its_input(run, box_file, tiny_model):

@@ -33,6 +33,17 @@ def test_paint_writes_a_catalogue_beside_every_draw(run, box_file, drawing_model
         assert (position % 4 < 2.00001).all()  # the one sub-voxel of each that is not empty
 
 
+def test_a_sub_density_of_other_modes_is_told(run, box_file, tiny_box, drawing_model, tmp_path):
+    fine = tiny_box.density.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    words = ["paint", "--box", box_file, "--model", drawing_model, "--draw", "--catalogue"]
+    words += ["--no-figure", "--sub-density", "sub.npy", "--overwrite"]
+    for sub, hardly in ((fine, False), (fine.transpose(1, 0, 2), True), (fine[::-1], True)):
+        np.save(tmp_path / "sub.npy", sub)
+        result = run(*words)
+        assert result.exit_code == 0, result.output
+        assert ("sub.npy hardly follows the density" in result.stderr) == hardly
+
+
 def test_what_a_catalogue_cannot_be_made_of_is_told_before_anything_is_painted(
     run, box_file, drawing_model, tiny_box, tmp_path, monkeypatch
 ):

@@ -170,3 +170,13 @@ def test_grids_that_do_not_compare_are_refused():
         find_orientation(np.ones((4, 4, 5)), np.ones((4, 4, 5)))
     with pytest.raises(BoxError, match="all zero"):
         find_orientation(grid, 0 * grid)
+
+
+@pytest.mark.parametrize("halos", [1, 3, 10])
+def test_a_few_halos_are_never_turned_or_moved_onto_peaks(halos):
+    density, position = clustered(32)
+    anywhere = np.random.default_rng(2).uniform(0, 32 * VOXEL, (halos, 3))
+    assert find_orientation(density, counted(anywhere, 32)).orientation is None
+    heights = density[tuple((position // VOXEL).astype(int).T)]
+    highest = position[np.argsort(-heights)[: 5 * halos : 5]]
+    assert find_orientation(density, counted(highest, 32)).orientation in (None, Orientation())

@@ -102,18 +102,18 @@ def write_slabs(
 
 def structure(box: LptBox) -> tuple[dict[str, Any], dict[str, Layout]]:
     """Return what the file of a box tells of itself, and the arrays that it holds."""
-    header = Header(box.voxel_size, box.redshift, box.cosmology, _provenance(box))
     chunks = tuple(min(SLAB, side) for side in box.voxels)
     layouts = {"density": Layout(box.voxels, np.float32, chunks)}
     if box.velocity:
         layouts["velocity"] = Layout((3, *box.voxels), np.float32, (1, *chunks))
-    return header_attributes(header, box.voxels), layouts
+    return header_attributes(header_to_make(box), box.voxels), layouts
 
 
-def _provenance(box: LptBox) -> dict[str, str | int | float]:
+def header_to_make(box: LptBox) -> Header:
+    """Return what the file of a box tells of its grids, which is known before it is made."""
     named = {} if box.box_id is None else {"box_id": box.box_id}
     given = {} if box.initial_modes is None else {"initial_modes": box.modes_name}
-    return {
+    provenance: dict[str, str | int | float] = {
         **named,
         **given,
         "seed": box.seed,
@@ -122,3 +122,4 @@ def _provenance(box: LptBox) -> dict[str, str | int | float]:
         "modes_per_voxel": POINTS**3,
         **SOFTWARE,
     }
+    return Header(box.voxel_size, box.redshift, box.cosmology, provenance)

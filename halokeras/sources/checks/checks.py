@@ -15,7 +15,7 @@ from halokeras.cosmology.mass_function import (
 )
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import shape_text
-from halokeras.fields.orientation import Orientation, find_orientation, move_counts
+from halokeras.fields.orientation import FEWEST, Orientation, find_orientation, move_counts
 from halokeras.fields.spectra import default_edges, measure
 from halokeras.sources.checks.density_checks import recognise_scheme
 from halokeras.sources.checks.findings import CheckReport, Finding, note, passed, refused, warning
@@ -210,8 +210,8 @@ def _check_abundance(
     # Counts scatter beyond Poisson, by about 3 % in 256 Mpc/h.
     if abs(total / wanted - 1) > _ABUNDANCE + 3 / np.sqrt(wanted):
         yield warning(
-            f"{told}; check mass definition, subhalos, the completeness of the catalogue and the "
-            "cosmology"
+            f"{told}; check mass definition, subhalos, the completeness of the catalogue, the "
+            "cosmology, and that box_size is in Mpc/h"
         )
     else:
         yield passed(told)
@@ -231,7 +231,13 @@ def _check_alignment(
     )
     yield note(f"{float(counts.mean(dtype=np.float64)):.4g} halos per voxel")
     yield note(f"cross-correlation of density and counts at k [h/Mpc]: {table}")
-    if orientation is None:
+    occupied = int(np.count_nonzero(counts))
+    if orientation is None and occupied < FEWEST:
+        yield warning(
+            f"{occupied} voxels hold halos, too few to tell whether they follow the density; "
+            "select more halos, by a lower mass_min, or check that both are of one realisation"
+        )
+    elif orientation is None:
         yield refused(
             f"counts do not follow the density (coherence {match.unmoved:.3f}) under any order or "
             "direction of axes and any shift; give both of the same realisation, seed and box_size"

@@ -101,6 +101,14 @@ def test_halos_of_another_realisation_are_refused_unless_forced(shipped_box):
     assert len(report.of(Verdict.REFUSED)) == 1
 
 
+def test_a_few_halos_are_a_warning_and_never_told_to_be_moved(shipped_box):
+    source, density, _, voxel_size = shipped_box
+    position = np.random.default_rng(2).uniform(0, 256, (3, 3)).astype(np.float32)
+    few = replace(source, halos=Halos(position, source.halos.mass[:3]))
+    report = check_source(few, density, count(position, density.shape, voxel_size), voxel_size)
+    assert any("3 voxels hold halos, too few" in one.text for one in report.of(Verdict.WARNING))
+
+
 def test_fields_of_other_sizes_or_redshifts_are_refused(shipped_box):
     source, density, counts, voxel_size = shipped_box
     wrong = refusal(source, density, counts[:32, :32, :32], voxel_size)
