@@ -105,14 +105,25 @@ class Occupied(NamedTuple):
         return chance, slope
 
 
-def fit_within(voxels: Occupied, least_pairs: float = 0) -> Within:
+def fit_within(
+    voxels: Occupied, least_pairs: float = 0, first_weights: Array | None = None
+) -> Within:
     """Return what tells the masses of the halos of one voxel.
 
     Weights of further halos are changed until there are as many pairs in a voxel of a halo of each
     channel with another as heavy or heavier as in the boxes. The correlation is changed until heavy
     halos are as many where there are more halos than the law expects of a voxel with any: that
     excess times the halos of a channel or heavier, summed over voxels with halos, and over channels
-    but the lightest. Heavy channels without as many as `least_pairs` share their weight.
+    but the lightest.
+
+    Parameters
+    ----------
+    voxels
+        Those with halos.
+    least_pairs
+        Pairs that tell a weight: heavy channels with fewer change theirs together.
+    first_weights
+        (channels,) from which weights are changed; by default all are 1.
     """
     number = voxels.number[:, np.newaxis]
     held = _and_heavier(voxels.held)
@@ -121,7 +132,8 @@ def fit_within(voxels: Occupied, least_pairs: float = 0) -> Within:
     pairs = (voxels.held * (2 * held - voxels.held - 1)).sum(axis=0)
     together = beyond @ held
     classes = _classes(pairs, least_pairs)
-    weights, crowding = np.ones(voxels.held.shape[1]), 0.0
+    weights = np.ones(len(pairs)) if first_weights is None else first_weights
+    crowding = 0.0
     tells_crowding = voxels.number.max(initial=0) > 1
     for _ in range(_ROUNDS):
         of_first, of_further = shares_of_channels(weights, voxels.means, voxels.law)
@@ -135,7 +147,7 @@ def fit_within(voxels: Occupied, least_pairs: float = 0) -> Within:
             crowding = min(max(crowding, -_STRONGEST), _STRONGEST)
         pairs_of, found_of = (np.bincount(classes, values) for values in (pairs, found))
         step = (pairs_of / np.maximum(found_of, 1e-30))[classes]
-        weights *= np.clip(step, 1 / _LARGEST_STEP, _LARGEST_STEP)
+        weights = weights * np.clip(step, 1 / _LARGEST_STEP, _LARGEST_STEP)
         weights /= weights.max()
     return Within(weights, crowding)
 
