@@ -175,16 +175,18 @@ def _count(
             "a lower --mass-min on"
         )
     if galaxies == 0:
+        other = "choose a fainter --threshold"
+        if request.params is not None:
+            other = f"lower logMmin in {request.params}"
         raise BoxError(
-            f"the {halos} halos of {hosts.name} hold no galaxies brighter than "
-            f"{request.threshold:g}; check that their masses are in Msun/h, or choose a fainter "
-            "--threshold"
+            f"the {halos} halos of {hosts.name} hold no {request.sample}; check that their masses "
+            f"are in Msun/h, or {other}"
         )
     least = max(least, hosts.least_group)
     missing = missing_share(occupation, least, cosmology, hosts.redshift, hosts.definition)
     if missing > _WORTH_TELLING:
         listener.warn(
-            f"{missing:.0%} of the galaxies brighter than {request.threshold:g} live in halos "
+            f"{missing:.0%} of the {request.sample} live in halos "
             f"lighter than {least:.3g} Msun/h, the lightest of {hosts.name}, and are missing"
         )
     volume = float(np.prod(hosts.box_size))

@@ -92,6 +92,13 @@ class GalaxyRequest:
         parts += [] if self.seen_along is None else [f"{self.seen_along}_rsd"]
         return GALAXIES / f"{'_'.join(parts)}{FORMATS[self.format].suffix}"
 
+    @property
+    def sample(self) -> str:
+        """The galaxies that are asked for, as messages call them."""
+        if self.params is not None:
+            return f"galaxies by {self.params}"
+        return f"galaxies brighter than {self.threshold:g}"
+
     def occupation(self) -> Occupation:
         """Return the occupation that is asked for.
 

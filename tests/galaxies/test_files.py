@@ -224,6 +224,11 @@ def test_what_cannot_be_populated_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ParamsError, match=r"unknown field 'logmmin' \(did you mean logMmin"):
         populate_file(GalaxyRequest(source, -21.0, params=wrong))
     tiny = Halos(position=halos.position, mass=halos.mass / 1e10)
+    heavy = tmp_path / "heavy.json"
+    heavy.write_text('{"logMmin": 18}')
+    told = r"50 halos of .*box\.h5 hold no galaxies by .*heavy\.json; .* lower logMmin in .*heavy"
+    with pytest.raises(BoxError, match=told):
+        populate_file(GalaxyRequest(source, -21.0, params=heavy))
     with pytest.raises(BoxError, match="hold no galaxies brighter"):
         populate_file(GalaxyRequest(box_file(tmp_path / "tiny.h5", tiny), -21.0))
     assert not list(tmp_path.glob("*.hdf5"))
