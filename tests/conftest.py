@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch):
 @pytest.fixture
 def paint_box(tmp_path):
     """Paint a box into a file, and read what it holds."""
-    from halokeras.painting.inputs import density_of
+    from halokeras.painting.inputs.density import density_of
     from halokeras.painting.paint import paint_file
 
     def painted(box, saved, model):

@@ -197,7 +197,7 @@ def painter_for(
 ) -> Path:
     """Return the shipped painter of the epoch and cosmology of a box file, or of those asked."""
     from halokeras.boxes.box_file import open_box_file
-    from halokeras.painting.choice import OWN, nearly_own, shipped_painter
+    from halokeras.painting.inputs.choice import OWN, nearly_own, shipped_painter
 
     if source is not None:
         with open_box_file(source) as (header, _):

@@ -13,7 +13,7 @@ from halokeras.readable import amount_of_bytes, duration
 
 if TYPE_CHECKING:
     from halokeras.listener import Listener
-    from halokeras.painting.inputs import Density
+    from halokeras.painting.inputs.density import Density
     from halokeras.painting.partial import PartialCounts
     from halokeras.painting.request import PaintRequest
 

@@ -29,8 +29,8 @@ from halokeras.evaluation.scorecard import Scorecard, score
 from halokeras.evaluation.slices import difference_panel, slab_panels, slices_figure
 from halokeras.painters.folders import painter_name
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.check import check_input, misfits
-from halokeras.painting.inputs import density_of
+from halokeras.painting.inputs.check import check_input, misfits
+from halokeras.painting.inputs.density import density_of
 from halokeras.resources import shipped
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.catalogues import CATALOGUE_STATISTICS

@@ -17,7 +17,7 @@ from halokeras.evaluation.verdict import Found, Line, Verdict, judge, overall
 from halokeras.fields.slab import Slab, project
 from halokeras.fields.spectra import measure
 from halokeras.painters.provenance import Provenance
-from halokeras.painting.check import cosmology_differences
+from halokeras.painting.inputs.check import cosmology_differences
 from halokeras.sections import Selection
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import Array, Axis, Measurement, Sample, Statistic

@@ -17,8 +17,8 @@ from halokeras.evaluation.evaluate import Evaluation, EvaluationRequest, evaluat
 from halokeras.evaluation.sheets import Cell, Sheet
 from halokeras.evaluation.verdict import Verdict, overall
 from halokeras.painters.folders import painter_name
-from halokeras.painting.check import misfits
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.check import misfits
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.sections import Selection
 from halokeras.statistics.spectra import POWER
 from halokeras.statistics.statistic import Array

@@ -16,7 +16,7 @@ from halokeras.evaluation.slices import density_title, slab_panels, slices_figur
 from halokeras.evaluation.words import masses
 from halokeras.fields.slab import project
 from halokeras.fields.spectra import measure
-from halokeras.painting.inputs import Density
+from halokeras.painting.inputs.density import Density
 from halokeras.painting.request import NamedPainter
 from halokeras.sections import Selection
 from halokeras.statistics.statistic import DRAWS, FIELD

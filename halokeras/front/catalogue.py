@@ -81,7 +81,7 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
         If the painter draws no masses, or those of other bins, or the counts hold lighter halos.
     """
     from halokeras.painting.catalogue import whole_catalogue
-    from halokeras.painting.inputs import check_density, check_velocity
+    from halokeras.painting.inputs.density import check_density, check_velocity
     from halokeras.painting.places import Matter
 
     check_seed(seed)

@@ -19,7 +19,7 @@ def painter_for(
 ) -> "SavedPainter":
     """Return the painter that is named, or that ships for an epoch and a cosmology, cut by mass."""
     if model is None:
-        from halokeras.painting.choice import shipped_painter
+        from halokeras.painting.inputs.choice import shipped_painter
 
         model = shipped_painter(redshift, cosmology, mass_min)
     saved = load_painter(model).under(cosmology, redshift)

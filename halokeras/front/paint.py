@@ -17,7 +17,7 @@ from halokeras.seeds import check_seed
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
-    from halokeras.painting.inputs import Density
+    from halokeras.painting.inputs.density import Density
 
 
 def paint(  # noqa: PLR0913  (what is painted, and by what)
@@ -141,8 +141,8 @@ def _checked(
     force: bool,
 ) -> "Density":
     """Return a density that may be painted on, after warning of what differs from training."""
-    from halokeras.painting.check import check_input
-    from halokeras.painting.inputs import density_of
+    from halokeras.painting.inputs.check import check_input
+    from halokeras.painting.inputs.density import density_of
 
     values = real_grid(density, "the density")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused

@@ -93,8 +93,8 @@ def evaluate(
     )
     from halokeras.evaluation.contenders import Contenders
     from halokeras.evaluation.scorecard import score
-    from halokeras.painting.check import check_input
-    from halokeras.painting.inputs import density_of
+    from halokeras.painting.inputs.check import check_input
+    from halokeras.painting.inputs.density import density_of
     from halokeras.statistics.statistic import DRAWS, FIELD
 
     reference = box if isinstance(box, Box) else read_box(box)

@@ -25,7 +25,7 @@ from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
 from halokeras.painters.peaks import PERIODIC, Bordered, all_halos, sum_around, without_border
 from halokeras.painting.ids import Draw, global_index
-from halokeras.painting.inputs import Density
+from halokeras.painting.inputs.density import Density
 from halokeras.painting.noise import CountNoise, neighbor_noise
 from halokeras.painting.paint import (
     LARGEST_TILE,

@@ -11,10 +11,10 @@ from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.asked import check_request, opened
 from halokeras.painting.catalogue import listed
-from halokeras.painting.check import check_input
 from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files, draw_model_of
-from halokeras.painting.inputs import Density
+from halokeras.painting.inputs.check import check_input
+from halokeras.painting.inputs.density import Density
 from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
 from halokeras.painting.known_modes import sub_voxel_box
 from halokeras.painting.masses import Masses

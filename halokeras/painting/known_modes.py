@@ -10,7 +10,7 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, coarsened
-from halokeras.painting.inputs import Density
+from halokeras.painting.inputs.density import Density
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.storage.grid import Grid, slab_ranges

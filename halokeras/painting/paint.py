@@ -16,7 +16,7 @@ from halokeras.fields.gridding import Shape
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.inputs import Density, check_density
+from halokeras.painting.inputs.density import Density, check_density
 from halokeras.painting.partial import PartialCounts, partial_counts
 from halokeras.painting.tile_painter import TilePainter, compiled
 from halokeras.painting.tiles import Place, Row, cover, joined, tile_shape

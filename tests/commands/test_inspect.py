@@ -114,7 +114,7 @@ def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_
     from halokeras.painters.model_store import load_painter
     from halokeras.painting.catalogue import listed
     from halokeras.painting.draws import draw_files
-    from halokeras.painting.inputs import density_of
+    from halokeras.painting.inputs.density import density_of
 
     drawn, target = tmp_path / "drawn.h5", tmp_path / f"halos.{format}"
     draw_files(density_of(tiny_box), load_painter(drawing_model), "drawing", [drawn], seed=5)

@@ -23,7 +23,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
-from halokeras.painting.inputs import open_box_density, open_density
+from halokeras.painting.inputs.density import open_box_density, open_density
 from halokeras.painting.partial import partial_counts, partial_paths
 from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
@@ -535,8 +535,8 @@ def _painters(folder: Path) -> None:
 def _read_painter(folder: Path) -> None:
     _networks()
     from halokeras.painters.model_store import load_painter
-    from halokeras.painting.check import check_input
-    from halokeras.painting.inputs import density_of
+    from halokeras.painting.inputs.check import check_input
+    from halokeras.painting.inputs.density import density_of
 
     saved = load_painter(folder / "model")
     check_input(saved.provenance, density_of(_box()), force=True)

@@ -14,7 +14,7 @@ from halokeras.fields.gridding import count
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.catalogue import finer_by, halos, listed
 from halokeras.painting.draws import draw_files
-from halokeras.painting.inputs import density_of, open_box_density
+from halokeras.painting.inputs.density import density_of, open_box_density
 from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 from halokeras.storage import checksums

@@ -12,7 +12,7 @@ from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.painting.paint import paint_file
 from halokeras.storage import grid
 from halokeras.workers import ClusterError, connected

@@ -5,7 +5,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.draws import draw, draw_files
-from halokeras.painting.inputs import density_of
+from halokeras.painting.inputs.density import density_of
 
 
 def test_draws_are_whole_and_do_not_depend_on_the_tiles(tiny_draws, tiny_box):

@@ -26,7 +26,7 @@ from halokeras.painting import paint as painting
 from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
 from halokeras.painting.draws import draw, draw_files, draw_from, draw_row
-from halokeras.painting.inputs import density_of
+from halokeras.painting.inputs.density import density_of
 from halokeras.painting.masses import Masses, check_spheres
 from halokeras.painting.paint import paint, paint_file
 from halokeras.painting.places import Matter

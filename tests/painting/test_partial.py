@@ -12,7 +12,7 @@ from halokeras.errors import OutputError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
-from halokeras.painting.inputs import Density, open_box_density
+from halokeras.painting.inputs.density import Density, open_box_density
 from halokeras.painting.paint import paint_file
 
 KILLED = """
@@ -21,7 +21,7 @@ from pathlib import Path
 from halokeras.painting import partial
 from halokeras.painting import paint as painting
 from halokeras.painting.draws import draw_files
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.painters.model_store import load_painter
 
 partial._SECONDS_BETWEEN_COMMITS = 0.0
@@ -151,7 +151,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from halokeras.errors import OutputError
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.painting.paint import paint_file
 from halokeras.painters.model_store import load_painter
 

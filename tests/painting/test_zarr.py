@@ -6,7 +6,7 @@ from halokeras.errors import BoxError, OutputError
 from halokeras.painters.model_store import load_painter
 from halokeras.painting import paint as painting
 from halokeras.painting import partial
-from halokeras.painting.inputs import density_of, open_box_density, open_density
+from halokeras.painting.inputs.density import density_of, open_box_density, open_density
 from halokeras.painting.paint import paint_file
 from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import joined

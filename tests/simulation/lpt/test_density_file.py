@@ -6,7 +6,7 @@ import pytest
 from halokeras.boxes.box_file import read_box
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.errors import BoxError
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import estimate, make_density, make_fields
 from halokeras.simulation.lpt.density_file import write_density

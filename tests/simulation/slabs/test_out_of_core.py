@@ -15,7 +15,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
-from halokeras.painting.inputs import open_box_density
+from halokeras.painting.inputs.density import open_box_density
 from halokeras.simulation.files.densities import make_density_file
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density, make_fields

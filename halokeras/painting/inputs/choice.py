@@ -6,7 +6,7 @@ from pathlib import Path
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology, other_parameters
 from halokeras.painters.model_files import read_files
 from halokeras.painters.provenance import Provenance
-from halokeras.painting.check import SAME_REDSHIFT
+from halokeras.painting.inputs.check import SAME_REDSHIFT
 from halokeras.readable import differences_told
 from halokeras.resources import ANY_PAINTER, GEN_PAINTER, shipped
 

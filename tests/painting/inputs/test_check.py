@@ -7,8 +7,8 @@ from halokeras.boxes.box import Box
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import read_provenance
-from halokeras.painting import check
-from halokeras.painting.inputs import density_of
+from halokeras.painting.inputs import check
+from halokeras.painting.inputs.density import density_of
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density
 

@@ -5,7 +5,7 @@ import pytest
 from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, write_box
 from halokeras.errors import BoxError
-from halokeras.painting.inputs import Density, open_box_density, open_density
+from halokeras.painting.inputs.density import Density, open_box_density, open_density
 from halokeras.storage.store import StoredArray
 
 

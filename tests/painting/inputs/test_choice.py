@@ -1,5 +1,5 @@
 from halokeras.cosmology.cosmology import ABACUS_COSMOS, Cosmology
-from halokeras.painting.choice import ANY, OWN, nearly_own, shipped_painter
+from halokeras.painting.inputs.choice import ANY, OWN, nearly_own, shipped_painter
 
 PLANCK = ABACUS_COSMOS["00"]
 

@@ -9,7 +9,7 @@ from halokeras.cosmology.cosmology import Cosmology, other_parameters, whole_par
 from halokeras.cosmology.power import linear_power
 from halokeras.errors import ModelError
 from halokeras.painters.provenance import Provenance, differences, fingerprint
-from halokeras.painting.inputs import Density
+from halokeras.painting.inputs.density import Density
 from halokeras.simulation.lpt.lpt import tabulated
 
 # Below these a difference is rounding of a header, not another simulation.
