@@ -27,8 +27,8 @@ def run(tmp_path, monkeypatch):
 @pytest.fixture
 def paint_box(tmp_path):
     """Paint a box into a file, and read what it holds."""
+    from halokeras.painting.expected.paint import paint_file
     from halokeras.painting.inputs.density import density_of
-    from halokeras.painting.paint import paint_file
 
     def painted(box, saved, model):
         path = Path(tempfile.mkdtemp(dir=tmp_path)) / "painted.h5"

@@ -14,9 +14,9 @@ from halokeras.boxes.box_file import read_box, write_box
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.painting import paint as painting
+from halokeras.painting.expected import paint as painting
+from halokeras.painting.expected.paint import paint_file
 from halokeras.painting.inputs.density import density_of, open_box_density
-from halokeras.painting.paint import paint_file
 from halokeras.randomness import fold_in
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density_file import write_density

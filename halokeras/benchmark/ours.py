@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from halokeras.benchmark.problem import LARGEST_TILE, Fields, Problem, benchmark_box
 from halokeras.networks.critic import Critic
 from halokeras.networks.painter import Painter
-from halokeras.painting.paint import paint_into
-from halokeras.painting.tile_painter import TilePainter
+from halokeras.painting.expected.paint import paint_into
+from halokeras.painting.expected.tile_painter import TilePainter
 from halokeras.training.build import build_gan
 
 

@@ -49,8 +49,8 @@ def main() -> None:
     from halokeras.benchmark.timing import multiply_rate
     from halokeras.boxes.box import total_counts
     from halokeras.networks.painter import built_painter
-    from halokeras.painting.paint import LARGEST_TILE, painted_rows
-    from halokeras.painting.tile_painter import TilePainter
+    from halokeras.painting.expected.paint import LARGEST_TILE, painted_rows
+    from halokeras.painting.expected.tile_painter import TilePainter
     from halokeras.painting.tiles import cover, tile_shape
 
     loaded = _peak_memory()

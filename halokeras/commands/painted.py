@@ -13,8 +13,8 @@ from halokeras.readable import amount_of_bytes, duration
 
 if TYPE_CHECKING:
     from halokeras.listener import Listener
+    from halokeras.painting.expected.partial import PartialCounts
     from halokeras.painting.inputs.density import Density
-    from halokeras.painting.partial import PartialCounts
     from halokeras.painting.request import PaintRequest
 
 

@@ -61,7 +61,7 @@ def largest_difference(found: dict[str, Any], known: dict[str, Any]) -> float:
 
 def check_painting() -> Finding:
     """Paint the known tile with the shipped painter, several times over, and compare."""
-    from halokeras.painting.tile_painter import TilePainter
+    from halokeras.painting.expected.tile_painter import TilePainter
 
     known = json.loads(KNOWN.read_text(encoding="utf-8"))
     saved = load_painter(shipped("saved_models") / GEN_PAINTER)
@@ -99,7 +99,7 @@ def store() -> None:
 
 def painted(saved: SavedPainter) -> dict[str, Any]:
     """Describe what a painter paints on the known density."""
-    from halokeras.painting.paint import paint
+    from halokeras.painting.expected.paint import paint
 
     return describe(total_counts(paint(saved.painter, known_density())))
 

@@ -19,7 +19,7 @@ from halokeras.evaluation.names import (
 )
 from halokeras.painters.model_store import SavedPainter
 from halokeras.painting.draws import draw_from
-from halokeras.painting.paint import box_conditions, paint
+from halokeras.painting.expected.paint import box_conditions, paint
 from halokeras.randomness import fold_in
 from halokeras.seeds import LARGEST_SEED
 from halokeras.statistics.statistic import DRAWS, FIELD

@@ -68,8 +68,8 @@ def paint(  # noqa: PLR0913  (what is painted, and by what)
     """
     chosen = cosmology_of(cosmology)
     saved = painter_for(model, redshift, chosen, mass_min)
-    from halokeras.painting.paint import box_conditions
-    from halokeras.painting.paint import paint as painted
+    from halokeras.painting.expected.paint import box_conditions
+    from halokeras.painting.expected.paint import paint as painted
 
     given = _checked(density, voxel_size, redshift, chosen, saved, contrast, force)
     conditions = box_conditions(given.header, saved)
@@ -119,7 +119,7 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     saved = painter_for(model, redshift, chosen, mass_min)
     from halokeras.painting.draws import draw as drawn
     from halokeras.painting.draws import draw_model_of
-    from halokeras.painting.paint import box_conditions
+    from halokeras.painting.expected.paint import box_conditions
 
     name = named(model)
     draws = draw_model_of(saved, name)

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from halokeras.boxes.box_file import Header
 from halokeras.painting.catalogue import check_listed
 from halokeras.painting.catalogue_formats import check_format
-from halokeras.painting.cluster import Cluster
 from halokeras.painting.draws import draw_model_of
+from halokeras.painting.expected.cluster import Cluster
+from halokeras.painting.expected.paint import box_conditions
 from halokeras.painting.inputs.check import check_fit
 from halokeras.painting.inputs.density import Density, open_box_density, open_density
 from halokeras.painting.masses import check_spheres
-from halokeras.painting.paint import box_conditions
 from halokeras.painting.request import OwnDensity, PaintRequest
 
 

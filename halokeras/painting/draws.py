@@ -24,10 +24,7 @@ from halokeras.fields.gridding import Shape
 from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
 from halokeras.painters.peaks import PERIODIC, Bordered, all_halos, sum_around, without_border
-from halokeras.painting.ids import Draw, global_index
-from halokeras.painting.inputs.density import Density
-from halokeras.painting.noise import CountNoise, neighbor_noise
-from halokeras.painting.paint import (
+from halokeras.painting.expected.paint import (
     LARGEST_TILE,
     Progress,
     WhenFilled,
@@ -36,9 +33,12 @@ from halokeras.painting.paint import (
     paint,
     painted_file,
 )
+from halokeras.painting.expected.written_rows import COUNTS, COUNTS_BY_MASS, Filled
+from halokeras.painting.ids import Draw, global_index
+from halokeras.painting.inputs.density import Density
+from halokeras.painting.noise import CountNoise, neighbor_noise
 from halokeras.painting.sharing import shared_alike, shared_by_rank
 from halokeras.painting.tiles import Place
-from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid

@@ -9,8 +9,8 @@ import numpy as np
 
 from halokeras.fields.gridding import Shape
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.paint import LARGEST_TILE
-from halokeras.painting.tile_painter import TilePainter
+from halokeras.painting.expected.paint import LARGEST_TILE
+from halokeras.painting.expected.tile_painter import TilePainter
 from halokeras.painting.tiles import tile_shape
 
 _BYTES_PER_VOXEL = 500

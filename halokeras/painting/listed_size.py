@@ -11,8 +11,8 @@ from halokeras.environment import allotted_cores
 from halokeras.fields.gridding import Shape
 from halokeras.painting.catalogue_formats import FORMATS
 from halokeras.painting.draws import draw_model_of
+from halokeras.painting.expected.paint import box_conditions, paint
 from halokeras.painting.inputs.density import Density
-from halokeras.painting.paint import box_conditions, paint
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density

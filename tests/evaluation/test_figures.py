@@ -35,8 +35,8 @@ from halokeras.evaluation.slices import (
 from halokeras.evaluation.summary import painted_figure
 from halokeras.fields.slab import project
 from halokeras.painters.model_store import load_painter
+from halokeras.painting.expected.paint import paint
 from halokeras.painting.inputs.density import open_box_density
-from halokeras.painting.paint import paint
 from halokeras.painting.request import NamedPainter
 from halokeras.statistics import STATISTICS
 from halokeras.statistics.statistic import DRAWS, FIELD

@@ -196,7 +196,8 @@ def small_tiles() -> None:
     """Cut the tiny box into rows, each of which is committed."""
     from matplotlib.figure import Figure
 
-    from halokeras.painting import draws, paint, partial
+    from halokeras.painting import draws
+    from halokeras.painting.expected import paint, partial
 
     Figure.savefig = undrawn
     paint.LARGEST_TILE = draws.LARGEST_TILE = 8

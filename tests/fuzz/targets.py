@@ -23,8 +23,8 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.cosmology_file import load_cosmology
 from halokeras.errors import HalopaintError
+from halokeras.painting.expected.partial import partial_counts, partial_paths
 from halokeras.painting.inputs.density import open_box_density, open_density
-from halokeras.painting.partial import partial_counts, partial_paths
 from halokeras.painting.tiles import Row, read_row
 from halokeras.params import Params, load_params, parse_params
 from halokeras.simulation.lpt.box import LptBox

@@ -26,8 +26,8 @@ from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.model_files import check_size, read_files
 from halokeras.painters.model_store import DrawModel, load_painter, save_painter
 from halokeras.painting.draws import draw, draw_files
+from halokeras.painting.expected.paint import paint, paint_file
 from halokeras.painting.inputs.density import density_of
-from halokeras.painting.paint import paint, paint_file
 from halokeras.params import Params, parse_params
 from halokeras.sections import Selection
 from halokeras.training.build import build_gan

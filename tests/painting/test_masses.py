@@ -22,13 +22,13 @@ from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
-from halokeras.painting import paint as painting
-from halokeras.painting import partial
 from halokeras.painting.catalogue import halos
 from halokeras.painting.draws import draw, draw_files, draw_from, draw_row
+from halokeras.painting.expected import paint as painting
+from halokeras.painting.expected import partial
+from halokeras.painting.expected.paint import paint, paint_file
 from halokeras.painting.inputs.density import density_of
 from halokeras.painting.masses import Masses, check_spheres
-from halokeras.painting.paint import paint, paint_file
 from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halokeras.painting.paint import paint_into
-from halokeras.painting.tile_painter import TilePainter
+from halokeras.painting.expected.paint import paint_into
+from halokeras.painting.expected.tile_painter import TilePainter
 from halokeras.painting.tiles import cover, joined, read_row, tile_shape, tiles
 
 sides = st.tuples(*[st.integers(1, 9)] * 3)

@@ -23,8 +23,7 @@ import numpy as np
 from halokeras.boxes.box_file import Header, header_attributes
 from halokeras.errors import BoxError, ModelError, OutputError
 from halokeras.fields.gridding import Shape
-from halokeras.painting.tiles import Place, cover, place_of
-from halokeras.painting.written_rows import (
+from halokeras.painting.expected.written_rows import (
     COUNTS,
     COUNTS_BY_MASS,
     Filled,
@@ -33,6 +32,7 @@ from halokeras.painting.written_rows import (
     told_of,
     written_rows,
 )
+from halokeras.painting.tiles import Place, cover, place_of
 from halokeras.storage.checksums import sum_of_blocks
 from halokeras.storage.durable import sync, take
 from halokeras.storage.files import (

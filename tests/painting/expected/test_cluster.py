@@ -8,12 +8,12 @@ import pytest
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.boxes.hashes import see
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.painting import paint as painting
-from halokeras.painting import partial
-from halokeras.painting.cluster import Cluster, FoundPainter
 from halokeras.painting.draws import draw_files
+from halokeras.painting.expected import paint as painting
+from halokeras.painting.expected import partial
+from halokeras.painting.expected.cluster import Cluster, FoundPainter
+from halokeras.painting.expected.paint import paint_file
 from halokeras.painting.inputs.density import open_box_density
-from halokeras.painting.paint import paint_file
 from halokeras.storage import grid
 from halokeras.workers import ClusterError, connected
 
@@ -196,7 +196,7 @@ def test_a_worker_that_vanishes_changes_nothing_in_a_group(painted):
 def test_workers_see_and_hash_a_density_as_this_process_does(painted, monkeypatch):
     folder, _, workers = painted
     monkeypatch.setattr("halokeras.storage.grid._SLAB", 700)
-    monkeypatch.setattr("halokeras.painting.cluster._VALUES_SEEN", 1500)
+    monkeypatch.setattr("halokeras.painting.expected.cluster._VALUES_SEEN", 1500)
     workers.client.run(setattr, grid, "_SLAB", 700)
     try:
         with (

@@ -4,13 +4,13 @@ import pytest
 from halokeras.boxes.box_file import Header, header_attributes, read_box, write_box
 from halokeras.errors import BoxError, OutputError
 from halokeras.painters.model_store import load_painter
-from halokeras.painting import paint as painting
-from halokeras.painting import partial
+from halokeras.painting.expected import paint as painting
+from halokeras.painting.expected import partial
+from halokeras.painting.expected.paint import paint_file
+from halokeras.painting.expected.tile_painter import TilePainter
+from halokeras.painting.expected.written_rows import write_row
 from halokeras.painting.inputs.density import density_of, open_box_density, open_density
-from halokeras.painting.paint import paint_file
-from halokeras.painting.tile_painter import TilePainter
 from halokeras.painting.tiles import joined
-from halokeras.painting.written_rows import write_row
 
 zarr = pytest.importorskip("zarr")
 

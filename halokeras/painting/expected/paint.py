@@ -16,11 +16,11 @@ from halokeras.fields.gridding import Shape
 from halokeras.networks.painter import Painter
 from halokeras.painters.conditions import conditions_of
 from halokeras.painters.model_store import SavedPainter
+from halokeras.painting.expected.partial import PartialCounts, partial_counts
+from halokeras.painting.expected.tile_painter import TilePainter, compiled
+from halokeras.painting.expected.written_rows import COUNTS, COUNTS_BY_MASS, Filled, WrittenRow
 from halokeras.painting.inputs.density import Density, check_density
-from halokeras.painting.partial import PartialCounts, partial_counts
-from halokeras.painting.tile_painter import TilePainter, compiled
 from halokeras.painting.tiles import Place, Row, cover, joined, tile_shape
-from halokeras.painting.written_rows import COUNTS, COUNTS_BY_MASS, Filled, WrittenRow
 from halokeras.storage.grid import Grid, WritableGrid
 from halokeras.storage.store import Layout
 

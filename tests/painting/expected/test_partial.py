@@ -10,16 +10,16 @@ from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box, write_box
 from halokeras.errors import OutputError
 from halokeras.painters.model_store import load_painter
-from halokeras.painting import paint as painting
-from halokeras.painting import partial
+from halokeras.painting.expected import paint as painting
+from halokeras.painting.expected import partial
+from halokeras.painting.expected.paint import paint_file
 from halokeras.painting.inputs.density import Density, open_box_density
-from halokeras.painting.paint import paint_file
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from halokeras.painting import partial
-from halokeras.painting import paint as painting
+from halokeras.painting.expected import partial
+from halokeras.painting.expected import paint as painting
 from halokeras.painting.draws import draw_files
 from halokeras.painting.inputs.density import open_box_density
 from halokeras.painters.model_store import load_painter
@@ -152,7 +152,7 @@ import resource, sys
 from pathlib import Path
 from halokeras.errors import OutputError
 from halokeras.painting.inputs.density import open_box_density
-from halokeras.painting.paint import paint_file
+from halokeras.painting.expected.paint import paint_file
 from halokeras.painters.model_store import load_painter
 
 saved = load_painter(Path(sys.argv[1]))

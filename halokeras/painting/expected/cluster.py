@@ -24,9 +24,9 @@ from halokeras.boxes.hashes import Seen, see, see_slab
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import SavedPainter, load_painter
-from halokeras.painting.paint import Fill, PaintJob
+from halokeras.painting.expected.paint import Fill, PaintJob
+from halokeras.painting.expected.written_rows import WrittenRow, write_row
 from halokeras.painting.tiles import Place, Row, joined
-from halokeras.painting.written_rows import WrittenRow, write_row
 from halokeras.storage.grid import Grid, slab_ranges
 from halokeras.storage.grid_file import open_numbers
 from halokeras.workers import RETRIES, one_line, result_of
