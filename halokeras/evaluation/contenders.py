@@ -18,7 +18,7 @@ from halokeras.evaluation.names import (
     WARM_START_DRAWS,
 )
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.draws import draw_from
+from halokeras.painting.draws.counts import draw_from
 from halokeras.painting.expected.paint import box_conditions, paint
 from halokeras.randomness import fold_in
 from halokeras.seeds import LARGEST_SEED

@@ -117,8 +117,8 @@ def draw(  # noqa: PLR0913  (what `paint` takes, and which draw)
     check_seed(realization, "realization")
     chosen = cosmology_of(cosmology)
     saved = painter_for(model, redshift, chosen, mass_min)
-    from halokeras.painting.draws import draw as drawn
-    from halokeras.painting.draws import draw_model_of
+    from halokeras.painting.draws.counts import draw as drawn
+    from halokeras.painting.draws.counts import draw_model_of
     from halokeras.painting.expected.paint import box_conditions
 
     name = named(model)

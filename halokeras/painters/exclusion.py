@@ -12,8 +12,8 @@ So among voxels with halos the two numbers of one voxel are correlated too.
 
 A peak of the density covers several voxels that are each likely to hold a heavy halo, of which one
 does: there it is the mass expected in a voxel and around it that tells how the second numbers
-exclude each other (`halokeras.painting.noise`). `halokeras.painters.exclusion_fit` measures all
-but that.
+exclude each other (`halokeras.painting.draws.noise`). `halokeras.painters.exclusion_fit` measures
+all but that.
 """
 
 from dataclasses import dataclass

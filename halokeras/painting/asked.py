@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from halokeras.boxes.box_file import Header
 from halokeras.painting.catalogue import check_listed
 from halokeras.painting.catalogue_formats import check_format
-from halokeras.painting.draws import draw_model_of
+from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.expected.cluster import Cluster
 from halokeras.painting.expected.paint import box_conditions
 from halokeras.painting.inputs.check import check_fit

@@ -2,7 +2,7 @@
 
 from halokeras.fields.gridding import Shape
 from halokeras.painting.asked import check_request, opened
-from halokeras.painting.draws import draw_model_of
+from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.known_matter import check_sub_density, sub_voxel_folder
 from halokeras.painting.known_modes import check_matter, sub_voxel_box

@@ -11,7 +11,7 @@ from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.asked import check_request, opened
 from halokeras.painting.catalogue import listed
-from halokeras.painting.draws import draw_files, draw_model_of
+from halokeras.painting.draws.counts import draw_files, draw_model_of
 from halokeras.painting.expected.cluster import Cluster, FoundPainter
 from halokeras.painting.expected.paint import paint_file, painted_header
 from halokeras.painting.expected.partial import PartialCounts, partial_paths

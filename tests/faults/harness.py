@@ -196,7 +196,7 @@ def small_tiles() -> None:
     """Cut the tiny box into rows, each of which is committed."""
     from matplotlib.figure import Figure
 
-    from halokeras.painting import draws
+    from halokeras.painting.draws import counts as draws
     from halokeras.painting.expected import paint, partial
 
     Figure.savefig = undrawn
@@ -614,7 +614,7 @@ if __name__ == "__main__":
     import halokeras.evaluation.evaluate
     import halokeras.evaluation.summary
     import halokeras.painting.catalogue
-    import halokeras.painting.draws
+    import halokeras.painting.draws.counts
     import halokeras.simulation.simulate
     import halokeras.training.display
     import halokeras.training.run  # noqa: F401

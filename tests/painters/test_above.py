@@ -12,7 +12,7 @@ from halokeras.cosmology.mass_function import expected_above
 from halokeras.errors import ModelError
 from halokeras.inspection.inspect import inspect
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.painting.draws import draw, draw_files
+from halokeras.painting.draws.counts import draw, draw_files
 from halokeras.painting.expected.paint import paint
 from halokeras.painting.inputs.density import density_of
 from halokeras.sections import Selection

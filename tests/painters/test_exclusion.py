@@ -6,7 +6,7 @@ from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import MOST_CORRELATED, Exclusion, ExclusionByCondition
 from halokeras.painters.exclusion_fit import fit_exclusion
 from halokeras.painters.model_store import DrawModel
-from halokeras.painting.draws import draw_from
+from halokeras.painting.draws.counts import draw_from
 
 FURTHER = np.array([1.0, 0.6, 0.1])
 NEIGHBORS = np.array([[-0.06, -0.12], [-0.12, 0.0]])

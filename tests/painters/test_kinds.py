@@ -25,7 +25,7 @@ from halokeras.painters.conditions import conditions_of
 from halokeras.painters.count_law import fit_count_law
 from halokeras.painters.model_files import check_size, read_files
 from halokeras.painters.model_store import DrawModel, load_painter, save_painter
-from halokeras.painting.draws import draw, draw_files
+from halokeras.painting.draws.counts import draw, draw_files
 from halokeras.painting.expected.paint import paint, paint_file
 from halokeras.painting.inputs.density import density_of
 from halokeras.params import Params, parse_params

@@ -13,7 +13,7 @@ from halokeras.painters.exclusion import Exclusion, ExclusionByCondition
 from halokeras.painters.mass_law import expected_mass_law
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
 from halokeras.painters.peaks import PERIODIC, Peaks, fit_peaks, sum_around
-from halokeras.painting.draws import draw_from
+from halokeras.painting.draws.counts import draw_from
 from halokeras.sections import Selection
 
 PLANCK = ABACUS_COSMOS["00"]

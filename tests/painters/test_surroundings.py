@@ -9,7 +9,7 @@ from halokeras.painters.count_law import CountLaw, draw_counts
 from halokeras.painters.model_store import load_painter, painter_hash, save_painter
 from halokeras.painters.peaks import PERIODIC, sum_around
 from halokeras.painters.surroundings import Surroundings, fit_correlations, fit_surroundings
-from halokeras.painting.noise import CountNoise, neighbor_noise
+from halokeras.painting.draws.noise import CountNoise, neighbor_noise
 
 SIDE = 32
 WHOLE = (slice(0, SIDE),) * 3

@@ -13,7 +13,7 @@ from halokeras.errors import BoxError, OutputError
 from halokeras.fields.gridding import count
 from halokeras.painters.model_store import load_painter
 from halokeras.painting.catalogue import finer_by, halos, listed
-from halokeras.painting.draws import draw_files
+from halokeras.painting.draws.counts import draw_files
 from halokeras.painting.inputs.density import density_of, open_box_density
 from halokeras.painting.places import Matter
 from halokeras.sections import Selection

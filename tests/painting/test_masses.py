@@ -23,7 +23,7 @@ from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
 from halokeras.painting.catalogue import halos
-from halokeras.painting.draws import draw, draw_files, draw_from, draw_row
+from halokeras.painting.draws.counts import draw, draw_files, draw_from, draw_row
 from halokeras.painting.expected import paint as painting
 from halokeras.painting.expected import partial
 from halokeras.painting.expected.paint import paint, paint_file

@@ -8,7 +8,7 @@ import pytest
 from halokeras.boxes.box_file import read_box, write_box
 from halokeras.boxes.hashes import see
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.painting.draws import draw_files
+from halokeras.painting.draws.counts import draw_files
 from halokeras.painting.expected import paint as painting
 from halokeras.painting.expected import partial
 from halokeras.painting.expected.cluster import Cluster, FoundPainter

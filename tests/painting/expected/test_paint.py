@@ -8,7 +8,7 @@ from halokeras.boxes.box import box_hash
 from halokeras.boxes.box_file import Header, read_box
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.draws import draw
+from halokeras.painting.draws.counts import draw
 from halokeras.painting.expected.paint import paint, paint_file
 from halokeras.painting.expected.tile_painter import TilePainter
 from halokeras.painting.inputs.density import Density, density_of

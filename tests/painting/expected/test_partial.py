@@ -20,13 +20,13 @@ import os, signal, sys
 from pathlib import Path
 from halokeras.painting.expected import partial
 from halokeras.painting.expected import paint as painting
-from halokeras.painting.draws import draw_files
+from halokeras.painting.draws.counts import draw_files
 from halokeras.painting.inputs.density import open_box_density
 from halokeras.painters.model_store import load_painter
 
 partial._SECONDS_BETWEEN_COMMITS = 0.0
 painting.LARGEST_TILE = 8
-from halokeras.painting import draws
+from halokeras.painting.draws import counts as draws
 draws.LARGEST_TILE = 8
 model, box, output, how = map(Path, sys.argv[1:])
 kill = lambda fraction: fraction > 0.6 and os.kill(os.getpid(), signal.SIGKILL)
@@ -42,7 +42,7 @@ with open_box_density(box) as given:
 def small_tiles(monkeypatch):
     monkeypatch.setattr(partial, "_SECONDS_BETWEEN_COMMITS", 0.0)
     monkeypatch.setattr(painting, "LARGEST_TILE", 8)
-    monkeypatch.setattr("halokeras.painting.draws.LARGEST_TILE", 8)
+    monkeypatch.setattr("halokeras.painting.draws.counts.LARGEST_TILE", 8)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_killed_painting_ends_with_the_same_bits(how, tiny_box, saved, drawing
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert (tmp_path / ".cut.h5.part").exists()
     assert not (tmp_path / "cut.h5").exists()
-    from halokeras.painting.draws import draw_files
+    from halokeras.painting.draws.counts import draw_files
 
     with open_box_density(tmp_path / "box.h5") as given:
         for name in ("cut.h5", "whole.h5"):

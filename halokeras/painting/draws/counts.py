@@ -24,6 +24,8 @@ from halokeras.fields.gridding import Shape
 from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
 from halokeras.painters.peaks import PERIODIC, Bordered, all_halos, sum_around, without_border
+from halokeras.painting.draws.noise import CountNoise, neighbor_noise
+from halokeras.painting.draws.sharing import shared_alike, shared_by_rank
 from halokeras.painting.expected.paint import (
     LARGEST_TILE,
     Progress,
@@ -36,8 +38,6 @@ from halokeras.painting.expected.paint import (
 from halokeras.painting.expected.written_rows import COUNTS, COUNTS_BY_MASS, Filled
 from halokeras.painting.ids import Draw, global_index
 from halokeras.painting.inputs.density import Density
-from halokeras.painting.noise import CountNoise, neighbor_noise
-from halokeras.painting.sharing import shared_alike, shared_by_rank
 from halokeras.painting.tiles import Place
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection

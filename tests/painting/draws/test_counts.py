@@ -4,7 +4,7 @@ import pytest
 from halokeras.boxes.box_file import read_box
 from halokeras.errors import ModelError
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.draws import draw, draw_files
+from halokeras.painting.draws.counts import draw, draw_files
 from halokeras.painting.inputs.density import density_of
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from halokeras.painting.noise import CountNoise, neighbor_noise
+from halokeras.painting.draws.noise import CountNoise, neighbor_noise
 
 CORRELATIONS = np.array([[-0.06, -0.12], [-0.12, -0.15]])
 SHAPE = (40, 36, 32)
