@@ -91,7 +91,7 @@ def galaxies(  # noqa: PLR0913  (Typer reads one parameter an option)
     from halokeras.cosmology.cosmology_file import load_cosmology
     from halokeras.galaxies.files import populate_file
     from halokeras.galaxies.request import GalaxyRequest
-    from halokeras.painting.catalogue_formats import format_of
+    from halokeras.painting.catalogues.formats import format_of
 
     source = box_path(halos)
     if output is not None:

@@ -17,13 +17,13 @@ from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
 from halokeras.fields.gridding import voxel_index
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.catalogue import hubble_distance, positions, whole_catalogue
+from halokeras.painting.catalogues.halos import hubble_distance, positions, whole_catalogue
+from halokeras.painting.catalogues.masses import Masses
+from halokeras.painting.catalogues.piece import Piece
+from halokeras.painting.catalogues.places import Matter, places, velocities
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.known_matter import matter_of
 from halokeras.painting.known_modes import check_same, known_box
-from halokeras.painting.masses import Masses
-from halokeras.painting.piece import Piece
-from halokeras.painting.places import Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.simulation.fine_matter.fields import FineSums, check_fine_memory, fine_fields_of
 from halokeras.simulation.lpt.box import LptBox

@@ -20,8 +20,8 @@ from halokeras.storage.grid import Grid
 
 if TYPE_CHECKING:
     from halokeras.painters.model_store import SavedPainter
-    from halokeras.painting.masses import Masses
-    from halokeras.painting.places import Matter
+    from halokeras.painting.catalogues.masses import Masses
+    from halokeras.painting.catalogues.places import Matter
 
 
 def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is known)
@@ -80,9 +80,9 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     ModelError
         If the painter draws no masses, or those of other bins, or the counts hold lighter halos.
     """
-    from halokeras.painting.catalogue import whole_catalogue
+    from halokeras.painting.catalogues.halos import whole_catalogue
+    from halokeras.painting.catalogues.places import Matter
     from halokeras.painting.inputs.density import check_density, check_velocity
-    from halokeras.painting.places import Matter
 
     check_seed(seed)
     check_seed(realization, "realization")
@@ -144,7 +144,7 @@ def _masses(
     mass_min: float | None,
 ) -> "Masses":
     """Return what the masses of halos in bins are drawn from."""
-    from halokeras.painting.masses import Masses
+    from halokeras.painting.catalogues.masses import Masses
 
     saved, name = painter_for(model, header.redshift, header.cosmology, mass_min), named(model)
     law = saved.mass_law

@@ -16,7 +16,7 @@ from halokeras.galaxies.missing import missing_share
 from halokeras.galaxies.populate import Universe, numbers, populate
 from halokeras.galaxies.request import GalaxyRequest, parameters
 from halokeras.listener import Listener
-from halokeras.painting.catalogue_formats import (
+from halokeras.painting.catalogues.formats import (
     FORMATS,
     About,
     catalogue_file,

@@ -16,8 +16,8 @@ from halokeras.cosmology.cosmology import Cosmology
 from halokeras.cosmology.halo_structure import concentrations, radii
 from halokeras.fields.gridding import wrap
 from halokeras.galaxies.nfw import circular_velocities, dispersions, distances
-from halokeras.painting.catalogue import hubble_distance
-from halokeras.painting.catalogue_formats import Columns
+from halokeras.painting.catalogues.formats import Columns
+from halokeras.painting.catalogues.halos import hubble_distance
 from halokeras.randomness import mix, uniform_at
 from halokeras.sections import MassDefinition
 from halokeras.statistics.occupation import Occupation

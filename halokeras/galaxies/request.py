@@ -8,7 +8,7 @@ from pydantic import Field
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import ParamsError
-from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.painting.catalogues.formats import FORMATS
 from halokeras.section_files import load_json
 from halokeras.sections import Finite, MassDefinition, NotNegative, Positive, Section
 from halokeras.statistics.occupation import ZHENG07, Occupation

@@ -3,14 +3,14 @@
 from contextlib import AbstractContextManager
 
 from halokeras.boxes.box_file import Header
-from halokeras.painting.catalogue import check_listed
-from halokeras.painting.catalogue_formats import check_format
+from halokeras.painting.catalogues.formats import check_format
+from halokeras.painting.catalogues.halos import check_listed
+from halokeras.painting.catalogues.masses import check_spheres
 from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.expected.cluster import Cluster
 from halokeras.painting.expected.paint import box_conditions
 from halokeras.painting.inputs.check import check_fit
 from halokeras.painting.inputs.density import Density, open_box_density, open_density
-from halokeras.painting.masses import check_spheres
 from halokeras.painting.request import OwnDensity, PaintRequest
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.asked import check_request, opened
-from halokeras.painting.catalogue import listed
+from halokeras.painting.catalogues.halos import listed
+from halokeras.painting.catalogues.masses import Masses
+from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.draws.counts import draw_files, draw_model_of
 from halokeras.painting.expected.cluster import Cluster, FoundPainter
 from halokeras.painting.expected.paint import paint_file, painted_header
@@ -19,9 +21,7 @@ from halokeras.painting.inputs.check import check_input
 from halokeras.painting.inputs.density import Density
 from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
 from halokeras.painting.known_modes import sub_voxel_box
-from halokeras.painting.masses import Masses
 from halokeras.painting.outputs import check_outputs, check_targets, damaged_outputs
-from halokeras.painting.places import Matter
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density
 from halokeras.simulation.fine_matter.fields import FineSums

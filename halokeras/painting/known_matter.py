@@ -18,10 +18,10 @@ from halokeras.errors import BoxError
 from halokeras.fields.alignment import measure_coherence
 from halokeras.fields.gridding import Shape, coarsened
 from halokeras.listener import Listener
-from halokeras.painting.catalogue import finer_by
+from halokeras.painting.catalogues.halos import finer_by
+from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.inputs.density import Density, open_grid
 from halokeras.painting.known_modes import check_matter, check_same, correlation, known_box
-from halokeras.painting.places import Matter
 from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,

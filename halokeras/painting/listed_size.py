@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from halokeras.boxes.box_file import Header
 from halokeras.environment import allotted_cores
 from halokeras.fields.gridding import Shape
-from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.painting.catalogues.formats import FORMATS
 from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.expected.paint import box_conditions, paint
 from halokeras.painting.inputs.density import Density

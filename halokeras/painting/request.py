@@ -9,7 +9,7 @@ from halokeras.fields.gridding import Shape
 from halokeras.painters.folders import painter_name
 from halokeras.painters.model_files import MANIFEST
 from halokeras.painters.model_store import SavedPainter
-from halokeras.painting.catalogue_formats import FORMATS
+from halokeras.painting.catalogues.formats import FORMATS
 from halokeras.readable import name_of
 from halokeras.resources import GEN_PAINTER, shipped
 from halokeras.sections import MassDefinition
@@ -67,7 +67,7 @@ class Listing:
     Attributes
     ----------
     format
-        Format of the catalogue, one of `catalogue_formats.FORMATS`.
+        Format of the catalogue, one of `catalogues.formats.FORMATS`.
     sub_density
         A finer density that tells where in a voxel they lie; None for the 2LPT one of the same
         modes.

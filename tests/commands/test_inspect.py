@@ -112,7 +112,7 @@ def test_a_figure_of_another_kind_is_wrong_usage(run, box_file):
 @pytest.mark.parametrize("format", ["hdf5", "fits", "ecsv", "parquet"])
 def test_a_catalogue_that_paint_wrote_is_told(run, tiny_box, drawing_model, tmp_path, format):
     from halokeras.painters.model_store import load_painter
-    from halokeras.painting.catalogue import listed
+    from halokeras.painting.catalogues.halos import listed
     from halokeras.painting.draws.counts import draw_files
     from halokeras.painting.inputs.density import density_of
 

@@ -613,7 +613,7 @@ if __name__ == "__main__":
     load_tensorflow()
     import halokeras.evaluation.evaluate
     import halokeras.evaluation.summary
-    import halokeras.painting.catalogue
+    import halokeras.painting.catalogues.halos
     import halokeras.painting.draws.counts
     import halokeras.simulation.simulate
     import halokeras.training.display

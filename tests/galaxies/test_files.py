@@ -15,7 +15,7 @@ from halokeras.galaxies.files import populate_file
 from halokeras.galaxies.request import GalaxyRequest
 from halokeras.inspection.catalogues import inspect_catalogue
 from halokeras.listener import Listener
-from halokeras.painting.catalogue_formats import catalogue_file
+from halokeras.painting.catalogues.formats import catalogue_file
 from halokeras.sources.tables.formats import open_table
 
 SIDES = [40.0, 60.0, 20.0]

@@ -11,7 +11,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.galaxies.hosts import open_hosts
 from halokeras.galaxies.listed_halos import check_ids
-from halokeras.painting.catalogue_formats import catalogue_file
+from halokeras.painting.catalogues.formats import catalogue_file
 
 SIDE = 20.0
 PLACES = [f"halo_{axis}" for axis in "xyz"]

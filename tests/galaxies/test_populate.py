@@ -6,7 +6,7 @@ from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.cosmology.halo_structure import radii
 from halokeras.galaxies.missing import density, missing_share
 from halokeras.galaxies.populate import SATELLITE, Universe, numbers, populate
-from halokeras.painting.catalogue import hubble_distance
+from halokeras.painting.catalogues.halos import hubble_distance
 from halokeras.statistics.occupation import ZHENG07
 
 COSMOLOGY, REDSHIFT = ABACUS_COSMOS["00"], 0.3

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from halokeras.commands.app import app
 from halokeras.errors import BoxError, DamagedError
 from halokeras.inspection.catalogues import inspect_catalogue
-from halokeras.painting.catalogue_formats import catalogue_file
+from halokeras.painting.catalogues.formats import catalogue_file
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.table import Table
 

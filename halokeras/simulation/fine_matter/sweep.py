@@ -42,7 +42,7 @@ _SLAB_BYTES = 2**30
 _KEPT = 2
 """Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
 _AROUND = 4
-"""Voxels on either side that halos are placed with, as `halokeras.painting.places` asks."""
+"""Voxels on either side that halos are placed with, by `halokeras.painting.catalogues.places`."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
 

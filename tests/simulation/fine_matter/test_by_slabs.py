@@ -8,9 +8,9 @@ import pytest
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
-from halokeras.painting.catalogue import whole_catalogue
+from halokeras.painting.catalogues.halos import whole_catalogue
+from halokeras.painting.catalogues.places import MARGIN
 from halokeras.painting.known_matter import matter_of
-from halokeras.painting.places import MARGIN
 from halokeras.simulation.fine_matter import sweep
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,

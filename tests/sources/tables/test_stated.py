@@ -5,7 +5,7 @@ import pytest
 
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import BoxError
-from halokeras.painting.catalogue_formats import FORMATS, catalogue_file
+from halokeras.painting.catalogues.formats import FORMATS, catalogue_file
 from halokeras.sources.catalogue.columns import choose_columns
 from halokeras.sources.tables.formats import open_table
 from halokeras.sources.tables.stated import (

@@ -12,10 +12,10 @@ from halokeras.boxes.box_file import open_box_file, read_box, write_box
 from halokeras.errors import BoxError, OutputError
 from halokeras.fields.gridding import count
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.catalogue import finer_by, halos, listed
+from halokeras.painting.catalogues.halos import finer_by, halos, listed
+from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.draws.counts import draw_files
 from halokeras.painting.inputs.density import density_of, open_box_density
-from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 from halokeras.storage import checksums
 
@@ -300,7 +300,7 @@ def test_a_catalogue_of_several_pieces_and_of_none(drawn, tmp_path, monkeypatch,
     one, several, none = (tmp_path / f"{name}.{format}" for name in ("one", "several", "none"))
     write_catalogue(drawn, one, format)
     monkeypatch.setattr(
-        "halokeras.painting.catalogue.halos", functools.partial(halos, largest_piece=300)
+        "halokeras.painting.catalogues.halos.halos", functools.partial(halos, largest_piece=300)
     )
     write_catalogue(drawn, several, format)
     for name, column in read(one, format)[0].items():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from halokeras.painting import places as rules
+from halokeras.painting.catalogues import places as rules
+from halokeras.painting.catalogues.piece import Piece
+from halokeras.painting.catalogues.places import Matter, places, velocities
 from halokeras.painting.ids import Draw, halo_ids
-from halokeras.painting.piece import Piece
-from halokeras.painting.places import Matter, places, velocities
 from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 
 DRAW = Draw(5, 0)

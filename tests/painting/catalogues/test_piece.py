@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from halokeras.painting.piece import Piece
+from halokeras.painting.catalogues.piece import Piece
 
 SHAPE = (4, 5, 3)
 GRID = np.arange(60).reshape(SHAPE)

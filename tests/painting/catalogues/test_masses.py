@@ -22,14 +22,14 @@ from halokeras.painters.count_law import CountLaw
 from halokeras.painters.exclusion import Exclusion
 from halokeras.painters.model_files import read_files
 from halokeras.painters.model_store import DrawModel, load_painter, painter_hash, save_painter
-from halokeras.painting.catalogue import halos
+from halokeras.painting.catalogues.halos import halos
+from halokeras.painting.catalogues.masses import Masses, check_spheres
+from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.draws.counts import draw, draw_files, draw_from, draw_row
 from halokeras.painting.expected import paint as painting
 from halokeras.painting.expected import partial
 from halokeras.painting.expected.paint import paint, paint_file
 from halokeras.painting.inputs.density import density_of
-from halokeras.painting.masses import Masses, check_spheres
-from halokeras.painting.places import Matter
 from halokeras.sections import Selection
 
 EDGES = (4e12, 1e13, 4e13)

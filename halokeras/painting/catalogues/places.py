@@ -21,8 +21,8 @@ from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 from halokeras.errors import BoxError
+from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.ids import Draw
-from halokeras.painting.piece import Piece
 from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 from halokeras.storage.grid import Grid
 

@@ -18,11 +18,11 @@ from halokeras.boxes.halos import COLUMNS
 from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_of, wrap
-from halokeras.painting.catalogue_formats import About, Columns, catalogue_file
+from halokeras.painting.catalogues.formats import About, Columns, catalogue_file
+from halokeras.painting.catalogues.masses import Masses
+from halokeras.painting.catalogues.piece import Piece
+from halokeras.painting.catalogues.places import Matter, places, velocities
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
-from halokeras.painting.masses import Masses
-from halokeras.painting.piece import Piece
-from halokeras.painting.places import Matter, places, velocities
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 

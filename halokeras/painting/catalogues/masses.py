@@ -12,9 +12,9 @@ from halokeras.cosmology.halo_structure import CONCENTRATIONS, concentrations, r
 from halokeras.errors import BoxError, ModelError
 from halokeras.painters.mass_law import MassLaw
 from halokeras.painters.provenance import Provenance
-from halokeras.painting.catalogue_formats import HOST, About, Columns
+from halokeras.painting.catalogues.formats import HOST, About, Columns
+from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw
-from halokeras.painting.piece import Piece
 from halokeras.sections import MassDefinition
 from halokeras.storage.grid import Grid
 
