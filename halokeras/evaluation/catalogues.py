@@ -22,8 +22,8 @@ from halokeras.painting.catalogues.masses import Masses
 from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.catalogues.places import Matter, places, velocities
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
-from halokeras.painting.known_matter import matter_of
-from halokeras.painting.known_modes import check_same, known_box
+from halokeras.painting.modes.known import check_same, known_box
+from halokeras.painting.modes.matter import matter_of
 from halokeras.sections import Selection
 from halokeras.simulation.fine_matter.fields import FineSums, check_fine_memory, fine_fields_of
 from halokeras.simulation.lpt.box import LptBox

@@ -116,8 +116,8 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
 
 def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | int) -> "Matter":
     """Return what places the halos of counts that were drawn on a density of ours."""
-    from halokeras.painting.known_matter import matter_again
-    from halokeras.painting.known_modes import known_box
+    from halokeras.painting.modes.known import known_box
+    from halokeras.painting.modes.matter import matter_again
     from halokeras.simulation.lpt.box import LptBox
 
     x, y, z = counts.shape

@@ -4,9 +4,9 @@ from halokeras.fields.gridding import Shape
 from halokeras.painting.asked import check_request, opened
 from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
-from halokeras.painting.known_matter import check_sub_density, sub_voxel_folder
-from halokeras.painting.known_modes import check_matter, sub_voxel_box
 from halokeras.painting.listed_size import listed_on, listed_on_made
+from halokeras.painting.modes.known import check_matter, sub_voxel_box
+from halokeras.painting.modes.matter import check_sub_density, sub_voxel_folder
 from halokeras.painting.outputs import (
     check_outputs,
     check_outputs_to_come,

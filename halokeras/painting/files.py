@@ -19,8 +19,8 @@ from halokeras.painting.expected.paint import paint_file, painted_header
 from halokeras.painting.expected.partial import PartialCounts, partial_paths
 from halokeras.painting.inputs.check import check_input
 from halokeras.painting.inputs.density import Density
-from halokeras.painting.known_matter import MadeMatter, known_matter, sub_voxels_by_slabs
-from halokeras.painting.known_modes import sub_voxel_box
+from halokeras.painting.modes.known import sub_voxel_box
+from halokeras.painting.modes.matter import MadeMatter, known_matter, sub_voxels_by_slabs
 from halokeras.painting.outputs import check_outputs, check_targets, damaged_outputs
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.seeded_density import make_density

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.listener import Listener
-from halokeras.painting.known_matter import check_sub_density
+from halokeras.painting.modes.matter import check_sub_density
 from halokeras.painting.outputs import check_outputs_to_come, found_density
 from halokeras.painting.request import PaintRequest
 from halokeras.simulation.files.densities import make_density_file

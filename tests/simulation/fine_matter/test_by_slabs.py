@@ -10,7 +10,7 @@ from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import whole_catalogue
 from halokeras.painting.catalogues.places import MARGIN
-from halokeras.painting.known_matter import matter_of
+from halokeras.painting.modes.matter import matter_of
 from halokeras.simulation.fine_matter import sweep
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,

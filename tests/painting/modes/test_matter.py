@@ -7,8 +7,8 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.errors import BoxError
-from halokeras.painting.known_matter import matter_of
-from halokeras.painting.known_modes import check_same, known_box
+from halokeras.painting.modes.known import check_same, known_box
+from halokeras.painting.modes.matter import matter_of
 from halokeras.simulation.fine_matter.fields import FineFields
 from halokeras.simulation.fine_matter.halo_motion import HaloMotion
 

@@ -21,7 +21,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import finer_by
 from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.inputs.density import Density, open_grid
-from halokeras.painting.known_modes import check_matter, check_same, correlation, known_box
+from halokeras.painting.modes.known import check_matter, check_same, correlation, known_box
 from halokeras.painting.request import GridFile, PaintRequest
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,
