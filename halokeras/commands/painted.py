@@ -82,7 +82,7 @@ def paint_many(
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
-    from halokeras.painting.outputs import FoundPainting, found_painting
+    from halokeras.painting.wanted.outputs import FoundPainting, found_painting
 
     requests = [*by_seed.values()]
     total = len(requests)

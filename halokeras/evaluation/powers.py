@@ -11,7 +11,7 @@ from halokeras.boxes.box import total_counts
 from halokeras.boxes.box_file import open_box_file
 from halokeras.errors import BoxError
 from halokeras.fields.spectra import Spectra, measure
-from halokeras.painting.outputs import PAINTING
+from halokeras.painting.wanted.outputs import PAINTING
 from halokeras.storage.files import check_could_be_written, refusal, whole_file
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.storage.unreadable import UNREADABLE

@@ -1,19 +1,19 @@
 """What a painting will take, said before it begins."""
 
 from halokeras.fields.gridding import Shape
-from halokeras.painting.asked import check_request, opened
 from halokeras.painting.draws.counts import draw_model_of
 from halokeras.painting.estimate import Estimate, estimate
 from halokeras.painting.listed_size import listed_on, listed_on_made
 from halokeras.painting.modes.known import check_matter, sub_voxel_box
 from halokeras.painting.modes.matter import check_sub_density, sub_voxel_folder
-from halokeras.painting.outputs import (
+from halokeras.painting.request import PaintRequest
+from halokeras.painting.wanted.density import check_request, opened
+from halokeras.painting.wanted.outputs import (
     check_outputs,
     check_outputs_to_come,
     check_targets,
     found_density,
 )
-from halokeras.painting.request import PaintRequest
 from halokeras.simulation.fine_matter.by_slabs import fine_by_slabs, fine_slab_estimate
 from halokeras.simulation.fine_matter.fields import fine_estimate, kept_bytes
 from halokeras.simulation.lpt.box import LptBox, LptEstimate

@@ -9,7 +9,6 @@ from typing import Any
 
 from halokeras.environment import load_tensorflow
 from halokeras.listener import Listener
-from halokeras.painting.asked import check_request, opened
 from halokeras.painting.catalogues.halos import listed
 from halokeras.painting.catalogues.masses import Masses
 from halokeras.painting.catalogues.places import Matter
@@ -21,9 +20,10 @@ from halokeras.painting.inputs.check import check_input
 from halokeras.painting.inputs.density import Density
 from halokeras.painting.modes.known import sub_voxel_box
 from halokeras.painting.modes.matter import MadeMatter, known_matter, sub_voxels_by_slabs
-from halokeras.painting.outputs import check_outputs, check_targets, damaged_outputs
 from halokeras.painting.request import OwnDensity, PaintRequest
-from halokeras.painting.seeded_density import make_density
+from halokeras.painting.wanted.density import check_request, opened
+from halokeras.painting.wanted.outputs import check_outputs, check_targets, damaged_outputs
+from halokeras.painting.wanted.seeded_density import make_density
 from halokeras.simulation.fine_matter.fields import FineSums
 from halokeras.simulation.lpt.density_file import header_to_make
 from halokeras.storage.files import made_again

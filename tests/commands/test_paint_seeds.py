@@ -8,7 +8,7 @@ import pytest
 from halokeras.boxes.box_file import read_box
 from halokeras.commands import painted
 from halokeras.fields.spectra import measure
-from halokeras.painting import outputs
+from halokeras.painting.wanted import outputs
 from tests.commands.outcomes import fails, fails_last
 
 

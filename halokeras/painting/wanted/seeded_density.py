@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from halokeras.listener import Listener
 from halokeras.painting.modes.matter import check_sub_density
-from halokeras.painting.outputs import check_outputs_to_come, found_density
 from halokeras.painting.request import PaintRequest
+from halokeras.painting.wanted.outputs import check_outputs_to_come, found_density
 from halokeras.simulation.files.densities import make_density_file
 from halokeras.simulation.lpt.density import LptParticles
 from halokeras.storage.files import made_again, refusal

@@ -8,11 +8,11 @@ from halokeras.boxes.box import SOFTWARE
 from halokeras.boxes.box_file import Header, describe, open_box, open_box_file
 from halokeras.cosmology.cosmology import Cosmology
 from halokeras.errors import DamagedError, HalopaintError
-from halokeras.painting.asked import opened
 from halokeras.painting.expected.paint import painted_header
 from halokeras.painting.expected.written_rows import COUNTS, COUNTS_BY_MASS
 from halokeras.painting.inputs.density import Density, open_box_density
 from halokeras.painting.request import PaintRequest
+from halokeras.painting.wanted.density import opened
 from halokeras.readable import differences_told
 from halokeras.simulation.files.densities import LACKING, differences
 from halokeras.simulation.lpt.box import LptBox
