@@ -176,7 +176,7 @@ def tell_cost(
 ) -> None:
     """Say what painting, or drawing some realisations, will take, or refuse what it would."""
     from halokeras.evaluation.powers import check_powers
-    from halokeras.painting.cost import cost
+    from halokeras.painting.cost.total import cost
 
     if spectra is not None:
         painted = [path for request in requests for path in request.outputs]

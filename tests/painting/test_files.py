@@ -8,7 +8,7 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.painters.model_store import load_painter, save_painter
-from halokeras.painting.cost import cost
+from halokeras.painting.cost.total import cost
 from halokeras.painting.files import paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
 from halokeras.simulation.fine_matter.by_slabs import fine_slab_estimate

@@ -1,5 +1,5 @@
 from halokeras.painters.model_store import load_painter
-from halokeras.painting.estimate import estimate
+from halokeras.painting.cost.estimate import estimate
 from halokeras.resources import shipped
 
 

@@ -28,7 +28,7 @@ class Estimate:
     Attributes
     ----------
     seconds
-        Time that painting takes [s], as `estimate` measures it; `files.cost` adds the time that
+        Time that painting takes [s], as `estimate` measures it; `total.cost` adds the time that
         making the density, and the matter below its voxels, takes.
     memory
         Peak of the memory [bytes].

@@ -1,9 +1,9 @@
 """What a painting will take, said before it begins."""
 
 from halokeras.fields.gridding import Shape
+from halokeras.painting.cost.estimate import Estimate, estimate
+from halokeras.painting.cost.listed_size import listed_on, listed_on_made
 from halokeras.painting.draws.counts import draw_model_of
-from halokeras.painting.estimate import Estimate, estimate
-from halokeras.painting.listed_size import listed_on, listed_on_made
 from halokeras.painting.modes.known import check_matter, sub_voxel_box
 from halokeras.painting.modes.matter import check_sub_density, sub_voxel_folder
 from halokeras.painting.request import PaintRequest
