@@ -143,7 +143,14 @@ def _placed(
     masses: Masses | None = None,
 ) -> Catalogue:
     """Place halos and return them as statistics see them."""
-    columns = whole_catalogue(counts, box.voxel_size, draw_seed(box), matter=matter, masses=masses)
+    columns = whole_catalogue(
+        counts,
+        box.voxel_size,
+        draw_seed(box),
+        matter=matter,
+        masses=masses,
+        workers=allotted_cores(),
+    )
     position = np.stack([columns[f"halo_{axis}"] for axis in "xyz"], axis=1)
     velocity = None
     if matter.velocity is not None:
@@ -162,8 +169,9 @@ def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -
         mass = halos.mass[np.lexsort((-halos.mass, there))]
     whole = Piece(halos.shape, (0, halos.shape[0]), (0, halos.shape[1]))
     draw = Draw(draw_seed(box), 0)
-    inside = places(whole, voxel, ids, draw, replace(matter, reach=0.0, reach_by_mass=0.0), mass)
+    alone, cores = replace(matter, reach=0.0, reach_by_mass=0.0), allotted_cores()
+    inside = places(whole, voxel, ids, draw, alone, mass, cores)
     if matter.velocity is not None:
-        velocity = velocities(whole, voxel, ids, inside, draw, matter, mass).T
+        velocity = velocities(whole, voxel, ids, inside, draw, matter, mass, cores).T
     position = positions(voxel, inside, halos.voxel_size).T
     return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.boxes.box import Box, box_hash
+from halokeras.environment import allotted_cores
 from halokeras.evaluation.baselines import fit_local_bias
 from halokeras.evaluation.names import (
     DENSITY,
@@ -97,8 +98,8 @@ class Contenders:
         found: Fields = {FIELD: [saved.total(_painted(saved, box))]}
         if saved.draws is not None:
             expected = _painted(saved, box, for_draws=True)
-            numbers = range(self.draws)
-            found[DRAWS] = [draw_from(saved.draws, expected, seed, number) for number in numbers]
+            numbers, cores = range(self.draws), allotted_cores()
+            found[DRAWS] = [draw_from(saved.draws, expected, seed, one, cores) for one in numbers]
             total = saved.total(expected)
             found[WARM_START] = [total]
             poisson = self._poisson("warm start draw", total.astype(np.float64), seed)

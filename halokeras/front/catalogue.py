@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from halokeras.boxes import box_file
 from halokeras.boxes.box import Box, check_scale, total_counts
 from halokeras.cosmology.cosmology import Cosmology
+from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, ModelError
 from halokeras.fields.gridding import shape_of
 from halokeras.front.boxes import cosmology_of
@@ -111,7 +112,8 @@ def catalogue(  # noqa: PLR0913  (drawn counts, which draw, and what else is kno
     else:
         raise BoxError("modes bring a sub_density and a velocity of their own; leave these out")
     masses = _masses(counts, header, model, mass_min) if counts.ndim == 4 else None
-    return whole_catalogue(whole, header.voxel_size, seed, realization, matter, masses)
+    cores = allotted_cores()
+    return whole_catalogue(whole, header.voxel_size, seed, realization, matter, masses, cores)
 
 
 def _matter(counts: NDArray[np.uint16], header: box_file.Header, modes: Box | int) -> "Matter":

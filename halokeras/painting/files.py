@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from halokeras.environment import load_tensorflow
+from halokeras.environment import allotted_cores, load_tensorflow
 from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import listed
 from halokeras.painting.catalogues.masses import Masses
@@ -168,4 +168,5 @@ def _listed(
         masses,
         listing.seen_along,
         lambda fraction: listener.progress("placing halos", fraction),
+        allotted_cores(),
     )

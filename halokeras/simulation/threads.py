@@ -3,8 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numba
+
+_Number = TypeVar("_Number")
+_Result = TypeVar("_Result")
 
 
 @contextmanager
@@ -18,8 +22,9 @@ def numba_threads(workers: int) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-def in_threads(work: Callable[[int], None], numbers: Iterable[int], workers: int) -> None:
-    """Do work on each of some numbers, in any order, `workers` at a time."""
+def in_threads(
+    work: Callable[[_Number], _Result], numbers: Iterable[_Number], workers: int
+) -> list[_Result]:
+    """Return what work on each of some numbers returns, done in any order, `workers` at a time."""
     with ThreadPoolExecutor(workers) as threads:
-        for _ in threads.map(work, numbers):
-            pass
+        return list(threads.map(work, numbers))

@@ -26,7 +26,7 @@ from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.sections import Selection
 from halokeras.storage.grid import Grid, slabs
 
-LARGEST_PIECE = 2**26
+LARGEST_PIECE = 2**27
 """Voxels, or sub-voxels, that are in memory at a time."""
 
 NOTHING_KNOWN = Matter()
@@ -47,6 +47,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     masses: Masses | None = None,
     largest_piece: int = LARGEST_PIECE,
     progress: Callable[[float], None] = lambda fraction: None,
+    workers: int = 1,
 ) -> Iterator[Columns]:
     """Place the halos of drawn counts; give the catalogue piece by piece, in the order of its ids.
 
@@ -67,6 +68,8 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         does not depend on it.
     progress
         Called with the fraction that is placed, as it grows.
+    workers
+        Threads.
 
     Yields
     ------
@@ -90,14 +93,14 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
         voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, (x, y, z)))
         mass = None if masses is None else masses.drawn(wide, ids, draw)
-        inside = places(wide, voxel, ids, draw, matter, mass)
+        inside = places(wide, voxel, ids, draw, matter, mass, workers)
         kept = piece.holds(voxel)
         ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
         mass = None if mass is None else mass[kept]
         position = positions(voxel, inside, voxel_size)
         columns = dict(zip(_POSITION, position, strict=True))
         if matter.velocity is not None:
-            moving = velocities(piece, voxel, ids, inside, draw, matter, mass)
+            moving = velocities(piece, voxel, ids, inside, draw, matter, mass, workers)
             columns |= zip(_VELOCITY, moving, strict=True)
         if masses is not None and mass is not None:
             columns |= masses.columns(mass, ids)
@@ -112,9 +115,11 @@ def whole_catalogue(
     realization: int = 0,
     matter: Matter = NOTHING_KNOWN,
     masses: Masses | None = None,
+    workers: int = 1,
 ) -> Columns:
     """Place the halos as `halos`, and return all of them at once."""
-    pieces = list(halos(counts, voxel_size, seed, realization, matter, masses))
+    placed = halos(counts, voxel_size, seed, realization, matter, masses, workers=workers)
+    pieces = list(placed)
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
@@ -129,6 +134,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     masses: Masses | None = None,
     seen_along: str | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
+    workers: int = 1,
 ) -> Iterator[None]:
     """Write the catalogue of drawn counts; it takes its name at the end of the block.
 
@@ -142,7 +148,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         As in `catalogue_file`.
     selection
         The halos that the painter paints, told in the file.
-    matter, masses, progress
+    matter, masses, progress, workers
         As in `halos`.
     seen_along
         ``x``, ``y`` or ``z``: the positions that are seen along it are listed too.
@@ -171,6 +177,7 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
             matter,
             masses,
             progress=progress,
+            workers=workers,
         ):
             if seen_along is not None:
                 piece |= _seen(piece, header, seen_along, counts.shape["xyz".index(seen_along)])

@@ -39,17 +39,15 @@ class Piece:
     ) -> NDArray[np.generic]:
         """Return a part of a grid, `finer` along each side, and `beyond` of its points around.
 
-        Before x there are `lead` axes, by default all but three.
+        Around an axis that the piece goes around, as `periods` tells, there is nothing more. Before
+        x there are `lead` axes, by default all but three.
         """
         before = (slice(None),) * (len(grid.shape) - 3 if lead is None else lead)
         along_x, along_y = (
-            [
-                run
-                for _, run in wrapped_runs(
-                    start * finer - beyond, (stop - start) * finer + 2 * beyond, length * finer
-                )
-            ]
-            for (start, stop), length in ((self.x, self.shape[0]), (self.y, self.shape[1]))
+            _runs(span, length, finer, 0 if period else beyond)
+            for span, length, period in zip(
+                (self.x, self.y), self.shape, self.periods, strict=False
+            )
         )
         return _joined(
             [
@@ -79,10 +77,20 @@ class Piece:
     @property
     def periods(self) -> list[int]:
         """Voxels after which an axis is periodic, or 0 where the piece does not go around."""
-        sides = [self.x[1] - self.x[0], self.y[1] - self.y[0], self.shape[2]]
-        return [
-            side if side == length else 0 for side, length in zip(sides, self.shape, strict=True)
-        ]
+        sides = zip(self.sides, self.shape, strict=True)
+        return [side if side == length else 0 for side, length in sides]
+
+    @property
+    def sides(self) -> Shape:
+        """Voxels along each axis."""
+        return self.x[1] - self.x[0], self.y[1] - self.y[0], self.shape[2]
+
+
+def _runs(span: tuple[int, int], length: int, finer: int, beyond: int) -> list[slice]:
+    """Return the parts of an axis of `length` voxels that a span of them is in, and points more."""
+    start, stop = span
+    points = (stop - start) * finer + 2 * beyond
+    return [run for _, run in wrapped_runs(start * finer - beyond, points, length * finer)]
 
 
 def _joined(parts: list[NDArray[np.generic]], axis: int) -> NDArray[np.generic]:

@@ -10,20 +10,21 @@ the tiles nor the pieces that are worked on leave a trace:
 - its velocity is interpolated linearly between those of the matter around it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 from halokeras.errors import BoxError
+from halokeras.painting.catalogues.interpolation import interpolated
+from halokeras.painting.catalogues.nearness import Distances, give_way
 from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.ids import Draw
 from halokeras.simulation.fine_matter.halo_motion import HaloMotion
+from halokeras.simulation.threads import in_threads
 from halokeras.storage.grid import Grid
 
 _ROUNDS = 2
@@ -39,8 +40,8 @@ _REACH_MASS = 1e13
 """Mass that `Matter.reach_by_mass` is given for [Msun/h]."""
 
 _AXES = ("x", "y", "z")
-_EXACT = 2.0**24
-"""Parts of a voxel's side in which separations are measured, exactly wherever a piece begins."""
+_TOGETHER = 2**15
+"""Halos that a thread puts into sub-voxels at a time."""
 
 Fractions = NDArray[np.float64]
 
@@ -101,6 +102,7 @@ def places(
     draw: Draw,
     matter: Matter,
     mass: NDArray[np.floating] | None = None,
+    workers: int = 1,
 ) -> Fractions:
     """Return where in their voxels halos lie, (3, N) in [0, 1).
 
@@ -115,29 +117,28 @@ def places(
         What places them.
     mass
         (N,) [Msun/h]; of halos without, whichever of two the draw says is taken for the lighter.
+    workers
+        Threads.
     """
     weight = None if matter.density is None else _sub_density(piece, matter)
     local = piece.local(voxel)
-    inside = _trial(local, ids, draw, weight)
-    nearest = _FURTHEST if matter.keeps_apart and mass is not None else matter.exclusion
-    if nearest == 0 or len(ids) == 0:
+    inside = _trial(local, ids, draw, weight, workers=workers)
+    furthest = _FURTHEST if matter.keeps_apart and mass is not None else matter.exclusion
+    if furthest == 0 or len(ids) == 0:
         return inside
     reach = np.zeros(len(ids))
     if mass is not None:
         reach = matter.reach + matter.reach_by_mass * mass.astype(np.float64) / _REACH_MASS
+    distances = Distances(matter.exclusion, reach, furthest)
     order = _order(draw.uniform("rank", ids), mass)
     for trial in range(1, _ROUNDS + 1):
-        pairs = _Pairs.within(nearest, piece, local, inside, order)
-        apart = np.maximum((reach[pairs.first] + reach[pairs.last]) / 2, 1e-30)
-        chance = np.where(pairs.shared, 0.0, 1 - pairs.distance / apart)
-        chance[pairs.distance < matter.exclusion] = 1.0
-        gives_way = draw.uniform("unmoved", ids, trial)[pairs.last] < chance
-        given = np.unique(pairs.last[gives_way])
-        inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial)
+        chance = draw.uniform("unmoved", ids, trial)
+        given = give_way(piece, voxel, inside, order, chance, distances, workers)
+        inside[:, given] = _trial(local[:, given], ids[given], draw, weight, trial, workers)
     return inside
 
 
-def velocities(
+def velocities(  # noqa: PLR0913  (halos, which draw, and what moves them)
     piece: Piece,
     voxel: NDArray[np.int64],
     ids: NDArray[np.int64],
@@ -145,6 +146,7 @@ def velocities(
     draw: Draw,
     matter: Matter,
     mass: NDArray[np.floating] | None = None,
+    workers: int = 1,
 ) -> NDArray[np.float32]:
     """Return how fast halos move, (3, N) [km/s], at their places in voxels of a piece.
 
@@ -156,9 +158,9 @@ def velocities(
         If a velocity is not finite.
     """
     assert matter.velocity is not None  # or nobody asks
-    velocity = interpolated(piece, voxel, inside, matter.velocity)
+    velocity = interpolated(piece, voxel, inside, matter.velocity, workers)
     if matter.smoothed is not None and matter.motion is not None:
-        density = interpolated(piece, voxel, inside, matter.smoothed)
+        density = interpolated(piece, voxel, inside, matter.smoothed, workers)
         scatter = matter.motion.scatter(density, mass)
         # between the numbers that are drawn, so that none is 0 or 1
         chance = np.stack([draw.uniform(f"v{axis}", ids) + 2.0**-54 for axis in _AXES])
@@ -166,26 +168,6 @@ def velocities(
     if not np.isfinite(velocity).all():
         raise BoxError("velocity holds NaN or infinite values; make the box again")
     return velocity
-
-
-def interpolated(
-    piece: Piece, voxel: NDArray[np.int64], inside: Fractions, grid: Grid
-) -> NDArray[np.float32]:
-    """Interpolate a grid, (..., nx, ny, nz) or finer, linearly at places in voxels of a piece."""
-    finer = grid.shape[-3] // piece.shape[0]
-    around = np.asarray(piece.read(grid, finer, beyond=1), dtype=np.float32)
-    place = inside * finer - 0.5
-    below = np.floor(place).astype(np.int64)
-    share = (place - below).astype(np.float32)
-    corner = piece.local(voxel) * finer + below
-    corner[:2] += 1  # what is read begins one point before
-    found = np.zeros((*around.shape[:-3], inside.shape[1]), dtype=np.float32)
-    for step in np.ndindex(2, 2, 2):
-        towards = np.array(step)[:, np.newaxis]
-        x, y, z = corner + towards
-        part = np.where(towards == 1, share, 1 - share).prod(axis=0, dtype=np.float32)
-        found += part * around[..., x, y, z % around.shape[-1]]
-    return found
 
 
 class _SubDensity(NamedTuple):
@@ -209,23 +191,26 @@ def _trial(
     draw: Draw,
     weight: _SubDensity | None,
     trial: int = 0,
+    workers: int = 1,
 ) -> Fractions:
     """Return places of halos in their voxels, others at each trial."""
     inside = np.stack([draw.uniform(axis, ids, trial) for axis in _AXES])
     if weight is None:
         return inside
-    chosen = _sub_voxels(weight, local, draw.uniform("sub-voxel", ids, trial))
+    chosen = _sub_voxels(weight, local, draw.uniform("sub-voxel", ids, trial), workers)
     place: Fractions = (chosen + inside) / weight.density.shape[1]
     return place
 
 
 def _sub_voxels(
-    weight: _SubDensity, voxel: NDArray[np.int64], chance: Fractions
+    weight: _SubDensity, voxel: NDArray[np.int64], chance: Fractions, workers: int
 ) -> NDArray[np.int64]:
-    """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (3, N)."""
+    """Choose for each halo, (3, N) in the voxels of `weight`, the sub-voxel at `chance`, (N,)."""
     finer = weight.density.shape[1]
     chosen = np.empty(voxel.shape[1], dtype=np.int64)
-    for part in _parts(voxel.shape[1]):
+
+    def choose(first: int) -> None:
+        part = slice(first, first + _TOGETHER)
         x, y, z = voxel[:, part]
         # Only where there are halos: powers of all the density would take most of the time.
         each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3) ** weight.sharpness
@@ -234,41 +219,9 @@ def _sub_voxels(
         passed = (upper <= (chance[part] * upper[:, -1])[:, np.newaxis]).sum(axis=1)
         # A product that rounds up to the whole sum would pass the last one.
         chosen[part] = np.minimum(passed, finer**3 - 1)
+
+    in_threads(choose, range(0, voxel.shape[1], _TOGETHER), workers)
     return np.stack(np.unravel_index(chosen, (finer, finer, finer)))
-
-
-def _parts(size: int, most: int = 2**16) -> Iterator[slice]:
-    for start in range(0, size, most):
-        yield slice(start, start + most)
-
-
-class _Pairs(NamedTuple):
-    """Halos near each other: the first of each pair in the order, the last, and how far apart."""
-
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-    distance: Fractions
-    shared: NDArray[np.bool_]
-
-    @classmethod
-    def within(
-        cls,
-        distance: float,
-        piece: Piece,
-        local: NDArray[np.int64],
-        inside: Fractions,
-        order: NDArray[np.int64],
-    ) -> "_Pairs":
-        """Find the pairs that are nearer than a distance in sides of a voxel."""
-        place = (local + np.floor(inside * _EXACT) / _EXACT).T
-        tree = cKDTree(place, boxsize=piece.periods)
-        one, other = tree.query_pairs(distance, output_type="ndarray").T
-        first, last = np.where(order[one] < order[other], (one, other), (other, one))
-        away = np.abs(place[first] - place[last])
-        periods = np.array(piece.periods, dtype=np.float64)
-        away = np.minimum(away, np.where(periods > 0, np.abs(periods - away), away))
-        shared = (local[:, first] == local[:, last]).all(axis=0)
-        return cls(first, last, np.sqrt((away**2).sum(axis=1)), shared)
 
 
 def _order(rank: Fractions, mass: NDArray[np.floating] | None) -> NDArray[np.int64]:

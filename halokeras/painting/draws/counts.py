@@ -8,9 +8,10 @@ that the voxels of a peak seldom hold two. The means of every voxel and bin stay
 expected, as corrected around peaks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,12 @@ from scipy.special import ndtr
 from scipy.stats import binom
 
 from halokeras.boxes.box import total_counts
+from halokeras.environment import allotted_cores
 from halokeras.errors import ModelError
 from halokeras.fields.gridding import Shape
 from halokeras.painters.count_law import VoxelLaw, draw_counts
 from halokeras.painters.model_store import DrawModel, SavedPainter
-from halokeras.painters.peaks import PERIODIC, Bordered, all_halos, sum_around, without_border
+from halokeras.painters.peaks import Bordered, all_halos, sum_around, without_border
 from halokeras.painting.draws.noise import CountNoise, neighbor_noise
 from halokeras.painting.draws.sharing import shared_alike, shared_by_rank
 from halokeras.painting.expected.paint import (
@@ -41,11 +43,17 @@ from halokeras.painting.inputs.density import Density
 from halokeras.painting.tiles import Place
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
+from halokeras.simulation.threads import in_threads
 from halokeras.storage.grid import Grid
 from halokeras.storage.open_files import allow_open_files
 
 _OPEN_FILES = 4
 """Files of a realisation that are open at a time, those of its catalogue included."""
+
+_DRAWN_TOGETHER = 2**18
+"""Voxels that a thread draws the counts of at a time."""
+_LEAST_LAYERS = 8
+"""Layers of voxels that it draws at least: those on both sides are needed too."""
 
 Drawn = NDArray[np.uint16] | NDArray[np.uint8]
 
@@ -79,16 +87,27 @@ def draw(
         of its bins, (nx, ny, nz, bins) uint8.
     """
     expected = paint(draws.painter, density, largest_tile, conditions=conditions)
-    return draw_from(draws, expected, seed, realization)
+    return draw_from(draws, expected, seed, realization, allotted_cores())
 
 
 def draw_from(
-    draws: DrawModel, expected: NDArray[np.float32], seed: int, realization: int
+    draws: DrawModel,
+    expected: NDArray[np.float32],
+    seed: int,
+    realization: int,
+    workers: int = 1,
 ) -> Drawn:
-    """Draw as `draw` from the expected counts of a whole box."""
+    """Draw as `draw` from the expected counts of a whole box, by some threads."""
     x, y, z = expected.shape[:3]
+    border = draws.border
+
+    def layers(first: int, last: int) -> NDArray[np.float32]:
+        around = np.arange(first - border, last + border)
+        return expected.take(around, axis=0, mode="wrap") if border else expected[first:last]
+
     whole = (slice(0, x), slice(0, y), slice(0, z))
-    return _drawn_at(draws, expected, PERIODIC, whole, (x, y, z), Draw(seed, realization))
+    bordered = border > 0, False, False
+    return _in_layers(draws, layers, bordered, whole, (x, y, z), Draw(seed, realization), workers)
 
 
 def draw_row(
@@ -98,6 +117,7 @@ def draw_row(
     shape: Shape,
     seed: int,
     realization: int,
+    workers: int = 1,
 ) -> Drawn:
     """Draw the counts of a row of tiles.
 
@@ -110,10 +130,38 @@ def draw_row(
         ``draws.border`` more on both sides.
     place, shape
         Voxels of the row, which is as long as the box along z; and voxels of the box.
+    workers
+        Threads.
     """
-    border = draws.border > 0
-    bordered = border, border, False
-    return _drawn_at(draws, expected, bordered, place, shape, Draw(seed, realization))
+    border = draws.border
+
+    def layers(first: int, last: int) -> NDArray[np.float32]:
+        return expected[first : last + 2 * border]
+
+    bordered = border > 0, border > 0, False
+    return _in_layers(draws, layers, bordered, place, shape, Draw(seed, realization), workers)
+
+
+def _in_layers(
+    draws: DrawModel,
+    layers: Callable[[int, int], NDArray[np.float32]],
+    bordered: Bordered,
+    place: Place,
+    shape: Shape,
+    which: Draw,
+    workers: int,
+) -> Drawn:
+    """Draw the counts at a place in parts along x, of which `layers` returns what is expected."""
+    start, stop = place[0].start, place[0].stop
+    side, layer = stop - start, prod(part.stop - part.start for part in place[1:])
+    deep = max(_LEAST_LAYERS, min(_DRAWN_TOGETHER // layer, -(-side // workers)))
+
+    def draw_part(first: int) -> Drawn:
+        last = min(first + deep, side)
+        part = (slice(start + first, start + last), *place[1:])
+        return _drawn_at(draws, layers(first, last), bordered, part, shape, which)
+
+    return np.concatenate(in_threads(draw_part, range(0, side, deep), workers))
 
 
 def _expected_mass(
@@ -275,7 +323,7 @@ def _drawn(
     """Draw a row of tiles some times, one after another as memory may not hold all."""
     assert saved.draws is not None
     for number in range(realizations):
-        drawn = draw_row(saved.draws, expected, place, shape, seed, number)
+        drawn = draw_row(saved.draws, expected, place, shape, seed, number, allotted_cores())
         by_mass = {} if saved.draws.mass_law is None else {COUNTS_BY_MASS: drawn}
         yield {COUNTS: total_counts(drawn).astype(np.uint16), **by_mass}
 
