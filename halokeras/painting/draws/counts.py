@@ -299,7 +299,10 @@ def draw_files(  # noqa: PLR0913  (what `paint_file` takes, and which draws)
             )
             for number, output in enumerate(outputs)
         ]
-        fill = partial(_drawn, shape=given.shape, seed=seed, realizations=len(outputs))
+        threads = allotted_cores() if workers is None else 1
+        fill = partial(
+            _drawn, shape=given.shape, seed=seed, realizations=len(outputs), threads=threads
+        )
         fill_files(
             given,
             saved,
@@ -319,11 +322,12 @@ def _drawn(
     shape: Shape,
     seed: int,
     realizations: int,
+    threads: int,
 ) -> Iterator[Filled]:
     """Draw a row of tiles some times, one after another as memory may not hold all."""
     assert saved.draws is not None
     for number in range(realizations):
-        drawn = draw_row(saved.draws, expected, place, shape, seed, number, allotted_cores())
+        drawn = draw_row(saved.draws, expected, place, shape, seed, number, threads)
         by_mass = {} if saved.draws.mass_law is None else {COUNTS_BY_MASS: drawn}
         yield {COUNTS: total_counts(drawn).astype(np.uint16), **by_mass}
 
