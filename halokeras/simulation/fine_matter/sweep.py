@@ -40,9 +40,11 @@ _THICK, _THIN = 16, 9
 _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
 _KEPT = 2
-"""Slabs that are kept: halos are placed in order, by less than half a slab at a time."""
+"""Slabs that are kept: halos are placed in order, with no more layers than a slab has, and one."""
 _AROUND = 4
 """Voxels on either side that halos are placed with, by `halokeras.painting.catalogues.places`."""
+_PLACED_BYTES = 70
+"""Bytes a voxel, about, of the halos that are placed in it."""
 _DEVIATIONS = 8
 """Standard deviations of the linear displacement that particles are taken to reach."""
 
@@ -59,8 +61,9 @@ def sweep_bytes(box: LptBox, planes: int) -> int:
     modes = 4 * POINTS**3 * prod(box.voxels[1:])
     # those of what halos of a slab fall by are made once its planes are added
     meanwhile = max(planes, 3 * _thick(box) * modes)
-    layers = _layers(box) + _read(box) + 2 * _AROUND
-    return layers * _bytes_of_layer(box) + _around(box) * modes + meanwhile
+    # of what is read of the density, and of the halos that are placed by it
+    read = (_read(box) + 2 * _AROUND) * (4 * SUB_VOXELS**3 + _PLACED_BYTES) * prod(box.voxels[1:])
+    return _layers(box) * _bytes_of_layer(box) + read + _around(box) * modes + meanwhile
 
 
 def _bytes_of_layer(box: LptBox) -> int:
@@ -82,7 +85,7 @@ def _slabs(box: LptBox) -> list[range]:
 
 def _read(box: LptBox) -> int:
     """Return the layers of voxels that may be read at a time: they lie in slabs that are kept."""
-    return max(_thick(box) // 2 + 1 - _AROUND, 1)
+    return max(min(map(len, _slabs(box))) + 1 - 2 * _AROUND, 1)
 
 
 def _around(box: LptBox) -> int:
