@@ -16,6 +16,13 @@ from halokeras.boxes.halos import Halos
 from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
+LONG = ("tests/training/test_run.py", "tests/test_front.py")
+"""Modules of the end that take longest, where one of two processes would wait for the other."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.nodeid.split("::")[0] not in LONG)  # the others stay in order
+
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):

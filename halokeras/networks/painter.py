@@ -100,6 +100,7 @@ def built_painter(params: PainterParams) -> Painter:
     """Make a painter with its weights, which Keras otherwise makes at the first call."""
     painter: Painter = pkgutil.resolve_name(params.network)(params)
     side = 2 * params.margin + 1
+    painter.built = True  # its layers build themselves; Keras would trace them all before that
     painter(patch_of(tf.ones((1, side, side, side, 1)), [1.0] * len(params.conditions)))
     return painter
 

@@ -1,11 +1,15 @@
 import json
+from functools import partial
 
 import pytest
 
+from halokeras.benchmark import run
 from halokeras.benchmark.run import Part, benchmark, plan, tables
 
 
-def test_what_is_done_is_kept_when_it_is_stopped_and_all_is_said_beforehand():
+def test_what_is_done_is_kept_when_it_is_stopped_and_all_is_said_beforehand(monkeypatch):
+    monkeypatch.setattr(run, "multiply_rate", partial(run.multiply_rate, side=256))
+
     def stop(found):
         raise KeyboardInterrupt
 

@@ -126,6 +126,7 @@ def test_tables_tell_what_changes_with_what(design):
     assert derivative_sheets(()) == []
 
 
+@pytest.mark.usefixtures("undrawn")  # others look at the pictures
 def test_a_suite_of_pairs_tells_derivatives_and_others_none(run, tmp_path, tiny_box, tiny_model):
     design = {**DESIGN, "realizations": 2, "steps": {"sigma8": 0.03}}
     members = []
