@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numba
 
-_Number = TypeVar("_Number")
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -23,8 +23,14 @@ def numba_threads(workers: int) -> Iterator[None]:
 
 
 def in_threads(
-    work: Callable[[_Number], _Result], numbers: Iterable[_Number], workers: int
+    work: Callable[[_Item], _Result], items: Iterable[_Item], workers: int
 ) -> list[_Result]:
-    """Return what work on each of some numbers returns, done in any order, `workers` at a time."""
+    """Return what work on each of some items returns, done in any order, `workers` at a time."""
     with ThreadPoolExecutor(workers) as threads:
-        return list(threads.map(work, numbers))
+        return list(threads.map(work, items))
+
+
+def in_parts(work: Callable[[slice], _Result], size: int, most: int, workers: int) -> list[_Result]:
+    """Return what work on parts of `size` things returns, `most` in each, as `in_threads`."""
+    parts = [slice(first, min(first + most, size)) for first in range(0, size, most)]
+    return in_threads(work, parts, workers)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.painting.catalogues.piece import Piece
-from halokeras.simulation.threads import in_threads
+from halokeras.simulation.threads import in_parts
 from halokeras.storage.grid import Grid
 
 _TOGETHER = 2**15
@@ -46,11 +46,10 @@ def interpolated(
     fields = around[np.newaxis] if around.ndim == 3 else around
     found = np.empty((len(fields), start.shape[1]), dtype=np.float32)
 
-    def interpolate(first: int) -> None:
-        last = min(first + _TOGETHER, start.shape[1])
-        _interpolate(fields, start, place, first, last, found)
+    def interpolate(some: slice) -> None:
+        _interpolate(fields, start, place, some.start, some.stop, found)
 
-    in_threads(interpolate, range(0, start.shape[1], _TOGETHER), workers)
+    in_parts(interpolate, start.shape[1], _TOGETHER, workers)
     return found.reshape(*around.shape[:-3], start.shape[1])
 
 

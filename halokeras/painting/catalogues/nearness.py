@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.painting.catalogues.piece import Piece
-from halokeras.simulation.threads import in_threads
+from halokeras.simulation.threads import in_parts
 
 _EXACT = 2.0**24
 """Parts of a voxel's side in which separations are measured, exactly wherever a piece begins."""
@@ -80,13 +80,12 @@ def give_way(
     gives = np.empty(len(at), dtype=np.bool_)
     limits = distances.exclusion, distances.furthest
 
-    def look(first: int) -> None:
-        some = slice(first, min(first + _TOGETHER, len(at)))
-        found = np.empty(some.stop - first, dtype=np.bool_)
-        _give_way(*halos, before, sides, tuple(piece.periods), *limits, first, found)
+    def look(some: slice) -> None:
+        found = np.empty(some.stop - some.start, dtype=np.bool_)
+        _give_way(*halos, before, sides, tuple(piece.periods), *limits, some.start, found)
         gives[by_voxel[some]] = found
 
-    in_threads(look, range(0, len(at), _TOGETHER), workers)
+    in_parts(look, len(at), _TOGETHER, workers)
     return gives
 
 

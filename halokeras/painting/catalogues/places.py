@@ -20,11 +20,11 @@ from scipy.special import ndtri
 
 from halokeras.errors import BoxError
 from halokeras.painting.catalogues.interpolation import interpolated
-from halokeras.painting.catalogues.nearness import Distances, give_way
+from halokeras.painting.catalogues.nearness import Distances, Fractions, give_way
 from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.ids import Draw
 from halokeras.simulation.fine_matter.halo_motion import HaloMotion
-from halokeras.simulation.threads import in_threads
+from halokeras.simulation.threads import in_parts
 from halokeras.storage.grid import Grid
 
 _ROUNDS = 2
@@ -42,8 +42,6 @@ _REACH_MASS = 1e13
 _AXES = ("x", "y", "z")
 _TOGETHER = 2**15
 """Halos that a thread puts into sub-voxels at a time."""
-
-Fractions = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -209,8 +207,7 @@ def _sub_voxels(
     finer = weight.density.shape[1]
     chosen = np.empty(voxel.shape[1], dtype=np.int64)
 
-    def choose(first: int) -> None:
-        part = slice(first, first + _TOGETHER)
+    def choose(part: slice) -> None:
         x, y, z = voxel[:, part]
         # Only where there are halos: powers of all the density would take most of the time.
         each = weight.density[x, :, y, :, z, :].reshape(-1, finer**3) ** weight.sharpness
@@ -220,7 +217,7 @@ def _sub_voxels(
         # A product that rounds up to the whole sum would pass the last one.
         chosen[part] = np.minimum(passed, finer**3 - 1)
 
-    in_threads(choose, range(0, voxel.shape[1], _TOGETHER), workers)
+    in_parts(choose, voxel.shape[1], _TOGETHER, workers)
     return np.stack(np.unravel_index(chosen, (finer, finer, finer)))
 
 

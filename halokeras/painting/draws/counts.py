@@ -43,7 +43,7 @@ from halokeras.painting.inputs.density import Density
 from halokeras.painting.tiles import Place
 from halokeras.randomness import uniform_at
 from halokeras.sections import Selection
-from halokeras.simulation.threads import in_threads
+from halokeras.simulation.threads import in_parts
 from halokeras.storage.grid import Grid
 from halokeras.storage.open_files import allow_open_files
 
@@ -156,12 +156,11 @@ def _in_layers(
     side, layer = stop - start, prod(part.stop - part.start for part in place[1:])
     deep = max(_LEAST_LAYERS, min(_DRAWN_TOGETHER // layer, -(-side // workers)))
 
-    def draw_part(first: int) -> Drawn:
-        last = min(first + deep, side)
-        part = (slice(start + first, start + last), *place[1:])
-        return _drawn_at(draws, layers(first, last), bordered, part, shape, which)
+    def draw_part(x: slice) -> Drawn:
+        part = (slice(start + x.start, start + x.stop), *place[1:])
+        return _drawn_at(draws, layers(x.start, x.stop), bordered, part, shape, which)
 
-    return np.concatenate(in_threads(draw_part, range(0, side, deep), workers))
+    return np.concatenate(in_parts(draw_part, side, deep, workers))
 
 
 def _expected_mass(
