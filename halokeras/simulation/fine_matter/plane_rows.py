@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from halokeras.fields.gridding import Shape
+from halokeras.fields.modes import Modes
 from halokeras.listener import Listener
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles
-from halokeras.simulation.lpt.deposit import ParticlePlane
-from halokeras.simulation.lpt.planes import Planes
+from halokeras.simulation.lpt.deposit import MakePlanes
+from halokeras.simulation.lpt.ordered import POTENTIALS, OrderedPlanes, potential_rows
+from halokeras.simulation.lpt.planes import Columns, PlaneSet, pass_count
 from halokeras.simulation.lpt.recipe import PARTICLES, small_scales
-from halokeras.simulation.lpt.streamed import ParticlePlanes, rows_by_pass
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.files import empty_folder, locked, unwritable
-
-MakePlanes = Callable[[range], Iterator[tuple[int, ParticlePlane]]]
-"""Makes planes of particles of some numbers, which wrap, in their order."""
 
 
 @contextmanager
@@ -50,42 +49,51 @@ def rows_on_disk(
             try:
                 empty_folder(folder)  # of what another painting left when it was killed
                 with numba_threads(workers):
-                    made = _write(particles, box, folder, workers, listener)
+                    passes = _write(particles, box, folder, workers, listener)
             except OSError as error:
                 raise unwritable(folder, error) from error
+            small = small_scales(particles.small, PARTICLES, workers)
+            share = particles.displacement.share
             del particles  # its modes take more memory than what reads the rows
-            yield _reader(*made, box, folder, workers)
+            read = _reader(folder, passes)
+            planes = OrderedPlanes(
+                read, box.lattice, _lattice(box), share, small, PARTICLES, workers
+            )
+            yield lambda numbers: ((x, planes.plane(x)) for x in numbers)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _lattice(box: LptBox) -> Shape:
+    x, y, z = (side * PARTICLES for side in box.voxels)
+    return x, y, z
+
+
 def _write(
     particles: LptParticles, box: LptBox, folder: Path, workers: int, listener: Listener
-) -> tuple[ParticlePlanes, int]:
-    """Write the rows of each pass; return how planes are made of them, and how many passes."""
-    x, y, z = (side * PARTICLES for side in box.voxels)
-    small = small_scales(particles.small, PARTICLES, workers)
-    made, passes = ParticlePlanes((x, y, z), True, small), 1
-    for plane_set, rows in rows_by_pass(made, particles.displacement, workers):
-        passes = plane_set.passes
-        np.save(_file(folder, plane_set.residue), rows)
-        listener.progress("displacements", (plane_set.residue + 1) / passes)
-    return made, passes
+) -> int:
+    """Write the rows of each pass over the modes; return how many passes there are."""
+    modes, lattice = particles.displacement, _lattice(box)
+    passes = pass_count(lattice[0], POTENTIALS * modes.potential[0].nbytes)
+    shape = (POTENTIALS, lattice[0] // passes, *modes.potential.shape[1:])
+    rows = np.empty(shape, dtype=np.complex64)
+    for residue in range(passes):
+        plane_set = PlaneSet(lattice[0], passes, residue)
+        potential_rows(modes, Columns(box.lattice), lattice, plane_set, rows, workers)
+        np.save(_file(folder, residue), rows)
+        listener.progress("displacements", (residue + 1) / passes)
+    return passes
 
 
-def _reader(
-    made: ParticlePlanes, passes: int, box: LptBox, folder: Path, workers: int
-) -> MakePlanes:
+def _reader(folder: Path, passes: int) -> Callable[[range], Modes]:
+    """Return what reads the rows of some planes, which wrap."""
     stored = [np.load(_file(folder, residue), mmap_mode="r") for residue in range(passes)]
-    to_plane = Planes(made.particles, box.lattice, made.particles, workers)
 
-    def planes(numbers: range) -> Iterator[tuple[int, ParticlePlane]]:
-        for x in numbers:
-            inside = x % made.particles[0]
-            plane, residue = divmod(inside, passes)
-            yield x, made.plane(inside, np.array(stored[residue][:, plane]), to_plane)
+    def read(planes: range) -> Modes:
+        places = (divmod(x % (passes * stored[0].shape[1]), passes) for x in planes)
+        return np.stack([stored[residue][:, plane] for plane, residue in places], axis=1)
 
-    return planes
+    return read
 
 
 def _file(folder: Path, residue: int) -> Path:

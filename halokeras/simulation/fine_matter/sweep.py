@@ -29,9 +29,13 @@ from halokeras.simulation.fine_matter.fields import (
 )
 from halokeras.simulation.fine_matter.halo_motion import halo_motion
 from halokeras.simulation.fine_matter.infall import infall, near_margin, near_shares
-from halokeras.simulation.fine_matter.plane_rows import MakePlanes
 from halokeras.simulation.lpt.box import LptBox
-from halokeras.simulation.lpt.deposit import ParticlePlane, deposit_planes, in_turn
+from halokeras.simulation.lpt.deposit import (
+    MakePlanes,
+    ParticlePlane,
+    deposit_planes,
+    in_turn,
+)
 from halokeras.simulation.lpt.recipe import PARTICLES
 from halokeras.simulation.threads import in_threads
 
@@ -116,7 +120,7 @@ class FineSweep:
     """
 
     def __init__(
-        self, box: LptBox, planes: MakePlanes, speed: float, far: NDArray[np.float32], workers: int
+        self, box: LptBox, planes: MakePlanes, speed: float, far: NDArray[np.float16], workers: int
     ) -> None:
         self._box, self._planes, self._speed = box, planes, speed
         self._far, self._workers = far, workers

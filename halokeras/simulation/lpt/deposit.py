@@ -1,6 +1,6 @@
 """Particles, plane by plane, added cloud-in-cell to grids."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from math import ceil, floor
 from typing import TypeVar
@@ -14,6 +14,9 @@ ParticlePlane = list[NDArray[np.float32]]
 
 Each is (ny, nz) [particle separations].
 """
+
+MakePlanes = Callable[[range], Iterator[tuple[int, ParticlePlane]]]
+"""Makes planes of particles of some numbers, which wrap, in their order."""
 
 Planes = TypeVar("Planes", ParticlePlane, list[ParticlePlane])
 
