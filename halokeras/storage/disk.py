@@ -9,13 +9,18 @@ from halokeras.errors import OutputError
 
 def refuse_beyond_disk(need: float, folder: Path, what: str, remedy: str) -> None:
     """Raise `OutputError` if `what` needs more bytes than are free where `folder` is or will be."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
+    free = free_disk(folder)
     if need > free:
         raise OutputError(
             f"{what} needs {need / 2**30:.1f} GiB of disk in {folder} and {free / 2**30:.1f} GiB "
             f"are free; {remedy}"
         )
+
+
+def free_disk(folder: Path) -> int:
+    """Return the bytes that are free where a folder is or will be."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
 
 
 def size_on_disk(path: Path) -> int:

@@ -34,7 +34,7 @@ def test_the_matter_below_the_voxels_is_counted_and_refused_before_the_density_i
     (_, more), (_, less) = cost(by_matter), cost(anywhere)
     assert more.disk < less.disk  # which has the velocity on the voxels
     assert more.memory > less.memory
-    ways = fine_estimate(by_matter.lpt), fine_slab_estimate(by_matter.lpt)
+    ways = fine_estimate(by_matter.lpt), fine_slab_estimate(by_matter.lpt, tmp_path)
     short = min(way.memory for way in ways) - 1
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: short)
     with pytest.raises(BoxError, match="--places uniform"):

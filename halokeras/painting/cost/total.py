@@ -40,7 +40,7 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     if fine_box is not None and fine_by_slabs(
         fine_box, sub_voxel_folder(request), request.scheduler
     ):
-        made.append(fine_slab_estimate(fine_box))
+        made.append(fine_slab_estimate(fine_box, sub_voxel_folder(request)))
         apart = True
     elif fine_box is not None:
         made.append(fine_estimate(fine_box))

@@ -242,7 +242,7 @@ def _fields(
         by_slabs = not kept and sub_voxels_by_slabs(request, box)
     del made
     if by_slabs:
-        need = fine_slab_estimate(box)
+        need = fine_slab_estimate(box, sub_voxel_folder(request))
         listener.announce(
             "Making",
             f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "

@@ -18,8 +18,11 @@ from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles, check_memory, estimate, slow_side
 from halokeras.simulation.lpt.density_file import write_density
 from halokeras.simulation.lpt.recipe import PARTICLES
-from halokeras.simulation.slabs.out_of_core import is_made_by_slabs, write_by_slabs
-from halokeras.simulation.slabs.plan import slab_estimate
+from halokeras.simulation.slabs.out_of_core import (
+    estimate_by_slabs,
+    is_made_by_slabs,
+    write_by_slabs,
+)
 from halokeras.storage.files import (
     check_absent,
     check_writable,
@@ -82,7 +85,7 @@ def make_density_file(
         slow = slow_side(wanted)
         if slow is not None:
             listener.warn(slow)
-    need = slab_estimate(wanted) if slab_by_slab else estimate(wanted)
+    need = estimate_by_slabs(wanted, target) if slab_by_slab else estimate(wanted)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""

@@ -7,51 +7,57 @@ of them, as halos are placed.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.listener import Listener
-from halokeras.simulation.fine_matter.far_infall import write_far_infall
-from halokeras.simulation.fine_matter.fields import FineFields, fine_estimate
+from halokeras.simulation.fine_matter.far_infall import FAR, write_far_infall
+from halokeras.simulation.fine_matter.fields import FineFields, fine_estimate, fine_seconds
 from halokeras.simulation.fine_matter.halo_motion import halo_motion
-from halokeras.simulation.fine_matter.plane_rows import MakePlanes, rows_on_disk
+from halokeras.simulation.fine_matter.plane_rows import rows_on_disk
 from halokeras.simulation.fine_matter.sweep import FineSweep, sweep_bytes
 from halokeras.simulation.lpt.box import LptBox, LptEstimate
-from halokeras.simulation.lpt.density import LptParticles
+from halokeras.simulation.lpt.density import LptParticles, seconds_at_best
+from halokeras.simulation.lpt.deposit import MakePlanes
 from halokeras.simulation.lpt.recipe import PARTICLES
-from halokeras.simulation.slabs.out_of_core import check_room, made_by_slabs, needs_slabs
-from halokeras.simulation.slabs.plan import (
-    BYTES_AT_REST,
-    SLOWER,
-    cuts_of,
-    planes_bytes,
-    rows_need,
+from halokeras.simulation.slabs.out_of_core import (
+    Way,
+    check_room,
+    cuts_in,
+    made_by_slabs,
+    needs_slabs,
+    to_rows,
 )
-from halokeras.simulation.slabs.steps import STEPS_TO_ROWS, planes_on_disk
+from halokeras.simulation.slabs.parts import PlanesInParts
+from halokeras.simulation.slabs.plan import BYTES_AT_REST, planes_bytes, rows_need, slower
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
 
-def fine_slab_estimate(box: LptBox) -> LptEstimate:
-    """Say what making the fields of a box slab by slab takes."""
-    moving, far = replace(box, velocity=True), far_bytes(box)
-    rows = rows_need(moving)
-    planes = planes_bytes(moving, cuts_of(moving).read, added=PARTICLES)
+def fine_slab_estimate(box: LptBox, folder: Path) -> LptEstimate:
+    """Say what making the fields of a box slab by slab in a folder takes."""
+    moving, (x, y, z) = replace(box, velocity=True), box.voxels
+    cuts = cuts_in(moving, folder, _way(box))
+    rows = rows_need(moving, cuts)
+    planes = planes_bytes(moving, cuts, added=PARTICLES)
     return LptEstimate(
-        memory=BYTES_AT_REST + max(rows.memory, far, sweep_bytes(box, planes)),
+        memory=BYTES_AT_REST + max(rows.memory, 3 * 4 * x * y * z, sweep_bytes(box, planes)),
         disk=0,
-        seconds=SLOWER * fine_estimate(box).seconds,
-        work=max(rows.work, rows.kept + far),
+        seconds=slower(box, cuts) * seconds_at_best(box) + fine_seconds(box),
+        work=max(rows.work, rows.kept + far_bytes(box)),
     )
 
 
 def far_bytes(box: LptBox) -> int:
-    """Return what the far scales of the velocity take on disk, and in memory while made."""
+    """Return what the far scales of the velocity take on disk."""
     x, y, z = box.voxels
-    return 3 * 4 * x * y * z
+    return 3 * FAR.itemsize * x * y * z
+
+
+def _way(box: LptBox) -> Way:
+    return to_rows(far_bytes(box))
 
 
 def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
@@ -69,7 +75,7 @@ def check_fine_room(box: LptBox, folder: Path) -> None:
     OutputError
         If there is too little disk.
     """
-    need = fine_slab_estimate(box)
+    need = fine_slab_estimate(box, folder)
     refuse_beyond_memory(
         need.memory,
         "the 2LPT density below the voxels, slab by slab,",
@@ -103,24 +109,18 @@ def fine_fields_by_slabs(
     """
     with ExitStack() as held:
         if particles is None:
+            moving = replace(box, velocity=True)
             recipe = held.enter_context(
-                made_by_slabs(
-                    replace(box, velocity=True),
-                    folder,
-                    workers,
-                    listener,
-                    scheduler,
-                    STEPS_TO_ROWS,
-                )
+                made_by_slabs(moving, folder, workers, listener, scheduler, _way(box))
             )
-            planes: MakePlanes = partial(planes_on_disk, recipe, folder, workers=workers)
+            planes: MakePlanes = PlanesInParts(recipe, folder, workers)
             speed = recipe.linear.speed
         else:
             planes = held.enter_context(rows_on_disk(particles, box, folder, workers, listener))
             speed = particles.speed
             del particles  # its modes take more memory than the sweep
-        far: NDArray[np.float32] = np.lib.format.open_memmap(
-            folder / "far.npy", mode="w+", dtype=np.float32, shape=(3, *box.voxels)
+        far: NDArray[np.float16] = np.lib.format.open_memmap(
+            folder / "far.npy", mode="w+", dtype=FAR, shape=(3, *box.voxels)
         )
         motion = halo_motion(box.cosmology, box.redshift)
         write_far_infall(density, box.voxel_size, motion, far, workers)

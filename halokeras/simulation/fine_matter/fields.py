@@ -71,8 +71,13 @@ def fine_estimate(box: LptBox) -> LptEstimate:
     return LptEstimate(
         memory=max(made.memory, held_bytes(box) + kept_bytes(box) + meanwhile + grids),
         disk=0,
-        seconds=made.seconds + _SECONDS_PER_PARTICLE * PARTICLES**3 * prod(box.voxels),
+        seconds=made.seconds + fine_seconds(box),
     )
+
+
+def fine_seconds(box: LptBox) -> float:
+    """Return the time that the fields of particles take that are made."""
+    return _SECONDS_PER_PARTICLE * PARTICLES**3 * prod(box.voxels)
 
 
 def kept_bytes(box: LptBox) -> int:

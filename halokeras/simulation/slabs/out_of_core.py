@@ -5,23 +5,25 @@ killed, goes on with those that are done. By a cluster that folder is on a file 
 workers see.
 """
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from halokeras.boxes.box import SOFTWARE
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.simulation.lpt.box import LptBox, LptEstimate
 from halokeras.simulation.lpt.density import estimate, from_sums
 from halokeras.simulation.lpt.density_file import SLAB, structure, write_slabs
 from halokeras.simulation.lpt.recipe import linear_theory
+from halokeras.simulation.slabs.begun import RECIPE, cuts_begun, recipe_text
 from halokeras.simulation.slabs.plan import (
     BYTES_AT_REST,
+    Cuts,
+    bytes_added,
     cuts_of,
+    fitted,
     pieces,
     rows_need,
     slab_estimate,
@@ -29,23 +31,61 @@ from halokeras.simulation.slabs.plan import (
 from halokeras.simulation.slabs.runners import SMALLER, Run, runner
 from halokeras.simulation.slabs.steps import (
     GROUP,
-    STEPS,
-    STEPS_TO_A_GROUP,
     Recipe,
     Step,
     checksums_of,
     file_of,
+    steps_to_a_group,
+    steps_to_rows,
+    steps_to_sums,
     sums_of,
 )
-from halokeras.storage.disk import refuse_beyond_disk
+from halokeras.storage.disk import free_disk, refuse_beyond_disk
 from halokeras.storage.durable import sync, take
 from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
 
-_RECIPE = "recipe.json"
 _KEPT = ("group", "small")
 """Steps whose files are kept to the end."""
+_SHARE = 0.85
+"""Share of the free disk that slabs may take: the rest is for what is made of them."""
+
+
+class Way(NamedTuple):
+    """How far slabs are made, and what lies on disk beside their rows.
+
+    Attributes
+    ----------
+    steps
+        Returns the steps, in their order, by their names.
+    beside
+        Returns the bytes of what is made while rows are there.
+    """
+
+    steps: Callable[[Cuts], dict[str, Step]]
+    beside: Callable[[LptBox, Cuts], int]
+
+
+TO_SUMS = Way(steps_to_sums, bytes_added)
+"""To the sums of particles, for `sums_of`."""
+TO_A_GROUP = Way(steps_to_a_group, bytes_added)
+"""To a Zarr group that workers write."""
+
+
+def to_rows(beside: int) -> Way:
+    """Return the way that ends before the sums, beside some bytes of another."""
+    return Way(steps_to_rows, lambda box, cuts: beside)
+
+
+def cuts_in(box: LptBox, folder: Path, way: Way) -> Cuts:
+    """Return how a box is cut: as it was begun in a folder, or as the free disk asks for."""
+    begun = cuts_begun(box, folder)
+    if begun is not None:
+        return begun
+    cuts = cuts_of(box)
+    room = _SHARE * (free_disk(folder) + _bytes_in(folder))
+    return fitted(box, cuts, way.beside(box, cuts), room)
 
 
 def slabs_folder(output: Path) -> Path:
@@ -71,7 +111,14 @@ def needs_slabs(in_memory: int, folder: Path, scheduler: str | None) -> bool:
 
 def density_estimate(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
     """Say what making a density will take, the way that it will be made."""
-    return slab_estimate(box) if is_made_by_slabs(box, output, scheduler) else estimate(box)
+    if not is_made_by_slabs(box, output, scheduler):
+        return estimate(box)
+    return estimate_by_slabs(box, output)
+
+
+def estimate_by_slabs(box: LptBox, output: Path) -> LptEstimate:
+    """Say what making a density slab by slab will take, beside what is made."""
+    return slab_estimate(box, cuts_in(box, slabs_folder(output), TO_SUMS))
 
 
 def write_by_slabs(
@@ -94,10 +141,10 @@ def write_by_slabs(
         As `made_by_slabs`, or if the file cannot be written.
     """
     folder = slabs_folder(output)
-    check_room(box, folder, slab_estimate(box))
+    check_room(box, folder, estimate_by_slabs(box, output))
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with made_by_slabs(box, folder, workers, listener, scheduler, STEPS_TO_A_GROUP) as recipe:
+        with made_by_slabs(box, folder, workers, listener, scheduler, TO_A_GROUP) as recipe:
             _finish(recipe, folder, output)
         return
     with made_by_slabs(box, folder, workers, listener, scheduler) as recipe:
@@ -118,7 +165,7 @@ def _finish(recipe: Recipe, folder: Path, output: Path) -> None:
         with resumed_store(group, structure(recipe.box)[1]) as store:
             store.seal_parts(checksums_of(recipe, folder))
         # a kill after the group has its name must not find slabs to go on with
-        (folder / _RECIPE).unlink()
+        (folder / RECIPE).unlink()
         sync(folder)
         take(group, output.resolve())
         sync(output.resolve().parent)
@@ -133,7 +180,7 @@ def made_by_slabs(
     workers: int,
     listener: Listener,
     scheduler: str | None = None,
-    steps: Mapping[str, Step] = STEPS,
+    way: Way = TO_SUMS,
 ) -> Iterator[Recipe]:
     """Have the files of the last of some steps lie in a folder while the block runs.
 
@@ -149,9 +196,8 @@ def made_by_slabs(
         Who is told.
     scheduler
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
-    steps
-        The steps that are done: to the sums of particles, for `sums_of`, by default;
-        `STEPS_TO_A_GROUP` writes them into a Zarr group too, and `STEPS_TO_ROWS` ends before them.
+    way
+        How far they are made.
 
     Raises
     ------
@@ -164,20 +210,21 @@ def made_by_slabs(
     """
     folder = folder.resolve()
     with ExitStack() as held:
-        memory = BYTES_AT_REST + rows_need(box).memory
-        if "particles" in steps:
-            memory = slab_estimate(box).memory
+        cuts = cuts_in(box, folder, way)
+        memory = BYTES_AT_REST + rows_need(box, cuts).memory
+        if way.steps is not steps_to_rows:
+            memory = slab_estimate(box, cuts).memory
         with runner(memory, workers, scheduler) as run:
             held.enter_context(locked(folder))
-            recipe = Recipe(box, linear_theory(box), cuts_of(box))
+            recipe = Recipe(box, linear_theory(box), cuts)
             try:
                 _begin(recipe, folder, listener)
             except OSError as error:
                 raise unwritable(folder, error) from error
-            _make(recipe, folder, run, listener, steps)
+            _make(recipe, folder, run, listener, way.steps(cuts))
         yield recipe
         # or slabs that are left of a kill now would be gone on with
-        (folder / _RECIPE).unlink(missing_ok=True)
+        (folder / RECIPE).unlink(missing_ok=True)
         shutil.rmtree(folder)
 
 
@@ -219,57 +266,43 @@ def _bytes_in(folder: Path) -> int:
 
 def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
     """Keep the slabs of this very recipe that are there, and remove any others."""
-    box = recipe.box
-    text = json.dumps(
-        {
-            "cosmology": dict(box.cosmology.parameters),
-            "seed": box.seed,
-            "voxels": box.voxels,
-            "voxel_size": box.voxel_size,
-            "redshift": box.redshift,
-            "velocity": box.velocity,
-            "cuts": recipe.cuts,
-            **SOFTWARE,
-        }
-    )
-    written = folder / _RECIPE
-    if written.exists() and written.read_text(encoding="utf-8") == text:
+    if cuts_begun(recipe.box, folder) == recipe.cuts:
         remove_abandoned(folder)
         listener.announce("Resuming", f"with the slabs that {folder} keeps")
         return
     empty_folder(folder)
-    write_text(written, text)
+    write_text(folder / RECIPE, recipe_text(recipe.box, recipe.cuts))
 
 
 def _make(
-    recipe: Recipe, folder: Path, run: Run, listener: Listener, steps: Mapping[str, Step]
+    recipe: Recipe, folder: Path, run: Run, listener: Listener, steps: dict[str, Step]
 ) -> None:
     """Do every task that is not done, step by step, and remove what no step needs any more."""
-    names = list(steps)
-    begun = [any(folder.glob(f"{name}_*.npy")) for name in names]
+    begun = [any(folder.glob(f"{name}_*.npy")) for name in steps]
     last = max((at for at, is_begun in enumerate(begun) if is_begun), default=0)
-    for at, name in enumerate(names):
-        tasks = steps[name].tasks(recipe)
-        missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
+    for at, (name, step) in enumerate(steps.items()):
         # Of a step before the last that was begun all tasks were done, whatever was removed since.
         if at >= last or name in _KEPT:
-            _do(recipe, folder, name, missing, run, listener)
-        if at > 0 and names[at - 1] not in _KEPT:
-            for path in folder.glob(f"{names[at - 1]}_*.npy"):
+            _do(recipe, folder, name, step, run, listener)
+        for spent in step.spent:
+            for path in folder.glob(f"{spent}_*.npy"):
                 path.unlink()
 
 
-def _do(
-    recipe: Recipe, folder: Path, name: str, missing: Sequence[int], run: Run, listener: Listener
-) -> None:
-    step = STEPS_TO_A_GROUP[name]
-    tasks = step.tasks(recipe)
+def _do(recipe: Recipe, folder: Path, name: str, step: Step, run: Run, listener: Listener) -> None:
+    tasks, (which, of) = step.tasks(recipe), step.whole
+    missing: Sequence[int] = [
+        one for one in range(tasks) if not file_of(folder, name, one).exists()
+    ]
     done = tasks - len(missing)
-    listener.progress(step.told, done / tasks)
+
+    def tell() -> None:
+        listener.progress(step.told, (which + done / tasks) / of)
 
     def report() -> None:
         nonlocal done
         done += 1
-        listener.progress(step.told, done / tasks)
+        tell()
 
+    tell()
     run(recipe, folder, name, missing, report)

@@ -3,9 +3,11 @@
 from math import ceil, prod
 from typing import NamedTuple
 
+from halokeras.simulation.lpt.along_x import REACH
 from halokeras.simulation.lpt.box import LptBox, LptEstimate
-from halokeras.simulation.lpt.density import estimate
+from halokeras.simulation.lpt.density import estimate, seconds_at_best
 from halokeras.simulation.lpt.density_file import SLAB
+from halokeras.simulation.lpt.ordered import POTENTIALS
 from halokeras.simulation.lpt.recipe import PARTICLES, products_lattice
 from halokeras.simulation.lpt.streamed import GRADIENT, HESSIAN
 
@@ -15,16 +17,20 @@ _SLABS = 32
 """As many slabs at least, where there are as many columns, to be shared out to workers."""
 _THICK = 16
 """Voxels along x of a slab of particles, at least: of thinner ones most would be margin."""
-_MARGIN = 16
-"""Voxels on either side that particles are taken to reach, for the estimate alone."""
+_MARGIN = 10
+"""Voxels on either side that particles are taken to reach, for the estimate alone: 8 in 256^3."""
 BYTES_AT_REST = 600_000_000
 """Bytes of libraries and of what is small."""
 SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
+_PASS, _PART = 0.12, 0.22
+"""What each further pass and part adds to it."""
+_MOST = 32
+"""Passes, or parts, at most."""
 
 
 class Cuts(NamedTuple):
-    """How thick slabs are.
+    """How thick slabs are, and how much of the box lies on disk at a time.
 
     Attributes
     ----------
@@ -35,13 +41,19 @@ class Cuts(NamedTuple):
     voxels
         Voxels along x of a slab of particles.
     read
-        Planes of its particles that are in memory at a time.
+        Planes of its particles that are read at a time.
+    passes
+        Times that modes are transformed for the products, each for every so many planes.
+    parts
+        Parts of the slabs of particles whose rows are on disk one after the other.
     """
 
     columns: int
     planes: int
     voxels: int
     read: int
+    passes: int = 1
+    parts: int = 1
 
 
 def pieces(total: int, width: int) -> list[range]:
@@ -49,13 +61,21 @@ def pieces(total: int, width: int) -> list[range]:
     return [range(start, min(start + width, total)) for start in range(0, total, width)]
 
 
-def row_fields(box: LptBox) -> int:
-    """Return how many fields of rows the particles of a box are moved by."""
-    return GRADIENT * (1 + box.velocity) + 1
+def is_ordered(box: LptBox, parts: int) -> bool:
+    """Say whether planes of particles are made in order, of two potentials.
+
+    Else they have the bits of those in memory, and take more room.
+    """
+    return box.velocity or parts > 1
+
+
+def row_fields(box: LptBox, parts: int) -> int:
+    """Return how many fields of rows the particles of a box of some parts are moved by."""
+    return POTENTIALS if is_ordered(box, parts) else GRADIENT + 1
 
 
 def cuts_of(box: LptBox) -> Cuts:
-    """Cut a box into slabs that keep to the budget, whatever the machine has: a run can go on."""
+    """Cut a box into slabs that keep to the budget, whatever the machine has."""
 
     def width(bytes_of_one: int, total: int) -> int:
         return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
@@ -63,33 +83,86 @@ def cuts_of(box: LptBox) -> Cuts:
     plane, x = _bytes_of_plane(box), box.voxels[0]
     room = BUDGET // 4 // _bytes_of_sums(box) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
+    # whole voxels, so that files of columns are not opened for single planes
+    read = width(8 * row_fields(box, 1) * plane, x * PARTICLES)
     return Cuts(
         columns=width(_bytes_of_column(box), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
         voxels=min(thick, x),
-        # whole voxels, so that files of columns are not opened for single planes
-        read=max(PARTICLES, width(8 * row_fields(box) * plane, x * PARTICLES)),
+        read=PARTICLES if box.velocity else max(PARTICLES, read),
     )
 
 
-def slab_estimate(box: LptBox) -> LptEstimate:
+def fitted(box: LptBox, cuts: Cuts, beside: int, room: float) -> Cuts:
+    """Cut a box so that its rows keep to some room on disk, in as few passes and parts as do.
+
+    Each costs the time of drawing and transforming modes once more.
+
+    Parameters
+    ----------
+    box
+        The box.
+    cuts
+        How it is cut otherwise.
+    beside
+        Bytes that lie beside its rows.
+    room
+        Bytes that there are. Where they do not suffice, passes and parts are as many as may be.
+    """
+    fine, slabs = products_lattice(box.lattice)[0], len(pieces(box.voxels[0], cuts.voxels))
+    many = [passes for passes in range(1, _MOST + 1) if fine % passes == 0]
+    by_passes = [cuts._replace(passes=passes) for passes in many]
+    cuts = next((one for one in by_passes if _work_of_products(box, one) <= room), by_passes[-1])
+    more = [cuts._replace(parts=parts, read=PARTICLES) for parts in range(2, min(_MOST, slabs) + 1)]
+    by_parts = [cuts, *more]
+    return next((one for one in by_parts if _work_of_rows(box, one) + beside <= room), by_parts[-1])
+
+
+def parts_of(box: LptBox, cuts: Cuts) -> list[range]:
+    """Return which slabs of particles each part of them has."""
+    slabs, parts = len(pieces(box.voxels[0], cuts.voxels)), cuts.parts
+    return [range(part * slabs // parts, (part + 1) * slabs // parts) for part in range(parts)]
+
+
+def part_planes(box: LptBox, cuts: Cuts, part: int) -> range:
+    """Return the planes of particles whose rows are there with a part; beyond the box they wrap."""
+    side = box.voxels[0] * PARTICLES
+    own = parts_of(box, cuts)[part]
+    start, stop = (min(slab * cuts.voxels * PARTICLES, side) for slab in (own.start, own.stop))
+    # derivatives need those around, and are read some at a time
+    around = REACH + cuts.read - 1
+    if cuts.parts == 1 or stop - start + 2 * around >= side:
+        return range(side)
+    return range(start - around, stop + around)
+
+
+def slab_estimate(box: LptBox, cuts: Cuts) -> LptEstimate:
     """Say what making a density slab by slab takes of each process, and of the disk."""
-    in_memory, rows = estimate(box), rows_need(box)
-    cuts, sums = cuts_of(box), _bytes_of_sums(box)
-    x = box.voxels[0]
-    added = (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * sums
+    rows, sums, disk = rows_need(box, cuts), _bytes_of_sums(box), estimate(box).disk
+    added = bytes_added(box, cuts)
     return LptEstimate(
         memory=BYTES_AT_REST
         + max(
             rows.memory,
             # twice the sums, which move where margins are widened
-            2 * (cuts.voxels + 2 * _MARGIN) * sums + planes_bytes(box, cuts.read),
+            2 * (cuts.voxels + 2 * _MARGIN) * sums + planes_bytes(box, cuts),
             2 * SLAB * sums,
         ),
-        disk=in_memory.disk,
-        seconds=SLOWER * in_memory.seconds,
-        work=max(rows.work, rows.kept + added, added + in_memory.disk),
+        disk=disk,
+        seconds=slower(box, cuts) * seconds_at_best(box),
+        work=max(rows.work, rows.kept + added, added + disk),
     )
+
+
+def bytes_added(box: LptBox, cuts: Cuts) -> int:
+    """Return what the sums of all slabs of particles take on disk, with their margins."""
+    x = box.voxels[0]
+    return (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * _bytes_of_sums(box)
+
+
+def slower(box: LptBox, cuts: Cuts) -> float:
+    """Return the time that slabs take over that in memory, measured at 256^3 voxels."""
+    return SLOWER + _PASS * (cuts.passes - 1) + _PART * (cuts.parts - 1)
 
 
 class RowsNeed(NamedTuple):
@@ -110,26 +183,48 @@ class RowsNeed(NamedTuple):
     kept: int
 
 
-def rows_need(box: LptBox) -> RowsNeed:
+def rows_need(box: LptBox, cuts: Cuts) -> RowsNeed:
     """Return what the rows of planes of particles take."""
-    cuts, plane, fine = cuts_of(box), _bytes_of_plane(box), products_lattice(box.lattice)
-    hessian, product = HESSIAN * fine[0] * plane, fine[0] * plane
-    kept = row_fields(box) * box.voxels[0] * PARTICLES * plane
+    plane, fine = _bytes_of_plane(box), products_lattice(box.lattice)
+    products, part = fine[0] * plane, _bytes_of_part(box, cuts)
+    taken_out = part // len(range(0, box.lattice[1], cuts.columns)) if cuts.parts > 1 else 0
     return RowsNeed(
         memory=max(
-            cuts.columns * _bytes_of_column(box),
+            cuts.columns * _bytes_of_column(box) + taken_out,
             cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
         ),
-        work=max(hessian + product, product + kept),
-        kept=kept,
+        work=max(_work_of_products(box, cuts), _work_of_rows(box, cuts)),
+        kept=part if cuts.parts == 1 else products + part,
     )
 
 
-def planes_bytes(box: LptBox, read: int, added: int = 1) -> int:
+def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1) -> int:
     """Return the memory of planes of particles, some read and some `added` at a time."""
     real, fields = 4 * PARTICLES**2 * prod(box.voxels[1:]), 3 * (1 + box.velocity)
+    rows = cuts.read * row_fields(box, cuts.parts)
+    if is_ordered(
+        box, cuts.parts
+    ):  # kept with those around, read beside them, and as many as they make
+        rows = POTENTIALS * (2 * REACH + 2 * cuts.read) + 2 * GRADIENT + 4
     # planes that are made while those before are added, and the room for their transforms
-    return read * row_fields(box) * _bytes_of_plane(box) + (2 * added * fields + 4) * real
+    return rows * _bytes_of_plane(box) + (2 * added * fields + 4) * real
+
+
+def _work_of_products(box: LptBox, cuts: Cuts) -> int:
+    """Bytes on disk while the second order's products are made."""
+    products = products_lattice(box.lattice)[0] * _bytes_of_plane(box)
+    return HESSIAN * products // cuts.passes + products
+
+
+def _work_of_rows(box: LptBox, cuts: Cuts) -> int:
+    """Bytes on disk while rows of planes of particles are made of the products."""
+    return products_lattice(box.lattice)[0] * _bytes_of_plane(box) + _bytes_of_part(box, cuts)
+
+
+def _bytes_of_part(box: LptBox, cuts: Cuts) -> int:
+    """Bytes of the rows of the largest part."""
+    most = max(len(part_planes(box, cuts, part)) for part in range(len(parts_of(box, cuts))))
+    return row_fields(box, cuts.parts) * most * _bytes_of_plane(box)
 
 
 def _bytes_of_plane(box: LptBox) -> int:
@@ -145,6 +240,7 @@ def _bytes_of_sums(box: LptBox) -> int:
 def _bytes_of_column(box: LptBox) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products_lattice(box.lattice)[0]
-    motion = row_fields(box) * box.voxels[0] * PARTICLES
-    along_x = max(points + HESSIAN * fine, 2 * points + max(fine, motion))
+    motion = row_fields(box, 1) * box.voxels[0] * PARTICLES
+    modes = 3 * points  # drawn, of the second order, and of a potential
+    along_x = max(points + HESSIAN * fine, modes + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

@@ -17,10 +17,12 @@ from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.painting.inputs.density import open_box_density
 from halokeras.simulation.files.densities import make_density_file
+from halokeras.simulation.lpt.along_x import REACH
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density, make_fields
 from halokeras.simulation.slabs import out_of_core as module
 from halokeras.simulation.slabs import steps
+from halokeras.simulation.slabs.begun import cuts_begun
 from halokeras.simulation.slabs.out_of_core import (
     density_estimate,
     is_made_by_slabs,
@@ -31,6 +33,10 @@ from halokeras.simulation.slabs.plan import (
     BUDGET,
     Cuts,
     cuts_of,
+    fitted,
+    part_planes,
+    parts_of,
+    rows_need,
     slab_estimate,
 )
 from halokeras.storage.durable import take
@@ -64,17 +70,22 @@ def made(box, path, told=Listener(), scheduler=None):  # noqa: B008  (it is froz
         (BOX, Cuts(64, 64, 64, 64)),
         (replace(BOX, velocity=True), FEW),
         (UNEVEN, Cuts(1, 1, 2, 1)),
+        (BOX, FEW._replace(passes=2, parts=3)),
+        (replace(BOX, velocity=True), FEW._replace(passes=9, parts=4)),
     ],
-    ids=["whole", "few", "thin"],
+    ids=["whole", "few", "thin", "in passes and parts", "with velocities"],
 )
 def test_slab_by_slab_a_density_is_that_made_in_memory(box, cuts, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "cuts_of", lambda box: cuts)
+    monkeypatch.setattr(module, "cuts_in", lambda box, folder, way: cuts)
     write_by_slabs(box, tmp_path / "d.h5", 1, Listener())
     density, velocity = make_fields(box)
     with open_box_density(tmp_path / "d.h5") as given:
-        np.testing.assert_allclose(given.grid[...], density, rtol=2e-7)
+        # with velocities, or in passes, particles are moved by what rounds otherwise
+        np.testing.assert_allclose(
+            given.grid[...], density, rtol=2e-7 if cuts.passes == 1 and velocity is None else 3e-5
+        )
         if velocity is not None:
-            np.testing.assert_allclose(given.velocity[...], velocity, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(given.velocity[...], velocity, atol=0.02)
     assert [path.name for path in tmp_path.iterdir()] == ["d.h5"]
 
 
@@ -95,6 +106,23 @@ def kill_in_task(number, monkeypatch):
 
     monkeypatch.setattr(steps.np, "save", save_part)
     return written
+
+
+@pytest.mark.parametrize("number", [3, 9, 20, 22])
+def test_a_run_in_passes_and_parts_goes_on_as_it_was_begun(number, tmp_path, monkeypatch):
+    """Also where the disk would ask for others by then."""
+    cuts = FEW._replace(passes=3, parts=2)
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        killing.setattr(module, "fitted", lambda *told: cuts)
+        kill_in_task(number, killing)
+        made(BOX, tmp_path / "d.h5")
+    assert cuts_begun(BOX, slabs_folder(tmp_path / "d.h5")) == cuts
+    with monkeypatch.context() as counting:
+        written = kill_in_task(None, counting)
+        density = made(BOX, tmp_path / "d.h5")
+    # 1 task for small scales, 3 times 3 on columns and 1 on planes, twice 3 and 2
+    assert len(written) == 1 + 3 * 4 + 2 * 5 - number
+    np.testing.assert_allclose(density, make_density(BOX), rtol=3e-5)
 
 
 # Of the box of FEW slabs: 1 task for small scales, 3 on columns, 3 on planes, 3 and 4.
@@ -232,7 +260,7 @@ def test_too_little_disk_or_memory_is_refused_before_anything_is_made(monkeypatc
     large = replace(BOX, voxels=(512, 512, 512))
     with monkeypatch.context() as poor:
         poor.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2**30))
-        with pytest.raises(OutputError, match=r"needs 2\d\.\d GiB of disk in .* and 1\.0 GiB are"):
+        with pytest.raises(OutputError, match=r"needs 7\.\d GiB of disk in .* and 1\.0 GiB are"):
             write_by_slabs(large, tmp_path / "d.h5", 1, Listener())
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 2**30)
     with pytest.raises(BoxError, match=r"slab by slab, needs .* GiB of memory and 1\.0 GiB"):
@@ -253,14 +281,42 @@ def test_another_process_that_makes_the_same_file_is_told_of(few, tmp_path):
 @pytest.mark.parametrize("side", [64, 512, 1024])
 def test_tasks_keep_to_the_budget(side):
     box = replace(BOX, voxels=(side, side, side))
-    assert min(cuts_of(box)) >= 1
-    assert slab_estimate(box).memory < 1e9 + 1.2 * BUDGET
-    assert slab_estimate(box).work < 220 * side**3
+    cuts = cuts_of(box)
+    assert min(cuts) >= 1
+    assert slab_estimate(box, cuts).memory < 1e9 + 1.2 * BUDGET
+    assert slab_estimate(box, cuts).work < 200 * side**3
 
 
 def test_a_slab_of_one_plane_may_take_more():
     box = replace(BOX, voxels=(2048, 2048, 2048))
-    assert 1e9 + 1.2 * BUDGET < slab_estimate(box).memory < 8e9
+    assert 1e9 + 1.2 * BUDGET < slab_estimate(box, cuts_of(box)).memory < 8e9
+
+
+@pytest.mark.parametrize("velocity", [False, True])
+def test_where_the_disk_is_short_slabs_take_less_of_it_and_longer(velocity):
+    box = replace(BOX, voxels=(1024, 1024, 1024), velocity=velocity)
+    cuts = cuts_of(box)
+    beside = 20 * 2**30
+    roomy, short, none = (fitted(box, cuts, beside, room * 2**30) for room in (400, 65, 1))
+    assert (roomy.passes, roomy.parts) == (1, 1)
+    assert 3 < short.passes < 12 and 4 < short.parts < 20
+    for one, room in ((roomy, 400), (short, 65)):
+        assert rows_need(box, one).work <= room * 2**30
+    assert rows_need(box, short).kept + beside <= 65 * 2**30
+    times = [slab_estimate(box, one).seconds for one in (roomy, short, none)]
+    assert sorted(times) == times
+
+
+def test_parts_of_a_box_have_all_its_slabs_and_the_planes_around_them():
+    box = replace(BOX, voxels=(100, 16, 16))
+    cuts = FEW._replace(parts=7)
+    parts = parts_of(box, cuts)
+    assert [slab for part in parts for slab in part] == list(range(20))
+    for number, part in enumerate(parts):
+        planes = part_planes(box, cuts, number)
+        assert planes.start <= 3 * 5 * part.start - REACH
+        assert planes.stop >= 3 * 5 * part.stop + REACH
+        assert len(planes) < 300
 
 
 @pytest.mark.slow
@@ -336,8 +392,8 @@ def test_workers_write_a_group_themselves_and_it_is_gone_on_with(cluster, tmp_pa
         store.check_attributes()
         fields = {name: store.array(name).load() for name in ("density", "velocity")}
         store.check_values(fields)
-        np.testing.assert_allclose(fields["density"], density, rtol=2e-7)
-        np.testing.assert_allclose(fields["velocity"], velocity, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(fields["density"], density, rtol=3e-5)
+        np.testing.assert_allclose(fields["velocity"], velocity, atol=0.02)
         fields["velocity"][2, 40, 3, 3] += 1
         with pytest.raises(BoxError, match="velocity is not what its checksum says"):
             store.check_values(fields)
