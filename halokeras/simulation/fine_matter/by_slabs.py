@@ -113,7 +113,7 @@ def fine_fields_by_slabs(
             recipe = held.enter_context(
                 made_by_slabs(moving, folder, workers, listener, scheduler, _way(box))
             )
-            planes: MakePlanes = PlanesInParts(recipe, folder, workers)
+            planes: MakePlanes = PlanesInParts(recipe, folder, workers, listener)
             speed = recipe.linear.speed
         else:
             planes = held.enter_context(rows_on_disk(particles, box, folder, workers, listener))

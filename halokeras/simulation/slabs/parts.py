@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from halokeras.listener import Listener
 from halokeras.simulation.lpt.deposit import MakePlanes, ParticlePlane
 from halokeras.simulation.slabs.plan import parts_of
 from halokeras.simulation.slabs.steps import (
@@ -28,10 +29,13 @@ class PlanesInParts:
         Where they are.
     workers
         Threads.
+    listener
+        Who is told of rows that are made.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, workers: int) -> None:
-        self._recipe, self._folder, self._workers = recipe, folder, workers
+    def __init__(self, recipe: Recipe, folder: Path, workers: int, listener: Listener) -> None:
+        self._recipe, self._folder = recipe, folder
+        self._workers, self._listener = workers, listener
         cuts = recipe.cuts
         self._parts = [recipe.voxels[one.start : one.stop] for one in parts_of(recipe.box, cuts)]
         self._at: tuple[int, MakePlanes] | None = None
@@ -63,6 +67,8 @@ class PlanesInParts:
         for path in self._folder.glob("motion_*.npy"):
             if not path.name.startswith(f"{name}_"):
                 path.unlink()
-        for number in range(step.tasks(self._recipe)):
+        tasks = step.tasks(self._recipe)
+        for number in range(tasks):
+            self._listener.progress(step.told, number / tasks)
             if not file_of(self._folder, name, number).exists():
                 make_slab(self._recipe, self._folder, name, number, self._workers)
