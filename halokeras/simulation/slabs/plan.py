@@ -23,7 +23,7 @@ BYTES_AT_REST = 600_000_000
 """Bytes of libraries and of what is small."""
 SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
-_PASS, _PART = 0.12, 0.22
+_PASS, _PART = 0.12, 0.27
 """What each further pass and part adds to it."""
 _MOST = 32
 """Passes, or parts, at most."""
