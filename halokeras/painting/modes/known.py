@@ -36,18 +36,20 @@ def known_box(header: Header, shape: Shape) -> LptBox | None:
         return None
 
 
-def correlation(density: Grid, fine: Grid) -> float:
+def correlation(density: Grid, fine: Grid, layers: int | None = None) -> float:
     """Return how a density correlates with a finer one, averaged in voxels; NaN if one is constant.
 
-    The finer one may hold more layers, which are not looked at.
+    If a number of layers of voxels is named, only as many are looked at, the last ones.
     """
+    first = 0 if layers is None else max(density.shape[0] - layers, 0)
     times = fine.shape[1] // density.shape[1]
     layer = int(np.prod(density.shape[1:], dtype=np.int64)) * times**3
     sums = np.zeros(6)
-    for part in slab_ranges((density.shape[0], layer)):
-        slab = np.asarray(fine[part.start * times : part.stop * times])
+    for part in slab_ranges((density.shape[0] - first, layer)):
+        start, stop = first + part.start, first + part.stop
+        slab = np.asarray(fine[start * times : stop * times])
         ours = coarsened(slab, times).ravel().astype(np.float64)
-        theirs = np.asarray(density[part.start : part.stop], dtype=np.float64).ravel()
+        theirs = np.asarray(density[start:stop], dtype=np.float64).ravel()
         sums += [ours.size, ours.sum(), theirs.sum(), ours @ ours, theirs @ theirs, ours @ theirs]
     size, mean, other, square, others, product = sums
     covariance = product / size - mean * other / size**2
@@ -65,14 +67,14 @@ def check_same(density: Grid, fine: Grid, layers: int | None = None) -> None:
     fine
         The sub-density.
     layers
-        How many layers of voxels are compared; by default all.
+        How many layers of voxels are compared, the last ones; by default all.
 
     Raises
     ------
     BoxError
         If the two, averaged in voxels, hardly correlate.
     """
-    found = correlation(density if layers is None else density[:layers], fine)
+    found = correlation(density, fine, layers)
     if not found >= _LEAST_CORRELATION:
         raise BoxError(
             f"the density made again from its seed is not the one that is painted on (they "

@@ -280,7 +280,7 @@ def _fields_by_slabs(
         box, given.grid, folder, cores, listener, request.scheduler, particles
     ) as swept:
         if particles is None:
-            # more of it would be made twice, as halos are placed by it in order
+            # more of it would be made twice: the first halos are placed with the last layers
             check_same(given.grid, swept.density, layers=_COMPARED)
         del particles
         yield swept

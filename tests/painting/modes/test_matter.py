@@ -48,6 +48,9 @@ def test_a_finer_density_of_another_realisation_is_refused():
     check_same(density + rng.normal(0, 0.1, density.shape), fine)
     with pytest.raises(BoxError, match="made again from its seed"):
         check_same(density[::-1], fine)
+    check_same(density[[1, 0, 3, 2, 4, 5, 6, 7]], fine, layers=4)  # the last ones
+    with pytest.raises(BoxError, match="made again from its seed"):
+        check_same(density[[0, 1, 2, 3, 7, 6, 5, 4]], fine, layers=4)
 
 
 def test_sharpness_and_exclusion_follow_the_side_of_a_sub_voxel():
