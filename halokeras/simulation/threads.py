@@ -34,3 +34,11 @@ def in_parts(work: Callable[[slice], _Result], size: int, most: int, workers: in
     """Return what work on parts of `size` things returns, `most` in each, as `in_threads`."""
     parts = [slice(first, min(first + most, size)) for first in range(0, size, most)]
     return in_threads(work, parts, workers)
+
+
+def in_kernel_threads(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
+    """Do work on each of some items, as `in_threads`, in as many threads as kernels may take.
+
+    A kernel that is called so compiles in half the time of one that numba makes parallel.
+    """
+    in_threads(work, items, numba.get_num_threads())

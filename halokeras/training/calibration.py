@@ -70,7 +70,7 @@ def _shift_by_conditions(
 ) -> None:
     """Shift each channel so that the halos of all boxes are most likely (a Poisson regression)."""
     channels = painter.params.channels
-    raw_counts = tf.function(painter.raw_counts)
+    raw_counts = tf.function(painter.raw_counts, autograph=False)
     painted, response, held = np.empty((3, len(boxes), channels))
     for box, (fields, row) in enumerate(zip(boxes, conditions, strict=True)):
         raw = whole_box(raw_counts, fields.density, painter.margin, row)

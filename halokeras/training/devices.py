@@ -103,7 +103,7 @@ class Devices:
         """Compile `step` to run on every device, each with its share of the batch."""
         strategy = self._strategy
         everywhere = step if strategy is None else lambda share: strategy.run(step, args=(share,))
-        compiled: Step = tf.function(everywhere)
+        compiled: Step = tf.function(everywhere, autograph=False)
         return compiled
 
     def batches(self, shares: Callable[[int, int], Iterable[Any]]) -> Iterator[Any]:

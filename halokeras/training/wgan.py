@@ -1,6 +1,7 @@
 """The halo-painting Wasserstein GAN: `n_critic` critic updates, then one of the painter."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import keras
@@ -82,12 +83,14 @@ class HaloPaintingGAN(keras.Model):
         super().compile(optimizer=None)
         # XLA fuses the stacked convolutions, and does not know oneDNN's or cuDNN's
         through_xla = not has_fast_conv3d()
-        self._critic_gradients = tf.function(self.critic_gradients, jit_compile=through_xla)
+        # AutoGraph rewrites loops over tensors, takes seconds to look for them, and there are none
+        compiled = partial(tf.function, jit_compile=through_xla, autograph=False)
+        self._critic_gradients = compiled(self.critic_gradients)
         self._painter_gradients = self.painter_gradients
         if not (self.spectral_weight and _replicas() > 1):
             # replicas cannot meet within a function of their own, as the spectral distance needs
-            self._painter_gradients = tf.function(self.painter_gradients, jit_compile=through_xla)
-        self._likelihood_gradients = tf.function(self.likelihood_gradients, jit_compile=through_xla)
+            self._painter_gradients = compiled(self.painter_gradients)
+        self._likelihood_gradients = compiled(self.likelihood_gradients)
         self.painter_optimizer = painter_optimizer
         self.critic_optimizer = critic_optimizer
         self.warm_optimizer = warm_optimizer

@@ -1,15 +1,31 @@
+import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from halokeras.boxes.box_file import read_box
 from halokeras.commands import painted
+from halokeras.commands.app import app
 from halokeras.fields.spectra import measure
 from halokeras.painting.wanted import outputs
 from tests.commands.outcomes import fails, fails_last
+
+
+@pytest.fixture(scope="module")
+def listed(tiny_models, tmp_path_factory):
+    """Words that paint a range of seeds, and the folder where they did, never to be changed."""
+    words = ["paint", "--voxels", "16", "--model", str(tiny_models / "drawing"), "--draw"]
+    words += ["--catalogue", "--seed", "11-12", "--json"]
+    folder = tmp_path_factory.mktemp("listed")
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return words, folder, json.loads(result.stdout)
 
 
 def test_draws_of_two_seeds_and_painters_have_names_of_their_own(
@@ -72,10 +88,9 @@ def test_a_damaged_one_of_a_range_is_painted_again_and_warnings_tell_the_seed(
     assert damaged.read_bytes() == before
 
 
-def test_a_damaged_catalogue_of_a_range_is_made_again(run, drawing_model, tmp_path):
-    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--catalogue"]
-    words += ["--seed", "11-12", "--json"]
-    first = json.loads(run(*words).stdout)
+def test_a_damaged_catalogue_of_a_range_is_made_again(run, listed, tmp_path):
+    words, made, first = listed
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     assert first["model"] and first["mass_min"] is not None
     damaged = next(tmp_path / name for name in first["wrote"] if "halos" in name)
     before = damaged.read_bytes()
@@ -91,10 +106,9 @@ def test_a_damaged_catalogue_of_a_range_is_made_again(run, drawing_model, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["density", "draw", "draw_halos"])
-def test_a_file_of_a_range_that_is_cut_is_made_again_with_a_word(run, drawing_model, kind):
-    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--catalogue"]
-    words += ["--seed", "11-12", "--json"]
-    assert run(*words).exit_code == 0
+def test_a_file_of_a_range_that_is_cut_is_made_again_with_a_word(run, listed, tmp_path, kind):
+    words, made, _ = listed
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     (cut,) = Path("painted").glob(f"box00_seed11*_{kind}.*")
     whole = {path: path.read_bytes() for path in Path("painted").iterdir()}
     cut.write_bytes(whole[cut][: len(whole[cut]) // 2])

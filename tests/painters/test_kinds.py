@@ -177,6 +177,7 @@ def test_a_box_that_does_not_state_a_condition_is_refused(tiny_box):
         conditions_of(names, 0.3, None, (Selection(),), 4.0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_training_goes_all_its_stages_and_what_it_saves_paints_each_bin(tiny_box, tmp_path):
     paths = []
     for seed, redshift in ((1, 0.3), (2, 0.3)):

@@ -118,6 +118,7 @@ def test_a_run_leaves_its_history_and_a_painter_that_knows_its_boxes(uninterrupt
     assert params == load_params(folder / "params.json")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_a_run_that_keeps_the_last_painter_keeps_it_as_it_is(boxes, tmp_path):
     short = {"steps": 1, "critic_warm_steps": 0, "warm_start": {**WARM_START, "steps": 2}}
@@ -175,6 +176,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(uninterrupted, tmp_path):
     assert frames == [*range(9), *range(10, 23)]  # the painter stands still at step 9
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_step_that_a_second_ctrl_c_cuts_in_two_is_not_saved(uninterrupted, tmp_path):
     whole, params = uninterrupted
 
@@ -223,6 +225,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_checkpoint_kept(
     assert int(gan.step) == 3
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.slow
 def test_training_lowers_the_likelihood(boxes, tmp_path):
     seldom = {"checkpoint_every": 150, "validate_every": 150}
@@ -233,17 +236,19 @@ def test_training_lowers_the_likelihood(boxes, tmp_path):
     assert np.mean(losses[-10:]) < np.mean(losses[:3]) - 0.05
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_saved_nothing_is_begun_again_in_its_folder(boxes, tmp_path, monkeypatch):
     def poisoned(self, data):
         return {"painter_loss": tf.constant(float("nan"))}
 
-    seldom = tiny_params(boxes, {"checkpoint_every": 3, "validate_every": 3, "log_every": 1})
+    often = {"checkpoint_every": 3, "validate_every": 3, "log_every": 1}
+    warm_only = tiny_params(boxes, often, steps=0, critic_warm_steps=0)
     with monkeypatch.context() as diverging:
         diverging.setattr(HaloPaintingGAN, "warm_start_step", poisoned)
         with pytest.raises(RunError, match=r"no checkpoint was due .* and start again$"):
-            train(seldom, tmp_path / "run")
+            train(warm_only, tmp_path / "run")
     (tmp_path / "run" / "boxes.json").write_text('[["other.h5", "00"]]')
-    assert (train(seldom, tmp_path / "run") / "provenance.json").exists()
+    assert (train(warm_only, tmp_path / "run") / "provenance.json").exists()
 
 
 def test_a_second_run_in_the_same_folder_is_refused(uninterrupted):
@@ -304,6 +309,7 @@ def test_held_out_boxes_may_not_train():
         parse_params(json.dumps(fields), "params")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken_up(uninterrupted, tmp_path):
     whole, params = uninterrupted
     shutil.copytree(whole, tmp_path / "run")

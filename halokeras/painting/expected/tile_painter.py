@@ -59,6 +59,7 @@ class TilePainter:
         self._paint = tf.function(
             lambda density: painter(patch_of(density, conditions)),
             input_signature=[tf.TensorSpec((1, *wide, 1), tf.float32)],
+            autograph=False,  # there is no loop over tensors that it would have to rewrite
         )
 
     def __call__(self, density: NDArray[np.float32]) -> NDArray[np.float32]:

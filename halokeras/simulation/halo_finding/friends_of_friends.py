@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from halokeras.errors import BoxError
 from halokeras.simulation.halo_finding.rows import Rows, offsets_within, sort_into_rows
+from halokeras.simulation.threads import in_kernel_threads
 
 _SLABS = 64
 """Slabs of rows that are linked at the same time, however many threads there are."""
@@ -98,29 +99,42 @@ def _root_of(parent, p):  # type: ignore[no-untyped-def]
     return p
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _link(rows, length):  # type: ignore[no-untyped-def]
+def _link(rows: Rows, length: np.float32) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the first particle of the group of each, and its sum of weights over friends."""
-    total, side = rows.position.shape[0], rows.side
-    parent = np.arange(total).astype(np.int32)
-    crowd = np.zeros(total, dtype=np.int32)
-    slabs = min(_SLABS, side)
-    for slab in numba.prange(slabs):
-        last = (slab + 1) * side // slabs - 1
-        for i in range(slab * side // slabs, last + 1):
-            for j in range(side):
-                here = i * side + j
-                _link_rows(rows, parent, crowd, here, here, length)
-                if side > 1:
-                    _link_rows(rows, parent, crowd, here, i * side + (j + 1) % side, length)
-            if i < last:
-                _link_below(rows, parent, crowd, i, length)
-    if side > 1:
-        for slab in range(slabs):
-            _link_below(rows, parent, crowd, (slab + 1) * side // slabs - 1, length)
-    for p in range(total):
-        parent[p] = parent[parent[p]]  # which is before it and points to its root already
+    total = len(rows.position)
+    parent, crowd = np.arange(total, dtype=np.int32), np.zeros(total, dtype=np.int32)
+    slabs = min(_SLABS, rows.side)
+
+    def link(slab: int) -> None:
+        _link_slab(rows, parent, crowd, slab, slabs, length)
+
+    in_kernel_threads(link, range(slabs))
+    _link_slabs(rows, parent, crowd, slabs, length)
     return parent, crowd
+
+
+@numba.njit(cache=True, nogil=True)
+def _link_slab(rows, parent, crowd, slab, slabs, length):  # type: ignore[no-untyped-def]
+    side = rows.side
+    last = (slab + 1) * side // slabs - 1
+    for i in range(slab * side // slabs, last + 1):
+        for j in range(side):
+            here = i * side + j
+            _link_rows(rows, parent, crowd, here, here, length)
+            if side > 1:
+                _link_rows(rows, parent, crowd, here, i * side + (j + 1) % side, length)
+        if i < last:
+            _link_below(rows, parent, crowd, i, length)
+
+
+@numba.njit(cache=True, nogil=True)
+def _link_slabs(rows, parent, crowd, slabs, length):  # type: ignore[no-untyped-def]
+    """Link particles across the faces of slabs, and let each point to the first of its group."""
+    if rows.side > 1:
+        for slab in range(slabs):
+            _link_below(rows, parent, crowd, (slab + 1) * rows.side // slabs - 1, length)
+    for p in range(len(parent)):
+        parent[p] = parent[parent[p]]  # which is before it and points to its root already
 
 
 @numba.njit(cache=True, nogil=True)

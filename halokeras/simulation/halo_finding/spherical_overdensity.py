@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from halokeras.simulation.halo_finding.rows import Rows, offsets_within
+from halokeras.simulation.threads import in_kernel_threads
 
 _PARTS = 256
 """Parts that halos, sorted by size, are dealt to; threads take as many each."""
@@ -49,33 +50,34 @@ def particles_within(
     """
     mean = len(rows.position) / rows.box_size**3
     volumetric = 4 / 3 * np.pi * mean * np.array(list(overdensity.values()))
-    found = _count(rows, centre, members, start, volumetric)
+    found = np.zeros((len(centre), len(volumetric)), dtype=np.int64)
+
+    def count(part: int) -> None:
+        _count(rows, centre, members, start, volumetric, part, found)
+
+    in_kernel_threads(count, range(_PARTS))
     return {
         name: (found[:, column], np.cbrt(found[:, column] / volumetric[column]))
         for column, name in enumerate(overdensity)
     }
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _count(rows, centre, members, start, volumetric):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, nogil=True)
+def _count(rows, centre, members, start, volumetric, part, found):  # type: ignore[no-untyped-def]
     """Count particles; `volumetric` times a radius cubed is how many make a sphere dense enough."""
-    halos = len(centre)
-    found = np.zeros((halos, len(volumetric)), dtype=np.int64)
-    for part in numba.prange(_PARTS):
-        for h in range(part, halos, _PARTS):
-            reach = max(2 * start, (2 * members[h] / volumetric.min()) ** (1 / 3))
-            missing = True
-            while missing:
-                reach = min(reach, _HALF * rows.box_size)
-                near = offsets_within(rows, centre[h], reach)
-                square = np.sort(near[:, 3])
-                missing = False
-                for column in range(len(volumetric)):
-                    number = _number_within(square, start, reach, volumetric[column])
-                    found[h, column] = max(number, 0)
-                    missing = missing or (number < 0 and reach < _HALF * rows.box_size)
-                reach *= _WIDER
-    return found
+    for h in range(part, len(centre), _PARTS):
+        reach = max(2 * start, (2 * members[h] / volumetric.min()) ** (1 / 3))
+        missing = True
+        while missing:
+            reach = min(reach, _HALF * rows.box_size)
+            near = offsets_within(rows, centre[h], reach)
+            square = np.sort(near[:, 3])
+            missing = False
+            for column in range(len(volumetric)):
+                number = _number_within(square, start, reach, volumetric[column])
+                found[h, column] = max(number, 0)
+                missing = missing or (number < 0 and reach < _HALF * rows.box_size)
+            reach *= _WIDER
 
 
 @numba.njit(cache=True, nogil=True)

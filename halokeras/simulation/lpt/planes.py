@@ -231,4 +231,11 @@ def _unfold(folded, wave, turned, modes):  # type: ignore[no-untyped-def]
     """Add to the modes what the planes of one pass contribute; not at the Nyquist frequency."""
     for i in numba.prange(modes.shape[0]):
         if 2 * i != modes.shape[0]:
-            modes[i] += turned[i] * folded[wave[i] % folded.shape[0]]
+            _add_fields(folded[wave[i] % folded.shape[0]], turned[i], modes[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_fields(modes, turned, into):  # type: ignore[no-untyped-def]
+    # of its own, as arrays multiplied and added within the loop above take ten seconds to compile
+    for j in range(len(modes)):
+        _add_field(modes[j], turned, into[j])

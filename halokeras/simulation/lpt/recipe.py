@@ -4,13 +4,14 @@ Modes up to twice the Nyquist wavenumber of the voxels are the box's own, to sec
 scales are those of a small box that is repeated.
 """
 
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 from scipy.fft import next_fast_len
 
-from halokeras.cosmology.cosmology import growth
+from halokeras.cosmology.cosmology import Cosmology, growth
 from halokeras.cosmology.power import lattice_power
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, up_to
@@ -55,12 +56,16 @@ class Linear(NamedTuple):
 
 def linear_theory(box: LptBox) -> Linear:
     """Return the power of a box and how it grows."""
-    power = lattice_power(box.cosmology, box.redshift, box.voxel_size / FINEST_POINTS)
-    now = growth(1 / (1 + box.redshift), box.cosmology)
+    return _linear_theory(box.cosmology, box.redshift, box.voxel_size)
+
+
+def _linear_theory(cosmology: Cosmology, redshift: float, voxel_size: float) -> Linear:
+    power = lattice_power(cosmology, redshift, voxel_size / FINEST_POINTS)
+    now = growth(1 / (1 + redshift), cosmology)
     # The velocity's field f1 delta - f2 D2 / D1^2 lap phi2 is f2 times this share of delta with
     # the displacement's; a H dx/dlna with x in voxels and H = 100 h E km/s/Mpc.
     first, second = float(now.first_rate[0]), float(now.second_rate[0])
-    speed = 100 * float(now.a[0] * now.expansion[0]) * box.voxel_size * second
+    speed = 100 * float(now.a[0] * now.expansion[0]) * voxel_size * second
     ratio = float(now.second[0] / now.first[0] ** 2)
     return Linear(power, ratio, first / second - 1, speed)
 
@@ -92,15 +97,28 @@ def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
 
 
 def small_modes(box: LptBox, linear: Linear, workers: int) -> tuple[Modes, Modes]:
-    """Modes of `LptParticles.small`: of the small scales alone, to second order."""
-    seed = int(fold_in(box.seed, "small scales").integers(2**63))
+    """Modes of `LptParticles.small`: of the small scales alone, to second order.
+
+    They are not to be changed, as the next box may have the same.
+    """
+    source, delta = _small_modes(box.seed, box.cosmology, box.redshift, box.voxel_size, workers)
+    return source, np.float32(-linear.ratio * _RESPONSE) * delta
+
+
+@lru_cache(maxsize=2)
+def _small_modes(
+    seed: int, cosmology: Cosmology, redshift: float, voxel_size: float, workers: int
+) -> tuple[Modes, Modes]:
+    """Make modes of displacements and of the overdensity; 17 MB are kept of either of two boxes."""
+    linear = _linear_theory(cosmology, redshift, voxel_size)
+    own_seed = int(fold_in(seed, "small scales").integers(2**63))
     sides = (_TILE * FINEST_POINTS,) * 3
-    delta = modes_of_shape(seed, sides, (1, 1, 1), _TILE * box.voxel_size, linear.power)
+    delta = modes_of_shape(own_seed, sides, (1, 1, 1), _TILE * voxel_size, linear.power)
     for part in up_to((_TILE * POINTS // 2 - 1,) * 3):
         delta[part] = 0
     source = second_order_source(delta, workers)
     make_displacement_source(delta, linear.ratio, source)
-    return source, np.float32(-linear.ratio * _RESPONSE) * delta
+    return source, delta
 
 
 def small_scales(small: tuple[Modes, Modes], per_voxel: int, workers: int) -> SmallScales:
