@@ -15,8 +15,9 @@ from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
 from halokeras.simulation.lpt.along_x import RowsAlongX
 from halokeras.simulation.lpt.deposit import ParticlePlane
-from halokeras.simulation.lpt.planes import Columns, Planes, PlaneSet, to_rows
+from halokeras.simulation.lpt.planes import Columns, Planes, PlaneSet, Waves, to_rows
 from halokeras.simulation.lpt.streamed import DisplacementModes, ParticlePlanes, SmallScales
+from halokeras.simulation.threads import in_kernel_threads
 
 POTENTIALS = 2
 """Fields of rows: the potential of the displacement, and that of the linear overdensity."""
@@ -51,7 +52,7 @@ def potential_rows(
     """
     waves = columns.wavenumbers(particles)
     for field, into in zip((modes.potential, modes.overdensity), rows, strict=True):
-        made = _potential(field, *waves)
+        made = _potential(field, waves)
         to_rows(made, made, 0, plane_set, waves, into[np.newaxis], workers)
 
 
@@ -110,17 +111,22 @@ class OrderedPlanes:
         return rows
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _potential(modes, x, y, z):  # type: ignore[no-untyped-def]
+def _potential(modes: Modes, waves: Waves) -> Modes:
     """Return i times minus the inverse Laplacian of columns of modes."""
-    made = np.zeros_like(modes)
-    for i in numba.prange(modes.shape[0]):
-        for j in range(modes.shape[1]):
-            across = x[i] * x[i] + y[j] * y[j]
-            for k in range(modes.shape[2]):
-                square = across + z[k] * z[k]
-                if square > 0:
-                    inverse = np.float32(1) / square
-                    mode = modes[i, j, k]
-                    made[i, j, k] = complex(-mode.imag * inverse, mode.real * inverse)
+    made, (x, y, z) = np.empty_like(modes), waves
+
+    def make(i: int) -> None:
+        _invert(modes[i], x[i], y, z, made[i])
+
+    in_kernel_threads(make, range(len(modes)))
     return made
+
+
+@numba.njit(cache=True, nogil=True)
+def _invert(modes, x, y, z, made):  # type: ignore[no-untyped-def]
+    for j in range(len(y)):
+        across = x * x + y[j] * y[j]
+        for k in range(len(z)):
+            square = across + z[k] * z[k]
+            inverse = np.float32(1) / square if square > 0 else np.float32(0)
+            made[j, k] = complex(-modes[j, k].imag * inverse, modes[j, k].real * inverse)

@@ -15,6 +15,7 @@ from scipy import fft
 
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
+from halokeras.simulation.threads import in_kernel_threads
 
 _WORK = 2**30
 """Bytes that the planes under work may take."""
@@ -106,7 +107,12 @@ def to_rows(
     turned = plane_set.phases(len(modes))
     if len(rows) == 2:
         turned *= np.complex64(1j)
-    _fold(modes, other, np.float32(share), integers(len(modes)), waves, turned, rows)
+    wave, of_other = integers(len(modes)), np.float32(share)
+
+    def fold(column: int) -> None:
+        _fold(modes, other, of_other, wave, waves, turned, rows, column)
+
+    in_kernel_threads(fold, range(modes.shape[1]))
     fft.ifft(rows, axis=1, norm="forward", overwrite_x=True, workers=workers)
 
 
@@ -117,7 +123,13 @@ def add_rows(rows: Modes, plane_set: PlaneSet, modes: Modes, workers: int) -> No
     """
     fft.fft(rows, axis=0, overwrite_x=True, workers=workers)
     turned = plane_set.phases(len(modes)).conj() / np.float32(plane_set.planes)
-    _unfold(rows, integers(len(modes)), turned, modes)
+    wave = integers(len(modes))
+
+    def unfold(x: int) -> None:
+        if 2 * x != len(modes):
+            _add_fields(rows[wave[x] % len(rows)], turned[x], modes[x])
+
+    in_kernel_threads(unfold, range(len(modes)))
 
 
 class Planes:
@@ -170,20 +182,19 @@ def to_modes(plane: NDArray[np.float32], modes: Modes, workers: int) -> None:
         modes[rows, :kept] = both[rows]
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _fold(modes, other, share, wave, wavenumber, turned, folded):  # type: ignore[no-untyped-def]
-    """Fold columns of modes along x, as `to_rows` before its transform."""
+@numba.njit(cache=True, nogil=True)
+def _fold(modes, other, share, wave, wavenumber, turned, folded, j):  # type: ignore[no-untyped-def]  # noqa: PLR0913  (a kernel that numba compiles, of plain arrays)
+    """Fold column j of modes along x, as `to_rows` before its transform."""
     period = folded.shape[1]
-    for j in numba.prange(modes.shape[1]):
-        folded[:, :, j] = 0
-        y = wavenumber[1][j]
-        for i in range(modes.shape[0]):
-            into = folded[:, wave[i] % period, j]
-            if folded.shape[0] == 1:
-                _add_field(modes[i, j], turned[i], into[0])
-            else:
-                x, z = wavenumber[0][i], wavenumber[2]
-                _add_potential(modes[i, j], other[i, j], share, turned[i], x, y, z, into)
+    folded[:, :, j] = 0
+    y = wavenumber[1][j]
+    for i in range(modes.shape[0]):
+        into = folded[:, wave[i] % period, j]
+        if folded.shape[0] == 1:
+            _add_field(modes[i, j], turned[i], into[0])
+        else:
+            x, z = wavenumber[0][i], wavenumber[2]
+            _add_potential(modes[i, j], other[i, j], share, turned[i], x, y, z, into)
 
 
 # In the rows below numbers are real: numba divides and multiplies complex ones much more slowly.
@@ -226,16 +237,7 @@ def _add_potential(modes, other, share, turned, x, y, along_z, into):  # type: i
             sums[2, 2 * k + 1] += x * x * imaginary
 
 
-@numba.njit(cache=True, nogil=True, parallel=True)
-def _unfold(folded, wave, turned, modes):  # type: ignore[no-untyped-def]
-    """Add to the modes what the planes of one pass contribute; not at the Nyquist frequency."""
-    for i in numba.prange(modes.shape[0]):
-        if 2 * i != modes.shape[0]:
-            _add_fields(folded[wave[i] % folded.shape[0]], turned[i], modes[i])
-
-
 @numba.njit(cache=True, nogil=True)
 def _add_fields(modes, turned, into):  # type: ignore[no-untyped-def]
-    # of its own, as arrays multiplied and added within the loop above take ten seconds to compile
     for j in range(len(modes)):
         _add_field(modes[j], turned, into[j])
