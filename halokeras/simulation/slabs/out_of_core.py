@@ -28,18 +28,9 @@ from halokeras.simulation.slabs.plan import (
     rows_need,
     slab_estimate,
 )
+from halokeras.simulation.slabs.recipe import GROUP, Recipe, checksums_of, file_of, sums_of
 from halokeras.simulation.slabs.runners import SMALLER, Run, runner
-from halokeras.simulation.slabs.steps import (
-    GROUP,
-    Recipe,
-    Step,
-    checksums_of,
-    file_of,
-    steps_to_a_group,
-    steps_to_rows,
-    steps_to_sums,
-    sums_of,
-)
+from halokeras.simulation.slabs.steps import Step, steps_to_a_group, steps_to_rows, steps_to_sums
 from halokeras.storage.disk import free_disk, refuse_beyond_disk
 from halokeras.storage.durable import sync, take
 from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text

@@ -6,13 +6,9 @@ from pathlib import Path
 from halokeras.listener import Listener
 from halokeras.simulation.lpt.deposit import MakePlanes, ParticlePlane
 from halokeras.simulation.slabs.plan import parts_of
-from halokeras.simulation.slabs.steps import (
-    Recipe,
-    file_of,
-    make_slab,
-    motion_step,
-    planes_of_part,
-)
+from halokeras.simulation.slabs.recipe import Recipe, file_of
+from halokeras.simulation.slabs.steps import make_slab, motion_step
+from halokeras.simulation.slabs.tasks import planes_of_part
 
 
 class PlanesInParts:

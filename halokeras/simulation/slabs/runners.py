@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halokeras.simulation.slabs.steps import Recipe, make_slab
+from halokeras.simulation.slabs.recipe import Recipe
+from halokeras.simulation.slabs.steps import make_slab
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.workers import RETRIES, connected, result_of, worker_alone
 

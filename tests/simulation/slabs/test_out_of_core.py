@@ -39,6 +39,7 @@ from halokeras.simulation.slabs.plan import (
     rows_need,
     slab_estimate,
 )
+from halokeras.simulation.slabs.recipe import GROUP
 from halokeras.storage.durable import take
 from halokeras.storage.stores import open_store
 from halokeras.workers import ClusterError
@@ -183,7 +184,7 @@ def test_a_group_that_a_kill_leaves_in_the_place_of_another_is_whole(few, tmp_pa
     output = tmp_path / "d.zarr"
     write_by_slabs(BOX, output, 1, Listener())
     folder = slabs_folder(output)
-    group = folder / steps.GROUP
+    group = folder / GROUP
     other = replace(BOX, seed=8)
 
     def killed(part, target):
