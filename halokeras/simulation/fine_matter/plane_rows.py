@@ -16,8 +16,12 @@ from halokeras.simulation.lpt.deposit import MakePlanes
 from halokeras.simulation.lpt.ordered import POTENTIALS, OrderedPlanes, potential_rows
 from halokeras.simulation.lpt.planes import Columns, PlaneSet, pass_count
 from halokeras.simulation.lpt.recipe import PARTICLES, small_scales
+from halokeras.simulation.lpt.streamed import DisplacementModes
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.files import empty_folder, locked, unwritable
+
+_COLUMNS = 32
+"""Columns of modes that potentials are made of at a time."""
 
 
 @contextmanager
@@ -73,13 +77,18 @@ def _write(
     particles: LptParticles, box: LptBox, folder: Path, workers: int, listener: Listener
 ) -> int:
     """Write the rows of each pass over the modes; return how many passes there are."""
-    modes, lattice = particles.displacement, _lattice(box)
-    passes = pass_count(lattice[0], POTENTIALS * modes.potential[0].nbytes)
-    shape = (POTENTIALS, lattice[0] // passes, *modes.potential.shape[1:])
-    rows = np.empty(shape, dtype=np.complex64)
+    potential, overdensity, share = particles.displacement
+    lattice, columns = _lattice(box), potential.shape[1]
+    passes = pass_count(lattice[0], POTENTIALS * potential[0].nbytes)
+    rows = np.empty((POTENTIALS, lattice[0] // passes, *potential.shape[1:]), dtype=np.complex64)
     for residue in range(passes):
         plane_set = PlaneSet(lattice[0], passes, residue)
-        potential_rows(modes, Columns(box.lattice), lattice, plane_set, rows, workers)
+        for first in range(0, columns, _COLUMNS):  # potentials of all would take as much as modes
+            some = slice(first, min(first + _COLUMNS, columns))
+            modes = DisplacementModes(potential[:, some], overdensity[:, some], share)
+            made = np.empty_like(rows[:, :, some])
+            potential_rows(modes, Columns(box.lattice, some), lattice, plane_set, made, workers)
+            rows[:, :, some] = made
         np.save(_file(folder, residue), rows)
         listener.progress("displacements", (residue + 1) / passes)
     return passes

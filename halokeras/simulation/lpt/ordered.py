@@ -51,9 +51,10 @@ def potential_rows(
         Threads.
     """
     waves = columns.wavenumbers(particles)
+    potential = np.empty_like(modes.potential)
     for field, into in zip((modes.potential, modes.overdensity), rows, strict=True):
-        made = _potential(field, waves)
-        to_rows(made, made, 0, plane_set, waves, into[np.newaxis], workers)
+        _invert_laplacian(field, waves, potential)
+        to_rows(potential, potential, 0, plane_set, waves, into[np.newaxis], workers)
 
 
 class OrderedPlanes:
@@ -111,15 +112,14 @@ class OrderedPlanes:
         return rows
 
 
-def _potential(modes: Modes, waves: Waves) -> Modes:
-    """Return i times minus the inverse Laplacian of columns of modes."""
-    made, (x, y, z) = np.empty_like(modes), waves
+def _invert_laplacian(modes: Modes, waves: Waves, made: Modes) -> None:
+    """Write i times minus the inverse Laplacian of columns of modes."""
+    x, y, z = waves
 
     def make(i: int) -> None:
         _invert(modes[i], x[i], y, z, made[i])
 
     in_kernel_threads(make, range(len(modes)))
-    return made
 
 
 @numba.njit(cache=True, nogil=True)
