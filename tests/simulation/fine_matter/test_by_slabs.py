@@ -11,7 +11,7 @@ from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import whole_catalogue
 from halokeras.painting.catalogues.places import MARGIN
 from halokeras.painting.modes.matter import matter_of
-from halokeras.simulation.fine_matter import sweep
+from halokeras.simulation.fine_matter import plane_rows, sweep
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,
     fine_by_slabs,
@@ -120,6 +120,22 @@ def test_modes_in_memory_are_let_go_once_their_rows_are_on_disk(tmp_path):
         gc.collect()
         assert modes() is None
         assert swept.density[0:3].shape == (3, 48, 48)
+
+
+def test_rows_of_modes_in_memory_are_made_of_a_few_columns_at_a_time(tmp_path, monkeypatch):
+    """Potentials of all would take twice the memory of the modes."""
+    widths, make = [], plane_rows.potential_rows
+
+    def counted(modes, *others):
+        widths.append(modes.potential.shape[1])
+        make(modes, *others)
+
+    monkeypatch.setattr(plane_rows, "potential_rows", counted)
+    monkeypatch.setattr(plane_rows, "_COLUMNS", 10)
+    small = replace(BOX, voxels=(16, 16, 16))
+    density, particles = make_density(small).astype(np.float32), lpt_particles(small)
+    with fine_fields_by_slabs(small, density, tmp_path, 1, Listener(), particles=particles):
+        assert widths == [10, 10, 10, 2]
 
 
 def test_slabs_are_thinner_where_a_layer_is_large():
