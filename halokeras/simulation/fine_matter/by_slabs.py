@@ -41,7 +41,8 @@ def fine_slab_estimate(box: LptBox, folder: Path) -> LptEstimate:
     moving, (x, y, z) = replace(box, velocity=True), box.voxels
     cuts = cuts_in(moving, folder, _way(box))
     rows = rows_need(moving, cuts)
-    planes = planes_bytes(moving, cuts, added=PARTICLES)
+    made_then = rows.memory if cuts.parts > 1 else 0
+    planes = planes_bytes(moving, cuts, added=PARTICLES, rows=made_then)
     return LptEstimate(
         memory=BYTES_AT_REST + max(rows.memory, 3 * 4 * x * y * z, sweep_bytes(box, planes)),
         disk=0,

@@ -51,6 +51,7 @@ class PlanesInParts:
             if slabs[0].start <= voxel < slabs[-1].stop
         )
         if self._at is None or self._at[0] != part:
+            self._at = None  # before others take the memory of its rows
             if len(self._parts) > 1:
                 self._make(part)
             planes = planes_of_part(self._recipe, self._folder, part, self._workers)

@@ -198,16 +198,18 @@ def rows_need(box: LptBox, cuts: Cuts) -> RowsNeed:
     )
 
 
-def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1) -> int:
-    """Return the memory of planes of particles, some read and some `added` at a time."""
+def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1, rows: int = 0) -> int:
+    """Return the memory of planes of particles, some read and some `added` at a time.
+
+    What making further `rows` takes counts, if it is more than those that are read: rows of a part
+    are made while nothing is read.
+    """
     real, fields = 4 * PARTICLES**2 * prod(box.voxels[1:]), 3 * (1 + box.velocity)
-    rows = cuts.read * row_fields(box, cuts.parts)
-    if is_ordered(
-        box, cuts.parts
-    ):  # kept with those around, read beside them, and as many as they make
-        rows = POTENTIALS * (2 * REACH + 2 * cuts.read) + 2 * GRADIENT + 4
+    read = cuts.read * row_fields(box, cuts.parts)
+    if is_ordered(box, cuts.parts):  # kept with those around, read beside them, and as many as made
+        read = POTENTIALS * (2 * REACH + 2 * cuts.read) + 2 * GRADIENT + 4
     # planes that are made while those before are added, and the room for their transforms
-    return rows * _bytes_of_plane(box) + (2 * added * fields + 4) * real
+    return max(read * _bytes_of_plane(box), rows) + (2 * added * fields + 4) * real
 
 
 def _work_of_products(box: LptBox, cuts: Cuts) -> int:
