@@ -17,7 +17,7 @@ from halokeras.simulation.lpt.along_x import RowsAlongX
 from halokeras.simulation.lpt.deposit import ParticlePlane
 from halokeras.simulation.lpt.planes import Columns, Planes, PlaneSet, Waves, to_rows
 from halokeras.simulation.lpt.streamed import DisplacementModes, ParticlePlanes, SmallScales
-from halokeras.simulation.threads import in_kernel_threads
+from halokeras.simulation.threads import in_threads
 
 POTENTIALS = 2
 """Fields of rows: the potential of the displacement, and that of the linear overdensity."""
@@ -53,7 +53,7 @@ def potential_rows(
     waves = columns.wavenumbers(particles)
     potential = np.empty_like(modes.potential)
     for field, into in zip((modes.potential, modes.overdensity), rows, strict=True):
-        _invert_laplacian(field, waves, potential)
+        _invert_laplacian(field, waves, potential, workers)
         to_rows(potential, potential, 0, plane_set, waves, into[np.newaxis], workers)
 
 
@@ -112,14 +112,14 @@ class OrderedPlanes:
         return rows
 
 
-def _invert_laplacian(modes: Modes, waves: Waves, made: Modes) -> None:
+def _invert_laplacian(modes: Modes, waves: Waves, made: Modes, workers: int) -> None:
     """Write i times minus the inverse Laplacian of columns of modes."""
     x, y, z = waves
 
     def make(i: int) -> None:
         _invert(modes[i], x[i], y, z, made[i])
 
-    in_kernel_threads(make, range(len(modes)))
+    in_threads(make, range(len(modes)), workers)
 
 
 @numba.njit(cache=True, nogil=True)

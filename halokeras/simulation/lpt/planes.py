@@ -15,7 +15,7 @@ from scipy import fft
 
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes, both_signs, integers
-from halokeras.simulation.threads import in_kernel_threads
+from halokeras.simulation.threads import in_threads
 
 _WORK = 2**30
 """Bytes that the planes under work may take."""
@@ -112,7 +112,7 @@ def to_rows(
     def fold(column: int) -> None:
         _fold(modes, other, of_other, wave, waves, turned, rows, column)
 
-    in_kernel_threads(fold, range(modes.shape[1]))
+    in_threads(fold, range(modes.shape[1]), workers)
     fft.ifft(rows, axis=1, norm="forward", overwrite_x=True, workers=workers)
 
 
@@ -129,7 +129,7 @@ def add_rows(rows: Modes, plane_set: PlaneSet, modes: Modes, workers: int) -> No
         if 2 * x != len(modes):
             _add_fields(rows[wave[x] % len(rows)], turned[x], modes[x])
 
-    in_kernel_threads(unfold, range(len(modes)))
+    in_threads(unfold, range(len(modes)), workers)
 
 
 class Planes:

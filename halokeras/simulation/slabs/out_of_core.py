@@ -6,7 +6,7 @@ workers see.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +28,8 @@ from halokeras.simulation.slabs.plan import (
     rows_need,
     slab_estimate,
 )
-from halokeras.simulation.slabs.recipe import GROUP, Recipe, checksums_of, file_of, sums_of
-from halokeras.simulation.slabs.runners import SMALLER, Run, runner
+from halokeras.simulation.slabs.recipe import GROUP, Recipe, checksums_of, sums_of
+from halokeras.simulation.slabs.runners import SMALLER, Run, do_step, runner
 from halokeras.simulation.slabs.steps import Step, steps_to_a_group, steps_to_rows, steps_to_sums
 from halokeras.storage.disk import free_disk, refuse_beyond_disk
 from halokeras.storage.durable import sync, take
@@ -274,26 +274,7 @@ def _make(
     for at, (name, step) in enumerate(steps.items()):
         # Of a step before the last that was begun all tasks were done, whatever was removed since.
         if at >= last or name in _KEPT:
-            _do(recipe, folder, name, step, run, listener)
+            do_step(recipe, folder, name, step, run, listener)
         for spent in step.spent:
             for path in folder.glob(f"{spent}_*.npy"):
                 path.unlink()
-
-
-def _do(recipe: Recipe, folder: Path, name: str, step: Step, run: Run, listener: Listener) -> None:
-    tasks, (which, of) = step.tasks(recipe), step.whole
-    missing: Sequence[int] = [
-        one for one in range(tasks) if not file_of(folder, name, one).exists()
-    ]
-    done = tasks - len(missing)
-
-    def tell() -> None:
-        listener.progress(step.told, (which + done / tasks) / of)
-
-    def report() -> None:
-        nonlocal done
-        done += 1
-        tell()
-
-    tell()
-    run(recipe, folder, name, missing, report)

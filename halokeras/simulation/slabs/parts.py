@@ -6,8 +6,9 @@ from pathlib import Path
 from halokeras.listener import Listener
 from halokeras.simulation.lpt.deposit import MakePlanes, ParticlePlane
 from halokeras.simulation.slabs.plan import parts_of
-from halokeras.simulation.slabs.recipe import Recipe, file_of
-from halokeras.simulation.slabs.steps import make_slab, motion_step
+from halokeras.simulation.slabs.recipe import Recipe
+from halokeras.simulation.slabs.runners import do_step, run_in_process
+from halokeras.simulation.slabs.steps import motion_step
 from halokeras.simulation.slabs.tasks import planes_of_part
 
 
@@ -64,8 +65,5 @@ class PlanesInParts:
         for path in self._folder.glob("motion_*.npy"):
             if not path.name.startswith(f"{name}_"):
                 path.unlink()
-        tasks = step.tasks(self._recipe)
-        for number in range(tasks):
-            self._listener.progress(step.told, number / tasks)
-            if not file_of(self._folder, name, number).exists():
-                make_slab(self._recipe, self._folder, name, number, self._workers)
+        run = run_in_process(self._workers)
+        do_step(self._recipe, self._folder, name, step, run, self._listener)

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halokeras.simulation.slabs.recipe import Recipe
-from halokeras.simulation.slabs.steps import make_slab
+from halokeras.listener import Listener
+from halokeras.simulation.slabs.recipe import Recipe, file_of
+from halokeras.simulation.slabs.steps import Step, make_slab
 from halokeras.storage.memory import refuse_beyond_memory
 from halokeras.workers import RETRIES, connected, result_of, worker_alone
 
@@ -19,11 +20,31 @@ Run = Callable[[Recipe, Path, str, Sequence[int], Callable[[], None]], None]
 """Does tasks of one step, by number, and tells of each that is done."""
 
 
+def do_step(
+    recipe: Recipe, folder: Path, name: str, step: Step, run: Run, listener: Listener
+) -> None:
+    """Do the tasks of a step that are not done, and tell of it."""
+    tasks, (which, of) = step.tasks(recipe), step.whole
+    missing = [one for one in range(tasks) if not file_of(folder, name, one).exists()]
+    done = tasks - len(missing)
+
+    def tell() -> None:
+        listener.progress(step.told, (which + done / tasks) / of)
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        tell()
+
+    tell()
+    run(recipe, folder, name, missing, report)
+
+
 @contextmanager
 def runner(memory: int, workers: int, scheduler: str | None) -> Iterator[Run]:
     """Give what does tasks of some memory: this process, or the workers of a cluster."""
     if scheduler is None:
-        yield _run_in_process(workers)
+        yield run_in_process(workers)
         return
     with connected(scheduler) as client:
         if scheduler == "local":
@@ -32,7 +53,7 @@ def runner(memory: int, workers: int, scheduler: str | None) -> Iterator[Run]:
         yield _run_on_cluster(client)
 
 
-def _run_in_process(workers: int) -> Run:
+def run_in_process(workers: int) -> Run:
     """Return what does tasks in this process, one after another."""
 
     def run(

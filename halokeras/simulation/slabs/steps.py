@@ -91,10 +91,12 @@ def make_slab(recipe: Recipe, folder: Path, step: str, number: int, workers: int
         np.save(file, made)
 
 
-def motion_step(which: int, spent: tuple[str, ...] = (), parts: int = 1) -> dict[str, Step]:
-    """Return the step that makes rows of one of some parts of the box, by its name."""
+def motion_step(
+    which: int, spent: tuple[str, ...] = (), whole: tuple[int, int] = (0, 1)
+) -> dict[str, Step]:
+    """Return the step that makes rows of one of the parts of the box, by its name."""
     make, tasks = partial(make_motion, which), _columns
-    return {f"motion_{which}": Step(make, tasks, "displacements", spent, (which, parts))}
+    return {f"motion_{which}": Step(make, tasks, "displacements", spent, whole)}
 
 
 def _columns(recipe: Recipe) -> int:
@@ -126,9 +128,9 @@ def steps_to_sums(cuts: Cuts) -> dict[str, Step]:
     steps = steps_to_products(cuts)
     for one in range(cuts.parts):
         spent = product_steps(cuts) if one == cuts.parts - 1 else ()
-        steps |= motion_step(one, spent, cuts.parts)
-        tasks = partial(_slabs_of_part, one)
         whole = (one, cuts.parts)
+        steps |= motion_step(one, spent, whole)
+        tasks = partial(_slabs_of_part, one)
         steps[f"particles_{one}"] = Step(
             partial(make_particles, one), tasks, "particles", (f"motion_{one}",), whole
         )
