@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
 from halokeras.listener import Listener
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles
 from halokeras.simulation.lpt.deposit import MakePlanes
 from halokeras.simulation.lpt.ordered import POTENTIALS, OrderedPlanes, potential_rows
-from halokeras.simulation.lpt.planes import Columns, PlaneSet, pass_count
-from halokeras.simulation.lpt.recipe import PARTICLES, small_scales
+from halokeras.simulation.lpt.planes import Columns, PlaneSet, rows_in_passes
+from halokeras.simulation.lpt.recipe import PARTICLES, particle_lattice, small_scales
 from halokeras.simulation.lpt.streamed import DisplacementModes
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.files import empty_folder, locked, unwritable
@@ -61,16 +60,11 @@ def rows_on_disk(
             del particles  # its modes take more memory than what reads the rows
             read = _reader(folder, passes)
             planes = OrderedPlanes(
-                read, box.lattice, _lattice(box), share, small, PARTICLES, workers
+                read, box.lattice, particle_lattice(box.voxels), share, small, PARTICLES, workers
             )
             yield lambda numbers: ((x, planes.plane(x)) for x in numbers)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lattice(box: LptBox) -> Shape:
-    x, y, z = (side * PARTICLES for side in box.voxels)
-    return x, y, z
 
 
 def _write(
@@ -78,19 +72,21 @@ def _write(
 ) -> int:
     """Write the rows of each pass over the modes; return how many passes there are."""
     potential, overdensity, share = particles.displacement
-    lattice, columns = _lattice(box), potential.shape[1]
-    passes = pass_count(lattice[0], POTENTIALS * potential[0].nbytes)
-    rows = np.empty((POTENTIALS, lattice[0] // passes, *potential.shape[1:]), dtype=np.complex64)
-    for residue in range(passes):
-        plane_set = PlaneSet(lattice[0], passes, residue)
+    lattice, columns = particle_lattice(box.voxels), potential.shape[1]
+
+    def write(plane_set: PlaneSet, rows: Modes) -> None:
         for first in range(0, columns, _COLUMNS):  # potentials of all would take as much as modes
             some = slice(first, min(first + _COLUMNS, columns))
             modes = DisplacementModes(potential[:, some], overdensity[:, some], share)
             made = np.empty_like(rows[:, :, some])
             potential_rows(modes, Columns(box.lattice, some), lattice, plane_set, made, workers)
             rows[:, :, some] = made
-        np.save(_file(folder, residue), rows)
-        listener.progress("displacements", (residue + 1) / passes)
+
+    passes = 1
+    for plane_set, rows in rows_in_passes(lattice[0], POTENTIALS, potential, write):
+        passes = plane_set.passes
+        np.save(_file(folder, plane_set.residue), rows)
+        listener.progress("displacements", (plane_set.residue + 1) / passes)
     return passes
 
 

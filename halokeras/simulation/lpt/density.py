@@ -27,6 +27,7 @@ from halokeras.simulation.lpt.recipe import (
     drawn_modes,
     linear_theory,
     make_displacement_source,
+    particle_lattice,
     products_lattice,
     small_modes,
     small_scales,
@@ -201,9 +202,8 @@ class LptParticles:
         grids, workers, progress
             As there.
         """
-        x, y, z = (side * PARTICLES for side in voxels)
-        small = small_scales(self.small, PARTICLES, workers)
-        deposit_particles(self.displacement, (x, y, z), grids, small, workers, progress)
+        small, particles = small_scales(self.small, PARTICLES, workers), particle_lattice(voxels)
+        deposit_particles(self.displacement, particles, grids, small, workers, progress)
 
 
 def lpt_particles(

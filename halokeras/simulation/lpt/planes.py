@@ -6,6 +6,7 @@ done for any columns of modes, which have all wavenumbers along x and z and some
 planes are made, one by one, of all columns. So neither needs the whole box in memory.
 """
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numba
@@ -76,6 +77,30 @@ def pass_count(planes: int, bytes_per_plane: int) -> int:
 def work(planes: int, bytes_per_plane: int) -> int:
     """Return the bytes that the planes of one pass take."""
     return planes // pass_count(planes, bytes_per_plane) * bytes_per_plane
+
+
+def rows_in_passes(
+    planes: int, fields: int, modes: Modes, write: Callable[[PlaneSet, Modes], None]
+) -> Iterator[tuple[PlaneSet, Modes]]:
+    """Write fields of rows of all planes in a few passes, each in the place of the last.
+
+    Parameters
+    ----------
+    planes
+        How many planes there are.
+    fields
+        Fields of rows of each.
+    modes
+        Modes that they are of.
+    write
+        Writes rows of the planes of a pass, (fields, planes, columns, modes along z).
+    """
+    passes = pass_count(planes, fields * modes[0].nbytes)
+    rows = np.empty((fields, planes // passes, *modes.shape[1:]), dtype=np.complex64)
+    for residue in range(passes):
+        plane_set = PlaneSet(planes, passes, residue)
+        write(plane_set, rows)
+        yield plane_set, rows
 
 
 def to_rows(

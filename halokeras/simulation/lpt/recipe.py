@@ -86,6 +86,12 @@ def products_lattice(lattice: Shape) -> Shape:
     return x, y, z
 
 
+def particle_lattice(voxels: Shape) -> Shape:
+    """Return how many particles a box of some voxels has along x, y, z."""
+    x, y, z = (side * PARTICLES for side in voxels)
+    return x, y, z
+
+
 def make_displacement_source(delta: Modes, ratio: float, source: Modes) -> None:
     """Overwrite `source`, the modes of lap phi2, by delta - ratio lap phi2.
 

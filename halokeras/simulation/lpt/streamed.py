@@ -24,7 +24,7 @@ from halokeras.simulation.lpt.planes import (
     Planes,
     PlaneSet,
     add_rows,
-    pass_count,
+    rows_in_passes,
     to_modes,
     to_rows,
 )
@@ -94,16 +94,16 @@ def second_order_source(
     if fine is None:
         x, y, z = (dealiased(points) for points in columns.lattice)
         fine = x, y, z
-    passes = pass_count(fine[0], HESSIAN * delta[0].nbytes)
-    rows = np.empty((HESSIAN, fine[0] // passes, *delta.shape[1:]), dtype=np.complex64)
     to_plane = planes_of_products(columns.lattice, fine, workers)
     source = np.zeros_like(delta)
-    for residue in range(passes):
-        plane_set = PlaneSet(fine[0], passes, residue)
+
+    def write(plane_set: PlaneSet, rows: Modes) -> None:
         hessian_rows(delta, columns, plane_set, rows, workers)
+
+    for plane_set, rows in rows_in_passes(fine[0], HESSIAN, delta, write):
         for plane in range(plane_set.number):
             multiply_plane(rows[:, plane], to_plane, workers)
-            progress((residue + (plane + 1) / plane_set.number) / passes)
+            progress((plane_set.residue + (plane + 1) / plane_set.number) / plane_set.passes)
         add_rows(rows[0], plane_set, source, workers)
     return source
 
@@ -218,8 +218,12 @@ def deposit_particles(
     lattice = lattice_of(displacement.potential)
     to_plane = Planes(particles, lattice, particles, workers)
 
+    def write(plane_set: PlaneSet, rows: Modes) -> None:
+        made.rows(displacement, Columns(lattice), plane_set, rows, workers)
+
     def planes() -> Iterator[tuple[int, ParticlePlane]]:
-        for plane_set, rows in rows_by_pass(made, displacement, workers):
+        passes = rows_in_passes(particles[0], made.fields, displacement.potential, write)
+        for plane_set, rows in passes:
             for plane in range(plane_set.number):
                 x = plane_set.residue + plane * plane_set.passes
                 yield x, made.plane(x, rows[:, plane], to_plane)
@@ -230,20 +234,6 @@ def deposit_particles(
         partial(deposit_plane, per_cell=particles[0] / grid.shape[0], grid=grid) for grid in grids
     ]
     in_turn(planes(), adders)
-
-
-def rows_by_pass(
-    made: ParticlePlanes, displacement: DisplacementModes, workers: int
-) -> Iterator[tuple[PlaneSet, Modes]]:
-    """Make the rows of all planes of particles in a few passes, each in the place of the last."""
-    columns, number = Columns(lattice_of(displacement.potential)), made.particles[0]
-    passes = pass_count(number, made.fields * displacement.potential[0].nbytes)
-    shape = (made.fields, number // passes, *displacement.potential.shape[1:])
-    rows = np.empty(shape, dtype=np.complex64)
-    for residue in range(passes):
-        plane_set = PlaneSet(number, passes, residue)
-        made.rows(displacement, columns, plane_set, rows, workers)
-        yield plane_set, rows
 
 
 def modes_of_planes(

@@ -11,7 +11,7 @@ from halokeras.fields.modes import Modes
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density_file import SLAB, structure
 from halokeras.simulation.lpt.planes import Columns, PlaneSet
-from halokeras.simulation.lpt.recipe import PARTICLES, Linear, drawn_modes, products_lattice
+from halokeras.simulation.lpt.recipe import Linear, drawn_modes, particle_lattice, products_lattice
 from halokeras.simulation.lpt.streamed import SmallScales
 from halokeras.simulation.slabs.plan import Cuts, parts_of, pieces
 from halokeras.storage.checksums import Sum, sum_of_blocks
@@ -36,8 +36,7 @@ class Recipe:
     @property
     def particle_lattice(self) -> Shape:
         """Particles along x, y, z."""
-        x, y, z = (side * PARTICLES for side in self.box.voxels)
-        return x, y, z
+        return particle_lattice(self.box.voxels)
 
     @property
     def columns(self) -> list[range]:
