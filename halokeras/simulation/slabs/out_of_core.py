@@ -44,29 +44,40 @@ _SHARE = 0.85
 
 
 class Way(NamedTuple):
-    """How far slabs are made, and what lies on disk beside their rows.
+    """How far slabs are made, and what that takes.
 
     Attributes
     ----------
     steps
         Returns the steps, in their order, by their names.
     beside
-        Returns the bytes of what is made while rows are there.
+        Returns the bytes on disk of what is made while rows are there.
+    memory
+        Returns the bytes of memory that each process takes.
     """
 
     steps: Callable[[Cuts], dict[str, Step]]
     beside: Callable[[LptBox, Cuts], int]
+    memory: Callable[[LptBox, Cuts], int]
 
 
-TO_SUMS = Way(steps_to_sums, bytes_added)
+def _memory_to_sums(box: LptBox, cuts: Cuts) -> int:
+    return slab_estimate(box, cuts).memory
+
+
+def _memory_to_rows(box: LptBox, cuts: Cuts) -> int:
+    return BYTES_AT_REST + rows_need(box, cuts).memory
+
+
+TO_SUMS = Way(steps_to_sums, bytes_added, _memory_to_sums)
 """To the sums of particles, for `sums_of`."""
-TO_A_GROUP = Way(steps_to_a_group, bytes_added)
+TO_A_GROUP = Way(steps_to_a_group, bytes_added, _memory_to_sums)
 """To a Zarr group that workers write."""
 
 
 def to_rows(beside: int) -> Way:
     """Return the way that ends before the sums, beside some bytes of another."""
-    return Way(steps_to_rows, lambda box, cuts: beside)
+    return Way(steps_to_rows, lambda box, cuts: beside, _memory_to_rows)
 
 
 def cuts_in(box: LptBox, folder: Path, way: Way) -> Cuts:
@@ -202,10 +213,7 @@ def made_by_slabs(
     folder = folder.resolve()
     with ExitStack() as held:
         cuts = cuts_in(box, folder, way)
-        memory = BYTES_AT_REST + rows_need(box, cuts).memory
-        if way.steps is not steps_to_rows:
-            memory = slab_estimate(box, cuts).memory
-        with runner(memory, workers, scheduler) as run:
+        with runner(way.memory(box, cuts), workers, scheduler) as run:
             held.enter_context(locked(folder))
             recipe = Recipe(box, linear_theory(box), cuts)
             try:
