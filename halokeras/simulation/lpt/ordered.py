@@ -1,9 +1,9 @@
-"""Planes of particles in their order along x: of two potentials on disk.
+"""Planes of particles with velocities in their order along x: of two potentials on disk.
 
-Made in any order, as `halokeras.simulation.lpt.streamed` makes them, planes take three fields of
-rows, and five with velocities. In order they take two, whose derivatives along x are those of
-`halokeras.simulation.lpt.along_x`: displacements then round to 1e-4 of what the longest waves give,
-which is 1e-4 of a separation of particles in boxes of 1024^3 voxels.
+Made in any order, as `halokeras.simulation.lpt.streamed` makes them, they take five fields of rows.
+In order they take two, whose derivatives along x are those of `halokeras.simulation.lpt.along_x`:
+displacements then round to 1e-4 of what the longest waves give, which is 1e-4 of a separation of
+particles in boxes of 1024^3 voxels.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class OrderedPlanes:
     particles
         Particles along x, y, z.
     share
-        That of `DisplacementModes`, where velocities are wanted too; else None.
+        That of `DisplacementModes`.
     small
         Displacements that are added.
     at_a_time
@@ -83,19 +83,19 @@ class OrderedPlanes:
         read: Callable[[range], Modes],
         lattice: Shape,
         particles: Shape,
-        share: float | None,
+        share: float,
         small: SmallScales,
         at_a_time: int,
         workers: int,
     ) -> None:
-        self._made = ParticlePlanes(particles, share is not None, small)
+        self._made = ParticlePlanes(particles, True, small)
         self._to_plane = Planes(particles, lattice, particles, workers)
         _, y, z = Columns(lattice).wavenumbers(particles)
-        self._across, self._share = y[:, np.newaxis] ** 2 + z**2, share
+        self._across, self._share = y[:, np.newaxis] ** 2 + z**2, np.float32(share)
         self._rows = RowsAlongX(read, (POTENTIALS, len(y), len(z)), at_a_time, workers)
 
     def plane(self, x: int) -> ParticlePlane:
-        """Return displacements, and velocities, of plane x; beyond the box planes wrap."""
+        """Return displacements and velocities of plane x; beyond the box planes wrap."""
         return self._made.plane(x % self._made.particles[0], self._fields(x), self._to_plane)
 
     def _fields(self, x: int) -> Modes:
@@ -104,10 +104,8 @@ class OrderedPlanes:
         displacing, linear = self._rows.plane(x)
         rows = np.empty((self._made.fields, *displacing.shape), dtype=np.complex64)
         rows[0], rows[1] = displacing, _TURN * -self._rows.first(x, 0)
-        if self._share is not None:
-            share = np.float32(self._share)
-            rows[2] = displacing + share * linear
-            rows[3] = rows[1] - _TURN * share * self._rows.first(x, 1)
+        rows[2] = displacing + self._share * linear
+        rows[3] = rows[1] - _TURN * self._share * self._rows.first(x, 1)
         rows[-1] = _TURN * (self._rows.second(x, 1) - self._across * linear)
         return rows
 

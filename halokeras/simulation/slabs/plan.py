@@ -10,6 +10,7 @@ from halokeras.simulation.lpt.density_file import SLAB
 from halokeras.simulation.lpt.ordered import POTENTIALS
 from halokeras.simulation.lpt.recipe import PARTICLES, products_lattice
 from halokeras.simulation.lpt.streamed import GRADIENT, HESSIAN
+from halokeras.simulation.slabs.sixteen_bits import SHARE
 
 BUDGET = 2**31
 """Bytes of arrays that a task may hold, if its slab can be as thin."""
@@ -46,6 +47,8 @@ class Cuts(NamedTuple):
         Times that modes are transformed for the products, each for every so many planes.
     parts
         Parts of the slabs of particles whose rows are on disk one after the other.
+    sixteen_bits
+        Whether rows and products are kept as 16-bit numbers, but for potentials.
     """
 
     columns: int
@@ -54,6 +57,7 @@ class Cuts(NamedTuple):
     read: int
     passes: int = 1
     parts: int = 1
+    sixteen_bits: bool = False
 
 
 def pieces(total: int, width: int) -> list[range]:
@@ -61,30 +65,29 @@ def pieces(total: int, width: int) -> list[range]:
     return [range(start, min(start + width, total)) for start in range(0, total, width)]
 
 
-def is_ordered(box: LptBox, parts: int) -> bool:
-    """Say whether planes of particles are made in order, of two potentials.
+def row_fields(box: LptBox) -> int:
+    """Return how many fields of rows the particles of a box are moved by.
 
-    Else they have the bits of those in memory, and take more room.
+    With velocities planes are made in order, of two potentials. Else they have the bits of those in
+    memory.
     """
-    return box.velocity or parts > 1
-
-
-def row_fields(box: LptBox, parts: int) -> int:
-    """Return how many fields of rows the particles of a box of some parts are moved by."""
-    return POTENTIALS if is_ordered(box, parts) else GRADIENT + 1
+    return POTENTIALS if box.velocity else GRADIENT + 1
 
 
 def cuts_of(box: LptBox) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has."""
 
+    # rows of parts are made beside a sweep
+    budget = BUDGET // 2 if box.velocity else BUDGET
+
     def width(bytes_of_one: int, total: int) -> int:
-        return max(1, min(BUDGET // bytes_of_one, ceil(total / _SLABS)))
+        return max(1, min(budget // bytes_of_one, ceil(total / _SLABS)))
 
     plane, x = _bytes_of_plane(box), box.voxels[0]
     room = BUDGET // 4 // _bytes_of_sums(box) - 2 * _MARGIN
     thick = max(_THICK, min(room, ceil(x / _SLABS)))
     # whole voxels, so that files of columns are not opened for single planes
-    read = width(8 * row_fields(box, 1) * plane, x * PARTICLES)
+    read = width(8 * row_fields(box) * plane, x * PARTICLES)
     return Cuts(
         columns=width(_bytes_of_column(box), box.lattice[1]),
         planes=width(HESSIAN * plane, products_lattice(box.lattice)[0]),
@@ -96,7 +99,7 @@ def cuts_of(box: LptBox) -> Cuts:
 def fitted(box: LptBox, cuts: Cuts, beside: int, room: float) -> Cuts:
     """Cut a box so that its rows keep to some room on disk, in as few passes and parts as do.
 
-    Each costs the time of drawing and transforming modes once more.
+    Each costs the time of drawing and transforming modes once more, and 16-bit numbers hardly any.
 
     Parameters
     ----------
@@ -110,11 +113,12 @@ def fitted(box: LptBox, cuts: Cuts, beside: int, room: float) -> Cuts:
         Bytes that there are. Where they do not suffice, passes and parts are as many as may be.
     """
     fine, slabs = products_lattice(box.lattice)[0], len(pieces(box.voxels[0], cuts.voxels))
+    if max(_work_of_products(box, cuts), _work_of_rows(box, cuts) + beside) <= room:
+        return cuts
     many = [passes for passes in range(1, _MOST + 1) if fine % passes == 0]
-    by_passes = [cuts._replace(passes=passes) for passes in many]
+    by_passes = [cuts._replace(passes=passes, sixteen_bits=True) for passes in many]
     cuts = next((one for one in by_passes if _work_of_products(box, one) <= room), by_passes[-1])
-    more = [cuts._replace(parts=parts, read=PARTICLES) for parts in range(2, min(_MOST, slabs) + 1)]
-    by_parts = [cuts, *more]
+    by_parts = [cuts._replace(parts=parts) for parts in range(1, min(_MOST, slabs) + 1)]
     return next((one for one in by_parts if _work_of_rows(box, one) + beside <= room), by_parts[-1])
 
 
@@ -130,7 +134,7 @@ def part_planes(box: LptBox, cuts: Cuts, part: int) -> range:
     own = parts_of(box, cuts)[part]
     start, stop = (min(slab * cuts.voxels * PARTICLES, side) for slab in (own.start, own.stop))
     # derivatives need those around, and are read some at a time
-    around = REACH + cuts.read - 1
+    around = REACH + cuts.read - 1 if box.velocity else 0
     if cuts.parts == 1 or stop - start + 2 * around >= side:
         return range(side)
     return range(start - around, stop + around)
@@ -186,15 +190,18 @@ class RowsNeed(NamedTuple):
 def rows_need(box: LptBox, cuts: Cuts) -> RowsNeed:
     """Return what the rows of planes of particles take."""
     plane, fine = _bytes_of_plane(box), products_lattice(box.lattice)
-    products, part = fine[0] * plane, _bytes_of_part(box, cuts)
-    taken_out = part // len(range(0, box.lattice[1], cuts.columns)) if cuts.parts > 1 else 0
+    part, columns = _bytes_of_part(box, cuts), len(range(0, box.lattice[1], cuts.columns))
+    # what is written, where that is made beside the rows that a task makes
+    rounded = SHARE if cuts.sixteen_bits else 0
+    taken_out = part if cuts.parts > 1 or cuts.sixteen_bits else 0
+    written = max(rounded * HESSIAN * fine[0] * plane / cuts.passes, taken_out) / columns
     return RowsNeed(
         memory=max(
-            cuts.columns * _bytes_of_column(box) + taken_out,
-            cuts.planes * HESSIAN * plane + 8 * 4 * prod(fine[1:]),
+            cuts.columns * _bytes_of_column(box) + int(written),
+            int(cuts.planes * (HESSIAN + rounded) * plane) + 8 * 4 * prod(fine[1:]),
         ),
         work=max(_work_of_products(box, cuts), _work_of_rows(box, cuts)),
-        kept=part if cuts.parts == 1 else products + part,
+        kept=part if cuts.parts == 1 else _bytes_of_products(box, cuts) + part,
     )
 
 
@@ -205,8 +212,8 @@ def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1, rows: int = 0) -> int:
     are made while nothing is read.
     """
     real, fields = 4 * PARTICLES**2 * prod(box.voxels[1:]), 3 * (1 + box.velocity)
-    read = cuts.read * row_fields(box, cuts.parts)
-    if is_ordered(box, cuts.parts):  # kept with those around, read beside them, and as many as made
+    read = cuts.read * row_fields(box)
+    if box.velocity:  # kept with those around, read beside them, and as many as made
         read = POTENTIALS * (2 * REACH + 2 * cuts.read) + 2 * GRADIENT + 4
     # planes that are made while those before are added, and the room for their transforms
     return max(read * _bytes_of_plane(box), rows) + (2 * added * fields + 4) * real
@@ -214,19 +221,30 @@ def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1, rows: int = 0) -> int:
 
 def _work_of_products(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk while the second order's products are made."""
-    products = products_lattice(box.lattice)[0] * _bytes_of_plane(box)
+    products = _bytes_of_products(box, cuts)
     return HESSIAN * products // cuts.passes + products
 
 
 def _work_of_rows(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk while rows of planes of particles are made of the products."""
-    return products_lattice(box.lattice)[0] * _bytes_of_plane(box) + _bytes_of_part(box, cuts)
+    return _bytes_of_products(box, cuts) + _bytes_of_part(box, cuts)
+
+
+def _bytes_of_products(box: LptBox, cuts: Cuts) -> int:
+    """Bytes on disk of the second order's products."""
+    return int(_share(cuts) * products_lattice(box.lattice)[0] * _bytes_of_plane(box))
 
 
 def _bytes_of_part(box: LptBox, cuts: Cuts) -> int:
-    """Bytes of the rows of the largest part."""
+    """Bytes on disk of the rows of the largest part."""
     most = max(len(part_planes(box, cuts, part)) for part in range(len(parts_of(box, cuts))))
-    return row_fields(box, cuts.parts) * most * _bytes_of_plane(box)
+    share = 1 if box.velocity else _share(cuts)
+    return int(share * row_fields(box) * most * _bytes_of_plane(box))
+
+
+def _share(cuts: Cuts) -> float:
+    """Bytes of rows on disk over those in memory."""
+    return SHARE if cuts.sixteen_bits else 1
 
 
 def _bytes_of_plane(box: LptBox) -> int:
@@ -242,7 +260,7 @@ def _bytes_of_sums(box: LptBox) -> int:
 def _bytes_of_column(box: LptBox) -> int:
     """Bytes that a task on columns of modes takes for each wavenumber along y."""
     points, fine = box.lattice[0], products_lattice(box.lattice)[0]
-    motion = row_fields(box, 1) * box.voxels[0] * PARTICLES
+    motion = row_fields(box) * box.voxels[0] * PARTICLES
     modes = 3 * points  # drawn, of the second order, and of a potential
     along_x = max(points + HESSIAN * fine, modes + max(fine, motion))
     return 8 * (box.lattice[2] // 2 + 1) * along_x

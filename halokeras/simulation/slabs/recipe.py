@@ -14,6 +14,7 @@ from halokeras.simulation.lpt.planes import Columns, PlaneSet
 from halokeras.simulation.lpt.recipe import Linear, drawn_modes, particle_lattice, products_lattice
 from halokeras.simulation.lpt.streamed import SmallScales
 from halokeras.simulation.slabs.plan import Cuts, parts_of, pieces
+from halokeras.simulation.slabs.sixteen_bits import read_planes
 from halokeras.storage.checksums import Sum, sum_of_blocks
 
 GROUP = "density.zarr"
@@ -127,7 +128,8 @@ def read_rows(
     rows = np.empty((fields, len(planes), y, z // 2 + 1), dtype=np.complex64)
     for number, columns in enumerate(recipe.columns):
         stored = np.load(file_of(folder, step, number), mmap_mode="r")
-        rows[:, :, as_slice(columns)] = stored[:, planes]
+        for field, into in zip(stored, rows[:, :, as_slice(columns)], strict=True):
+            read_planes(field, planes, into)
     return rows
 
 
@@ -139,7 +141,8 @@ def read_products(recipe: Recipe, folder: Path, which: int, columns: Columns) ->
     rows = np.empty(shape, dtype=np.complex64)
     for number, planes in enumerate(recipe.planes):
         stored = np.load(file_of(folder, f"products_{which}", number), mmap_mode="r")
-        rows[as_slice(planes)] = stored[along_y].transpose(1, 0, 2)
+        own = stored[along_y].transpose(1, 0, 2)
+        read_planes(own, range(len(planes)), rows[as_slice(planes)])
     return rows
 
 

@@ -31,7 +31,7 @@ from halokeras.simulation.lpt.streamed import (
     multiply_plane,
     planes_of_products,
 )
-from halokeras.simulation.slabs.plan import is_ordered, part_planes, parts_of, row_fields
+from halokeras.simulation.slabs.plan import part_planes, parts_of, row_fields
 from halokeras.simulation.slabs.recipe import (
     GROUP,
     Recipe,
@@ -42,6 +42,7 @@ from halokeras.simulation.slabs.recipe import (
     small_scales_in,
     sums_of,
 )
+from halokeras.simulation.slabs.sixteen_bits import in_sixteen_bits
 from halokeras.storage.checksums import block_sum
 from halokeras.storage.stores import begin_store, shared_store
 
@@ -81,7 +82,7 @@ def make_hessian(
     plane_set = recipe.products_of(which)
     rows = np.empty((HESSIAN, plane_set.number, *delta.shape[1:]), dtype=np.complex64)
     hessian_rows(delta, columns, plane_set, rows, workers)
-    return rows
+    return _as_kept(recipe, rows, workers)
 
 
 def make_products(
@@ -92,8 +93,8 @@ def make_products(
     to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
     for plane in range(rows.shape[1]):
         multiply_plane(rows[:, plane], to_plane, workers)
-    made: NDArray[Any] = rows[0].transpose(1, 0, 2)  # so that columns are read in one piece
-    return made
+    kept: NDArray[Any] = _as_kept(recipe, rows[:1], workers)[0]
+    return kept.transpose(1, 0, 2)  # so that columns are read in one piece
 
 
 def make_motion(
@@ -110,16 +111,22 @@ def make_motion(
     make_displacement_source(delta, recipe.linear.ratio, source)
     modes = DisplacementModes(source, delta, recipe.linear.share)
     plane_set = PlaneSet(particles[0])
-    parts = recipe.cuts.parts
-    shape = (row_fields(box, parts), plane_set.number, *delta.shape[1:])
+    shape = (row_fields(box), plane_set.number, *delta.shape[1:])
     rows = np.empty(shape, dtype=np.complex64)
-    if is_ordered(box, parts):
+    if box.velocity:
         potential_rows(modes, columns, particles, plane_set, rows, workers)
     else:
         made = ParticlePlanes(particles, False, small_scales_in(folder))
         made.rows(modes, columns, plane_set, rows, workers)
     own = part_planes(box, recipe.cuts, which)
-    return rows if len(own) == len(plane_set) else rows[:, np.array(own) % plane_set.number]
+    if len(own) < plane_set.number:
+        rows = rows[:, np.array(own) % plane_set.number]
+    # rounded potentials would lose the short waves that their derivatives are to have
+    return rows if box.velocity else _as_kept(recipe, rows, workers)
+
+
+def _as_kept(recipe: Recipe, rows: Modes, workers: int) -> NDArray[Any]:
+    return in_sixteen_bits(rows, workers) if recipe.cuts.sixteen_bits else rows
 
 
 def planes_of_part(recipe: Recipe, folder: Path, part: int, workers: int) -> MakePlanes:
@@ -129,14 +136,14 @@ def planes_of_part(recipe: Recipe, folder: Path, part: int, workers: int) -> Mak
     """
     box, particles, small = recipe.box, recipe.particle_lattice, small_scales_in(folder)
     at_a_time, first = recipe.cuts.read, part_planes(box, recipe.cuts, part).start
-    fields = row_fields(box, recipe.cuts.parts)
+    fields = row_fields(box)
 
     def read(planes: range) -> Modes:
         there = (np.array(planes) - first) % particles[0]
         return read_rows(recipe, folder, f"motion_{part}", fields, there)
 
-    if is_ordered(box, recipe.cuts.parts):
-        share = recipe.linear.share if box.velocity else None
+    if box.velocity:
+        share = recipe.linear.share
         ordered = OrderedPlanes(read, box.lattice, particles, share, small, at_a_time, workers)
         return lambda planes: ((x, ordered.plane(x)) for x in planes)
     made = ParticlePlanes(particles, False, small)
