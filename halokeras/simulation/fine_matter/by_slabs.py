@@ -43,8 +43,9 @@ def fine_slab_estimate(box: LptBox, folder: Path) -> LptEstimate:
     rows = rows_need(moving, cuts)
     made_then = rows.memory if cuts.parts > 1 else 0
     planes = planes_bytes(moving, cuts, added=PARTICLES, rows=made_then)
+    swept = sweep_bytes(box, planes, kept=planes_bytes(moving, cuts, added=0))
     return LptEstimate(
-        memory=BYTES_AT_REST + max(rows.memory, 3 * 4 * x * y * z, sweep_bytes(box, planes)),
+        memory=BYTES_AT_REST + max(rows.memory, 3 * 4 * x * y * z, swept),
         disk=0,
         seconds=slower(box, cuts) * seconds_at_best(box) + fine_seconds(box),
         work=max(rows.work, rows.kept + far_bytes(box)),

@@ -39,17 +39,17 @@ from halokeras.simulation.lpt.deposit import (
 from halokeras.simulation.lpt.recipe import PARTICLES
 from halokeras.simulation.threads import in_threads
 
-_THICK, _THIN = 16, 9
+_THICK, _THIN = 8, 4
 """Voxels along x of a slab, at most and at least."""
 _SLAB_BYTES = 2**30
 """Bytes of what is kept of a slab, where it is not as thin as it may be."""
-_KEPT = 2
-"""Slabs that are kept: halos are placed in order, with no more layers than a slab has, and one."""
+_TOGETHER = 5
+"""Layers of voxels that halos can be placed in at a time, at least, of slabs that are kept."""
 _AROUND = 4
 """Voxels on either side that halos are placed with, by `halokeras.painting.catalogues.places`."""
 _PLACED_BYTES = 70
 """Bytes a voxel, about, of the halos that are placed in it."""
-_DEVIATIONS = 8
+_DEVIATIONS = 7
 """Standard deviations of the linear displacement that particles are taken to reach."""
 
 
@@ -60,14 +60,24 @@ def reach(box: LptBox) -> int:
     return ceil(_DEVIATIONS * rms / box.voxel_size) + 1
 
 
-def sweep_bytes(box: LptBox, planes: int) -> int:
-    """Return the memory that a sweep takes, with that of the planes that are added to it."""
-    modes = 4 * POINTS**3 * prod(box.voxels[1:])
-    # those of what halos of a slab fall by are made once its planes are added
-    meanwhile = max(planes, 3 * _thick(box) * modes)
-    # of what is read of the density, and of the halos that are placed by it
-    read = (_read(box) + 2 * _AROUND) * (4 * SUB_VOXELS**3 + _PLACED_BYTES) * prod(box.voxels[1:])
-    return _layers(box) * _bytes_of_layer(box) + read + _around(box) * modes + meanwhile
+def sweep_bytes(box: LptBox, planes: int, kept: int) -> int:
+    """Return the memory that a sweep takes.
+
+    Parameters
+    ----------
+    box
+        The box.
+    planes
+        Bytes of the planes of particles that are added to it.
+    kept
+        Bytes that stay of them once they are.
+    """
+    layer = prod(box.voxels[1:])
+    modes, read = 4 * POINTS**3 * layer, (_read(box) + 2 * _AROUND) * layer
+    # those of what halos of a slab fall by are made, and the density read, once planes are added
+    meanwhile = max(planes, kept + 3 * _thick(box) * modes, kept + 4 * SUB_VOXELS**3 * read)
+    ring = _layers(box) * _bytes_of_layer(box) + _around(box) * modes
+    return ring + _PLACED_BYTES * read + meanwhile
 
 
 def _bytes_of_layer(box: LptBox) -> int:
@@ -87,9 +97,14 @@ def _slabs(box: LptBox) -> list[range]:
     return [range(one * side // number, (one + 1) * side // number) for one in range(number)]
 
 
+def _kept(box: LptBox) -> int:
+    """Return how many slabs are kept, for halos that are placed in order."""
+    return 1 + ceil((_TOGETHER - 1 + 2 * _AROUND) / _thick(box))
+
+
 def _read(box: LptBox) -> int:
     """Return the layers of voxels that may be read at a time: they lie in slabs that are kept."""
-    return max(min(map(len, _slabs(box))) + 1 - 2 * _AROUND, 1)
+    return max((_kept(box) - 1) * min(map(len, _slabs(box))) + 1 - 2 * _AROUND, 1)
 
 
 def _around(box: LptBox) -> int:
@@ -99,7 +114,7 @@ def _around(box: LptBox) -> int:
 
 def _layers(box: LptBox) -> int:
     """Return the layers of voxels in the ring: those of slabs that are kept, and on."""
-    return _KEPT * _thick(box) + near_margin(box.voxel_size) + 2 * reach(box) + 1
+    return _kept(box) * _thick(box) + near_margin(box.voxel_size) + 2 * reach(box) + 1
 
 
 class FineSweep:
@@ -125,7 +140,7 @@ class FineSweep:
         self._box, self._planes, self._speed = box, planes, speed
         self._far, self._workers = far, workers
         self._motion = halo_motion(box.cosmology, box.redshift)
-        self._slabs = _slabs(box)
+        self._slabs, self._kept = _slabs(box), _kept(box)
         self._around, self._reach = near_margin(box.voxel_size), reach(box)
         layers, (y, z) = _layers(box), box.voxels[1:]
         sub, points = SUB_VOXELS, POINTS
@@ -166,7 +181,7 @@ class FineSweep:
         # layers are counted on where the box ends, so that the ring needs no other place then
         first = self._rounds * self._box.voxels[0]
         own = range(first + self._slabs[number].start, first + self._slabs[number].stop)
-        while len(self._made) >= _KEPT:
+        while len(self._made) >= self._kept:
             del self._made[next(iter(self._made))]
         self._add(range(self._next_layer, own.stop + self._around + self._reach))
         self._transform(range(self._next_modes, own.stop + self._around))
@@ -280,10 +295,11 @@ class _Swept:
         start, stop, _ = place[lead].indices(self.shape[lead])
         shape = list(self._ring[(*before, slice(0), *after)].shape)
         shape[lead] = stop - start
+        # before there is room for them: to make slabs takes memory
+        places = [self._place(x) for x in range(start, stop)]
         found = np.empty(shape, dtype=self._ring.dtype)
-        # a slab may be made where the one was that planes before are of
-        for number, x in enumerate(range(start, stop)):
-            np.moveaxis(found, lead, 0)[number] = self._ring[(*before, self._place(x), *after)]
+        for number, place_of_plane in enumerate(places):
+            np.moveaxis(found, lead, 0)[number] = self._ring[(*before, place_of_plane, *after)]
         return found
 
     def _place(self, plane: int) -> int:
