@@ -1,5 +1,6 @@
 """How a box is cut into slabs, and what making its density slab by slab takes."""
 
+from collections.abc import Sequence
 from math import ceil, prod
 from typing import NamedTuple
 
@@ -76,7 +77,6 @@ def row_fields(box: LptBox) -> int:
 
 def cuts_of(box: LptBox) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has."""
-
     # rows of parts are made beside a sweep
     budget = BUDGET // 2 if box.velocity else BUDGET
 
@@ -221,8 +221,8 @@ def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1, rows: int = 0) -> int:
 
 def _work_of_products(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk while the second order's products are made."""
-    products = _bytes_of_products(box, cuts)
-    return HESSIAN * products // cuts.passes + products
+    planes = products_lattice(box.lattice)[0] // cuts.passes
+    return HESSIAN * _bytes_on_disk(box, cuts, [planes]) + _bytes_of_products(box, cuts)
 
 
 def _work_of_rows(box: LptBox, cuts: Cuts) -> int:
@@ -232,19 +232,24 @@ def _work_of_rows(box: LptBox, cuts: Cuts) -> int:
 
 def _bytes_of_products(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk of the second order's products."""
-    return int(_share(cuts) * products_lattice(box.lattice)[0] * _bytes_of_plane(box))
+    planes = products_lattice(box.lattice)[0] // cuts.passes
+    slabs = [len(slab) for slab in pieces(planes, cuts.planes)]
+    return cuts.passes * _bytes_on_disk(box, cuts, slabs)
 
 
 def _bytes_of_part(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk of the rows of the largest part."""
     most = max(len(part_planes(box, cuts, part)) for part in range(len(parts_of(box, cuts))))
-    share = 1 if box.velocity else _share(cuts)
-    return int(share * row_fields(box) * most * _bytes_of_plane(box))
+    if box.velocity:  # potentials are not rounded
+        cuts = cuts._replace(sixteen_bits=False)
+    return row_fields(box) * _bytes_on_disk(box, cuts, [most])
 
 
-def _share(cuts: Cuts) -> float:
-    """Bytes of rows on disk over those in memory."""
-    return SHARE if cuts.sixteen_bits else 1
+def _bytes_on_disk(box: LptBox, cuts: Cuts, planes: Sequence[int]) -> int:
+    """Bytes of files of some planes each, with the scales of each."""
+    if not cuts.sixteen_bits:
+        return sum(planes) * _bytes_of_plane(box)
+    return int(SHARE * (sum(planes) + len(planes)) * _bytes_of_plane(box))
 
 
 def _bytes_of_plane(box: LptBox) -> int:
