@@ -295,11 +295,12 @@ class _Swept:
         start, stop, _ = place[lead].indices(self.shape[lead])
         shape = list(self._ring[(*before, slice(0), *after)].shape)
         shape[lead] = stop - start
-        # before there is room for them: to make slabs takes memory
-        places = [self._place(x) for x in range(start, stop)]
+        for x in range(start, stop):  # before what is found takes memory, as making slabs does
+            self._place(x)
         found = np.empty(shape, dtype=self._ring.dtype)
-        for number, place_of_plane in enumerate(places):
-            np.moveaxis(found, lead, 0)[number] = self._ring[(*before, place_of_plane, *after)]
+        # of more planes than are kept a slab is made where the one was that planes before are of
+        for number, x in enumerate(range(start, stop)):
+            np.moveaxis(found, lead, 0)[number] = self._ring[(*before, self._place(x), *after)]
         return found
 
     def _place(self, plane: int) -> int:

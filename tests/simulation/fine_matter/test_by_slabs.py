@@ -47,10 +47,10 @@ def test_swept_in_any_order_the_fields_are_those_made_in_memory(
     density = make_density(BOX).astype(np.float32)
     particles = lpt_particles(BOX) if made else None
     folder = tmp_path / "below"
-    # in order, twice, and then back, by pieces as they are read with voxels around them
+    # in order, twice, by pieces as they are read with voxels around them, then back, then all
     read = [(38, 40), (0, 11), (9, 20), (18, 29), (27, 40), (0, 2)]
     with fine_fields_by_slabs(BOX, density, folder, 1, Listener(), particles=particles) as swept:
-        for start, stop in [*read, *read, (3, 5), (20, 21)]:
+        for start, stop in [*read, *read, (3, 5), (20, 21), (0, 40)]:
             here = slice(3 * start, 3 * stop), slice(5, 17)
             np.testing.assert_allclose(swept.density[here], in_memory.density[here], atol=2e-4)
             here = slice(2 * start, 2 * stop), slice(3, 20)
