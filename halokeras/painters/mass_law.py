@@ -39,7 +39,8 @@ class MassLaw:
     tails
         (channels,) [Msun/h]: where positive, the halos beyond the last quantile but one exceed it
         by an exponential law of this mean, so that a large volume has halos heavier than the
-        heaviest of the training boxes.
+        heaviest of the training boxes, and none so heavy as an even share of the logarithm between
+        two quantiles would have of the heaviest 1 in 256.
     """
 
     masses: NDArray[np.float64]
@@ -117,7 +118,7 @@ def expected_mass_law(
     cosmology, redshift
         Cosmology and redshift of the halos.
     """
-    laws = np.empty((len(selections), _QUANTILES))
+    laws, tails = np.empty((len(selections), _QUANTILES)), np.zeros(len(selections))
     for channel, bin in enumerate(selections):
         masses = np.geomspace(max(bin.mass_min, LIGHTEST), bin.mass_max or HEAVIEST, _STEPS)
         above = expected_above(masses, cosmology, redshift, 1.0, "fof")
@@ -125,7 +126,17 @@ def expected_mass_law(
         wanted = np.linspace(0, 1, _QUANTILES)
         wanted[-1] = below[-1] if bin.mass_max is not None else 1 - _OPEN_BIN_END / _QUANTILES
         laws[channel] = np.exp(np.interp(wanted, below, np.log(masses)))
-    return MassLaw(laws, np.zeros(len(selections)))
+        if bin.mass_max is None:
+            tails[channel] = _mean_excess(laws[channel, -2], masses, above)
+    return MassLaw(laws, tails)
+
+
+def _mean_excess(least: float, masses: NDArray[np.float64], above: NDArray[np.float64]) -> float:
+    """Return how far halos beyond a mass exceed it on average [Msun/h], by those above masses."""
+    beyond = masses > least
+    there = np.append(least, masses[beyond])
+    found = np.append(np.interp(least, masses, above), above[beyond])
+    return float(np.trapezoid(found, there) / found[0])
 
 
 def fit_mass_law(mass: NDArray[np.floating], selections: Sequence[Selection]) -> MassLaw:

@@ -106,3 +106,22 @@ def test_an_expected_law_is_the_mass_function_within_each_bin():
         np.divide(*expected_above(np.array([1e14, 1e13]), ABACUS_COSMOS["00"], 0.3, 1.0, "fof")),
         rel=0.02,
     )
+
+
+@pytest.mark.parametrize("redshift", [0.0, 1.0])
+def test_the_heaviest_halos_of_an_expected_law_are_no_heavier_than_the_mass_function_has_them(
+    redshift,
+):
+    """Mean and mean square, which galaxies and their shot noise go with, of the open bin."""
+    least, size = 1e14, 400_000
+    law = expected_mass_law([Selection(mass_min=least)], ABACUS_COSMOS["00"], redshift)
+    evenly = (np.arange(size) + 0.5) / size
+    drawn = law.draw(np.zeros(size, np.int64), evenly).astype(np.float64)
+    masses = np.geomspace(least, 1e16, 4000)
+    above = expected_above(masses, ABACUS_COSMOS["00"], redshift, 1.0, "fof")
+    there, middle = -np.diff(above), np.sqrt(masses[1:] * masses[:-1])
+    for power in (1, 2):
+        wanted = there @ middle**power / there.sum()
+        assert (drawn**power).mean() == pytest.approx(wanted, rel=0.005)
+    heaviest = np.quantile(drawn, 1 - 1 / 5000)
+    assert heaviest == pytest.approx(np.interp(-above[0] / 5000, -above, masses), rel=0.05)
