@@ -1,5 +1,6 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -16,12 +17,25 @@ from halokeras.boxes.halos import Halos
 from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
-LONG = ("tests/training/test_run.py", "tests/test_front.py")
-"""Modules of the end that take longest, where one of two processes would wait for the other."""
+FIRST = (
+    "tests/test_front.py",
+    "tests/training/test_run.py",
+    "tests/painting/expected/test_cluster.py",
+)
+"""Modules that begin, in this order: long ones, where one of two processes would wait for the other
+in the end. Nobody compiles the kernels of simulations a second time while the first does, as those
+of the benchmark would, which are next."""
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.nodeid.split("::")[0] not in LONG)  # the others stay in order
+    order = {module: place for place, module in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(order)))
+
+
+def pytest_collection_finish():
+    """Let the garbage collector leave out what was imported: a pass over it takes half a second."""
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 100)
 
 
 @pytest.fixture
