@@ -175,9 +175,19 @@ def binned_draws(shared_box):
     return DrawModel(painter, law, masses, exclusion, peaks=peaks, surroundings=surroundings)
 
 
+@pytest.fixture(scope="session")
+def made_painter():
+    """The tiny painter and its weights, as building it takes longer than most tests."""
+    painter = make_painter()
+    return painter, painter.get_weights()
+
+
 @pytest.fixture
-def tiny_painter():
-    return make_painter()
+def tiny_painter(made_painter):
+    """The same one for all, whose weights a test may change."""
+    painter, weights = made_painter
+    painter.set_weights(weights)
+    return painter
 
 
 @pytest.fixture
@@ -196,9 +206,18 @@ def tiny_provenance(tiny_box):
     return make_provenance(tiny_box)
 
 
+@pytest.fixture(scope="session")
+def made_draws(made_painter, shared_box):
+    painter, weights = made_painter
+    painter.set_weights(weights)
+    return make_draws(painter, shared_box)
+
+
 @pytest.fixture
-def tiny_draws(tiny_painter, tiny_box):
-    return make_draws(tiny_painter, tiny_box)
+def tiny_draws(made_draws, made_painter):
+    """The same for all, the weights of whose painter a test may change."""
+    made_draws.painter.set_weights(made_painter[1])
+    return made_draws
 
 
 @pytest.fixture(scope="session")
