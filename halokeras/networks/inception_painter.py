@@ -42,8 +42,9 @@ class InceptionPainter(Painter):
 
     def make_weights(self) -> None:
         """Build each layer, in the order that the first call would: seeds give the same weights."""
+        layers: list[ResidualInceptionBlock | Conv3D] = [*self.inception_blocks, *self.head]
         channels = 1
-        for layer in (*self.inception_blocks, *self.head, self.last):
+        for layer in (*layers, self.last):
             layer.build((None, None, None, None, channels))
             channels = layer.filters
 
