@@ -1,5 +1,6 @@
 """A painter and a box small enough for any test, with halos where the density is high."""
 
+import gc
 import json
 import shutil
 import tempfile
@@ -16,12 +17,25 @@ from halokeras.boxes.halos import Halos
 from halokeras.commands.app import app
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 
-LONG = ("tests/training/test_run.py", "tests/test_front.py")
-"""Modules of the end that take longest, where one of two processes would wait for the other."""
+FIRST = (
+    "tests/test_front.py",
+    "tests/training/test_run.py",
+    "tests/painting/expected/test_cluster.py",
+)
+"""Modules that begin, in this order: long ones, where one of two processes would wait for the other
+in the end. Nobody compiles the kernels of simulations a second time while the first does, as those
+of the benchmark would, which are next."""
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.nodeid.split("::")[0] not in LONG)  # the others stay in order
+    order = {module: place for place, module in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(order)))
+
+
+def pytest_collection_finish():
+    """Let the garbage collector leave out what was imported: a pass over it takes half a second."""
+    gc.freeze()
+    gc.set_threshold(2_000, 20, 100)
 
 
 @pytest.fixture
@@ -161,9 +175,19 @@ def binned_draws(shared_box):
     return DrawModel(painter, law, masses, exclusion, peaks=peaks, surroundings=surroundings)
 
 
+@pytest.fixture(scope="session")
+def made_painter():
+    """The tiny painter and its weights, as building it takes longer than most tests."""
+    painter = make_painter()
+    return painter, painter.get_weights()
+
+
 @pytest.fixture
-def tiny_painter():
-    return make_painter()
+def tiny_painter(made_painter):
+    """The same one for all, whose weights a test may change."""
+    painter, weights = made_painter
+    painter.set_weights(weights)
+    return painter
 
 
 @pytest.fixture
@@ -182,9 +206,18 @@ def tiny_provenance(tiny_box):
     return make_provenance(tiny_box)
 
 
+@pytest.fixture(scope="session")
+def made_draws(made_painter, shared_box):
+    painter, weights = made_painter
+    painter.set_weights(weights)
+    return make_draws(painter, shared_box)
+
+
 @pytest.fixture
-def tiny_draws(tiny_painter, tiny_box):
-    return make_draws(tiny_painter, tiny_box)
+def tiny_draws(made_draws, made_painter):
+    """The same for all, the weights of whose painter a test may change."""
+    made_draws.painter.set_weights(made_painter[1])
+    return made_draws
 
 
 @pytest.fixture(scope="session")

@@ -99,23 +99,40 @@ class Coherence:
 
 def measure_coherence(density: NDArray[np.floating], counts: NDArray[np.floating]) -> Coherence:
     """Measure the coherence of two periodic grids of one shape, unmoved and for the best shift."""
-    phases, modes = _phases(density, counts)
-    shift, best = _best_shift(phases, density.shape)
-    unmoved = _coherence(phases, density.shape, (np.zeros(1),) * 3).item()
-    return Coherence(unmoved / modes, best / modes, tuple(shift), float(1 / np.sqrt(modes)))
+    return CoherenceWith(density).of(counts)
+
+
+class CoherenceWith:
+    """Measures the coherence of many grids with one periodic density, whose modes are kept."""
+
+    def __init__(self, density: NDArray[np.floating]) -> None:
+        self._shape = density.shape
+        self._modes = fft.rfftn(density.astype(np.float32))
+        nx, ny, nz = self._shape
+        along_x, along_y = fft.fftfreq(nx)[:, None, None], fft.fftfreq(ny)[:, None]
+        square = along_x**2 + along_y**2 + fft.rfftfreq(nz) ** 2
+        self._used = (square < (_USED / 2) ** 2) & (square > 0)
+
+    def of(self, counts: NDArray[np.floating]) -> Coherence:
+        """Measure that of counts, unmoved and for the best shift."""
+        phases, modes = _phases(self._modes, self._used, counts)
+        shift, best = _best_shift(phases, self._shape)
+        unmoved = _coherence(phases, self._shape, (np.zeros(1),) * 3).item()
+        return Coherence(unmoved / modes, best / modes, tuple(shift), float(1 / np.sqrt(modes)))
+
+    def best(self, counts: NDArray[np.floating]) -> float:
+        """Measure that for the best shift alone."""
+        phases, modes = _phases(self._modes, self._used, counts)
+        return _best_shift(phases, self._shape)[1] / modes
 
 
 def _phases(
-    density: NDArray[np.floating], counts: NDArray[np.floating]
+    density: NDArray[np.complex64], used: NDArray[np.bool_], counts: NDArray[np.floating]
 ) -> tuple[NDArray[np.complex64], int]:
     """Unit cross-spectrum of the modes that are used, and their number in the full spectrum."""
-    cross = fft.rfftn(density.astype(np.float32)).conj() * fft.rfftn(counts.astype(np.float32))
-    nx, ny, nz = density.shape
-    square = (
-        fft.fftfreq(nx)[:, None, None] ** 2 + fft.fftfreq(ny)[:, None] ** 2 + fft.rfftfreq(nz) ** 2
-    )
+    cross = density.conj() * fft.rfftn(counts.astype(np.float32))
     size = np.abs(cross)
-    used = (square < (_USED / 2) ** 2) & (square > 0) & (size > 0)
+    used = used & (size > 0)
     phases = np.zeros_like(cross)
     phases[used] = cross[used] / size[used]
     modes = int(2 * np.count_nonzero(used) - np.count_nonzero(used[..., 0]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from halokeras.errors import BoxError
-from halokeras.fields.alignment import Coherence, measure_coherence
+from halokeras.fields.alignment import Coherence, CoherenceWith, measure_coherence
 from halokeras.fields.gridding import wrap
 from halokeras.fields.modes import up_to
 
@@ -208,11 +208,8 @@ def find_orientation(density: NDArray[np.floating], counts: NDArray[np.floating]
     as_it_is = measure_coherence(density, counts)
     if np.count_nonzero(counts) < FEWEST:
         return _unmoved(as_it_is)
-    coarse_density, coarse_counts = _coarse(density), _coarse(counts)
-    turned = max(
-        _turns(),
-        key=lambda turn: measure_coherence(coarse_density, move_counts(coarse_counts, turn)).best,
-    )
+    coarse, coarse_counts = CoherenceWith(_coarse(density)), _coarse(counts)
+    turned = max(_turns(), key=lambda turn: coarse.best(move_counts(coarse_counts, turn)))
     # Eight half-voxel shifts around every whole one.
     trials = 8 * density.size
     found = measure_coherence(density, move_counts(counts, turned)) if turned.turns else as_it_is

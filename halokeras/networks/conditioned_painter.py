@@ -45,6 +45,11 @@ class ConditionedPainter(InceptionPainter):
         self.spread = self._fixed("spread", (told,), "ones")
         self.slope = self._fixed("slope", (told, params.channels), "zeros")
 
+    def make_weights(self) -> None:
+        """Build each layer, in the order that the first call would: seeds give the same weights."""
+        self.modulation.build((None, len(self.params.told)))
+        super().make_weights()
+
     def raw_counts(self, patch: Patch) -> tf.Tensor:
         """Return what the softplus is applied to, of the shape of the counts."""
         told = self.features(patch)

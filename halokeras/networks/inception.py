@@ -33,6 +33,7 @@ class ResidualInceptionBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.negative_slope = negative_slope
         self.margin = max(kernel_sizes) // 2
+        self.filters = filters * len(kernel_sizes)
         self.branches = [
             [Conv3D(filters, size) for size in ((1, side) if side > 1 else (1,))]
             for side in kernel_sizes

@@ -40,6 +40,14 @@ class InceptionPainter(Painter):
         # a ReLU that starts below zero everywhere has no gradient to come back by
         self.first_bias = 0.1 if params.output == "relu" else 0.0
 
+    def make_weights(self) -> None:
+        """Build each layer, in the order that the first call would: seeds give the same weights."""
+        layers: list[ResidualInceptionBlock | Conv3D] = [*self.inception_blocks, *self.head]
+        channels = 1
+        for layer in (*layers, self.last):
+            layer.build((None, None, None, None, channels))
+            channels = layer.filters
+
     def raw_counts(self, patch: Patch) -> tf.Tensor:
         """Return what the output activation is applied to, of the shape of the counts."""
         density = patch.density

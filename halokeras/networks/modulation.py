@@ -23,6 +23,11 @@ class Modulation(keras.layers.Layer):
         self.hidden = keras.layers.Dense(units, activation="tanh")
         self.last = keras.layers.Dense(2 * sum(widths))
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build both for `input_shape`'s features."""
+        self.hidden.build(input_shape)
+        self.last.build((*input_shape[:-1], self.hidden.units))
+
     def call(self, features: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Map (batch, features) to the scale and shift, (batch, 1, 1, 1, width), of each layer."""
         numbers = beside_voxels(self.last(self.hidden(features)))

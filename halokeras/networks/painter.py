@@ -70,6 +70,11 @@ class Painter(keras.Model):
     def raw_counts(self, patch: Patch) -> tf.Tensor:
         """Return what the output activation is applied to, of the shape of the counts."""
 
+    def make_weights(self) -> None:
+        """Build each layer: by a first call, but where a kind knows their channels without it."""
+        side = 2 * self.margin + 1
+        self(patch_of(tf.ones((1, side, side, side, 1)), [1.0] * len(self.params.conditions)))
+
     def learn_conditions(self, conditions: NDArray[np.float32]) -> None:
         """Take what is to be known of the conditions of training boxes, (boxes, conditions)."""
 
@@ -99,9 +104,8 @@ class Painter(keras.Model):
 def built_painter(params: PainterParams) -> Painter:
     """Make a painter with its weights, which Keras otherwise makes at the first call."""
     painter: Painter = pkgutil.resolve_name(params.network)(params)
-    side = 2 * params.margin + 1
-    painter.built = True  # its layers build themselves; Keras would trace them all before that
-    painter(patch_of(tf.ones((1, side, side, side, 1)), [1.0] * len(params.conditions)))
+    painter.built = True  # its layers are; Keras would trace them all at the first call
+    painter.make_weights()
     return painter
 
 

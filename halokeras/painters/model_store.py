@@ -295,7 +295,7 @@ def load_painter(folder: Path) -> SavedPainter:
     _fill(painter, folder / WEIGHTS, files.weights)
     draws = None
     if files.expected is not None and files.laws is not None:
-        expected = painter.twin()
+        expected = built_painter(files.params)
         _fill(expected, folder / EXPECTED, files.expected)
         counts, masses, exclusion, peaks, surroundings = files.laws
         draws = DrawModel(
