@@ -1,3 +1,4 @@
+import errno
 import gc
 import weakref
 from dataclasses import replace
@@ -6,12 +7,12 @@ import numpy as np
 import pytest
 
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import whole_catalogue
 from halokeras.painting.catalogues.places import MARGIN
 from halokeras.painting.modes.matter import matter_of
-from halokeras.simulation.fine_matter import plane_rows, sweep
+from halokeras.simulation.fine_matter import by_slabs, plane_rows, sweep
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,
     fine_by_slabs,
@@ -88,6 +89,28 @@ def test_what_another_painting_left_is_not_taken_for_its_own(stale, in_memory, t
     density, particles = make_density(BOX).astype(np.float32), lpt_particles(BOX)
     with fine_fields_by_slabs(BOX, density, folder, 1, Listener(), particles=particles) as swept:
         np.testing.assert_allclose(swept.density[0:24], in_memory.density[0:24], atol=2e-4)
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["slab by slab", "particles in memory"])
+def test_a_disk_that_is_full_is_told_before_far_scales_are_written(made, tmp_path, monkeypatch):
+    """A file that is mapped, and whose space the disk has not, would end the process."""
+    small = replace(BOX, voxels=(16, 16, 16))
+    taken = []
+
+    def full(path, size):
+        taken.append((path.name, size))
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(by_slabs, "reserve", full)
+    density = np.ones(small.voxels, np.float32)
+    particles = lpt_particles(small) if made else None
+    making = fine_fields_by_slabs(
+        small, density, tmp_path / "below", 1, Listener(), particles=particles
+    )
+    with pytest.raises(OutputError, match=r"cannot write .*below: No space left"), making:
+        pass
+    ((name, size),) = taken
+    assert name == "far.npy" and size > 3 * 2 * 16**3
 
 
 def test_halos_are_placed_in_pieces_that_lie_in_the_slabs_that_are_kept(tmp_path, monkeypatch):
