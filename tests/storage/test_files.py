@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,15 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
         write_text(tmp_path / "file" / "inside.txt", "")
     with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
         check_writable(tmp_path / "file" / "inside.txt")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="links are not followed for ever there")
+def test_a_link_that_leads_to_itself_is_told(tmp_path):
+    link, back = tmp_path / "box.h5", tmp_path / "back.h5"
+    link.symlink_to(back)
+    back.symlink_to(link)
+    with pytest.raises(OutputError, match=r"cannot write .*/box\.h5: Symlink loop .* choose"):
+        check_could_be_written(link)
 
 
 def test_asking_whether_a_file_could_be_written_makes_not_even_its_folder(tmp_path):
