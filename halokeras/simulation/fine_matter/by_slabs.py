@@ -69,8 +69,10 @@ def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
     return needs_slabs(fine_estimate(box).memory, folder, scheduler)
 
 
-def check_fine_room(box: LptBox, folder: Path) -> None:
+def check_fine_room(box: LptBox, folder: Path, freed: int = 0) -> None:
     """Refuse fields for which memory or disk lack, even slab by slab.
+
+    Bytes on disk that are `freed` before they are made are there for them.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def check_fine_room(box: LptBox, folder: Path) -> None:
         "the 2LPT density below the voxels, slab by slab,",
         "place halos by a --sub-density of your own or choose --places uniform",
     )
-    check_room(box, folder, need)
+    check_room(box, folder, need, freed)
 
 
 @contextmanager

@@ -258,8 +258,8 @@ def test_the_room_that_slabs_take_is_counted_while_another_process_removes_them(
         return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", removed)
-    assert module._bytes_in(tmp_path) == 5
-    assert module._bytes_in(tmp_path / "none") == 0
+    assert module.bytes_in(tmp_path) == 5
+    assert module.bytes_in(tmp_path / "none") == 0
 
 
 def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, monkeypatch):
