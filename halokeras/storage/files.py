@@ -244,6 +244,8 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
         reason = os.strerror(number)
     elif of_the_system:
         reason = of_the_system[1]
+    elif re.fullmatch(r"\d+ requested and \d+ written", reason):  # so numpy tells of a full disk
+        reason = "the disk did not take all of it"
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"
     )

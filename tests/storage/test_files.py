@@ -10,6 +10,7 @@ from halokeras.storage.files import (
     check_could_be_written,
     check_writable,
     locked,
+    unwritable,
     whole_file,
     whole_folder,
     write_text,
@@ -108,6 +109,11 @@ def test_asking_whether_a_file_could_be_written_makes_not_even_its_folder(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
         check_could_be_written(tmp_path / "file" / "below" / "box.h5")
+
+
+def test_a_disk_that_took_a_part_is_told_without_numpys_numbers(tmp_path):
+    told = str(unwritable(tmp_path / "a.npy", OSError("45375 requested and 992 written")))
+    assert "a.npy: the disk did not take all of it; choose a folder" in told
 
 
 def test_asking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
