@@ -70,10 +70,12 @@ _TERMINATED = 128 + signal.SIGTERM
 _ANYWHERE = ("--quiet", "-q", "--verbose", "-v")
 
 
-def _in_a_line(error: HalopaintError | OSError) -> str | None:
+def _in_a_line(error: HalopaintError | OSError | RuntimeError) -> str | None:
     """Say what is wrong; None for an error of the system that no path which was given makes."""
     if isinstance(error, HalopaintError):
         return str(error)
+    if isinstance(error, RuntimeError):  # so Python before 3.13 tells of links
+        return f"{error}; choose another path" if "Symlink loop" in str(error) else None
     if isinstance(error, PermissionError):
         return f"{error.filename} is closed to this user; choose another path, or open it"
     if error.errno == errno.ENAMETOOLONG:
@@ -95,7 +97,7 @@ class Commands(TyperGroup):
         """Run the command; a HalopaintError exits 1 and Ctrl-C 130, without a traceback."""
         try:
             return super().invoke(ctx)
-        except (HalopaintError, OSError) as error:
+        except (HalopaintError, OSError, RuntimeError) as error:
             told = _in_a_line(error)
             if told is None:
                 raise

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from halokeras.errors import OutputError
+from halokeras.readable import amount_of_bytes
 
 
 def refuse_beyond_disk(need: float, folder: Path, what: str, remedy: str) -> None:
@@ -12,7 +13,7 @@ def refuse_beyond_disk(need: float, folder: Path, what: str, remedy: str) -> Non
     free = free_disk(folder)
     if need > free:
         raise OutputError(
-            f"{what} needs {need / 2**30:.1f} GiB of disk in {folder} and {free / 2**30:.1f} GiB "
+            f"{what} needs {amount_of_bytes(need)} of disk in {folder} and {amount_of_bytes(free)} "
             f"are free; {remedy}"
         )
 

@@ -125,12 +125,11 @@ def check_could_be_written(target: Path) -> None:
     Of folders that are not there yet the one that they would be made in is tried.
     """
     check_no_folder(target)
-    target = target.resolve()
     try:
-        there = next(folder for folder in target.parents if folder.exists())
+        there = next(folder for folder in target.resolve().parents if folder.exists())
         with tempfile.TemporaryFile(dir=there):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter of links that lead to themselves
         raise unwritable(target, error) from error
 
 
@@ -245,6 +244,8 @@ def unwritable(target: Path, error: OSError | RuntimeError) -> OutputError:
         reason = os.strerror(number)
     elif of_the_system:
         reason = of_the_system[1]
+    elif re.fullmatch(r"\d+ requested and \d+ written", reason):  # so numpy tells of a full disk
+        reason = "the disk did not take all of it"
     return OutputError(
         f"cannot write {target}: {reason}; choose a folder that is writable and has space"
     )

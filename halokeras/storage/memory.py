@@ -5,6 +5,7 @@ from pathlib import Path
 
 from halokeras.environment import control_groups
 from halokeras.errors import BoxError
+from halokeras.readable import amount_of_bytes
 
 
 def available_memory() -> int | None:
@@ -64,6 +65,6 @@ def refuse_beyond_memory(
     free = available_memory()
     if free is not None and need > free:
         raise BoxError(
-            f"{what} needs {need / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free; "
+            f"{what} needs {amount_of_bytes(need)} of memory and {amount_of_bytes(free)} are free; "
             f"{remedy}"
         )

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from pathlib import Path
 
 import h5py
@@ -193,6 +194,16 @@ def test_names_that_are_no_text_or_too_long_are_told_plainly(run, tiny_box, tiny
     assert run(*words, "--model", tiny_model, "--output", "out.h5").exit_code == 0
     assert read_box(tmp_path / "out.h5").provenance["density_file"] == r"rho\xff.npy"
     fails(run("inspect", 300 * "x"), "longer than a path may be")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="such links are not resolved there")
+def test_a_link_that_leads_to_itself_is_told_plainly(run, tmp_path):
+    (tmp_path / "loop.h5").symlink_to("loop.h5")
+    words = ["paint", "--seed", 3, "--voxels", 8, "--output", "loop.h5"]
+    fails(run(*words), "Symlink loop", "loop.h5", "choose")
+    result = run("prepare", "abacus-summit", "loop.h5")
+    assert result.exit_code == 1
+    assert "Symlink loop" in result.stderr.splitlines()[-1]
 
 
 def test_a_dry_run_of_a_density_to_make_counts_it_too(run, tiny_model, tmp_path):

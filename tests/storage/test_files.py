@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from halokeras.storage.files import (
     check_could_be_written,
     check_writable,
     locked,
+    unwritable,
     whole_file,
     whole_folder,
     write_text,
@@ -92,12 +94,26 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_remedy(tmp_path):
         check_writable(tmp_path / "file" / "inside.txt")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="links are not followed for ever there")
+def test_a_link_that_leads_to_itself_is_told(tmp_path):
+    link, back = tmp_path / "box.h5", tmp_path / "back.h5"
+    link.symlink_to(back)
+    back.symlink_to(link)
+    with pytest.raises(OutputError, match=r"cannot write .*/box\.h5: Symlink loop .* choose"):
+        check_could_be_written(link)
+
+
 def test_asking_whether_a_file_could_be_written_makes_not_even_its_folder(tmp_path):
     check_could_be_written(tmp_path / "new" / "below" / "box.h5")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Not a directory; choose a folder that is writable"):
         check_could_be_written(tmp_path / "file" / "below" / "box.h5")
+
+
+def test_a_disk_that_took_a_part_is_told_without_numpys_numbers(tmp_path):
+    told = str(unwritable(tmp_path / "a.npy", OSError("45375 requested and 992 written")))
+    assert "a.npy: the disk did not take all of it; choose a folder" in told
 
 
 def test_asking_whether_a_file_can_be_written_leaves_nothing(tmp_path):

@@ -50,6 +50,9 @@ def test_what_fits_is_let_through_and_more_is_refused_with_both_sizes(monkeypatc
     with pytest.raises(BoxError) as caught:
         refuse_beyond_memory(4.5 * 2**30, "a grid", "take less")
     assert str(caught.value) == ("a grid needs 4.5 GiB of memory and 3.0 GiB are free; take less")
+    with pytest.raises(BoxError, match=r"needs 31\.0 MiB of memory and 30\.0 MiB are free"):
+        monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 30 * 2**20)
+        refuse_beyond_memory(31 * 2**20, "a grid")
 
 
 def test_where_the_system_does_not_tell_nothing_is_refused(monkeypatch):

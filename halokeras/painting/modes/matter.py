@@ -38,7 +38,7 @@ from halokeras.simulation.fine_matter.fields import (
 )
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles, Progress
-from halokeras.simulation.slabs.out_of_core import slabs_folder
+from halokeras.simulation.slabs.out_of_core import bytes_in, slabs_folder
 from halokeras.simulation.threads import numba_threads
 from halokeras.storage.grid import Grid
 
@@ -141,7 +141,9 @@ def sub_voxels_by_slabs(request: PaintRequest, box: LptBox) -> bool:
     if any(known != box for known, _ in _last_fine_fields):
         _last_fine_fields.clear()  # before others take their memory, or are refused it
     if fine_by_slabs(box, sub_voxel_folder(request), request.scheduler):
-        check_fine_room(box, sub_voxel_folder(request))
+        # slabs of a density that a kill left are removed once it is made
+        freed = bytes_in(slabs_folder(request.source.path)) if request.lpt is not None else 0
+        check_fine_room(box, sub_voxel_folder(request), freed)
         return True
     check_fine_memory(box)
     return False

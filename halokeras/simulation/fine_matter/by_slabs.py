@@ -32,6 +32,8 @@ from halokeras.simulation.slabs.out_of_core import (
 )
 from halokeras.simulation.slabs.parts import PlanesInParts
 from halokeras.simulation.slabs.plan import BYTES_AT_REST, planes_bytes, rows_need, slower
+from halokeras.storage.durable import reserve
+from halokeras.storage.files import unwritable
 from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
@@ -67,8 +69,10 @@ def fine_by_slabs(box: LptBox, folder: Path, scheduler: str | None) -> bool:
     return needs_slabs(fine_estimate(box).memory, folder, scheduler)
 
 
-def check_fine_room(box: LptBox, folder: Path) -> None:
+def check_fine_room(box: LptBox, folder: Path, freed: int = 0) -> None:
     """Refuse fields for which memory or disk lack, even slab by slab.
+
+    Bytes on disk that are `freed` before they are made are there for them.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def check_fine_room(box: LptBox, folder: Path) -> None:
         "the 2LPT density below the voxels, slab by slab,",
         "place halos by a --sub-density of your own or choose --places uniform",
     )
-    check_room(box, folder, need)
+    check_room(box, folder, need, freed)
 
 
 @contextmanager
@@ -108,6 +112,11 @@ def fine_fields_by_slabs(
         As in `made_by_slabs`, which tells what is raised.
     particles
         The particles of the box, where they are made.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
     """
     with ExitStack() as held:
         if particles is None:
@@ -121,9 +130,20 @@ def fine_fields_by_slabs(
             planes = held.enter_context(rows_on_disk(particles, box, folder, workers, listener))
             speed = particles.speed
             del particles  # its modes take more memory than the sweep
-        far: NDArray[np.float16] = np.lib.format.open_memmap(
-            folder / "far.npy", mode="w+", dtype=FAR, shape=(3, *box.voxels)
-        )
+        far = _room_for_far(box, folder)
         motion = halo_motion(box.cosmology, box.redshift)
         write_far_infall(density, box.voxel_size, motion, far, workers)
         yield FineSweep(box, planes, speed, far, workers).fields()
+
+
+def _room_for_far(box: LptBox, folder: Path) -> NDArray[np.float16]:
+    """Return the far scales of the velocity, not told yet, in a file whose space is taken."""
+    path = folder / "far.npy"
+    try:
+        far: NDArray[np.float16] = np.lib.format.open_memmap(
+            path, mode="w+", dtype=FAR, shape=(3, *box.voxels)
+        )
+        reserve(path, path.stat().st_size)  # or a disk that is full would end the process
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return far

@@ -22,10 +22,18 @@ def cuts_begun(box: LptBox, folder: Path) -> Cuts | None:
     """Return how the box whose slabs lie in a folder was cut; None if it is another, or none."""
     with suppress(OSError, ValueError, TypeError, AttributeError):
         told = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
-        cuts = Cuts(**told.pop("cuts"))
+        cuts = _cuts(told.pop("cuts"))
         # as JSON tells it, where tuples are lists
         return cuts if told == json.loads(json.dumps(_told(box))) else None
     return None
+
+
+def _cuts(told: dict[str, Any]) -> Cuts:
+    """Return the cuts that a file tells; or raise one of the errors of a file that is damaged."""
+    cuts = Cuts(**told)
+    if not all(type(one) is int and one > 0 for one in cuts[:-1]):
+        raise ValueError(f"no cuts: {cuts}")
+    return cuts
 
 
 def _told(box: LptBox) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def cuts_in(box: LptBox, folder: Path, way: Way) -> Cuts:
     if begun is not None:
         return begun
     cuts = cuts_of(box)
-    room = _SHARE * (free_disk(folder) + _bytes_in(folder))
+    room = _SHARE * (free_disk(folder) + bytes_in(folder))
     return fitted(box, cuts, way.beside(box, cuts), room)
 
 
@@ -227,7 +227,7 @@ def made_by_slabs(
         shutil.rmtree(folder)
 
 
-def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
+def check_room(box: LptBox, folder: Path, need: LptEstimate, freed: int = 0) -> None:
     """Refuse slabs for which memory or disk lack.
 
     Parameters
@@ -238,6 +238,8 @@ def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
         Where they go; what is there already needs no more room.
     need
         What they take.
+    freed
+        Bytes on disk that are removed before.
 
     Raises
     ------
@@ -248,12 +250,12 @@ def check_room(box: LptBox, folder: Path, need: LptEstimate) -> None:
     """
     what = f"the 2LPT density of {shape_text(box.voxels)} voxels, slab by slab,"
     refuse_beyond_memory(need.memory, what, SMALLER)
-    there = _bytes_in(folder)
+    there = bytes_in(folder)
     larger = "choose an --output on a larger disk, fewer voxels or a machine of more memory"
-    refuse_beyond_disk(need.work - there, folder.parent, what, larger)
+    refuse_beyond_disk(need.work - there - freed, folder.parent, what, larger)
 
 
-def _bytes_in(folder: Path) -> int:
+def bytes_in(folder: Path) -> int:
     """Return what the files of a folder take, which another process may be writing."""
     found = 0
     with suppress(FileNotFoundError):

@@ -23,6 +23,8 @@ _MARGIN = 10
 """Voxels on either side that particles are taken to reach, for the estimate alone: 8 in 256^3."""
 BYTES_AT_REST = 600_000_000
 """Bytes of libraries and of what is small."""
+_BYTES_OF_SMALL_SCALES = 21_234_000
+"""On disk, of whatever box."""
 SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
 _PASS, _PART = 0.12, 0.27
@@ -154,7 +156,7 @@ def slab_estimate(box: LptBox, cuts: Cuts) -> LptEstimate:
         ),
         disk=disk,
         seconds=slower(box, cuts) * seconds_at_best(box),
-        work=max(rows.work, rows.kept + added, added + disk),
+        work=max(rows.work, rows.kept + added, _BYTES_OF_SMALL_SCALES + added + disk),
     )
 
 
@@ -179,7 +181,7 @@ class RowsNeed(NamedTuple):
     work
         Most that lies on disk.
     kept
-        The rows themselves.
+        What stays of it: the rows, or what those of further parts are made of, and small scales.
     """
 
     memory: int
@@ -200,8 +202,10 @@ def rows_need(box: LptBox, cuts: Cuts) -> RowsNeed:
             cuts.columns * _bytes_of_column(box) + int(written),
             int(cuts.planes * (HESSIAN + rounded) * plane) + 8 * 4 * prod(fine[1:]),
         ),
-        work=max(_work_of_products(box, cuts), _work_of_rows(box, cuts)),
-        kept=part if cuts.parts == 1 else _bytes_of_products(box, cuts) + part,
+        work=_BYTES_OF_SMALL_SCALES + max(_work_of_products(box, cuts), _work_of_rows(box, cuts)),
+        kept=_BYTES_OF_SMALL_SCALES
+        + part
+        + (_bytes_of_products(box, cuts) if cuts.parts > 1 else 0),
     )
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape
 from halokeras.fields.modes import Modes
 from halokeras.simulation.lpt.box import LptBox
@@ -75,17 +77,36 @@ def file_of(folder: Path, step: str, number: int) -> Path:
     return folder / f"{step}_{number:05d}.npy"
 
 
+def read_file(
+    folder: Path, step: str, number: int, mmap_mode: Literal["r"] | None = "r"
+) -> NDArray[Any]:
+    """Read the file of a task that is done.
+
+    Raises
+    ------
+    BoxError
+        If it is cut short, or was removed.
+    """
+    file = file_of(folder, step, number)
+    try:
+        made: NDArray[Any] = np.load(file, mmap_mode=mmap_mode)
+    except (OSError, EOFError, ValueError) as error:
+        raise BoxError(
+            f"{file} is damaged, or was removed; remove {folder}, and the same command begins again"
+        ) from error
+    return made
+
+
 def sums_of(recipe: Recipe, folder: Path, voxels: range) -> NDArray[np.float64]:
     """Return the sums in some voxels along x, of all slabs of particles that reach them."""
     side = recipe.box.voxels[0]
     sums = np.zeros((len(voxels), *layer_shape(recipe)))
-    files = [
-        file_of(folder, f"particles_{part}", number)
+    made = [
+        read_file(folder, f"particles_{part}", number)
         for part, slabs in enumerate(parts_of(recipe.box, recipe.cuts))
         for number in range(len(slabs))
     ]
-    for own, file in zip(recipe.voxels, files, strict=True):
-        theirs = np.load(file, mmap_mode="r")
+    for own, theirs in zip(recipe.voxels, made, strict=True):
         first = own.start - (len(theirs) - len(own)) // 2
         for plane in range(len(theirs)):
             x = (first + plane) % side
@@ -97,7 +118,7 @@ def sums_of(recipe: Recipe, folder: Path, voxels: range) -> NDArray[np.float64]:
 def checksums_of(recipe: Recipe, folder: Path) -> dict[str, Sum]:
     """Return the checksums of the arrays of a group that is written."""
     _, layouts = structure(recipe.box)
-    told = [np.load(file_of(folder, "written", one)) for one in range(len(recipe.written))]
+    told = [read_file(folder, "written", one) for one in range(len(recipe.written))]
     return {
         name: sum_of_blocks(
             layout.dtype,
@@ -117,7 +138,7 @@ def layer_shape(recipe: Recipe) -> tuple[int, ...]:
 
 def small_scales_in(folder: Path) -> SmallScales:
     """Return the displacements of small scales that a folder holds."""
-    return SmallScales(*np.load(file_of(folder, "small", 0)))
+    return SmallScales(*read_file(folder, "small", 0, None))
 
 
 def read_rows(
@@ -127,7 +148,7 @@ def read_rows(
     _, y, z = recipe.box.lattice
     rows = np.empty((fields, len(planes), y, z // 2 + 1), dtype=np.complex64)
     for number, columns in enumerate(recipe.columns):
-        stored = np.load(file_of(folder, step, number), mmap_mode="r")
+        stored = read_file(folder, step, number)
         for field, into in zip(stored, rows[:, :, as_slice(columns)], strict=True):
             read_planes(field, planes, into)
     return rows
@@ -140,7 +161,7 @@ def read_products(recipe: Recipe, folder: Path, which: int, columns: Columns) ->
     shape = (number, along_y.stop - along_y.start, recipe.box.lattice[2] // 2 + 1)
     rows = np.empty(shape, dtype=np.complex64)
     for number, planes in enumerate(recipe.planes):
-        stored = np.load(file_of(folder, f"products_{which}", number), mmap_mode="r")
+        stored = read_file(folder, f"products_{which}", number)
         own = stored[along_y].transpose(1, 0, 2)
         read_planes(own, range(len(planes)), rows[as_slice(planes)])
     return rows

@@ -1,17 +1,20 @@
+import errno
 import gc
+import shutil
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
-from halokeras.errors import BoxError
+from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.painting.catalogues.halos import whole_catalogue
 from halokeras.painting.catalogues.places import MARGIN
-from halokeras.painting.modes.matter import matter_of
-from halokeras.simulation.fine_matter import plane_rows, sweep
+from halokeras.painting.modes.matter import matter_of, sub_voxels_by_slabs
+from halokeras.simulation.fine_matter import by_slabs, plane_rows, sweep
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,
     fine_by_slabs,
@@ -23,6 +26,7 @@ from halokeras.simulation.fine_matter.sweep import FineSweep, sweep_bytes
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import lpt_particles, make_density
 from halokeras.simulation.slabs import out_of_core
+from halokeras.simulation.slabs.out_of_core import slabs_folder
 from halokeras.simulation.slabs.plan import Cuts
 
 BOX = LptBox(ABACUS_COSMOS["00"], seed=3, voxels=(40, 16, 16))
@@ -90,6 +94,28 @@ def test_what_another_painting_left_is_not_taken_for_its_own(stale, in_memory, t
         np.testing.assert_allclose(swept.density[0:24], in_memory.density[0:24], atol=2e-4)
 
 
+@pytest.mark.parametrize("made", [False, True], ids=["slab by slab", "particles in memory"])
+def test_a_disk_that_is_full_is_told_before_far_scales_are_written(made, tmp_path, monkeypatch):
+    """A file that is mapped, and whose space the disk has not, would end the process."""
+    small = replace(BOX, voxels=(16, 16, 16))
+    taken = []
+
+    def full(path, size):
+        taken.append((path.name, size))
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(by_slabs, "reserve", full)
+    density = np.ones(small.voxels, np.float32)
+    particles = lpt_particles(small) if made else None
+    making = fine_fields_by_slabs(
+        small, density, tmp_path / "below", 1, Listener(), particles=particles
+    )
+    with pytest.raises(OutputError, match=r"cannot write .*below: No space left"), making:
+        pass
+    ((name, size),) = taken
+    assert name == "far.npy" and size > 3 * 2 * 16**3
+
+
 def test_halos_are_placed_in_pieces_that_lie_in_the_slabs_that_are_kept(tmp_path, monkeypatch):
     made = []
     whole = FineSweep._make
@@ -155,6 +181,27 @@ def test_a_large_box_has_room_on_disk_that_it_has_not_in_memory(tmp_path, monkey
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**9)
     with pytest.raises(BoxError, match=r"slab by slab, needs .* GiB"):
         check_fine_room(large, tmp_path / "below")
+
+
+def test_slabs_of_the_density_that_are_removed_before_are_room_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=9 * 2**20))
+    with pytest.raises(OutputError, match=r"of disk in .* and 9\.0 MiB are free"):
+        check_fine_room(BOX, tmp_path / "below")
+    check_fine_room(BOX, tmp_path / "below", freed=30 * 2**20)
+    monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 10**9)
+    large = replace(BOX, voxels=(96, 96, 96))
+    request = SimpleNamespace(
+        target=tmp_path / "p.h5",
+        scheduler="local",
+        lpt=large,
+        source=SimpleNamespace(path=tmp_path / "d.h5"),
+    )
+    with pytest.raises(OutputError, match=r"of disk in .* and 9\.0 MiB are free"):
+        sub_voxels_by_slabs(request, large)
+    slabs_folder(tmp_path / "d.h5").mkdir()
+    with (slabs_folder(tmp_path / "d.h5") / "small_00000.npy").open("wb") as file:
+        file.truncate(2**30)
+    assert sub_voxels_by_slabs(request, large)
 
 
 def test_a_sweep_keeps_what_halos_are_placed_with():

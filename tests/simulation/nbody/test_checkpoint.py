@@ -27,7 +27,7 @@ def test_too_little_disk_is_refused_but_for_what_is_kept_already(kept, tmp_path,
     free = int(0.6 * states_on_disk(PARTICLES))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     check_room(PARTICLES, [kept], tmp_path)
-    with pytest.raises(OutputError, match=r"a simulation of 32\^3 particles needs 0\.0 GiB of dis"):
+    with pytest.raises(OutputError, match=r"a simulation of 32\^3 particles needs 1\.5 MiB of di"):
         check_room(PARTICLES, [tmp_path / "other.h5"], tmp_path)
     with pytest.raises(OutputError, match=r"2 simulations at a time of 32\^3 .* make room"):
         check_room(PARTICLES, [kept, tmp_path / "other.h5"], tmp_path)
