@@ -31,7 +31,8 @@ def cuts_begun(box: LptBox, folder: Path) -> Cuts | None:
 def _cuts(told: dict[str, Any]) -> Cuts:
     """Return the cuts that a file tells; or raise one of the errors of a file that is damaged."""
     cuts = Cuts(**told)
-    if not all(type(one) is int and one > 0 for one in cuts[:-1]):
+    # all of them: slabs of before had other rows in parts, and told of no 16 bits
+    if set(told) != set(Cuts._fields) or not all(type(one) is int and one > 0 for one in cuts[:-1]):
         raise ValueError(f"no cuts: {cuts}")
     return cuts
 

@@ -204,6 +204,13 @@ def test_cuts_that_a_damaged_recipe_tells_are_not_gone_on_with(columns, tmp_path
     assert cuts_begun(BOX, tmp_path) is None
 
 
+def test_slabs_of_a_version_that_told_of_no_16_bits_are_not_gone_on_with(tmp_path):
+    told = recipe_text(BOX, FEW).replace(', "sixteen_bits": false', "")
+    assert "sixteen" not in told
+    (tmp_path / "recipe.json").write_text(told)
+    assert cuts_begun(BOX, tmp_path) is None
+
+
 def test_what_a_kill_leaves_of_finished_slabs_is_not_gone_on_with(
     few, in_memory, tmp_path, monkeypatch
 ):
