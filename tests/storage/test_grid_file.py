@@ -51,7 +51,7 @@ def test_an_archive_that_is_none_or_promises_more(tmp_path):
     short = archive(tmp_path / "short.npz", described % "(2, 2, 2)", bytes(31))
     refused(short, "does not have the 32 bytes")
     huge = archive(tmp_path / "huge.npz", described % "(100000, 100000, 100000)", bytes(32))
-    refused(huge, "are free", "save it as .npy")
+    refused(huge, "GiB are free", "save it as .npy")
     objects = described.replace("<f4", "|O") % "(2, 2, 2)"
     refused(archive(tmp_path / "objects.npz", objects, bytes(64)), "a grid of real numbers")
 

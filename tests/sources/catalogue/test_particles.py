@@ -132,4 +132,4 @@ def test_no_particles_and_no_memory(tmp_path, monkeypatch):
     refused(tmp_path / "p.npy", "no particles", box_size=SIDE)
     np.save(tmp_path / "p.npy", POSITION)
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 6000)
-    refused(tmp_path / "p.npy", "8^3 voxels", "are free", box_size=SIDE)
+    refused(tmp_path / "p.npy", "8^3 voxels", "5.9 KiB are free", box_size=SIDE)

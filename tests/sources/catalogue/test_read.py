@@ -157,7 +157,7 @@ def test_a_catalogue_of_unknown_length_grows(tmp_path, monkeypatch):
 def test_more_rows_than_memory_are_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr("halokeras.storage.memory.available_memory", lambda: 50 * 16)
-    refused(halotools(tmp_path / "a.h5"), "are free")
+    refused(halotools(tmp_path / "a.h5"), "800 B are free")
 
 
 def test_a_catalogue_without_halos(tmp_path):
