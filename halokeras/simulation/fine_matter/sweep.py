@@ -75,7 +75,7 @@ def sweep_bytes(box: LptBox, planes: int, kept: int) -> int:
     layer = prod(box.voxels[1:])
     modes, read = 4 * POINTS**3 * layer, (_read(box) + 2 * _AROUND) * layer
     # those of what halos of a slab fall by are made, and the density read, once planes are added
-    meanwhile = max(planes, kept + 3 * _thick(box) * modes, kept + 4 * SUB_VOXELS**3 * read)
+    meanwhile = max(planes, kept + max(3 * _thick(box) * modes, 4 * SUB_VOXELS**3 * read))
     ring = _layers(box) * _bytes_of_layer(box) + _around(box) * modes
     return ring + _PLACED_BYTES * read + meanwhile
 

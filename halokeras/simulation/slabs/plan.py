@@ -77,6 +77,14 @@ def row_fields(box: LptBox) -> int:
     return POTENTIALS if box.velocity else GRADIENT + 1
 
 
+def are_rows_rounded(box: LptBox, cuts: Cuts) -> bool:
+    """Say whether the rows that particles are moved by are kept as 16-bit numbers.
+
+    Rounded potentials would lose the short waves that their derivatives are to have.
+    """
+    return cuts.sixteen_bits and not box.velocity
+
+
 def cuts_of(box: LptBox) -> Cuts:
     """Cut a box into slabs that keep to the budget, whatever the machine has."""
     # rows of parts are made beside a sweep
@@ -226,7 +234,8 @@ def planes_bytes(box: LptBox, cuts: Cuts, added: int = 1, rows: int = 0) -> int:
 def _work_of_products(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk while the second order's products are made."""
     planes = products_lattice(box.lattice)[0] // cuts.passes
-    return HESSIAN * _bytes_on_disk(box, cuts, [planes]) + _bytes_of_products(box, cuts)
+    hessian = HESSIAN * _bytes_on_disk(box, [planes], cuts.sixteen_bits)
+    return hessian + _bytes_of_products(box, cuts)
 
 
 def _work_of_rows(box: LptBox, cuts: Cuts) -> int:
@@ -238,20 +247,18 @@ def _bytes_of_products(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk of the second order's products."""
     planes = products_lattice(box.lattice)[0] // cuts.passes
     slabs = [len(slab) for slab in pieces(planes, cuts.planes)]
-    return cuts.passes * _bytes_on_disk(box, cuts, slabs)
+    return cuts.passes * _bytes_on_disk(box, slabs, cuts.sixteen_bits)
 
 
 def _bytes_of_part(box: LptBox, cuts: Cuts) -> int:
     """Bytes on disk of the rows of the largest part."""
     most = max(len(part_planes(box, cuts, part)) for part in range(len(parts_of(box, cuts))))
-    if box.velocity:  # potentials are not rounded
-        cuts = cuts._replace(sixteen_bits=False)
-    return row_fields(box) * _bytes_on_disk(box, cuts, [most])
+    return row_fields(box) * _bytes_on_disk(box, [most], are_rows_rounded(box, cuts))
 
 
-def _bytes_on_disk(box: LptBox, cuts: Cuts, planes: Sequence[int]) -> int:
+def _bytes_on_disk(box: LptBox, planes: Sequence[int], sixteen_bits: bool) -> int:
     """Bytes of files of some planes each, with the scales of each."""
-    if not cuts.sixteen_bits:
+    if not sixteen_bits:
         return sum(planes) * _bytes_of_plane(box)
     return int(SHARE * (sum(planes) + len(planes)) * _bytes_of_plane(box))
 

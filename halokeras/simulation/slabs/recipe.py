@@ -163,7 +163,7 @@ def read_products(recipe: Recipe, folder: Path, which: int, columns: Columns) ->
     for number, planes in enumerate(recipe.planes):
         stored = read_file(folder, f"products_{which}", number)
         own = stored[along_y].transpose(1, 0, 2)
-        read_planes(own, range(len(planes)), rows[as_slice(planes)])
+        read_planes(own, slice(len(planes)), rows[as_slice(planes)])
     return rows
 
 

@@ -39,7 +39,7 @@ def in_sixteen_bits(rows: Modes, workers: int) -> Kept:
     return kept
 
 
-def read_planes(kept: NDArray[Any], planes: range | NDArray[np.int64], rows: Modes) -> None:
+def read_planes(kept: NDArray[Any], planes: range | slice | NDArray[np.int64], rows: Modes) -> None:
     """Write rows of some planes, (planes, columns, modes along z), of what is kept of a field.
 
     That is rows themselves, or what `in_sixteen_bits` makes of them.

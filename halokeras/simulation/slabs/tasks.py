@@ -31,7 +31,7 @@ from halokeras.simulation.lpt.streamed import (
     multiply_plane,
     planes_of_products,
 )
-from halokeras.simulation.slabs.plan import part_planes, parts_of, row_fields
+from halokeras.simulation.slabs.plan import are_rows_rounded, part_planes, parts_of, row_fields
 from halokeras.simulation.slabs.recipe import (
     GROUP,
     Recipe,
@@ -82,7 +82,7 @@ def make_hessian(
     plane_set = recipe.products_of(which)
     rows = np.empty((HESSIAN, plane_set.number, *delta.shape[1:]), dtype=np.complex64)
     hessian_rows(delta, columns, plane_set, rows, workers)
-    return _as_kept(recipe, rows, workers)
+    return _as_kept(rows, recipe.cuts.sixteen_bits, workers)
 
 
 def make_products(
@@ -93,7 +93,7 @@ def make_products(
     to_plane = planes_of_products(recipe.box.lattice, recipe.fine, workers)
     for plane in range(rows.shape[1]):
         multiply_plane(rows[:, plane], to_plane, workers)
-    kept: NDArray[Any] = _as_kept(recipe, rows[:1], workers)[0]
+    kept: NDArray[Any] = _as_kept(rows[:1], recipe.cuts.sixteen_bits, workers)[0]
     return kept.transpose(1, 0, 2)  # so that columns are read in one piece
 
 
@@ -121,12 +121,11 @@ def make_motion(
     own = part_planes(box, recipe.cuts, which)
     if len(own) < plane_set.number:
         rows = rows[:, np.array(own) % plane_set.number]
-    # rounded potentials would lose the short waves that their derivatives are to have
-    return rows if box.velocity else _as_kept(recipe, rows, workers)
+    return _as_kept(rows, are_rows_rounded(box, recipe.cuts), workers)
 
 
-def _as_kept(recipe: Recipe, rows: Modes, workers: int) -> NDArray[Any]:
-    return in_sixteen_bits(rows, workers) if recipe.cuts.sixteen_bits else rows
+def _as_kept(rows: Modes, sixteen_bits: bool, workers: int) -> NDArray[Any]:
+    return in_sixteen_bits(rows, workers) if sixteen_bits else rows
 
 
 def planes_of_part(recipe: Recipe, folder: Path, part: int, workers: int) -> MakePlanes:
