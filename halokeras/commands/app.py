@@ -4,6 +4,7 @@ Commands import what they use, so that `halopaint --help` answers at once.
 """
 
 import errno
+import os
 import signal
 import sys
 import traceback
@@ -67,6 +68,8 @@ COMMANDS: dict[Callable[..., None], list[str]] = {
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
+_FAILING = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EDQUOT}
+"""What a disk fails by, as far as the code that uses it does not tell more."""
 _ANYWHERE = ("--quiet", "-q", "--verbose", "-v")
 
 
@@ -80,6 +83,9 @@ def _in_a_line(error: HalopaintError | OSError | RuntimeError) -> str | None:
         return f"{error.filename} is closed to this user; choose another path, or open it"
     if error.errno == errno.ENAMETOOLONG:
         return f"{error.filename} is longer than a path may be; choose another"
+    if error.errno in _FAILING:
+        where = f"the disk of {error.filename}" if error.filename else "a disk"
+        return f"{where} fails ({os.strerror(error.errno)}); mend it, or work on another"
     return None
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from halokeras.painting.request import PaintRequest
 
 
-_NOTHING_KEPT = "nothing of the painting is kept yet; the same command begins it again"
+_NOTHING_KEPT = "nothing is done yet that is kept; the same command begins again"
 
 
 def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = None) -> None:
     """Paint, and show what was painted; write its power too where a file for it is named."""
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.evaluation.summary import painted_figure, summarize
-    from halokeras.painting.files import paint_files, unfinished
+    from halokeras.painting.files import kept_of, paint_files
     from halokeras.storage.figure_file import save_figure
 
     shown: dict[str, Any] = {}
@@ -57,9 +57,9 @@ def paint_one(request: "PaintRequest", as_json: bool, spectra: Path | None = Non
             _warn_of(_damaged_listings(request), listener)
             written = paint_files(request, when_painted, listener)
     except KeyboardInterrupt:
-        part = unfinished(request)
-        kept = f"what is painted is kept in {part}; the same command goes on with it"
-        tell("Interrupted", kept if part else _NOTHING_KEPT, "yellow")
+        kept = kept_of(request)
+        goes_on = f"what is done is kept in {kept}; the same command goes on with it"
+        tell("Interrupted", goes_on if kept else _NOTHING_KEPT, "yellow")
         raise typer.Exit(130) from None
     if request.picture is not None:
         save_figure(shown["figure"], request.picture)

@@ -19,13 +19,19 @@ from halokeras.painting.expected.partial import PartialCounts, partial_paths
 from halokeras.painting.inputs.check import check_input
 from halokeras.painting.inputs.density import Density
 from halokeras.painting.modes.known import sub_voxel_box
-from halokeras.painting.modes.matter import MadeMatter, known_matter, sub_voxels_by_slabs
+from halokeras.painting.modes.matter import (
+    MadeMatter,
+    known_matter,
+    sub_voxel_folder,
+    sub_voxels_by_slabs,
+)
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.wanted.density import check_request, opened
 from halokeras.painting.wanted.outputs import check_outputs, check_targets, damaged_outputs
 from halokeras.painting.wanted.seeded_density import make_density
 from halokeras.simulation.fine_matter.fields import FineSums
 from halokeras.simulation.lpt.density_file import header_to_make
+from halokeras.simulation.slabs.out_of_core import slabs_folder
 from halokeras.storage.files import made_again
 from halokeras.workers import connected
 
@@ -115,10 +121,13 @@ def paint_files(
     return [*request.outputs, *request.catalogues]
 
 
-def unfinished(request: PaintRequest) -> Path | None:
-    """Return what is kept of a painting that was interrupted, if anything is."""
+def kept_of(request: PaintRequest) -> Path | None:
+    """Return where the last of what is done lies, of a painting that was interrupted, if any is."""
     part, journal = partial_paths(request.outputs[0])
-    return part if journal.exists() else None
+    kept = [part] if journal.exists() else [sub_voxel_folder(request)]
+    if request.lpt is not None:
+        kept += [slabs_folder(request.source.path), request.source.path]
+    return next((path for path in kept if path.exists()), None)
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import sys
@@ -135,6 +136,14 @@ def test_a_file_that_is_closed_to_the_user_is_one_line(run, monkeypatch):
     fails(run("paint", "--box", "secret.h5"), "secret.h5", "closed to this user")
 
 
+def test_a_disk_that_fails_is_one_line(run, monkeypatch):
+    def failing(name):
+        raise OSError(errno.EIO, "Input/output error", "far.h5")
+
+    monkeypatch.setattr("halokeras.boxes.box_file.box_path", failing)
+    fails(run("paint", "--box", "far.h5"), "disk of far.h5 fails (Input/output error)", "another")
+
+
 def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
@@ -143,7 +152,36 @@ def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, m
     result = run("paint", "--box", box_file, "--model", tiny_model)
     assert result.exit_code == 130
     assert len(result.stderr.splitlines()) == 1
+    assert "begins again" in result.stderr
     assert not (tmp_path / "painted").exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ("halokeras.painting.files.draw_files", "d_density.h5"),
+        ("halokeras.simulation.slabs.out_of_core.write_slabs", ".d_density.h5.slabs"),
+    ],
+    ids=["density", "its slabs"],
+)
+def test_what_an_interrupted_painting_keeps_of_its_density_is_told(
+    run, drawing_model, tmp_path, monkeypatch, where, kept
+):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--output", "d.h5"]
+    if kept.endswith("slabs"):
+        (tmp_path / kept).mkdir()  # as of a run before, so that it goes on slab by slab
+    with monkeypatch.context() as patch:
+        patch.setattr(where, interrupted)
+        result = run(*words, "--no-figure")
+    assert result.exit_code == 130, result.output
+    told = result.stderr.splitlines()[-1]
+    assert f"kept in {tmp_path / kept};" in told or f"kept in {kept};" in told
+    assert "goes on with it" in told
+    assert run(*words, "--no-figure").exit_code == 0
+    assert not (tmp_path / kept).exists() or kept == "d_density.h5"
 
 
 @pytest.mark.skipif(
