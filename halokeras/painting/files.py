@@ -77,7 +77,8 @@ def paint_files(
     sums = None
     if fine_box is not None and not slab_by_slab:
         sums = FineSums.empty(fine_box.voxels)
-    particles = make_density(request, listener, sums or ())
+    below = sub_voxel_folder(request) if slab_by_slab else None
+    particles = make_density(request, listener, sums or (), below)
     made = None if particles is None else MadeMatter(particles, sums)
     del particles, sums  # what is made of them may take more memory than the painting
     with ExitStack() as files:

@@ -13,8 +13,9 @@ from halokeras.painting.files import paint_files
 from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
 from halokeras.simulation.fine_matter.by_slabs import fine_slab_estimate
 from halokeras.simulation.fine_matter.fields import fine_estimate
-from halokeras.simulation.slabs import out_of_core
+from halokeras.simulation.slabs import out_of_core, runners
 from halokeras.simulation.slabs.plan import Cuts
+from halokeras.simulation.slabs.steps import make_slab
 
 
 def wanted(folder, output, uniform):
@@ -89,18 +90,24 @@ def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_
     monkeypatch.setattr(out_of_core, "cuts_of", lambda box: Cuts(32, 18, 8, 32))
     monkeypatch.setattr(out_of_core, "fits_in_memory", lambda need: False)
     # what halos are placed by in parts, too, as where the disk is short
-    parts = {"passes": 2, "parts": 2, "read": 3}
     monkeypatch.setattr(
-        out_of_core,
-        "fitted",
-        lambda box, cuts, *room: cuts._replace(**parts) if box.velocity else cuts,
+        out_of_core, "in_parts", lambda box, cuts, *room: cuts._replace(parts=2, read=3)
     )
-    told = []
+    told, stages = [], []
+    monkeypatch.setattr(
+        runners, "make_slab", lambda *task: (stages.append(task[2]), make_slab(*task))
+    )
     listener = Listener(announce=lambda what, message: told.append(message))
     expected = cost(painted("slabs"))[1]
     assert expected.work > 0
     paint_files(painted("slabs"), listener=listener)
     assert sum("slab by slab" in message for message in told) == 2
+    # the second order is made once, for the density and for the matter below it
+    assert (stages.count("small"), stages.count("hessian_0"), stages.count("products_0")) == (
+        1,
+        1,
+        2,
+    )
     densities = [read_box(painted(folder).source.path).density for folder in ("slabs", "memory")]
     np.testing.assert_array_equal(*densities)
     ours, theirs = (painted(folder).catalogues[0] for folder in ("slabs", "memory"))

@@ -18,7 +18,7 @@ from halokeras.simulation.fine_matter.by_slabs import fine_by_slabs, fine_slab_e
 from halokeras.simulation.fine_matter.fields import fine_estimate, kept_bytes
 from halokeras.simulation.lpt.box import LptBox, LptEstimate
 from halokeras.simulation.lpt.density_file import header_to_make
-from halokeras.simulation.slabs.out_of_core import density_estimate
+from halokeras.simulation.slabs.out_of_core import density_estimate, is_made_by_slabs
 
 
 def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
@@ -33,15 +33,16 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
     """
     check_targets(request)
     shape, fine_box, listed = _looked_at(request)
+    below, source = sub_voxel_folder(request), request.source.path
+    apart = fine_box is not None and fine_by_slabs(fine_box, below, request.scheduler)
     made: list[LptEstimate] = []
-    if request.lpt is not None and found_density(request.source.path, request.lpt).state != "whole":
-        made.append(density_estimate(request.lpt, request.source.path, request.scheduler))
-    kept, apart = 0, False
-    if fine_box is not None and fine_by_slabs(
-        fine_box, sub_voxel_folder(request), request.scheduler
-    ):
-        made.append(fine_slab_estimate(fine_box, sub_voxel_folder(request)))
-        apart = True
+    left = False
+    if request.lpt is not None and found_density(source, request.lpt).state != "whole":
+        made.append(density_estimate(request.lpt, source, request.scheduler, apart))
+        left = is_made_by_slabs(request.lpt, source, request.scheduler)
+    kept = 0
+    if fine_box is not None and apart:
+        made.append(fine_slab_estimate(fine_box, below, left))
     elif fine_box is not None:
         made.append(fine_estimate(fine_box))
         kept = kept_bytes(fine_box)

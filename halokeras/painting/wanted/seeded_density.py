@@ -1,6 +1,7 @@
 """The density of a seed, made before it is painted, or found as it was made before."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,15 @@ from halokeras.storage.files import made_again, refusal
 
 
 def make_density(
-    request: PaintRequest, listener: Listener, beside: Sequence[NDArray[np.floating]] = ()
+    request: PaintRequest,
+    listener: Listener,
+    beside: Sequence[NDArray[np.floating]] = (),
+    matter_in: Path | None = None,
 ) -> LptParticles | None:
     """Make the density of a seed, if asked for and not there from before; return its particles.
 
-    They are added to the grids that are given `beside`, if it is made in memory.
+    They are added to the grids that are given `beside`, if it is made in memory; `matter_in` is as
+    in `make_density_file`.
     """
     wanted, target = request.lpt, request.source.path
     if wanted is None:
@@ -35,4 +40,6 @@ def make_density(
     check_sub_density(request, wanted.voxels)
     check_outputs_to_come(request, wanted)
     replace_it = request.overwrite or found.state in ("damaged", "without velocity")
-    return make_density_file(wanted, target, listener, replace_it, request.scheduler, beside)
+    return make_density_file(
+        wanted, target, listener, replace_it, request.scheduler, beside, matter_in
+    )

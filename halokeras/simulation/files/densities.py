@@ -14,11 +14,13 @@ from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
 from halokeras.readable import differences_told, duration
 from halokeras.simulation.files.found_boxes import unusable
+from halokeras.simulation.fine_matter.by_slabs import fine_way
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles, check_memory, estimate, slow_side
 from halokeras.simulation.lpt.density_file import write_density
 from halokeras.simulation.lpt.recipe import PARTICLES
 from halokeras.simulation.slabs.out_of_core import (
+    Heir,
     estimate_by_slabs,
     is_made_by_slabs,
     write_by_slabs,
@@ -44,6 +46,7 @@ def make_density_file(
     overwrite: bool = False,
     scheduler: str | None = None,
     beside: Sequence[NDArray[np.floating]] = (),
+    matter_in: Path | None = None,
 ) -> LptParticles | None:
     """Make a 2LPT density and write it as a box file, whole.
 
@@ -61,6 +64,9 @@ def make_density_file(
         Dask workers that make it slab by slab: ``local``, or the address of a scheduler.
     beside
         As in `write_density`, if it is made in memory.
+    matter_in
+        Folder where the matter below its voxels is made slab by slab next, if it is: what both are
+        made of is left there.
 
     Returns
     -------
@@ -85,7 +91,10 @@ def make_density_file(
         slow = slow_side(wanted)
         if slow is not None:
             listener.warn(slow)
-    need = estimate_by_slabs(wanted, target) if slab_by_slab else estimate(wanted)
+    heir = None if matter_in is None else Heir(matter_in, fine_way(wanted))
+    need = estimate(wanted)
+    if slab_by_slab:
+        need = estimate_by_slabs(wanted, target, heir is not None)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
@@ -97,7 +106,7 @@ def make_density_file(
     )
     listener.progress("initial modes", 0.0)
     if slab_by_slab:
-        write_by_slabs(wanted, target, allotted_cores(), listener, scheduler)
+        write_by_slabs(wanted, target, allotted_cores(), listener, scheduler, heir)
         return None
     return write_density(wanted, target, allotted_cores(), listener.progress, beside)
 

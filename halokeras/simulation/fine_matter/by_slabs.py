@@ -38,10 +38,13 @@ from halokeras.storage.grid import Grid
 from halokeras.storage.memory import refuse_beyond_memory
 
 
-def fine_slab_estimate(box: LptBox, folder: Path) -> LptEstimate:
-    """Say what making the fields of a box slab by slab in a folder takes."""
+def fine_slab_estimate(box: LptBox, folder: Path, products_there: bool = False) -> LptEstimate:
+    """Say what making the fields of a box slab by slab in a folder takes.
+
+    The products of the second order may be there then, left by the density.
+    """
     moving, (x, y, z) = replace(box, velocity=True), box.voxels
-    cuts = cuts_in(moving, folder, _way(box))
+    cuts = cuts_in(moving, folder, fine_way(box))
     rows = rows_need(moving, cuts)
     made_then = rows.memory if cuts.parts > 1 else 0
     planes = planes_bytes(moving, cuts, added=PARTICLES, rows=made_then)
@@ -49,7 +52,7 @@ def fine_slab_estimate(box: LptBox, folder: Path) -> LptEstimate:
     return LptEstimate(
         memory=BYTES_AT_REST + max(rows.memory, 3 * 4 * x * y * z, swept),
         disk=0,
-        seconds=slower(box, cuts) * seconds_at_best(box) + fine_seconds(box),
+        seconds=slower(cuts, products_there) * seconds_at_best(box) + fine_seconds(box),
         work=max(rows.work, rows.kept + far_bytes(box)),
     )
 
@@ -60,7 +63,8 @@ def far_bytes(box: LptBox) -> int:
     return 3 * FAR.itemsize * x * y * z
 
 
-def _way(box: LptBox) -> Way:
+def fine_way(box: LptBox) -> Way:
+    """Return how far slabs are made for the fields."""
     return to_rows(far_bytes(box))
 
 
@@ -122,7 +126,7 @@ def fine_fields_by_slabs(
         if particles is None:
             moving = replace(box, velocity=True)
             recipe = held.enter_context(
-                made_by_slabs(moving, folder, workers, listener, scheduler, _way(box))
+                made_by_slabs(moving, folder, workers, listener, scheduler, fine_way(box))
             )
             planes: MakePlanes = PlanesInParts(recipe, folder, workers, listener)
             speed = recipe.linear.speed

@@ -8,6 +8,7 @@ workers see.
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,13 +25,20 @@ from halokeras.simulation.slabs.plan import (
     bytes_added,
     cuts_of,
     fitted,
+    in_parts,
     pieces,
     rows_need,
     slab_estimate,
 )
 from halokeras.simulation.slabs.recipe import GROUP, Recipe, checksums_of, sums_of
 from halokeras.simulation.slabs.runners import SMALLER, Run, do_step, runner
-from halokeras.simulation.slabs.steps import Step, steps_to_a_group, steps_to_rows, steps_to_sums
+from halokeras.simulation.slabs.steps import (
+    Step,
+    product_steps,
+    steps_to_a_group,
+    steps_to_rows,
+    steps_to_sums,
+)
 from halokeras.storage.disk import free_disk, refuse_beyond_disk
 from halokeras.storage.durable import sync, take
 from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
@@ -80,6 +88,21 @@ def to_rows(beside: int) -> Way:
     return Way(steps_to_rows, lambda box, cuts: beside, _memory_to_rows)
 
 
+class Heir(NamedTuple):
+    """Slabs that are made next, of the same modes and so of the same products.
+
+    Attributes
+    ----------
+    folder
+        Where they go.
+    way
+        How far they are made, with velocities.
+    """
+
+    folder: Path
+    way: Way
+
+
 def cuts_in(box: LptBox, folder: Path, way: Way) -> Cuts:
     """Return how a box is cut: as it was begun in a folder, or as the free disk asks for."""
     begun = cuts_begun(box, folder)
@@ -111,20 +134,27 @@ def needs_slabs(in_memory: int, folder: Path, scheduler: str | None) -> bool:
     return scheduler is not None or folder.exists() or not fits_in_memory(in_memory)
 
 
-def density_estimate(box: LptBox, output: Path, scheduler: str | None = None) -> LptEstimate:
-    """Say what making a density will take, the way that it will be made."""
+def density_estimate(
+    box: LptBox, output: Path, scheduler: str | None = None, with_heir: bool = False
+) -> LptEstimate:
+    """Say what making a density will take, the way that it will be made, as `write_by_slabs`."""
     if not is_made_by_slabs(box, output, scheduler):
         return estimate(box)
-    return estimate_by_slabs(box, output)
+    return estimate_by_slabs(box, output, with_heir)
 
 
-def estimate_by_slabs(box: LptBox, output: Path) -> LptEstimate:
+def estimate_by_slabs(box: LptBox, output: Path, with_heir: bool = False) -> LptEstimate:
     """Say what making a density slab by slab will take, beside what is made."""
-    return slab_estimate(box, cuts_in(box, slabs_folder(output), TO_SUMS))
+    return slab_estimate(box, cuts_in(box, slabs_folder(output), TO_SUMS), with_heir)
 
 
 def write_by_slabs(
-    box: LptBox, output: Path, workers: int, listener: Listener, scheduler: str | None = None
+    box: LptBox,
+    output: Path,
+    workers: int,
+    listener: Listener,
+    scheduler: str | None = None,
+    heir: Heir | None = None,
 ) -> None:
     """Make the density of a box slab by slab and write it as a box file, whole.
 
@@ -134,7 +164,7 @@ def write_by_slabs(
         What to make, drawn from its seed.
     output
         The file.
-    workers, listener, scheduler
+    workers, listener, scheduler, heir
         As in `made_by_slabs`.
 
     Raises
@@ -143,13 +173,13 @@ def write_by_slabs(
         As `made_by_slabs`, or if the file cannot be written.
     """
     folder = slabs_folder(output)
-    check_room(box, folder, estimate_by_slabs(box, output))
+    check_room(box, folder, estimate_by_slabs(box, output, heir is not None))
     if scheduler is not None and shares(output):
         check_replaceable_store(output)
-        with made_by_slabs(box, folder, workers, listener, scheduler, TO_A_GROUP) as recipe:
+        with made_by_slabs(box, folder, workers, listener, scheduler, TO_A_GROUP, heir) as recipe:
             _finish(recipe, folder, output)
         return
-    with made_by_slabs(box, folder, workers, listener, scheduler) as recipe:
+    with made_by_slabs(box, folder, workers, listener, scheduler, TO_SUMS, heir) as recipe:
         parts = pieces(box.voxels[0], SLAB)
 
         def slabs() -> Iterator[Any]:
@@ -183,6 +213,7 @@ def made_by_slabs(
     listener: Listener,
     scheduler: str | None = None,
     way: Way = TO_SUMS,
+    heir: Heir | None = None,
 ) -> Iterator[Recipe]:
     """Have the files of the last of some steps lie in a folder while the block runs.
 
@@ -200,6 +231,8 @@ def made_by_slabs(
         Dask workers that make the slabs: ``local``, or the address of a scheduler.
     way
         How far they are made.
+    heir
+        Slabs that the products of the second order are left to once the block succeeds.
 
     Raises
     ------
@@ -220,10 +253,13 @@ def made_by_slabs(
                 _begin(recipe, folder, listener)
             except OSError as error:
                 raise unwritable(folder, error) from error
-            _make(recipe, folder, run, listener, way.steps(cuts))
+            left = () if heir is None else product_steps(cuts)
+            _make(recipe, folder, run, listener, way.steps(cuts), left)
         yield recipe
         # or slabs that are left of a kill now would be gone on with
         (folder / RECIPE).unlink(missing_ok=True)
+        if heir is not None:
+            _leave(recipe, folder, heir)
         shutil.rmtree(folder)
 
 
@@ -275,16 +311,51 @@ def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
     write_text(folder / RECIPE, recipe_text(recipe.box, recipe.cuts))
 
 
+def _leave(recipe: Recipe, folder: Path, heir: Heir) -> None:
+    """Leave the products to slabs that are made next, cut as the disk asks for by now."""
+    box, made = replace(recipe.box, velocity=True), recipe.cuts
+    cuts = cuts_of(box)._replace(
+        planes=made.planes, passes=made.passes, sixteen_bits=made.sixteen_bits
+    )
+    left = [path for name in ("small", *product_steps(made)) for path in _files(folder, name)]
+    for path in folder.glob("*.npy"):
+        if path not in left:
+            path.unlink()
+    try:
+        with locked(heir.folder):
+            empty_folder(heir.folder)
+            room = _SHARE * (free_disk(heir.folder) + bytes_in(folder))
+            cuts = in_parts(box, cuts, heir.way.beside(box, cuts), room)
+            for path in left:
+                path.rename(heir.folder / path.name)
+            write_text(heir.folder / RECIPE, recipe_text(box, cuts))
+    except OSError as error:
+        raise unwritable(heir.folder, error) from error
+
+
 def _make(
-    recipe: Recipe, folder: Path, run: Run, listener: Listener, steps: dict[str, Step]
+    recipe: Recipe,
+    folder: Path,
+    run: Run,
+    listener: Listener,
+    steps: dict[str, Step],
+    left: tuple[str, ...],
 ) -> None:
-    """Do every task that is not done, step by step, and remove what no step needs any more."""
-    begun = [any(folder.glob(f"{name}_*.npy")) for name in steps]
+    """Do every task that is not done, step by step, and remove what no step needs any more.
+
+    Files of some steps are `left`.
+    """
+    begun = [bool(_files(folder, name)) for name in steps]
     last = max((at for at, is_begun in enumerate(begun) if is_begun), default=0)
     for at, (name, step) in enumerate(steps.items()):
         # Of a step before the last that was begun all tasks were done, whatever was removed since.
         if at >= last or name in _KEPT:
             do_step(recipe, folder, name, step, run, listener)
         for spent in step.spent:
-            for path in folder.glob(f"{spent}_*.npy"):
+            for path in () if spent in left else _files(folder, spent):
                 path.unlink()
+
+
+def _files(folder: Path, step: str) -> list[Path]:
+    """Return the files that a folder has of a step."""
+    return [*folder.glob(f"{step}_*.npy")]

@@ -29,6 +29,8 @@ SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
 _PASS, _PART = 0.12, 0.27
 """What each further pass and part adds to it."""
+_SECOND_ORDER = 0.6
+"""What the second order's products are of it."""
 _MOST = 32
 """Passes, or parts, at most."""
 
@@ -122,12 +124,18 @@ def fitted(box: LptBox, cuts: Cuts, beside: int, room: float) -> Cuts:
     room
         Bytes that there are. Where they do not suffice, passes and parts are as many as may be.
     """
-    fine, slabs = products_lattice(box.lattice)[0], len(pieces(box.voxels[0], cuts.voxels))
+    fine = products_lattice(box.lattice)[0]
     if max(_work_of_products(box, cuts), _work_of_rows(box, cuts) + beside) <= room:
         return cuts
     many = [passes for passes in range(1, _MOST + 1) if fine % passes == 0]
     by_passes = [cuts._replace(passes=passes, sixteen_bits=True) for passes in many]
     cuts = next((one for one in by_passes if _work_of_products(box, one) <= room), by_passes[-1])
+    return in_parts(box, cuts, beside, room)
+
+
+def in_parts(box: LptBox, cuts: Cuts, beside: int, room: float) -> Cuts:
+    """Cut a box into as few parts as keep to some room on disk, its products made, as `fitted`."""
+    slabs = len(pieces(box.voxels[0], cuts.voxels))
     by_parts = [cuts._replace(parts=parts) for parts in range(1, min(_MOST, slabs) + 1)]
     return next((one for one in by_parts if _work_of_rows(box, one) + beside <= room), by_parts[-1])
 
@@ -150,10 +158,14 @@ def part_planes(box: LptBox, cuts: Cuts, part: int) -> range:
     return range(start - around, stop + around)
 
 
-def slab_estimate(box: LptBox, cuts: Cuts) -> LptEstimate:
-    """Say what making a density slab by slab takes of each process, and of the disk."""
+def slab_estimate(box: LptBox, cuts: Cuts, products_stay: bool = False) -> LptEstimate:
+    """Say what making a density slab by slab takes of each process, and of the disk.
+
+    The products of the second order may stay to the end.
+    """
     rows, sums, disk = rows_need(box, cuts), _bytes_of_sums(box), estimate(box).disk
-    added = bytes_added(box, cuts)
+    added, products = bytes_added(box, cuts), _bytes_of_products(box, cuts) if products_stay else 0
+    beside_rows = products if cuts.parts == 1 else 0  # of further parts they are kept anyway
     return LptEstimate(
         memory=BYTES_AT_REST
         + max(
@@ -163,8 +175,12 @@ def slab_estimate(box: LptBox, cuts: Cuts) -> LptEstimate:
             2 * SLAB * sums,
         ),
         disk=disk,
-        seconds=slower(box, cuts) * seconds_at_best(box),
-        work=max(rows.work, rows.kept + added, _BYTES_OF_SMALL_SCALES + added + disk),
+        seconds=slower(cuts) * seconds_at_best(box),
+        work=max(
+            rows.work,
+            rows.kept + beside_rows + added,
+            _BYTES_OF_SMALL_SCALES + products + added + disk,
+        ),
     )
 
 
@@ -174,9 +190,14 @@ def bytes_added(box: LptBox, cuts: Cuts) -> int:
     return (x + 2 * _MARGIN * len(pieces(x, cuts.voxels))) * _bytes_of_sums(box)
 
 
-def slower(box: LptBox, cuts: Cuts) -> float:
-    """Return the time that slabs take over that in memory, measured at 256^3 voxels."""
-    return SLOWER + _PASS * (cuts.passes - 1) + _PART * (cuts.parts - 1)
+def slower(cuts: Cuts, products_there: bool = False) -> float:
+    """Return the time that slabs take over that in memory, measured at 256^3 voxels.
+
+    It is less where the products of the second order are there.
+    """
+    products = _SECOND_ORDER + _PASS * (cuts.passes - 1)
+    rest = SLOWER - _SECOND_ORDER + _PART * (cuts.parts - 1)
+    return rest if products_there else rest + products
 
 
 class RowsNeed(NamedTuple):

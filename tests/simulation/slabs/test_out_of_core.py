@@ -276,6 +276,37 @@ def test_slabs_of_another_seed_are_not_gone_on_with(few, in_memory, tmp_path, mo
     np.testing.assert_array_equal(made(BOX, tmp_path / "d.h5"), in_memory)
 
 
+def test_products_that_are_left_are_those_that_their_heir_would_make(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "cuts_in", lambda box, folder, way: FEW._replace(passes=2))
+    moving, way = replace(BOX, velocity=True), module.to_rows(0)
+    with module.made_by_slabs(moving, tmp_path / "own", 1, Listener(), way=way):
+        rows = [np.load(path) for path in sorted((tmp_path / "own").glob("motion_*"))]
+    heir = module.Heir(tmp_path / "left", way)
+    write_by_slabs(BOX, tmp_path / "d.h5", 1, Listener(), heir=heir)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d.h5", "left"]
+    monkeypatch.undo()
+    written = kill_in_task(None, monkeypatch)
+    with module.made_by_slabs(moving, heir.folder, 1, Listener(), way=way):
+        left = [np.load(path) for path in sorted(heir.folder.glob("motion_*"))]
+    assert all("motion" in name for name in written)
+    np.testing.assert_array_equal(np.concatenate(left, 2), np.concatenate(rows, 2))
+
+
+def test_products_that_a_kill_left_half_are_made_again(few, tmp_path, monkeypatch):
+    def killed(*told):
+        raise Killed
+
+    heir = module.Heir(tmp_path / "left", module.to_rows(0))
+    with monkeypatch.context() as killing, pytest.raises(Killed):
+        killing.setattr(module, "in_parts", killed)
+        write_by_slabs(BOX, tmp_path / "d.h5", 1, Listener(), heir=heir)
+    assert (tmp_path / "d.h5").exists() and heir.folder.exists()
+    moving, written = replace(BOX, velocity=True), kill_in_task(None, monkeypatch)
+    with module.made_by_slabs(moving, heir.folder, 1, Listener(), way=heir.way):
+        pass
+    assert len(written) == 1 + 3 + 3 + 3
+
+
 def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
     target = tmp_path / "d.h5"
     large = replace(BOX, voxels=(512, 512, 512))
