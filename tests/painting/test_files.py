@@ -8,8 +8,12 @@ from halokeras.boxes.box_file import read_box
 from halokeras.errors import BoxError
 from halokeras.listener import Listener
 from halokeras.painters.model_store import load_painter, save_painter
+from halokeras.painting.catalogues import halos
+from halokeras.painting.catalogues.kept import KeptPieces
+from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.cost.total import cost
 from halokeras.painting.files import paint_files
+from halokeras.painting.modes import matter
 from halokeras.painting.request import Drawing, Listing, NamedPainter, PaintRequest, SeededDensity
 from halokeras.simulation.fine_matter.by_slabs import fine_slab_estimate
 from halokeras.simulation.fine_matter.fields import fine_estimate
@@ -121,3 +125,58 @@ def test_from_seed_to_catalogue_slab_by_slab_is_as_in_memory(drawing_model, tmp_
             else:
                 np.testing.assert_allclose(away, 0, atol=1e-4)
     assert not [path for path in tmp_path.rglob(".*") if path.name.endswith((".slabs", ".below"))]
+
+
+def test_a_killed_catalogue_goes_on_with_the_pieces_that_are_placed(
+    drawing_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(out_of_core, "cuts_of", lambda box: Cuts(32, 18, 8, 3))
+    monkeypatch.setattr(out_of_core, "fits_in_memory", lambda need: False)
+    compare, place = matter.check_same, halos._placed
+    compared, placed = [], []
+
+    def killed(piece, *told):
+        if len(placed) == 3:
+            raise KeyboardInterrupt
+        placed.append(piece)
+        return place(piece, *told)
+
+    monkeypatch.setattr(
+        matter, "check_same", lambda *a, **b: (compared.append(1), compare(*a, **b))
+    )
+    requests = [
+        replace(
+            wanted(drawing_model, tmp_path / folder / "painted.h5", False),
+            density=SeededDensity(5, (40, 16, 16)),
+        )
+        for folder in ("whole", "killed")
+    ]
+    paint_files(requests[0])
+    with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
+        killing.setattr(halos, "_placed", killed)
+        paint_files(requests[1])
+    (folder,) = (tmp_path / "killed").glob(".*.placed")
+    kept = sorted(folder.iterdir())
+    assert len(kept) == 3 and len(compared) == 2
+    kept[1].write_bytes(kept[1].read_bytes()[:-30])  # is damaged, and placed again
+    placed.clear()
+    monkeypatch.setattr(halos, "_placed", lambda *told: (placed.append(told[0]), place(*told))[1])
+    paint_files(requests[1])
+    (whole,), (again,) = (request.catalogues for request in requests)
+    assert again.read_bytes() == whole.read_bytes()
+    first, second = placed[:2]
+    assert first.x[0] > 0 and second.x[0] == 3 * (first.x[1] - first.x[0])
+    assert len(compared) == 2
+    assert not list((tmp_path / "killed").glob(".*"))
+
+
+def test_pieces_of_another_catalogue_are_not_taken(tmp_path):
+    piece = Piece((8, 4, 4), (2, 4), (0, 4))
+    ours = KeptPieces(tmp_path / "halos.hdf5", {"draw_seed": 1})
+    ours.keep(piece, {"halo_id": np.arange(3), "halo_x": np.ones(3, dtype=np.float32)})
+    found = ours.found(piece)
+    assert found["halo_x"].dtype == np.float32 and found["halo_id"].tolist() == [0, 1, 2]
+    assert ours.found(Piece((8, 4, 4), (4, 6), (0, 4))) is None
+    assert KeptPieces(tmp_path / "halos.hdf5", {"draw_seed": 2}).found(piece) is None
+    ours.remove()
+    assert not list(tmp_path.iterdir())

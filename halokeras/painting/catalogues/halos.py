@@ -19,6 +19,7 @@ from halokeras.cosmology.cosmology import Cosmology, expansion_rate
 from halokeras.errors import BoxError
 from halokeras.fields.gridding import Shape, shape_of, wrap
 from halokeras.painting.catalogues.formats import About, Columns, catalogue_file
+from halokeras.painting.catalogues.kept import KeptPieces
 from halokeras.painting.catalogues.masses import Masses
 from halokeras.painting.catalogues.piece import Piece
 from halokeras.painting.catalogues.places import Matter, places, velocities
@@ -48,6 +49,7 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     largest_piece: int = LARGEST_PIECE,
     progress: Callable[[float], None] = lambda fraction: None,
     workers: int = 1,
+    kept: KeptPieces | None = None,
 ) -> Iterator[Columns]:
     """Place the halos of drawn counts; give the catalogue piece by piece, in the order of its ids.
 
@@ -70,6 +72,8 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
         Called with the fraction that is placed, as it grows.
     workers
         Threads.
+    kept
+        Where pieces are kept as they are placed, and found.
 
     Yields
     ------
@@ -89,23 +93,41 @@ def halos(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     values = max(finer**3, 1 if masses is None else masses.bins)
     pieces = _pieces((x, y, z), largest_piece // values, matter.layers or x)
     for done, piece in enumerate(pieces, start=1):
-        wide = piece.widened(matter.margin)
-        ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
-        voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, (x, y, z)))
-        mass = None if masses is None else masses.drawn(wide, ids, draw)
-        inside = places(wide, voxel, ids, draw, matter, mass, workers)
-        kept = piece.holds(voxel)
-        ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
-        mass = None if mass is None else mass[kept]
-        position = positions(voxel, inside, voxel_size)
-        columns = dict(zip(_POSITION, position, strict=True))
-        if matter.velocity is not None:
-            moving = velocities(piece, voxel, ids, inside, draw, matter, mass, workers)
-            columns |= zip(_VELOCITY, moving, strict=True)
-        if masses is not None and mass is not None:
-            columns |= masses.columns(mass, ids)
-        yield {_ID[0]: ids, **columns}
+        placed = None if kept is None else kept.found(piece)
+        if placed is None:
+            placed = _placed(piece, counts, voxel_size, draw, matter, masses, workers)
+            if kept is not None:
+                kept.keep(piece, placed)
+        yield placed
         progress(done / len(pieces))
+
+
+def _placed(
+    piece: Piece,
+    counts: Grid,
+    voxel_size: float,
+    draw: Draw,
+    matter: Matter,
+    masses: Masses | None,
+    workers: int,
+) -> Columns:
+    """Place the halos of a piece."""
+    wide = piece.widened(matter.margin)
+    ids = _ids(np.asarray(wide.read(counts)).ravel(), wide.index())
+    voxel = np.stack(np.unravel_index(ids // IDS_PER_VOXEL, piece.shape))
+    mass = None if masses is None else masses.drawn(wide, ids, draw)
+    inside = places(wide, voxel, ids, draw, matter, mass, workers)
+    kept = piece.holds(voxel)
+    ids, voxel, inside = ids[kept], voxel[:, kept], inside[:, kept]
+    mass = None if mass is None else mass[kept]
+    position = positions(voxel, inside, voxel_size)
+    columns = dict(zip(_POSITION, position, strict=True))
+    if matter.velocity is not None:
+        moving = velocities(piece, voxel, ids, inside, draw, matter, mass, workers)
+        columns |= zip(_VELOCITY, moving, strict=True)
+    if masses is not None and mass is not None:
+        columns |= masses.columns(mass, ids)
+    return {_ID[0]: ids, **columns}
 
 
 def whole_catalogue(
@@ -168,6 +190,9 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
     about = _about(header, shape_of(counts), selection)
     about["placed"] = _placed_by(matter, masses is not None)
     about |= {} if masses is None else masses.about
+    kept = None
+    if matter.layers is not None:  # it is made as it is read, which takes long
+        kept = KeptPieces(target, {**about, "names": names, "halos": size, "matter": matter.told})
     with catalogue_file(target, format, names, size, about) as append:
         for piece in halos(
             counts,
@@ -178,11 +203,14 @@ def listed(  # noqa: PLR0913  (counts, which draw, and what places its halos)
             masses,
             progress=progress,
             workers=workers,
+            kept=kept,
         ):
             if seen_along is not None:
                 piece |= _seen(piece, header, seen_along, counts.shape["xyz".index(seen_along)])
             append(piece)
         yield
+        if kept is not None:
+            kept.remove()
 
 
 def check_listed(seen_along: str | None, header: Header) -> None:

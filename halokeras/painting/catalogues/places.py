@@ -12,7 +12,7 @@ the tiles nor the pieces that are worked on leave a trace:
 
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,12 @@ class Matter:
     def keeps_apart(self) -> bool:
         """Whether halos with masses give way to heavier ones in other voxels."""
         return self.reach > 0 or self.reach_by_mass > 0
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What halos are placed by but the fields, which are functions of the density."""
+        names = ("sharpness", "exclusion", "reach", "reach_by_mass", "motion", "layers")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def margin(self) -> int:

@@ -1,5 +1,7 @@
 """What a painting will take, said before it begins."""
 
+from dataclasses import replace
+
 from halokeras.fields.gridding import Shape
 from halokeras.painting.cost.estimate import Estimate, estimate
 from halokeras.painting.cost.listed_size import listed_on, listed_on_made
@@ -42,7 +44,8 @@ def cost(request: PaintRequest) -> tuple[Shape, Estimate]:
         left = is_made_by_slabs(request.lpt, source, request.scheduler)
     kept = 0
     if fine_box is not None and apart:
-        made.append(fine_slab_estimate(fine_box, below, left))
+        fine = fine_slab_estimate(fine_box, below, left)
+        made.append(replace(fine, work=fine.work + listed))  # pieces are kept as they are placed
     elif fine_box is not None:
         made.append(fine_estimate(fine_box))
         kept = kept_bytes(fine_box)

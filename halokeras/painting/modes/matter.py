@@ -40,6 +40,7 @@ from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import LptParticles, Progress
 from halokeras.simulation.slabs.out_of_core import bytes_in, slabs_folder
 from halokeras.simulation.threads import numba_threads
+from halokeras.storage.files import write_text
 from halokeras.storage.grid import Grid
 
 SHARPNESS = 2.5
@@ -59,6 +60,9 @@ many pairs at 2 to 5 Mpc/h. Fitted on draws of the training boxes of 00.
 
 _COMPARED = 4
 """Layers of a density that are compared where the other is made slab by slab."""
+
+_SAME = "same_density"
+"""File that tells the hash of the density that slabs were compared with."""
 
 _LEAST_DEVIATIONS = 3.0
 """Coherence of draws with their density, at least, in deviations of unrelated fields'."""
@@ -281,11 +285,18 @@ def _fields_by_slabs(
     with fine_fields_by_slabs(
         box, given.grid, folder, cores, listener, request.scheduler, particles
     ) as swept:
-        if particles is None:
+        if particles is None and not _is_compared(folder, given):
             # more of it would be made twice: the first halos are placed with the last layers
             check_same(given.grid, swept.density, layers=_COMPARED)
+            write_text(folder / _SAME, given.hash)  # as a run that goes on begins elsewhere
         del particles
         yield swept
+
+
+def _is_compared(folder: Path, given: Density) -> bool:
+    """Return whether the matter whose slabs lie in a folder was found to be that of a density."""
+    same = folder / _SAME
+    return same.exists() and same.read_text(encoding="utf-8") == given.hash
 
 
 def _fields_in_memory(box: LptBox, progress: Progress = lambda stage, fraction: None) -> FineFields:
