@@ -368,3 +368,17 @@ def test_a_scale_that_is_no_number_is_told(tiny_box, tiny_model, wrong):
             make(voxel_size=wrong)
         with pytest.raises(BoxError, match="redshift must be a number of 0 or more, not"):
             make(redshift=wrong)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "told"),
+    [
+        (lambda: halokeras.evaluate(np.ones((4, 4, 4))), BoxError, "the box is a ndarray; name"),
+        (lambda: halokeras.load_painter(3), ModelError, "model is a int; name a painter"),
+        (lambda: halokeras.train(None), ParamsError, "params are a NoneType; name a params file"),
+    ],
+    ids=["box", "model", "params"],
+)
+def test_what_can_be_no_name_is_told(call, error, told):
+    with pytest.raises(error, match=told):
+        call()

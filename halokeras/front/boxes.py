@@ -142,6 +142,8 @@ def read_box(path: str | Path) -> Box:
     BoxError
         If there is none, or it is no box.
     """
+    if not isinstance(path, str | Path):
+        raise BoxError(f"the box is a {type(path).__name__}; name a box file, or an id, 00 to 04")
     return box_file.read_box(or_shipped(box_file.box_path(str(path)), "boxes"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from halokeras.boxes.box import Box
 from halokeras.environment import load_tensorflow
-from halokeras.errors import ParamsError
+from halokeras.errors import ModelError, ParamsError
 from halokeras.front.boxes import read_box
 from halokeras.resources import GEN_PAINTER, or_shipped
 
@@ -129,6 +129,11 @@ def load_painter(model: "str | Path | SavedPainter" = GEN_PAINTER) -> "SavedPain
 
     if isinstance(model, SavedPainter):
         return model
+    if not isinstance(model, str | Path):
+        raise ModelError(
+            f"model is a {type(model).__name__}; name a painter that ships or the folder of one, "
+            "or give one that was loaded"
+        )
     folder = painter_folder(Path(model)).resolve()
     return _loaded(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
 
@@ -162,4 +167,8 @@ def _params(params: "str | Path | Mapping[str, Any] | Params") -> "Params":
             return parse_params(json.dumps(params, default=_plain), "params")
         except TypeError as error:
             raise ParamsError(f"params: {error}; write it as JSON would") from None
+    if not isinstance(params, str | Path):
+        raise ParamsError(
+            f"params are a {type(params).__name__}; name a params file, or give their fields"
+        )
     return load_params(or_shipped(Path(params), "params"))
