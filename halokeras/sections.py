@@ -42,6 +42,11 @@ class Selection(Section):
         """What files tell of the halos that are counted: nothing of what is not restricted."""
         return {name: value for name, value in vars(self).items() if value}
 
+    def times(self, factor: float) -> Self:
+        """Return the selection of halos that are heavier by a factor."""
+        heaviest = None if self.mass_max is None else self.mass_max * factor
+        return self.model_copy(update={"mass_min": self.mass_min * factor, "mass_max": heaviest})
+
     @model_validator(mode="after")
     def _a_range(self) -> Self:
         if self.mass_max is not None and self.mass_max <= self.mass_min:

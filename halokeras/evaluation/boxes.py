@@ -224,7 +224,7 @@ def misfit(saved: SavedPainter, other: SavedPainter) -> str:
 def lacks_light_halos(box: Box, name: str, saved: SavedPainter) -> str:
     """Say that a box holds no halos as light as those that a painter paints; empty if it does."""
     selection = saved.provenance.selection
-    law = saved.mass_law
+    law = saved.under(box.cosmology, box.redshift).mass_law
     painted = selection.mass_min or (0.0 if law is None else float(law.masses.min()))
     halos = box.halos
     if halos is None:

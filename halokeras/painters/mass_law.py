@@ -93,6 +93,10 @@ class MassLaw:
                 shares[channel] = 1 - place / (last + 1)
         return shares
 
+    def times(self, factor: float) -> "MassLaw":
+        """Return the law of halos that are heavier by a factor."""
+        return MassLaw(self.masses * factor, self.tails * factor)
+
     def above(self, mass_min: float) -> "MassLaw":
         """Return the law of the halos with at least a mass [Msun/h]; lighter bins stay."""
         shares = self.shares_above(mass_min)

@@ -115,6 +115,8 @@ class SavedPainter:
         The hash of the painter in its folder, where `above` keeps fewer.
     learned_masses
         The law of the masses of all halos, where `above` keeps fewer.
+    mass_scale
+        Mass of its halos over that of those it learned.
     """
 
     painter: Painter
@@ -124,6 +126,7 @@ class SavedPainter:
     learned: Selection | None = None
     folder_hash: str | None = None
     learned_masses: MassLaw | None = field(default=None, repr=False)
+    mass_scale: float = 1.0
 
     @property
     def mass_law(self) -> MassLaw | None:
@@ -138,7 +141,8 @@ class SavedPainter:
     @property
     def bins(self) -> tuple[Selection, ...]:
         """The halos that each channel paints."""
-        return self.painter.params.selections(self.learned or self.provenance.selection)
+        bins = self.painter.params.selections(self.learned or self.provenance.selection)
+        return tuple(bin.times(self.mass_scale) for bin in bins)
 
     @property
     def mass_part(self) -> str:
@@ -210,13 +214,14 @@ class SavedPainter:
         """Return the painter whose halos have the masses of an epoch and a cosmology.
 
         Its corrections around peaks, and how halos of a voxel exclude each other, are of them too.
-        One that is told none is returned as it is: its masses are those that it was trained on.
+        One that is told none knows no redshift; of a density as it learned, in a cosmology of more
+        matter, it paints halos that are heavier by as much.
         """
         names = self.painter.params.conditions
-        if not names or cosmology is None:
+        if cosmology is None or self.draws is None or self.draws.mass_law is None:
             return self
-        if self.draws is None or self.draws.mass_law is None:
-            return self
+        if not names:
+            return self._with_matter_of(cosmology)
         there = self._with_masses(expected_mass_law(self.bins, cosmology, redshift))
         draws = there.draws
         if draws is None or draws.peaks is None:
@@ -228,6 +233,18 @@ class SavedPainter:
         peaks = draws.peaks.under(told)
         exclusion = None if draws.exclusion is None else draws.exclusion.under(told)
         return replace(there, draws=replace(draws, peaks=peaks, exclusion=exclusion))
+
+    def _with_matter_of(self, cosmology: Cosmology) -> "SavedPainter":
+        """Return the painter, whose halos have masses of its own boxes, with those of others.
+
+        Where it learned halos from a stated mass on, it is returned as it is.
+        """
+        own, law = self.provenance.cosmology, self.learned_masses or self.mass_law
+        if own is None or law is None or (self.learned or self.provenance.selection).cuts:
+            return self
+        scale = cosmology.omega_m / own["omega_m"]
+        there = self._with_masses(law.times(scale / self.mass_scale))
+        return replace(there, mass_scale=scale)
 
     def _with_masses(self, law: MassLaw) -> "SavedPainter":
         """Return the painter with a law of masses, of which lighter halos than wanted are left."""

@@ -120,8 +120,32 @@ def test_a_mass_that_was_not_learned_is_refused(saved):
         replace(saved, draws=None).above(5e12)
 
 
-def test_a_painter_that_is_told_nothing_is_the_same_everywhere(saved):
+def test_halos_from_a_stated_mass_on_are_the_same_everywhere(saved):
     assert saved.under(ABACUS_COSMOS["03"], 1.0) is saved
+
+
+def test_halos_of_as_many_particles_are_heavier_where_there_is_more_matter(
+    binned_draws, tiny_provenance, tmp_path
+):
+    learned = {**tiny_provenance, "cosmology": ABACUS_COSMOS["00"].parameters, "selection": {}}
+    save_painter(binned_draws.painter, learned, tmp_path / "p", binned_draws)
+    saved, there = load_painter(tmp_path / "p"), ABACUS_COSMOS["03"]
+    more = there.omega_m / ABACUS_COSMOS["00"].omega_m
+    assert more > 1.09
+    dense = saved.under(there, 0.3)
+    for one in (dense, dense.under(there, 0.3)):  # and once only
+        np.testing.assert_allclose(one.mass_law.masses, more * saved.mass_law.masses)
+        np.testing.assert_allclose(one.mass_law.tails, more * saved.mass_law.tails)
+        assert one.bins[1].mass_min == pytest.approx(more * 4e12)
+        assert one.hash == saved.hash
+    np.testing.assert_allclose(
+        dense.under(ABACUS_COSMOS["00"], 0.3).mass_law.masses, saved.mass_law.masses
+    )
+    cut = 6e12
+    share = saved.mass_law.shares_above(cut / more)[1]
+    assert dense.above(cut).kept_shares[1] == pytest.approx(share)
+    assert saved.above(cut).under(there, 0.3).kept_shares[1] == pytest.approx(share)
+    assert saved.under(None, 0.3) is saved
 
 
 def test_masses_are_those_of_the_epoch_where_the_painter_is_told_it(tiny_provenance, tmp_path):
