@@ -50,6 +50,8 @@ class Line:
         Standard error of that figure by contender; NaN where none is known.
     verdict
         Verdict by contender that the target is for.
+    boxes
+        Boxes that these are means over.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Line:
     worst: dict[str, float]
     error: dict[str, float]
     verdict: dict[str, Verdict]
+    boxes: int
 
     @property
     def is_gain(self) -> bool:
@@ -99,7 +102,8 @@ def judge(statistic: Statistic, target: Target, threshold: float, found: Found, 
         if name in target.asked_of:
             verdict[name] = decided
     words = f"above {threshold:g}" if gain else f"within {100 * threshold:g} %"
-    return Line(statistic.name, target.title, words, threshold, worst, error, verdict)
+    boxes = max(len(measurements) for measurements in found.values())
+    return Line(statistic.name, target.title, words, threshold, worst, error, verdict, boxes)
 
 
 def overall(lines: Sequence[Line]) -> Verdict:

@@ -73,7 +73,7 @@ REDUCED_BISPECTRUM = Statistic(
     measure=_reduced,
     axis=ANGLE,
     against=Against.HALOS,
-    targets=(Target("Q over angle, k 0.1 and 0.2", 0.10),),
+    targets=(Target("Q over angle, k 0.1 and 0.2", 0.10, elsewhere=0.20),),
     drawing=Drawing("Q", residual=(0.5, 1.5)),
 )
 

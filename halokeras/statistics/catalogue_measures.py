@@ -152,9 +152,29 @@ def mass_function(painted: Sample, halos: Sample, density: Sample) -> Measuremen
         np.histogram(np.asarray(_catalogue(sample).mass), mass_edges())[0].astype(np.float64)
         for sample in (painted, halos)
     )
+    return ratio(ours, theirs, _scatter(ours, theirs))
+
+
+class Number:
+    """The ratio of the numbers of halos in one bin of mass."""
+
+    def __init__(self, bin: int) -> None:
+        self._bin = bin
+
+    def __call__(self, painted: Sample, halos: Sample, density: Sample) -> Measurement:
+        """Measure it, as a `Statistic` does."""
+        ours, theirs = (
+            float(_in_bin(_catalogue(sample), self._bin).sum()) for sample in (painted, halos)
+        )
+        return ratio(ours, theirs, _scatter(np.array(ours), np.array(theirs)))
+
+
+def _scatter(ours: Array, theirs: Array) -> Array:
+    """Return the scatter of the ratio of two numbers of halos."""
     # that of one halo where none is, so that a catalogue of none is not told to be uncertain
-    scatter = np.sqrt(np.maximum(ours, 1) + ours**2 / np.maximum(theirs, 1)) / np.maximum(theirs, 1)
-    return ratio(ours, theirs, scatter)
+    one = np.maximum(theirs, 1)
+    scatter: Array = np.sqrt(np.maximum(ours, 1) + ours**2 / one) / one
+    return scatter
 
 
 class OfPairs:

@@ -8,6 +8,7 @@ from halokeras.statistics.catalogue_measures import (
     MASS,
     SEPARATION,
     CrossPower,
+    Number,
     OfPairs,
     Power,
     cell_variance_ratio,
@@ -17,8 +18,16 @@ from halokeras.statistics.catalogue_measures import (
 from halokeras.statistics.spectra import WAVENUMBER
 from halokeras.statistics.statistic import DRAWS, Drawing, Statistic, Target
 
-_DRAWN = (DRAWS,)
+_ELSEWHERE = 2
+"""Times the threshold, at a cosmology that the painter never saw."""
 _OVER_HALOS = (0.5, 1.5)
+
+
+def _asked(
+    title: str, threshold: float, above: float = -np.inf, up_to: float = np.inf
+) -> tuple[Target, ...]:
+    """Return the target of a statistic of draws' catalogues."""
+    return (Target(title, threshold, above, up_to, (DRAWS,), _ELSEWHERE * threshold),)
 
 
 def _statistics_of_bins() -> tuple[Statistic, ...]:
@@ -30,6 +39,16 @@ def _statistics_of_bins() -> tuple[Statistic, ...]:
         masses = f"{masses} Msun/h".replace("e+", "e")
         found += [
             Statistic(
+                name=f"mass_bin_{bin + 1}_number",
+                title=f"Number of halos {masses}",
+                symbol="halos",
+                meaning=f"Number of halos {masses}, over that of the halos.",
+                measure=Number(bin),
+                targets=_asked(f"halos {masses}", 0.01),
+                of_whole_numbers=True,
+                needs=("mass",),
+            ),
+            Statistic(
                 name=f"mass_bin_{bin + 1}_power",
                 title=f"Power of halos {masses}",
                 symbol="P",
@@ -37,7 +56,7 @@ def _statistics_of_bins() -> tuple[Statistic, ...]:
                 meaning=f"Power less shot noise of the halos {masses}, over that of the halos.",
                 measure=Power(0, False, bin=bin),
                 axis=WAVENUMBER,
-                targets=(Target(f"P of halos {masses}, k <= 0.4", 0.06, 0, 0.4, _DRAWN),),
+                targets=_asked(f"P of halos {masses}, k <= 0.4", 0.06, 0, 0.4),
                 of_whole_numbers=True,
                 needs=("mass",),
             ),
@@ -49,7 +68,7 @@ def _statistics_of_bins() -> tuple[Statistic, ...]:
                 meaning=f"How halos {masses} follow the density, over how the halos do.",
                 measure=CrossPower(bin),
                 axis=WAVENUMBER,
-                targets=(Target(f"cross-power, {masses}, k <= 0.4", 0.03, 0, 0.4, _DRAWN),),
+                targets=_asked(f"cross-power, {masses}, k <= 0.4", 0.03, 0, 0.4),
                 of_whole_numbers=True,
                 needs=("mass",),
             ),
@@ -60,7 +79,7 @@ def _statistics_of_bins() -> tuple[Statistic, ...]:
 def _multipole(order: int, threshold: float | None) -> Statistic:
     targets: tuple[Target, ...] = ()
     if threshold is not None:
-        targets = (Target(f"P{order} in redshift space, k <= 0.3", threshold, 0, 0.3, _DRAWN),)
+        targets = _asked(f"P{order} in redshift space, k <= 0.3", threshold, 0, 0.3)
     return Statistic(
         name=f"redshift_space_p{order}",
         title=f"P{order} in redshift space",
@@ -95,7 +114,7 @@ def _statistics_of_galaxies() -> tuple[Statistic, ...]:
                     "2007) in each halo, at its centre and with its velocity, over the halos'.",
                     measure=Power(order, redshifted, occupation),
                     axis=WAVENUMBER,
-                    targets=(Target(f"{space} of {told}", threshold, 0, reach, _DRAWN),),
+                    targets=_asked(f"{space} of {told}", threshold, 0, reach),
                     of_whole_numbers=True,
                     needs=("mass", "velocity") if redshifted else ("mass",),
                 )
@@ -111,7 +130,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         meaning="Number of halos in bins of 0.2 dex of mass.",
         measure=mass_function,
         axis=MASS,
-        targets=(Target("mass function, up to 1e14 Msun/h", 0.03, 0, 1.001e14, _DRAWN),),
+        targets=_asked("mass function, up to 1e14 Msun/h", 0.03, 0, 1.001e14),
         drawing=Drawing("halos of a box", logarithmic=True, residual=_OVER_HALOS),
         of_whole_numbers=True,
         needs=("mass",),
@@ -124,7 +143,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         meaning="Power less shot noise of halos at their own places, not those of their voxels.",
         measure=Power(0, False),
         axis=WAVENUMBER,
-        targets=(Target("power of the catalogue, k <= 0.4", 0.05, 0, 0.4, _DRAWN),),
+        targets=_asked("power of the catalogue, k <= 0.4", 0.05, 0, 0.4),
         drawing=Drawing("P [(Mpc/h)³]", logarithmic=True, residual=_OVER_HALOS),
         of_whole_numbers=True,
     ),
@@ -140,7 +159,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         "anywhere.",
         measure=OfPairs("correlation"),
         axis=SEPARATION,
-        targets=(Target("xi, 2 to 30 Mpc/h", 0.05, 2, 30, _DRAWN),),
+        targets=_asked("xi, 2 to 30 Mpc/h", 0.05, 2, 30),
         drawing=Drawing("xi", logarithmic=True, residual=_OVER_HALOS),
         of_whole_numbers=True,
     ),
@@ -152,7 +171,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         "the middle of voxels, in units of their mean number.",
         measure=cell_variance_ratio,
         axis=CELL,
-        targets=(Target("variance in cells of the catalogue", 0.05, asked_of=_DRAWN),),
+        targets=_asked("variance in cells of the catalogue", 0.05),
         of_whole_numbers=True,
     ),
     Statistic(
@@ -163,7 +182,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         meaning="How fast two halos approach each other (negative), by their separation.",
         measure=OfPairs("approach"),
         axis=SEPARATION,
-        targets=(Target("mean infall, 5 to 30 Mpc/h", 0.10, 5, 30, _DRAWN),),
+        targets=_asked("mean infall, 5 to 30 Mpc/h", 0.10, 5, 30),
         drawing=Drawing("v12 [km/s]", residual=_OVER_HALOS),
         of_whole_numbers=True,
         needs=("velocity",),
@@ -176,7 +195,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         meaning="Scatter of the velocity at which two halos approach each other.",
         measure=OfPairs("dispersion"),
         axis=SEPARATION,
-        targets=(Target("pairwise dispersion, 2 to 30 Mpc/h", 0.05, 2, 30, _DRAWN),),
+        targets=_asked("pairwise dispersion, 2 to 30 Mpc/h", 0.05, 2, 30),
         drawing=Drawing("sigma12 [km/s]", residual=_OVER_HALOS),
         of_whole_numbers=True,
         needs=("velocity",),
@@ -188,7 +207,7 @@ CATALOGUE_STATISTICS: tuple[Statistic, ...] = (
         unit="km/s",
         meaning="Root mean square of the halos' peculiar velocities.",
         measure=speed,
-        targets=(Target("rms velocity", 0.05, asked_of=_DRAWN),),
+        targets=_asked("rms velocity", 0.05),
         of_whole_numbers=True,
         needs=("velocity",),
     ),

@@ -87,7 +87,7 @@ MEAN = Statistic(
     unit="halos per voxel",
     meaning="All halos that were painted, over all that were simulated.",
     measure=_mean,
-    targets=(Target("mean counts", 0.005, elsewhere=0.05),),
+    targets=(Target("mean counts", 0.005, elsewhere=0.02),),
     of_counts=True,
 )
 

@@ -73,7 +73,7 @@ TRANSFER_FUNCTION = Statistic(
     measure=_transfer_function,
     axis=WAVENUMBER,
     targets=(
-        Target("T, k <= 0.4", 0.02, up_to=0.4, elsewhere=0.05),
+        Target("T, k <= 0.4", 0.02, up_to=0.4, elsewhere=0.04),
         Target("T, k > 0.4", 0.05, above=0.4),
     ),
     drawing=Drawing("T = √(P / P of the halos)", limits=(0.8, 1.35)),

@@ -73,7 +73,7 @@ def test_a_painter_that_knows_nothing_misses_targets(of_a_draw):
 def test_another_cosmology_has_its_own_targets(tiny_box, drawing_model):
     other = replace(tiny_box, cosmology=ABACUS_COSMOS["03"])
     found = scored({"one": other}, drawing_model)
-    assert [line.target for line in found.lines] == ["within 5 %", "within 5 %"]
+    assert [line.target for line in found.lines] == ["within 2 %", "within 4 %", "within 20 %"]
 
 
 def test_errors_are_those_of_the_mean_over_boxes(of_a_draw):

@@ -66,6 +66,11 @@ def test_halos_of_a_tenth_more_mass_move_between_bins():
 def test_bins_of_mass_without_halos_have_no_power():
     halos = catalogue()
     light = catalogue(mass=np.full(4000, MASS_EDGES[1] / 2))
+    held = (halos.mass < MASS_EDGES[1]).sum()
+    number = BY_NAME["mass_bin_1_number"].measure(light, halos, DENSITY)
+    assert number.value == 4000 / held
+    assert number.scatter == pytest.approx(4000 / held * np.sqrt(1 / 4000 + 1 / held))
+    assert BY_NAME["mass_bin_4_number"].measure(light, halos, DENSITY).value == 0
     assert np.isnan(BY_NAME["mass_bin_4_power"].measure(light, halos, DENSITY).value).all()
     assert np.isnan(BY_NAME["mass_bin_4_cross_power"].measure(light, halos, DENSITY).value).all()
 

@@ -29,7 +29,7 @@ SLOWER = 1.6
 """Time over that in memory, measured at 128^3 and 256^3 voxels."""
 _PASS, _PART = 0.12, 0.27
 """What each further pass and part adds to it."""
-_SECOND_ORDER = 0.6
+_SECOND_ORDER = 0.65
 """What the second order's products are of it."""
 _MOST = 32
 """Passes, or parts, at most."""
