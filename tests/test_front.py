@@ -115,11 +115,12 @@ def test_draws_become_a_catalogue_whose_halos_are_counted_again(tiny_box, drawin
     drawn = halokeras.draw(tiny_box.density, model=saved, seed=5)
     assert drawn.dtype == np.uint16 and drawn.sum() > 0
     assert (drawn != halokeras.draw(tiny_box.density, model=saved, seed=6)).any()
-    listed = halokeras.catalogue(drawn, 4.0, seed=5)
+    listed = halokeras.catalogue(drawn, 4.0, seed=5, uniform=True)
     position = np.stack([listed[f"halo_{axis}"] for axis in "xyz"], axis=1)
     np.testing.assert_array_equal(count(position, drawn.shape, 4.0), drawn)
     np.testing.assert_array_equal(
-        halokeras.catalogue(drawn.astype(np.int64), 4.0, seed=5)["halo_id"], listed["halo_id"]
+        halokeras.catalogue(drawn.astype(np.int64), 4.0, seed=5, uniform=True)["halo_id"],
+        listed["halo_id"],
     )
     with pytest.raises(BoxError, match="as `draw` gives them"):
         halokeras.catalogue(tiny_box.density)
@@ -130,6 +131,9 @@ def test_draws_become_a_catalogue_whose_halos_are_counted_again(tiny_box, drawin
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ({}, "name the modes of the density .* or say uniform=True"),
+        ({"velocity": np.zeros((3, 4, 4, 4))}, "or say uniform=True"),
+        ({"modes": 3, "uniform": True}, "leave the other words for them out"),
         ({"voxel_size": float("nan")}, "voxel_size must be positive"),
         ({"voxel_size": 0.0}, "voxel_size must be positive"),
         ({"seed": -1}, "seed -1 must lie between"),
@@ -167,7 +171,7 @@ def test_a_catalogue_is_that_of_the_command_where_the_modes_are_known(run):
         np.testing.assert_array_equal(again[name], column)
     with pytest.raises(BoxError, match="not drawn on the density of seed 8"):
         halokeras.catalogue(drawn, seed=7, modes=8)
-    with pytest.raises(BoxError, match="leave these out"):
+    with pytest.raises(BoxError, match="leave the other words for them out"):
         halokeras.catalogue(drawn, seed=7, modes=7, sub_density=box.density)
 
 

@@ -34,7 +34,7 @@ halokeras.paint(density, model=7)  # type: ignore[arg-type]
 
 drawn = halokeras.draw(density, seed=5, realization=1)
 assert_type(drawn, NDArray[np.uint16])
-assert_type(halokeras.catalogue(drawn, 4.0, seed=5), dict[str, NDArray[Any]])
+assert_type(halokeras.catalogue(drawn, 4.0, seed=5, uniform=True), dict[str, NDArray[Any]])
 assert_type(halokeras.catalogue(drawn, seed=5, modes=box), dict[str, NDArray[Any]])
 assert_type(halokeras.catalogue(drawn, seed=5, modes=7), dict[str, NDArray[Any]])
 halokeras.catalogue(density)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ def test_files_and_catalogues_hold_no_lighter_halo(saved, tiny_box, tmp_path):
     draw_files(density_of(tiny_box), heavy, "binned", [tmp_path / "d.h5"], seed=2)
     found = read_box(tmp_path / "d.h5")
     np.testing.assert_array_equal(found.counts_by_mass, draw(heavy.draws, tiny_box.density, seed=2))
-    columns = halokeras.catalogue(found.counts_by_mass, seed=2, model=heavy)
+    columns = halokeras.catalogue(found.counts_by_mass, seed=2, uniform=True, model=heavy)
     assert columns["halo_mass"].min() >= THRESHOLD * (1 - 1e-6)
     assert (columns["halo_mass"] < 1e13).any()
 
@@ -79,11 +79,11 @@ def test_painted_files_and_catalogues_tell_the_least_mass(saved, tiny_box, paint
 
 def test_a_catalogue_in_python_is_told_the_least_mass_of_its_draw(folder, tiny_box):
     drawn = halokeras.draw(tiny_box.density, seed=2, model=folder, by_mass=True, mass_min=THRESHOLD)
-    columns = halokeras.catalogue(drawn, seed=2, model=folder, mass_min=THRESHOLD)
+    columns = halokeras.catalogue(drawn, seed=2, uniform=True, model=folder, mass_min=THRESHOLD)
     assert columns["halo_mass"].size == drawn.sum()
     assert columns["halo_mass"].min() >= THRESHOLD * (1 - 1e-6)
     with pytest.raises(ModelError, match=r"lighter than mass_min 2e\+13"):
-        halokeras.catalogue(drawn, seed=2, model=folder, mass_min=2e13)
+        halokeras.catalogue(drawn, seed=2, uniform=True, model=folder, mass_min=2e13)
 
 
 def test_a_mass_within_a_bin_that_was_parted_before_parts_the_whole_bin(saved):

@@ -412,12 +412,12 @@ def test_the_front_door_gives_totals_and_catalogues_with_masses(saved, tiny_box)
     assert total.shape == (16,) * 3
     np.testing.assert_array_equal(by_mass.sum(axis=-1), total)
     assert halokeras.paint(density, model=saved).shape == (16,) * 3
-    columns = halokeras.catalogue(by_mass, seed=7, model=saved)
+    columns = halokeras.catalogue(by_mass, seed=7, uniform=True, model=saved)
     expected, _ = listed(saved, by_mass)
     np.testing.assert_array_equal(columns["halo_mass"], expected["halo_mass"])
-    assert "halo_mass" not in halokeras.catalogue(total, seed=7)
+    assert "halo_mass" not in halokeras.catalogue(total, seed=7, uniform=True)
     with pytest.raises(ModelError, match="4 bins of mass and the counts 3"):
-        halokeras.catalogue(by_mass[..., :3], model=saved)
+        halokeras.catalogue(by_mass[..., :3], uniform=True, model=saved)
 
 
 def test_a_painter_without_masses_is_refused_by_name(drawing_model, tiny_box):
