@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from halokeras.commands.terminal import listening, print_tables, progress, tell, wrote
+from halokeras.errors import OutputError
 from halokeras.readable import amount_of_bytes, duration
 
 if TYPE_CHECKING:
@@ -78,17 +79,24 @@ def paint_many(
     """Paint the density of one seed after another in this process, but for those that are there.
 
     The power of all is written where a file for it is named.
+
+    Raises
+    ------
+    OutputError
+        At the end, if other processes were at some of them.
     """
     from halokeras.evaluation.powers import check_powers, write_powers
     from halokeras.listener import Listener
     from halokeras.painting.files import paint_files
     from halokeras.painting.wanted.outputs import FoundPainting, found_painting
+    from halokeras.storage.files import Locked
 
     requests = [*by_seed.values()]
     total = len(requests)
     took: list[float] = []
     written: list[Path] = []
     found: list[Path] = []
+    elsewhere = 0
     painted = [path for request in requests for path in request.outputs]
     if spectra is not None:
         check_powers(painted, spectra, requests[0].overwrite)
@@ -110,7 +118,12 @@ def paint_many(
                     found += files
                 else:
                     start = time.perf_counter()
-                    written += paint_files(request, listener=listener, damaged=there.damaged)
+                    try:
+                        written += paint_files(request, listener=listener, damaged=there.damaged)
+                    except Locked:
+                        elsewhere += 1
+                        tell("Left", f"{files[0]} to the process that makes it, {done} of {total}")
+                        continue
                     took.append(time.perf_counter() - start)
                 left = _left(took, total - done)
                 tell("Found" if there.whole else "Painted", f"{files[0]}, {done} of {total}{left}")
@@ -118,6 +131,11 @@ def paint_many(
             again = "begins again" if requests[0].overwrite else "goes on with those missing"
             tell("Interrupted", f"the same command {again}", "yellow")
             raise typer.Exit(130) from None
+    if elsewhere:
+        raise OutputError(
+            f"{elsewhere} of {total} are made by other processes; once they are there, the same "
+            "command finds them"
+        )
     if spectra is not None:
         write_powers(painted, spectra, requests[0].overwrite)
         written.append(spectra)

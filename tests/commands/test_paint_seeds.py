@@ -12,7 +12,9 @@ from halokeras.boxes.box_file import read_box
 from halokeras.commands import painted
 from halokeras.commands.app import app
 from halokeras.fields.spectra import measure
+from halokeras.painting.expected.partial import partial_paths
 from halokeras.painting.wanted import outputs
+from halokeras.storage.files import locked
 from tests.commands.outcomes import fails, fails_last
 
 
@@ -36,6 +38,29 @@ def test_draws_of_two_seeds_and_painters_have_names_of_their_own(
         assert run(*words, *seed).exit_code == 0
     names = sorted(path.name for path in (tmp_path / "painted").iterdir())
     assert names == [f"tiny_box_drawing_draw{seed}.h5" for seed in ("", "_seed5", "_seed6")]
+
+
+def test_a_seed_that_another_process_is_at_is_left_to_it(run, tiny_model, tmp_path):
+    words = [
+        "paint",
+        "--voxels",
+        16,
+        "--model",
+        tiny_model,
+        "--seed",
+        "11-13",
+        "--spectra",
+        "p.npz",
+    ]
+    name = "box00_seed12_16_tiny.h5"
+    with locked(partial_paths(tmp_path / "painted" / name)[0].parent):
+        result = run(*words)
+    fails_last(result, "1 of 3 are made by other processes", "the same command finds them")
+    assert f"Left: painted/{name} to the process that makes it, 2 of 3" in result.stderr
+    there = {path.name for path in (tmp_path / "painted").glob("*_tiny.h5")}
+    assert there == {f"box00_seed{seed}_16_tiny.h5" for seed in (11, 13)}
+    assert not (tmp_path / "p.npz").exists()
+    assert run(*words).exit_code == 0 and (tmp_path / "p.npz").exists()
 
 
 def test_a_range_of_seeds_is_painted_in_one_process_but_for_what_is_there(
