@@ -1,5 +1,6 @@
 """Processes of this machine, and the workers of a Dask cluster: here, or at an address."""
 
+import logging
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ def connected(scheduler: str) -> "Iterator[Client]":
                 dashboard_address=None,
                 scheduler_kwargs=_ANY_PORT,
                 env=_ONE_THREAD,
+                silence_logs=logging.ERROR,  # it warns of workers that take seconds to end
             ) as cluster,
             Client(cluster) as client,
         ):

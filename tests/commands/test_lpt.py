@@ -45,7 +45,7 @@ def test_a_density_that_was_made_before_is_used_again(run, drawing_model, tmp_pa
 def test_lpt_writes_a_density_that_can_be_painted(run, tiny_model, tmp_path):
     made = run("lpt", "--voxels", "16x8x8", "--seed", 3, "--box", "03", "--output", "d.h5")
     assert made.exit_code == 0, made.output
-    assert "GiB of memory" in made.stderr
+    assert "MiB of memory" in made.stderr
     assert made.stdout == "wrote d.h5\n"
     box = read_box(tmp_path / "d.h5")
     assert box.box_size == (64, 32, 32)

@@ -23,6 +23,7 @@ from halokeras.painting.catalogues.places import Matter
 from halokeras.painting.inputs.density import Density, open_grid
 from halokeras.painting.modes.known import check_matter, check_same, correlation, known_box
 from halokeras.painting.request import GridFile, PaintRequest
+from halokeras.readable import amount_of_bytes
 from halokeras.simulation.fine_matter.by_slabs import (
     check_fine_room,
     fine_by_slabs,
@@ -251,8 +252,8 @@ def _fields(
         need = fine_slab_estimate(box, sub_voxel_folder(request))
         listener.announce(
             "Making",
-            f"{what}, slab by slab: about {need.memory / 2**30:.1f} GiB of memory and "
-            f"{need.work / 2**30:.1f} GiB of disk meanwhile",
+            f"{what}, slab by slab: about {amount_of_bytes(need.memory)} of memory and "
+            f"{amount_of_bytes(need.work)} of disk meanwhile",
         )
         with _fields_by_slabs(request, box, given, listener, particles) as fine:
             del particles

@@ -10,7 +10,7 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import DamagedError
 from halokeras.listener import Listener
 from halokeras.params import BoxParams
-from halokeras.readable import duration
+from halokeras.readable import amount_of_bytes, duration
 from halokeras.simulation import simulate
 from halokeras.simulation.files.claims import claimed
 from halokeras.simulation.files.found_boxes import found_boxes
@@ -180,7 +180,7 @@ def _announce(
     listener.announce(
         "Simulating",
         f"{', '.join(map(str, targets.values()))} with {wanted.particles}^3 particles: about "
-        f"{need.memory / 2**30:.1f} GiB of memory, {need.work / 2**30:.2f} GiB of disk meanwhile "
+        f"{amount_of_bytes(need.memory)} of memory, {amount_of_bytes(need.work)} of disk meanwhile "
         f"and {duration(max(need.seconds, 1))} on one core",
     )
     warn_of_lattice(wanted, listener)

@@ -12,7 +12,7 @@ from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, DamagedError
 from halokeras.fields.gridding import shape_text
 from halokeras.listener import Listener
-from halokeras.readable import differences_told, duration
+from halokeras.readable import amount_of_bytes, differences_told, duration
 from halokeras.simulation.files.found_boxes import unusable
 from halokeras.simulation.fine_matter.by_slabs import fine_way
 from halokeras.simulation.lpt.box import LptBox
@@ -97,11 +97,11 @@ def make_density_file(
         need = estimate_by_slabs(wanted, target, heir is not None)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
-    meanwhile = f", {need.work / 2**30:.1f} GiB meanwhile," if slab_by_slab else ""
+    meanwhile = f", {amount_of_bytes(need.work)} meanwhile," if slab_by_slab else ""
     listener.announce(
         "Making",
         f"{target} with {sides} voxels{', slab by slab' if slab_by_slab else ''}: about "
-        f"{need.memory / 2**30:.1f} GiB of memory{of_each}, {need.disk / 2**30:.2f} GiB of "
+        f"{amount_of_bytes(need.memory)} of memory{of_each}, {amount_of_bytes(need.disk)} of "
         f"disk{meanwhile} and {duration(max(need.seconds, 1))}",
     )
     listener.progress("initial modes", 0.0)

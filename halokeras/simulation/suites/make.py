@@ -18,7 +18,7 @@ from halokeras.boxes.suite import Suite
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError, HalopaintError
 from halokeras.listener import Listener
-from halokeras.readable import duration
+from halokeras.readable import amount_of_bytes, duration
 from halokeras.simulation import simulate
 from halokeras.simulation.files.boxes import make_files, warn_of_lattice
 from halokeras.simulation.files.claims import claimed, state_of
@@ -107,7 +107,7 @@ def make_suite(
         "Simulating",
         f"{folder}: {len(to_make)} of {len(suite.members)} simulations are to be made, {boxes} "
         f"boxes in all; about {duration(seconds)} of processor time and "
-        f"{need.memory / 2**30:.1f} GiB of memory and {need.work / 2**30:.2f} GiB of disk "
+        f"{amount_of_bytes(need.memory)} of memory and {amount_of_bytes(need.work)} of disk "
         "meanwhile for each at a time",
     )
     if to_make:

@@ -40,7 +40,7 @@ def test_the_disk_of_the_checkpoint_is_told_and_too_little_refused(tmp_path, mon
     wanted = Simulation(PLANCK, particles=256)
     with pytest.raises(OutputError, match=r"256\^3 particles needs 768\.0 MiB of disk in"):
         simulate_files(wanted, {0.3: tmp_path / "box.h5"}, listener)
-    assert "2.0 GiB of memory, 0.75 GiB of disk meanwhile and" in told[0]
+    assert "2.0 GiB of memory, 768.0 MiB of disk meanwhile and" in told[0]
     assert not any(tmp_path.iterdir())
 
 
