@@ -24,8 +24,8 @@ def shipped_painter(
     """Return `OWN` where it learned the redshift and was scored on the cosmology, or `ANY`.
 
     What is not known, None, is taken for what `OWN` learned: the other must be told a cosmology.
-    In another cosmology than its own `OWN` paints halos of as many particles, whatever their mass,
-    so those from a mass on are `ANY`'s.
+    In another cosmology than its own `OWN` paints halos of as many particles, from another mass on,
+    so those from a stated mass on are `ANY`'s.
     """
     if cosmology is None:
         return OWN
