@@ -13,7 +13,7 @@ from halokeras.boxes.masses import masses_of, select
 from halokeras.environment import allotted_cores
 from halokeras.errors import BoxError
 from halokeras.evaluation.contenders import Fields, draw_seed
-from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
+from halokeras.evaluation.names import LOCAL_BIAS_DRAWS, TRUE_COUNTS, UNIFORM
 from halokeras.evaluation.scorecard import Scorecard, judged
 from halokeras.fields.gridding import voxel_index
 from halokeras.painters.model_store import SavedPainter
@@ -24,6 +24,7 @@ from halokeras.painting.catalogues.places import Matter, places, velocities
 from halokeras.painting.ids import IDS_PER_VOXEL, Draw, halo_ids
 from halokeras.painting.modes.known import check_same, known_box
 from halokeras.painting.modes.matter import matter_of
+from halokeras.randomness import fold_in
 from halokeras.sections import Selection
 from halokeras.simulation.fine_matter.fields import FineSums, check_fine_memory, fine_fields_of
 from halokeras.simulation.lpt.box import LptBox
@@ -81,6 +82,7 @@ class CatalogueScores:
             DRAWS: _placed(counts, box, matter, distance, masses),
             TRUE_COUNTS: _placed_again(halos, box, matter, distance),
             UNIFORM: _placed(counts, box, coarse, distance, masses),
+            LOCAL_BIAS_DRAWS: _anywhere(fields[LOCAL_BIAS_DRAWS][0], halos, box, coarse, distance),
         }
         columns = halos.columns & catalogues[DRAWS].columns
         self._statistics = tuple(one for one in self._statistics if set(one.needs) <= columns)
@@ -157,6 +159,17 @@ def _placed(
         velocity = np.stack([columns[f"halo_v{axis}"] for axis in "xyz"], axis=1)
     mass = None if masses is None else columns[masses.names[0]]
     return Catalogue(position, box.shape, box.voxel_size, mass, velocity, distance)
+
+
+def _anywhere(
+    counts: NDArray[np.integer], halos: Catalogue, box: Box, coarse: Matter, distance: float
+) -> Catalogue:
+    """Place halos anywhere in their voxels, with masses of simulated ones at random."""
+    placed = _placed(counts.astype(np.uint16), box, coarse, distance)
+    if halos.mass is not None:
+        rng = fold_in(draw_seed(box), "masses at random", 0)
+        placed.mass = rng.choice(halos.mass, len(placed.position))
+    return placed
 
 
 def _placed_again(halos: Catalogue, box: Box, matter: Matter, distance: float) -> Catalogue:

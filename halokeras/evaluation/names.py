@@ -24,7 +24,8 @@ MEANINGS = {
     WARM_START: "The painter before its adversarial training: the counts it expects.",
     WARM_START_DRAWS: "Poisson draws from the warm start.",
     LOCAL_BIAS: "The mean count at each density, fitted on the tested box itself.",
-    LOCAL_BIAS_DRAWS: "Poisson draws from the local bias.",
+    LOCAL_BIAS_DRAWS: "Poisson draws from the local bias; in catalogues anywhere in their voxels, "
+    "with masses of the tested box's halos at random.",
     DENSITY: "The density that was painted on.",
     TRUE_COUNTS: "The halos' own counts in voxels, placed and moved as those of draws.",
     UNIFORM: "A draw placed anywhere in its voxels, with the velocity of the 2LPT matter there.",

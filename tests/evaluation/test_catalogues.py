@@ -10,7 +10,7 @@ from halokeras.boxes.halos import Halos
 from halokeras.cosmology.cosmology import ABACUS_COSMOS
 from halokeras.evaluation.catalogues import CatalogueScores
 from halokeras.evaluation.contenders import Contenders
-from halokeras.evaluation.names import TRUE_COUNTS, UNIFORM
+from halokeras.evaluation.names import LOCAL_BIAS_DRAWS, TRUE_COUNTS, UNIFORM
 from halokeras.painters.model_store import load_painter, save_painter
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density
@@ -51,7 +51,7 @@ def test_masses_of_draws_and_of_true_counts_are_scored(
     scores.add("known", known, fields)
     card = scores.card()
     assert not any("mass" in note for note in scores.notes)
-    assert set(card.comparisons) == {DRAWS, TRUE_COUNTS, UNIFORM}
+    assert set(card.comparisons) == {DRAWS, TRUE_COUNTS, UNIFORM, LOCAL_BIAS_DRAWS}
     assert any(one.name == "mass_bin_2_power" for one in card.statistics)
     found = {name: boxes[0]["mass_function"].value for name, boxes in card.comparisons.items()}
     known_bins = np.isfinite(found[TRUE_COUNTS])
@@ -59,6 +59,11 @@ def test_masses_of_draws_and_of_true_counts_are_scored(
     np.testing.assert_allclose(found[TRUE_COUNTS][known_bins], 1)  # the very halos
     assert (found[DRAWS][known_bins][:5] > 0).all()
     np.testing.assert_array_equal(found[DRAWS], found[UNIFORM])
+    # masses at random: as many of each as among the simulated, but for chance
+    at_random = card.comparisons[LOCAL_BIAS_DRAWS][0]["mass_function"].painted[known_bins]
+    simulated = card.comparisons[TRUE_COUNTS][0]["mass_function"].painted[known_bins]
+    expected = simulated * at_random.sum() / simulated.sum()
+    assert (np.abs(at_random - expected) <= 4 * np.sqrt(expected) + 1).all()
 
 
 def test_a_density_that_is_not_of_the_seed_it_tells_has_no_catalogues_scored(
