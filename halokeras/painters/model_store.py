@@ -189,11 +189,7 @@ class SavedPainter:
             )
         # of all halos of its boxes, those that were seen
         least = selection.mass_min or float(law.masses.min())
-        if not mass_min >= least * (1 - _SAME_MASS):
-            raise ModelError(
-                f"the painter learned halos from {least:.3g} Msun/h on and was asked for those "
-                f"from {mass_min:g}; choose a mass that it learned"
-            )
+        _check_least(mass_min, least)
         if not law.shares_above(mass_min).max() > _LEAST_SHARE:
             raise ModelError(
                 f"the painter learned no halos as heavy as {mass_min:g} Msun/h; choose a lower "
@@ -216,6 +212,11 @@ class SavedPainter:
         Its corrections around peaks, and how halos of a voxel exclude each other, are of them too.
         One that is told none knows no redshift; of a density as it learned, in a cosmology of more
         matter, it paints halos that are heavier by as much.
+
+        Raises
+        ------
+        ModelError
+            If `above` asked for halos from a mass on that are lighter than any there.
         """
         names = self.painter.params.conditions
         if cosmology is None or self.draws is None or self.draws.mass_law is None:
@@ -238,11 +239,19 @@ class SavedPainter:
         """Return the painter, whose halos have masses of its own boxes, with those of others.
 
         Where it learned halos from a stated mass on, it is returned as it is.
+
+        Raises
+        ------
+        ModelError
+            If it was asked for halos from a mass on that are lighter than any there.
         """
         own, law = self.provenance.cosmology, self.learned_masses or self.mass_law
         if own is None or law is None or (self.learned or self.provenance.selection).cuts:
             return self
         scale = cosmology.omega_m / own["omega_m"]
+        if self.learned is not None:
+            least = float(law.masses.min()) * scale / self.mass_scale
+            _check_least(self.provenance.selection.mass_min, least)
         there = self._with_masses(law.times(scale / self.mass_scale))
         return replace(there, mass_scale=scale)
 
@@ -255,6 +264,15 @@ class SavedPainter:
         shares = tuple(float(share) for share in law.shares_above(mass_min))
         draws = replace(self.draws, mass_law=law.above(mass_min), kept_shares=shares)
         return replace(self, draws=draws, learned_masses=law)
+
+
+def _check_least(mass_min: float, least: float) -> None:
+    """Refuse halos from a mass on that are lighter than the `least` that was learned."""
+    if not mass_min >= least * (1 - _SAME_MASS):
+        raise ModelError(
+            f"the painter learned halos from {least:.3g} Msun/h on and was asked for those "
+            f"from {mass_min:g}; choose a mass that it learned"
+        )
 
 
 def save_painter(

@@ -27,11 +27,16 @@ from halokeras.painting.modes.matter import (
 )
 from halokeras.painting.request import OwnDensity, PaintRequest
 from halokeras.painting.wanted.density import check_request, opened
-from halokeras.painting.wanted.outputs import check_outputs, check_targets, damaged_outputs
+from halokeras.painting.wanted.outputs import (
+    check_outputs,
+    check_targets,
+    damaged_outputs,
+    found_density,
+)
 from halokeras.painting.wanted.seeded_density import make_density
 from halokeras.simulation.fine_matter.fields import FineSums
 from halokeras.simulation.lpt.density_file import header_to_make
-from halokeras.simulation.slabs.out_of_core import slabs_folder
+from halokeras.simulation.slabs.out_of_core import has_slabs, slabs_folder
 from halokeras.storage.files import made_again
 from halokeras.workers import connected
 
@@ -125,10 +130,15 @@ def paint_files(
 def kept_of(request: PaintRequest) -> Path | None:
     """Return where the last of what is done lies, of a painting that was interrupted, if any is."""
     part, journal = partial_paths(request.outputs[0])
-    kept = [part] if journal.exists() else [sub_voxel_folder(request)]
+    if journal.exists():
+        return part
+    source = request.source.path
+    slabs = [sub_voxel_folder(request)]
     if request.lpt is not None:
-        kept += [slabs_folder(request.source.path), request.source.path]
-    return next((path for path in kept if path.exists()), None)
+        if found_density(source, request.lpt).state == "whole":
+            return next(filter(has_slabs, slabs), source)
+        slabs.append(slabs_folder(source))
+    return next(filter(has_slabs, slabs), None)
 
 
 @contextmanager

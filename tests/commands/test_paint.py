@@ -159,10 +159,11 @@ def test_interrupting_is_one_line_and_130(run, box_file, tiny_model, tmp_path, m
 @pytest.mark.parametrize(
     ("where", "kept"),
     [
+        ("halokeras.simulation.slabs.out_of_core.do_step", ""),
         ("halokeras.painting.files.draw_files", "d_density.h5"),
         ("halokeras.simulation.slabs.out_of_core.write_slabs", ".d_density.h5.slabs"),
     ],
-    ids=["density", "its slabs"],
+    ids=["nothing", "density", "its slabs"],
 )
 def test_what_an_interrupted_painting_keeps_of_its_density_is_told(
     run, drawing_model, tmp_path, monkeypatch, where, kept
@@ -171,17 +172,18 @@ def test_what_an_interrupted_painting_keeps_of_its_density_is_told(
         raise KeyboardInterrupt
 
     words = ["paint", "--voxels", 16, "--model", drawing_model, "--draw", "--output", "d.h5"]
-    if kept.endswith("slabs"):
-        (tmp_path / kept).mkdir()  # as of a run before, so that it goes on slab by slab
+    if not kept.endswith("h5"):
+        (tmp_path / ".d_density.h5.slabs").mkdir()  # so that it is made slab by slab
     with monkeypatch.context() as patch:
         patch.setattr(where, interrupted)
         result = run(*words, "--no-figure")
     assert result.exit_code == 130, result.output
     told = result.stderr.splitlines()[-1]
-    assert f"kept in {tmp_path / kept};" in told or f"kept in {kept};" in told
-    assert "goes on with it" in told
+    if kept:
+        assert f"kept in {tmp_path / kept};" in told or f"kept in {kept};" in told
+    assert ("goes on with it" if kept else "begins again") in told
     assert run(*words, "--no-figure").exit_code == 0
-    assert not (tmp_path / kept).exists() or kept == "d_density.h5"
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.skipif(

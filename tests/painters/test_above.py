@@ -146,6 +146,13 @@ def test_halos_of_as_many_particles_are_heavier_where_there_is_more_matter(
     assert dense.above(cut).kept_shares[1] == pytest.approx(share)
     assert saved.above(cut).under(there, 0.3).kept_shares[1] == pytest.approx(share)
     assert saved.under(None, 0.3) is saved
+    least = saved.mass_law.masses.min()
+    for asked in (
+        lambda: dense.above(1.05 * least),
+        lambda: saved.above(1.05 * least).under(there, 0.3),
+    ):
+        with pytest.raises(ModelError, match="choose a mass that it learned"):
+            asked()
 
 
 def test_masses_are_those_of_the_epoch_where_the_painter_is_told_it(tiny_provenance, tmp_path):

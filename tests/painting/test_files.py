@@ -158,7 +158,9 @@ def test_a_killed_catalogue_goes_on_with_the_pieces_that_are_placed(
     (folder,) = (tmp_path / "killed").glob(".*.placed")
     kept = sorted(folder.iterdir())
     assert len(kept) == 3 and len(compared) == 2
-    kept[1].write_bytes(kept[1].read_bytes()[:-30])  # is damaged, and placed again
+    damaged = bytearray(kept[1].read_bytes())
+    damaged[69 + 32] ^= 2  # within numpy's header, where no checksum of its own looks
+    kept[1].write_bytes(damaged)  # and it is placed again
     placed.clear()
     monkeypatch.setattr(halos, "_placed", lambda *told: (placed.append(told[0]), place(*told))[1])
     paint_files(requests[1])
@@ -178,5 +180,13 @@ def test_pieces_of_another_catalogue_are_not_taken(tmp_path):
     assert found["halo_x"].dtype == np.float32 and found["halo_id"].tolist() == [0, 1, 2]
     assert ours.found(Piece((8, 4, 4), (4, 6), (0, 4))) is None
     assert KeptPieces(tmp_path / "halos.hdf5", {"draw_seed": 2}).found(piece) is None
+    (file,) = (tmp_path / ".halos.hdf5.placed").iterdir()
+    whole = file.read_bytes()
+    for at in range(0, len(whole), 7):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert ours.found(piece) is None
+    for cut in (b"", whole[:40], whole[:-1], whole + b"0"):
+        file.write_bytes(cut)
+        assert ours.found(piece) is None
     ours.remove()
     assert not list(tmp_path.iterdir())

@@ -7,8 +7,8 @@ goes on with them, and its sweep begins at the first piece that is missing.
 import hashlib
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from halokeras.storage.files import whole_file
 
 _DIGITS = 16
 """Of the checksum by which catalogues are told apart."""
+_SUM_BYTES = 32
+"""Of the SHA-256 that a file begins with."""
 
 
 class KeptPieces:
@@ -42,10 +44,14 @@ class KeptPieces:
     def found(self, piece: Piece) -> Columns | None:
         """Return the halos of a piece; None if they are to be placed, or their file is damaged."""
         try:
-            with self._file(piece).open("rb") as file, np.load(file) as stored:
-                return dict(stored)
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+            content = self._file(piece).read_bytes()
+        except OSError:
             return None
+        told, stored = content[:_SUM_BYTES], content[_SUM_BYTES:]
+        if told != hashlib.sha256(stored).digest():  # as numpy reads some damage without a word
+            return None
+        with np.load(BytesIO(stored)) as columns:
+            return dict(columns)
 
     def keep(self, piece: Piece, columns: Columns) -> None:
         """Keep the halos of a piece.
@@ -56,12 +62,15 @@ class KeptPieces:
             If they cannot be written.
         """
         arrays: dict[str, Any] = dict(columns)
+        stored = BytesIO()
+        np.savez(stored, **arrays)
         with whole_file(self._file(piece)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
+            file.write(hashlib.sha256(stored.getbuffer()).digest())
+            file.write(stored.getbuffer())
 
     def remove(self) -> None:
         """Remove all that is kept, of other catalogues of that name too."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _file(self, piece: Piece) -> Path:
-        return self._folder / f"{self._name}_{piece.x[0]:05d}_{piece.y[0]:05d}.npz"
+        return self._folder / f"{self._name}_{piece.x[0]:05d}_{piece.y[0]:05d}.piece"

@@ -12,6 +12,7 @@ from halokeras.painting.request import PaintRequest
 from halokeras.painting.wanted.outputs import check_outputs_to_come, found_density
 from halokeras.simulation.files.densities import make_density_file
 from halokeras.simulation.lpt.density import LptParticles
+from halokeras.simulation.slabs.out_of_core import remove_finished_slabs
 from halokeras.storage.files import made_again, refusal
 
 
@@ -31,6 +32,7 @@ def make_density(
         return None
     found = found_density(target, wanted)
     if found.state == "whole":
+        remove_finished_slabs(wanted, target)
         listener.announce("Found", str(target))
         return None
     if found.state == "damaged" and request.names_tell:

@@ -23,6 +23,7 @@ from halokeras.simulation.slabs.out_of_core import (
     Heir,
     estimate_by_slabs,
     is_made_by_slabs,
+    remove_finished_slabs,
     write_by_slabs,
 )
 from halokeras.storage.files import (
@@ -130,6 +131,7 @@ def make_wanted_density(
     if target.exists() and not overwrite:
         if _is_whole(target, wanted):
             remove_abandoned(target.parent)  # of a process that died once the file had its name
+            remove_finished_slabs(wanted, target)
             listener.announce("Found", str(target))
             return []
         listener.warn(made_again(target))

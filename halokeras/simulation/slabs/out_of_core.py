@@ -41,7 +41,14 @@ from halokeras.simulation.slabs.steps import (
 )
 from halokeras.storage.disk import free_disk, refuse_beyond_disk
 from halokeras.storage.durable import sync, take
-from halokeras.storage.files import empty_folder, locked, remove_abandoned, unwritable, write_text
+from halokeras.storage.files import (
+    Locked,
+    empty_folder,
+    locked,
+    remove_abandoned,
+    unwritable,
+    write_text,
+)
 from halokeras.storage.memory import fits_in_memory, refuse_beyond_memory
 from halokeras.storage.stores import check_replaceable_store, resumed_store, shares
 
@@ -263,6 +270,20 @@ def made_by_slabs(
         shutil.rmtree(folder)
 
 
+def remove_finished_slabs(box: LptBox, output: Path) -> None:
+    """Remove slabs of a density that is there, whole, which a kill left."""
+    folder = slabs_folder(output)
+    unfinished = (folder / RECIPE).exists() and cuts_begun(box, folder) is None  # of another box
+    if folder.exists() and not unfinished:
+        with suppress(Locked), locked(folder):
+            shutil.rmtree(folder)
+
+
+def has_slabs(folder: Path) -> bool:
+    """Say whether a folder keeps slabs that are done."""
+    return any(folder.glob("*.npy"))
+
+
 def check_room(box: LptBox, folder: Path, need: LptEstimate, freed: int = 0) -> None:
     """Refuse slabs for which memory or disk lack.
 
@@ -312,7 +333,10 @@ def _begin(recipe: Recipe, folder: Path, listener: Listener) -> None:
 
 
 def _leave(recipe: Recipe, folder: Path, heir: Heir) -> None:
-    """Leave the products to slabs that are made next, cut as the disk asks for by now."""
+    """Leave the products to slabs that are made next, cut as the disk asks for by now.
+
+    Where that fails, as on two file systems, they are made again.
+    """
     box, made = replace(recipe.box, velocity=True), recipe.cuts
     cuts = cuts_of(box)._replace(
         planes=made.planes, passes=made.passes, sixteen_bits=made.sixteen_bits
@@ -329,8 +353,8 @@ def _leave(recipe: Recipe, folder: Path, heir: Heir) -> None:
             for path in left:
                 path.rename(heir.folder / path.name)
             write_text(heir.folder / RECIPE, recipe_text(box, cuts))
-    except OSError as error:
-        raise unwritable(heir.folder, error) from error
+    except OSError:
+        shutil.rmtree(heir.folder, ignore_errors=True)
 
 
 def _make(

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from halokeras.cosmology.cosmology import box_cosmology
 from halokeras.errors import BoxError, OutputError
 from halokeras.listener import Listener
 from halokeras.painting.inputs.density import open_box_density
-from halokeras.simulation.files.densities import make_density_file
+from halokeras.simulation.files.densities import make_density_file, make_wanted_density
 from halokeras.simulation.lpt.along_x import REACH
 from halokeras.simulation.lpt.box import LptBox
 from halokeras.simulation.lpt.density import make_density, make_fields
@@ -305,6 +306,31 @@ def test_products_that_a_kill_left_half_are_made_again(few, tmp_path, monkeypatc
     with module.made_by_slabs(moving, heir.folder, 1, Listener(), way=heir.way):
         pass
     assert len(written) == 1 + 3 + 3 + 3
+
+
+def test_products_on_another_file_system_than_their_heir_are_made_again(few, tmp_path, monkeypatch):
+    def apart(path, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    heir = module.Heir(tmp_path / "left", module.to_rows(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", apart)
+        write_by_slabs(BOX, tmp_path / "d.h5", 1, Listener(), heir=heir)
+    assert [path.name for path in tmp_path.iterdir()] == ["d.h5"]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["before they are let go", "after"])
+def test_slabs_that_a_kill_left_of_a_density_that_is_there_are_removed(few, told, tmp_path):
+    output = tmp_path / "d.h5"
+    made(BOX, output)
+    for box in (BOX, replace(BOX, seed=8)):
+        folder = slabs_folder(output)
+        folder.mkdir(exist_ok=True)
+        (folder / "products_0_00000.npy").touch()
+        if told:
+            (folder / module.RECIPE).write_text(recipe_text(box, FEW))
+        assert make_wanted_density(BOX, output, Listener()) == []
+        assert folder.exists() == (told and box != BOX)  # another's are not ours to remove
 
 
 def test_memory_for_all_at_once_decides(monkeypatch, tmp_path):
