@@ -43,7 +43,7 @@ _STYLES = {
     LOCAL_BIAS_DRAWS: ("#E69F00", "^", "--"),
     DENSITY: ("#009E73", "D", "-."),
     TRUE_COUNTS: ("#009E73", "D", "-."),
-    UNIFORM: ("#E69F00", "^", "--"),
+    UNIFORM: ("#CC79A7", "v", ":"),
 }
 _OTHERS = (("#CC79A7", "v", ":"), ("#999999", "X", "-."))
 _HALOS: dict[str, Any] = {"color": "black", "fmt": "o", "ms": 5, "label": HALOS, "zorder": 3}

@@ -55,11 +55,13 @@ def test_it_meets_its_targets_on_realisations_it_never_saw(saved):
 def test_it_meets_its_targets_in_other_cosmologies(saved, box_id, seed):
     boxes = {box_id: read_box(find_box(box_id, seed))}
     found = score(boxes, Contenders(saved, {}, 2))
-    assert len(found.lines) == 2
+    assert len(found.lines) == 3
     for line in found.lines:
         for name, verdict in line.verdict.items():
             assert verdict is not Verdict.MISSED
-            assert abs(line.worst[name]) <= line.threshold
+            # one box knows Q to some 10 %
+            error = 2 * line.error[name] if line.name == "reduced_bispectrum" else 0
+            assert abs(line.worst[name]) <= line.threshold + error
 
 
 TRAINED = {f"box00_seed{seed}.h5": seed for seed in (1, 2, 3, 4, 5, 6)}
