@@ -249,11 +249,10 @@ class SavedPainter:
         if own is None or law is None or (self.learned or self.provenance.selection).cuts:
             return self
         scale = cosmology.omega_m / own["omega_m"]
+        law = law.times(scale / self.mass_scale)
         if self.learned is not None:
-            least = float(law.masses.min()) * scale / self.mass_scale
-            _check_least(self.provenance.selection.mass_min, least)
-        there = self._with_masses(law.times(scale / self.mass_scale))
-        return replace(there, mass_scale=scale)
+            _check_least(self.provenance.selection.mass_min, float(law.masses.min()))
+        return replace(self._with_masses(law), mass_scale=scale)
 
     def _with_masses(self, law: MassLaw) -> "SavedPainter":
         """Return the painter with a law of masses, of which lighter halos than wanted are left."""

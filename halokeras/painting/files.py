@@ -132,13 +132,15 @@ def kept_of(request: PaintRequest) -> Path | None:
     part, journal = partial_paths(request.outputs[0])
     if journal.exists():
         return part
-    source = request.source.path
-    slabs = [sub_voxel_folder(request)]
-    if request.lpt is not None:
-        if found_density(source, request.lpt).state == "whole":
-            return next(filter(has_slabs, slabs), source)
-        slabs.append(slabs_folder(source))
-    return next(filter(has_slabs, slabs), None)
+    below, source = sub_voxel_folder(request), request.source.path
+    if has_slabs(below):
+        return below
+    if request.lpt is None:
+        return None
+    if found_density(source, request.lpt).state == "whole":
+        return source
+    slabs = slabs_folder(source)
+    return slabs if has_slabs(slabs) else None
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from halokeras.readable import amount_of_bytes, differences_told, duration
 from halokeras.simulation.files.found_boxes import unusable
 from halokeras.simulation.fine_matter.by_slabs import fine_way
 from halokeras.simulation.lpt.box import LptBox
-from halokeras.simulation.lpt.density import LptParticles, check_memory, estimate, slow_side
+from halokeras.simulation.lpt.density import LptParticles, check_memory, slow_side
 from halokeras.simulation.lpt.density_file import write_density
 from halokeras.simulation.lpt.recipe import PARTICLES
 from halokeras.simulation.slabs.out_of_core import (
     Heir,
-    estimate_by_slabs,
+    density_estimate,
     is_made_by_slabs,
     remove_finished_slabs,
     write_by_slabs,
@@ -93,9 +93,7 @@ def make_density_file(
         if slow is not None:
             listener.warn(slow)
     heir = None if matter_in is None else Heir(matter_in, fine_way(wanted))
-    need = estimate(wanted)
-    if slab_by_slab:
-        need = estimate_by_slabs(wanted, target, heir is not None)
+    need = density_estimate(wanted, target, scheduler, heir is not None)
     sides = "x".join(str(side) for side in wanted.voxels)
     of_each = " of each worker" if scheduler else ""
     meanwhile = f", {amount_of_bytes(need.work)} meanwhile," if slab_by_slab else ""
